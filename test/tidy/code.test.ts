@@ -29,6 +29,7 @@ describe("checkNeutral", () => {
   const bad = [
     "Date.now()",
     "new Date()",
+    "new Date;",
     "Math.random()",
     "setTimeout(f, 1)",
     "setInterval(f, 1)",
@@ -55,6 +56,7 @@ describe("checkNeutral", () => {
     "// setTimeout(f, 1)",
     '"Date.now()"',
     "platform.clock.timer(1, f)",
+    "new Date(wallMs)",
     "this.process.exit()",
     "const process = table.get(pid); process.exit();",
     "for (const process of all) process.exit();",

@@ -35,7 +35,7 @@ describe("dependencies", () => {
 });
 
 describe("checkImports", () => {
-  const refused: ReadonlyArray<[from: string, specifier: string]> = [
+  const refused: readonly [from: string, specifier: string][] = [
     ["src/base/a.ts", "../kernel/a.ts"],
     ["src/kernel/a.ts", "../server/a.ts"],
     ["src/kernel/a.ts", "../carriers/carrier.ts"],
@@ -64,7 +64,7 @@ describe("checkImports", () => {
     ]);
   });
 
-  const allowed: ReadonlyArray<[from: string, specifier: string]> = [
+  const allowed: readonly [from: string, specifier: string][] = [
     ["src/kernel/a.ts", "../base/a.ts"],
     ["src/kernel/a.ts", "./b.ts"],
     ["src/kernel/a.ts", "valibot"],

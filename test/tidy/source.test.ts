@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { blank } from "./source.ts";
 
 describe("blank", () => {
-  const samples: ReadonlyArray<[what: string, text: string, code: string]> = [
+  const samples: readonly [what: string, text: string, code: string][] = [
     ["a line comment", "a // b\nc", "a     \nc"],
     ["a block comment over lines", "a /* b\nb */ c", "a     \n     c"],
     ["a string", "a('b')", "a(' ')"],
