@@ -195,7 +195,7 @@ export class Kernel {
   ): AnyPid {
     const process = this.#create(parent, options);
     process.begin = args === undefined ? () => body(process) : () => body(process, ...args);
-    this.#scheduler.enqueue(process);
+    this.#scheduler.begin(process);
     return process.pid;
   }
 
@@ -893,7 +893,7 @@ export class Kernel {
       begin: (body) => {
         if (process.stage !== "new") return;
         process.begin = () => body(process);
-        this.#scheduler.enqueue(process);
+        this.#scheduler.begin(process);
       },
     };
   }
