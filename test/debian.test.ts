@@ -25,7 +25,8 @@ describe("needsProgram", () => {
     const { status, output, lastLine } = runFixture("0");
 
     expect(output).toContain(`skipped 2 tests: ${reason}`);
-    expect(lastLine).toBe("tests: 2 passed, 0 failed, 2 skipped");
+    expect(output).toContain("skipped 1 test: needs Linux");
+    expect(lastLine).toBe("tests: 2 passed, 0 failed, 3 skipped");
     expect(status).toBe(0);
   });
 
@@ -33,7 +34,7 @@ describe("needsProgram", () => {
     const { status, output, lastLine } = runFixture("1");
 
     expect(output).toContain(reason);
-    expect(lastLine).toBe("tests: 2 passed, 2 failed, 0 skipped");
+    expect(lastLine).toBe("tests: 2 passed, 2 failed, 1 skipped");
     expect(status).toBe(1);
   });
 });

@@ -9,7 +9,7 @@ import { blank, findAll, finding, type Finding, type SourceFile } from "./source
 
 /** The files that turn an absent program into a skip with its reason; only they call vitest's own modifiers. */
 export const skipAllowed: ReadonlyMap<string, string> = new Map([
-  ["test/debian.ts", "skips with the name of the Debian package"],
+  ["test/debian.ts", "skips with the name of the Debian package, or of the system"],
 ]);
 
 /** Files that may wait for time to pass, each with its reason. */
@@ -40,7 +40,11 @@ export function checkSkips(file: SourceFile): Finding[] {
   if (skipAllowed.has(file.path)) return alone;
   return [
     ...alone,
-    ...findAll(file, modifiers, ({ 0: call }) => `${call} without a reason; use needsProgram or context.skip(reason)`),
+    ...findAll(
+      file,
+      modifiers,
+      ({ 0: call }) => `${call} without a reason; use needsProgram, needsLinux or context.skip(reason)`,
+    ),
     ...findAll(file, bareSkip, () => "skip() without a reason"),
   ];
 }
