@@ -61,7 +61,10 @@ export function osExitReason(code: number | null, signal: string | null): "norma
 }
 
 /** Whether `reason` is an object tagged `tag`. */
-export function isTagged<Tag extends string>(reason: unknown, tag: Tag): reason is Tagged<Tag> & Record<string, unknown> {
+export function isTagged<Tag extends string>(
+  reason: unknown,
+  tag: Tag,
+): reason is Tagged<Tag> & Record<string, unknown> {
   return typeof reason === "object" && reason !== null && (reason as { tag?: unknown }).tag === tag;
 }
 

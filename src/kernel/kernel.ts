@@ -225,7 +225,10 @@ export class Kernel {
         this.exit(self.pid, pid, "kill");
       }
     }
-    throw new StartError(reason, `${options.name ?? options.label ?? String(pid)} did not start: ${describeReason(reason)}`);
+    throw new StartError(
+      reason,
+      `${options.name ?? options.label ?? String(pid)} did not start: ${describeReason(reason)}`,
+    );
   }
 
   /** @internal */
@@ -558,7 +561,7 @@ export class Kernel {
     if (pid === owner.pid) return;
     (owner.monitors ??= new Set()).add(ref);
     ref.target = pid ?? null;
-    const watched = (pid?.process ?? null);
+    const watched = pid?.process ?? null;
     if (watched !== null && watched.kernel === this) {
       (watched.watchers ??= new Set()).add(ref);
     } else if (pid === undefined || pid.kernelId === this.id) {
@@ -733,7 +736,7 @@ export class Kernel {
     const handles = process.extra?.handles ?? null;
     if (handles === null || handles.size === 0) return null;
     const closing: PromiseLike<unknown>[] = [];
-    for (const handle of [...handles].reverse()) {
+    for (const handle of [...handles].toReversed()) {
       try {
         const work = handle.close();
         if (isThenable(work)) closing.push(work);
@@ -751,7 +754,10 @@ export class Kernel {
       void Promise.allSettled(closing).then(() => this.timers.cancel(timer));
     });
     if ((await Promise.race([Promise.allSettled(closing), late])) === timedOut) {
-      this.platform.log("error", `${nameOf(process)} has ended, but what it held is still open after ${handleCloseMs} ms`);
+      this.platform.log(
+        "error",
+        `${nameOf(process)} has ended, but what it held is still open after ${handleCloseMs} ms`,
+      );
     }
     this.#queueEnding(process, reason);
   }
@@ -821,7 +827,8 @@ export class Kernel {
   /** All processes alive in this kernel (OTP processes/0), the youngest first. */
   processes(): AnyPid[] {
     const pids: AnyPid[] = [];
-    for (let process: AnyProcess | null = this.#first; process !== null; process = process.after) pids.push(process.pid);
+    for (let process: AnyProcess | null = this.#first; process !== null; process = process.after)
+      pids.push(process.pid);
     return pids;
   }
 
@@ -1021,7 +1028,6 @@ export class Kernel {
       case "demonitor": {
         const ref = this.#identities.findRef(signal[4], signal[3]);
         if (ref !== undefined) process?.watchers?.delete(ref);
-        return;
       }
     }
   }

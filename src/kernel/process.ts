@@ -13,8 +13,10 @@
 import type { Milliseconds } from "../base/platform.ts";
 import { Exit, ProcessEnded, type ExitReason } from "./exit-reason.ts";
 import type { Kernel } from "./kernel.ts";
-import { Mailbox, messagesMaxDefault, type MailboxLimit } from "./mailbox.ts";
-import { Pid, Ref, type AnyPid } from "./pid.ts";
+import type { Mailbox } from "./mailbox.ts";
+import { messagesMaxDefault, type MailboxLimit } from "./mailbox.ts";
+import type { Ref } from "./pid.ts";
+import { Pid, type AnyPid } from "./pid.ts";
 import type { HostOptions, Program } from "./program.ts";
 import type { Timer } from "./timer.ts";
 

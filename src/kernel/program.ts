@@ -55,7 +55,8 @@ export interface ProgramFile<Message = unknown> {
 export function program<Message = unknown>(reference: string, base?: string): ProgramFile<Message> {
   if (/^[a-z][a-z0-9+.-]*:/i.test(reference)) return { kind: "file", url: reference };
   if (reference.startsWith("/")) return { kind: "file", url: `file://${encodeURI(reference)}` };
-  if (base === undefined) throw new Error(`program "${reference}" is relative; pass import.meta.url as second argument`);
+  if (base === undefined)
+    throw new Error(`program "${reference}" is relative; pass import.meta.url as second argument`);
   const folder = base.slice(0, base.lastIndexOf("/"));
   return { kind: "file", url: resolveSegments(`${folder}/${encodeURI(reference)}`) };
 }
@@ -90,11 +91,7 @@ export type Program<Message = unknown, Args extends readonly unknown[] = readonl
   | CommandLine;
 
 /** Where output goes: a process gets `OutputMessage`s, a function gets the bytes, `inherit` shares colos's own. */
-export type OutputSink =
-  | AnyPid
-  | "inherit"
-  | "ignore"
-  | ((stream: "stdout" | "stderr", data: Uint8Array) => void);
+export type OutputSink = AnyPid | "inherit" | "ignore" | ((stream: "stdout" | "stderr", data: Uint8Array) => void);
 
 /** What only carriers with an OS process or a thread of their own heed. */
 export interface HostOptions {

@@ -32,11 +32,7 @@ export class PendingReply {
   readonly fail: (reason: ExitReason) => void;
   timer: Timer | null = null;
 
-  constructor(
-    caller: AnyProcess,
-    resolve: (value: unknown) => void,
-    fail: (reason: ExitReason) => void,
-  ) {
+  constructor(caller: AnyProcess, resolve: (value: unknown) => void, fail: (reason: ExitReason) => void) {
     this.caller = caller;
     this.resolve = resolve;
     this.fail = fail;

@@ -64,7 +64,8 @@ export function encode(value: unknown, identities: WireIdentities, path = "messa
       throw new UncopyableError(path, "a symbol");
     default:
       if (value === null) return null;
-      if (depth > wireDepthMax) throw new UncopyableError(path, `nested deeper than ${wireDepthMax} levels (or a cycle)`);
+      if (depth > wireDepthMax)
+        throw new UncopyableError(path, `nested deeper than ${wireDepthMax} levels (or a cycle)`);
       return encodeObject(value as object, identities, path, depth);
   }
 }
@@ -155,7 +156,8 @@ function decodeRecord(record: Record<string, unknown>, identities: WireIdentitie
   const value: Record<string, unknown> = {};
   for (const key of Object.keys(record)) {
     const decoded = decode(record[key], identities);
-    if (key === "__proto__") Object.defineProperty(value, key, { value: decoded, enumerable: true, configurable: true });
+    if (key === "__proto__")
+      Object.defineProperty(value, key, { value: decoded, enumerable: true, configurable: true });
     else value[key] = decoded;
   }
   return value;
@@ -187,7 +189,13 @@ function decodeMarked(marked: readonly unknown[], identities: WireIdentities): u
     case "view":
       return decodeView(first as string, second as Uint8Array);
     case "error":
-      return decodeError(first as string, second as string, third, decode(fourth, identities), decode(fifth, identities));
+      return decodeError(
+        first as string,
+        second as string,
+        third,
+        decode(fourth, identities),
+        decode(fifth, identities),
+      );
     default:
       throw new Error(`unknown wire kind ${String(kind)}: the two sides run different versions of colos`);
   }

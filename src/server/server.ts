@@ -10,6 +10,7 @@
  *
  * @module
  */
+import type { Milliseconds } from "../base/platform.ts";
 import { describeReason, Exit, type CallFailed, type ExitReason } from "../kernel/exit-reason.ts";
 import { isDown, isExit, type DownMessage, type TimeoutMessage } from "../kernel/message.ts";
 import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
@@ -119,7 +120,7 @@ export function call(
   self: AnyProcess,
   server: AnyPid | string,
   request: unknown,
-  timeoutMs: number = callTimeoutMsDefault,
+  timeoutMs: Milliseconds = callTimeoutMsDefault,
 ): Promise<unknown> {
   return self.request(server, request, timeoutMs);
 }
@@ -139,12 +140,14 @@ export async function stopServer(
   self: AnyProcess,
   server: AnyPid | string,
   reason: ExitReason = "normal",
-  timeoutMs: number = Infinity,
+  timeoutMs: Milliseconds = Infinity,
 ): Promise<void> {
   const ref = self.monitor(server);
   const pid = typeof server === "string" ? self.whereis(server) : server;
   if (pid !== undefined) self.send(pid as Pid<unknown>, { type: systemType, operation: "terminate", reason });
-  const down: DownMessage | typeof timedOut = await self.receive((m): m is DownMessage => isDown(m, ref), { timeoutMs });
+  const down: DownMessage | typeof timedOut = await self.receive((m): m is DownMessage => isDown(m, ref), {
+    timeoutMs,
+  });
   if (down === timedOut) {
     self.demonitor(ref, { flush: true });
     throw new Exit({ tag: "call", reason: "timeout", to: String(server) } satisfies CallFailed);

@@ -131,7 +131,14 @@ export function checkFlags(flags: SupervisorFlags): FullFlags | SpecProblem {
   }
   if (!(maxRestarts >= 0)) return problem("invalidMaxRestarts", maxRestarts);
   if (!(periodMs > 0)) return problem("invalidPeriodMs", periodMs);
-  return { strategy, maxRestarts, periodMs, autoShutdown, backoff: flags.backoff, observe: flags.observe ?? (() => {}) };
+  return {
+    strategy,
+    maxRestarts,
+    periodMs,
+    autoShutdown,
+    backoff: flags.backoff,
+    observe: flags.observe ?? (() => {}),
+  };
 }
 
 /** Checks one spec and fills in defaults (S34, S50). */

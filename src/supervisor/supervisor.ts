@@ -50,7 +50,9 @@ export interface ChildCounts {
 }
 
 /** An operation's outcome: OTP's `{ok, Value}` or `{error, Reason}`. */
-export type SupervisorResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown };
+export type SupervisorResult<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: unknown };
 
 /** Makes a supervisor a program: `self.start(defineSupervisor(() => ({ children })))`. */
 export function defineSupervisor<Args extends readonly unknown[]>(
@@ -76,7 +78,10 @@ export function startSupervisor(
 type Operation =
   | { readonly operation: "whichChildren" | "countChildren" }
   | { readonly operation: "startChild"; readonly child: ChildSpec | readonly unknown[] }
-  | { readonly operation: "terminateChild" | "restartChild" | "deleteChild" | "getChildSpec"; readonly id: string | AnyPid };
+  | {
+      readonly operation: "terminateChild" | "restartChild" | "deleteChild" | "getChildSpec";
+      readonly id: string | AnyPid;
+    };
 
 /** A stop takes as long as the children need. */
 const operate = (self: AnyProcess, supervisor: AnyPid | string, operation: Operation): Promise<unknown> =>
@@ -418,7 +423,7 @@ class Supervisor implements Server<Operation, never, unknown> {
       await this.#stopTogether(children);
       return;
     }
-    for (const child of [...children].reverse()) await this.#stopTogether([child]);
+    for (const child of [...children].toReversed()) await this.#stopTogether([child]);
   }
 
   async #stopTogether(children: readonly Child[]): Promise<void> {
