@@ -34,7 +34,7 @@ import {
   type SpawnOptions,
   type StartOptions,
 } from "./process.ts";
-import type { Program } from "./program.ts";
+import { acknowledgingBody, defineProgram, type DefinedProgram, type Program } from "./program.ts";
 import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
 import { mainSerial, type Channel, type Signal } from "./signal.ts";
@@ -170,10 +170,10 @@ export class Kernel {
   ): AnyPid {
     const carrier = options?.carrier ?? defaultCarrier(program);
     if (carrier === "coroutine" && (typeof program === "function" || program.kind === "defined")) {
-      const body = typeof program === "function" ? program : program.body;
-      const { args } = options ?? {};
-      return this.spawnLocal(parent, body as unknown as LocalBody, args, {
-        label: options?.label ?? (body.name === "" ? undefined : body.name),
+      const { name } = typeof program === "function" ? program : program.body;
+      const body = starter === null && typeof program === "function" ? program : bodyOf(program, starter);
+      return this.spawnLocal(parent, body as unknown as LocalBody, options?.args, {
+        label: options?.label ?? (name === "" ? undefined : name),
         mailbox: options?.mailbox,
         starter,
       });
@@ -212,6 +212,7 @@ export class Kernel {
     });
     ref.route = "reply";
     const pid = this.spawnFrom(self, program, options, options.link ?? true, ref, ref);
+    options.onSpawn?.(pid as AnyPid);
     this.#startDeadline(ref, options.timeoutMs ?? Infinity);
     let reason: ExitReason;
     try {
@@ -1084,6 +1085,13 @@ type Acknowledgement = { readonly ready: true } | { readonly ready: false; reado
 
 function callFailed(reason: ExitReason, to: AnyPid | string): CallFailed {
   return { tag: "call", reason, to: String(to) };
+}
+
+/** What runs for a local program; whoever waits for its start is told. */
+function bodyOf(program: Program<never, readonly never[]>, starter: Ref | null): unknown {
+  const defined = typeof program === "function" ? defineProgram(program) : program;
+  if (defined.kind !== "defined") return undefined;
+  return starter === null ? defined.body : acknowledgingBody(defined as unknown as DefinedProgram<unknown>);
 }
 
 function defaultCarrier(program: Program<never, readonly never[]>): string {
