@@ -95,6 +95,19 @@ describe("timers of processes", () => {
 
     expect(await world.all()).toEqual(["late"]);
   });
+
+  test("a duration that is no number is refused, one below 0 is 0", async () => {
+    const world = new World();
+    const { self } = world;
+
+    expect(() => self.sendAfter(Number.NaN, self.pid, "x")).toThrow("not NaN");
+    expect(() => self.receive(undefined, { timeoutMs: Number.NaN })).toThrow("not NaN");
+    self.sendAfter(-5, self.pid, "at once");
+    self.sendAfter(Infinity, self.pid, "never");
+    await world.advance(10 ** 12);
+
+    expect(await world.all()).toEqual(["at once"]);
+  });
 });
 
 describe("timers", () => {
@@ -125,6 +138,20 @@ describe("timers", () => {
     await platform.advance(10);
 
     expect(fired).toEqual(Array.from({ length: 100 }, (_, index) => index));
+  });
+
+  test("that fire late fire in order of their due times too, also after one before them was cancelled", async () => {
+    const { platform, timers, fired } = started();
+    const cancelled = timers.start(10, () => fired.push("cancelled"));
+    platform.stall(5);
+    timers.start(10, () => fired.push(15));
+    timers.start(6, () => fired.push(11));
+    timers.cancel(cancelled);
+
+    platform.stall(100);
+    await platform.advance(0);
+
+    expect(fired).toEqual([11, 15]);
   });
 
   test("a cancelled timer never fires, and cancelling again gives false", async () => {
@@ -164,5 +191,15 @@ describe("timers", () => {
     await platform.settle();
 
     expect([armed, platform.timersCount]).toEqual([1, 0]);
+  });
+
+  test("that were cancelled are forgotten, whatever their durations", () => {
+    const { timers } = started();
+    const kept = timers.start(5000, () => {});
+
+    for (let index = 0; index < 100_000; index += 1) timers.cancel(timers.start(4000 + index / 1000, () => {}));
+
+    expect(timers.listsCount).toBeLessThan(1000);
+    expect(timers.remaining(kept)).toBe(5000);
   });
 });
