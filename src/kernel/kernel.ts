@@ -22,7 +22,7 @@ import {
   type ExitReason,
 } from "./exit-reason.ts";
 import { Mailbox, MailboxFullError, messagesMaxDefault } from "./mailbox.ts";
-import { isDown } from "./message.ts";
+import { isDown, isExit } from "./message.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
   Extra,
@@ -445,10 +445,13 @@ export class Kernel {
   #makeRoom(process: AnyProcess, mailbox: Mailbox, messagesMax: number): boolean {
     const extra = (process.extra ??= new Extra());
     switch (extra.policy) {
-      case "dropOldest":
+      case "dropOldest": {
         extra.droppedCount += 1;
-        mailbox.shift();
+        const oldest = mailbox.find((message) => !isDown(message) && !isExit(message));
+        if (oldest < 0) return false;
+        mailbox.takeAt(oldest);
         return true;
+      }
       case "dropNewest":
         extra.droppedCount += 1;
         return false;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { forwarder, idle, World } from "../testing/world.ts";
 import { Mailbox, MailboxFullError, type MailboxPolicy } from "./mailbox.ts";
+import { isDown } from "./message.ts";
 import { timedOut, type AnyProcess } from "./process.ts";
 
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
@@ -174,6 +175,17 @@ describe("messages", () => {
     expect(world.self.whereis("worker")).toBe(second);
   });
 
+  test("a process waits for one thing at a time: a second receive is refused, the first goes on", async () => {
+    const { self } = new World();
+    const first = self.receive();
+
+    await expect(self.receive()).rejects.toThrow("already in receive");
+    await expect(self.yield()).rejects.toThrow("already in receive");
+
+    self.send(self.pid, "x");
+    expect(await first).toBe("x");
+  });
+
   test("a match that throws ends the receiver, not the sender", async () => {
     const world = new World();
     const error = new Error("bad match");
@@ -242,6 +254,50 @@ describe("a full mailbox", () => {
 
     expect(await world.all()).toHaveLength(5);
     expect(self.info(pid)?.droppedCount).toBe(0);
+  });
+
+  test.each(["dropNewest", "dropOldest", "failSender", "endReceiver"] as const)(
+    "%s: what the kernel says of ends always arrives, and is never dropped for a message",
+    async (policy) => {
+      const world = new World();
+      const { self } = world;
+      const pid = self.spawn(
+        async (receiver) => {
+          const { ref } = receiver.spawnMonitor(idle, { name: "watched" });
+          await receiver.receive((message) => message === "go");
+          const down = await receiver.receive((message) => isDown(message, ref));
+          receiver.send(self.pid, (down as { reason: unknown }).reason);
+        },
+        { mailbox: { messagesMax: 2, policy } },
+      );
+      await world.settle();
+
+      self.exit(self.whereis("watched")!, "seen");
+      self.send(pid, 1);
+      await world.settle();
+      if (policy === "dropOldest") for (const number of [2, 3, 4]) self.send(pid, number);
+      self.send(pid, "go");
+
+      expect(await world.next()).toBe("seen");
+    },
+  );
+
+  test("dropOldest with nothing but notices drops the new message", async () => {
+    const world = new World();
+    const { self } = world;
+    const pid = self.spawn(
+      async (receiver) => {
+        for (const name of ["a", "b"]) receiver.spawnMonitor(idle, { name });
+        await receiver.receive((message) => message === "go");
+      },
+      { mailbox: { messagesMax: 2, policy: "dropOldest" } },
+    );
+    await world.settle();
+
+    for (const name of ["a", "b"]) self.exit(self.whereis(name)!, "x");
+    self.send(pid, "lost");
+
+    expect(self.info(pid)).toMatchObject({ messagesCount: 2, droppedCount: 1 });
   });
 });
 

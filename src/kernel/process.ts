@@ -210,9 +210,7 @@ export class Process<Message = unknown> {
   ): Promise<Message | TimedOut>;
   receive(match?: (message: Message) => boolean, options?: { readonly timeoutMs: Milliseconds }): Promise<unknown> {
     if (this.stage === "dead" || this.stage === "exiting") return never();
-    if (this.wake !== null || this.resume !== null) {
-      return Promise.reject(new Error(`${this.pid} is already in receive; a process waits for one thing at a time`));
-    }
+    if (this.wake !== null || this.resume !== null) return this.#refuseSecondWait();
     const mailbox = this.mailbox;
     if (mailbox !== null && mailbox.size > 0) {
       const position = match === undefined ? 0 : mailbox.find(match as (message: unknown) => boolean);
@@ -240,6 +238,7 @@ export class Process<Message = unknown> {
   /** Lets other processes and the host's I/O run (OTP erlang:yield/0). */
   yield(): Promise<void> {
     if (this.stage !== "live") return never();
+    if (this.wake !== null || this.resume !== null) return this.#refuseSecondWait();
     return this.kernel.requeue(this);
   }
 
@@ -424,6 +423,10 @@ export class Process<Message = unknown> {
   /** Whether the process is alive (OTP is_process_alive/1); for processes of this kernel only. */
   isAlive(pid: AnyPid): boolean {
     return pid.process !== null && pid.process.kernel === this.kernel && pid.process.stage !== "exiting";
+  }
+
+  #refuseSecondWait(): Promise<never> {
+    return Promise.reject(new Error(`${this.pid} is already in receive; a process waits for one thing at a time`));
   }
 
   #assertAlive(): void {
