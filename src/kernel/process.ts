@@ -444,6 +444,8 @@ export class Extra {
   name: string | undefined = undefined;
   label: string | undefined = undefined;
   handles: Set<Handle> | null = null;
+  /** Timers whose message is for this process. */
+  timers: Set<Timer> | null = null;
   messagesMax: number = messagesMaxDefault;
   policy: MailboxLimit["policy"] = "endReceiver";
   droppedCount = 0;

@@ -1,7 +1,8 @@
 /** Timers: OTP's statements (T), and many deadlines on one host timer. */
 import { describe, expect, test } from "vitest";
 import { VirtualPlatform } from "../testing/virtual-platform.ts";
-import { forwarder, World } from "../testing/world.ts";
+import { forwarder, idle, World } from "../testing/world.ts";
+import type { Ref } from "./pid.ts";
 import { Timers } from "./timer.ts";
 
 describe("timers of processes", () => {
@@ -94,6 +95,22 @@ describe("timers of processes", () => {
     await world.advance(40);
 
     expect(await world.all()).toEqual(["late"]);
+  });
+
+  test("a timer for a process that has ended is taken back", async () => {
+    const world = new World();
+    const refs: Ref[] = [];
+    const pid = world.self.spawn(async (self) => {
+      refs.push(self.sendAfter(3_600_000, self.pid, "x"));
+      await idle(self);
+    });
+    await world.settle();
+
+    world.self.exit(pid, "kill");
+    await world.settle();
+
+    expect(world.self.readTimer(refs[0]!)).toBe(false);
+    expect(world.platform.timersCount).toBe(0);
   });
 
   test("a duration that is no number is refused, one below 0 is 0", async () => {
