@@ -71,6 +71,12 @@ export interface KernelOptions {
 /** A body of unknown message and argument types. */
 type LocalBody = (self: AnyProcess, ...args: readonly unknown[]) => unknown;
 
+/** An ended process whose signals are still to be sent. */
+interface Ending {
+  readonly process: AnyProcess;
+  readonly reason: ExitReason;
+}
+
 /** How a process of this kernel is set up. */
 interface LocalOptions {
   readonly label?: string | undefined;
@@ -103,7 +109,7 @@ export class Kernel {
   #nextRef = 1;
   #nextChild = 1;
   /** Ended processes whose signals are still to be sent: a queue, so that long chains of links need no stack. */
-  readonly #endings: { process: AnyProcess; reason: ExitReason }[] = [];
+  readonly #endings: Ending[] = [];
   #sendingEndings = false;
 
   constructor(platform: Platform, options: KernelOptions = {}) {
@@ -780,13 +786,22 @@ export class Kernel {
   }
 
   #queueEnding(process: AnyProcess, reason: ExitReason): void {
-    this.#endings.push({ process, reason });
+    const endings = this.#endings;
+    endings.push({ process, reason });
     if (this.#sendingEndings) return;
     this.#sendingEndings = true;
-    for (let ending = this.#endings.shift(); ending !== undefined; ending = this.#endings.shift()) {
-      this.#announceEnd(ending.process, ending.reason);
+    let sentCount = 0;
+    try {
+      while (sentCount < endings.length) {
+        const ending = endings[sentCount] as Ending;
+        sentCount += 1;
+        this.#announceEnd(ending.process, ending.reason);
+      }
+    } finally {
+      if (sentCount === endings.length) endings.length = 0;
+      else endings.splice(0, sentCount);
+      this.#sendingEndings = false;
     }
-    this.#sendingEndings = false;
   }
 
   /** Takes the process out of all tables, then tells those who are linked and those who watch. */
