@@ -744,7 +744,8 @@ export class Kernel {
     ended.mailbox = null;
     if (ended.waitTimer !== null) this.timers.cancel(ended.waitTimer);
     ended.waitTimer = null;
-    const { extra } = ended;
+    const { extra, monitors } = ended;
+    if (monitors !== null) this.#dropMonitors(ended, monitors);
     if (extra !== null) {
       if (extra.name !== undefined) this.#names.delete(extra.name);
       if (extra.timers !== null) for (const timer of extra.timers) this.timers.cancel(timer);
@@ -754,17 +755,19 @@ export class Kernel {
     else void this.#endAfter(closing, ended, reason);
   }
 
-  /** Closes last opened first; what takes time is returned. */
+  /** Closes last opened first, on the ended process's account; what takes time is returned. */
   #closeHandles(process: AnyProcess): PromiseLike<unknown>[] | null {
     const handles = process.extra?.handles ?? null;
     if (handles === null || handles.size === 0) return null;
     const closing: PromiseLike<unknown>[] = [];
+    const failed = (thrown: unknown): void =>
+      this.platform.log("error", `a handle of ${nameOf(process)} failed to close: ${describeReason(thrown)}`);
     for (const handle of [...handles].toReversed()) {
       try {
-        const work = handle.close();
-        if (isThenable(work)) closing.push(work);
+        const work = this.platform.strays.run(process, () => handle.close());
+        if (isThenable(work)) closing.push(Promise.resolve(work).catch(failed));
       } catch (thrown) {
-        this.platform.log("error", `a handle of ${nameOf(process)} failed to close: ${describeReason(thrown)}`);
+        failed(thrown);
       }
     }
     handles.clear();
@@ -772,11 +775,12 @@ export class Kernel {
   }
 
   async #endAfter(closing: readonly PromiseLike<unknown>[], process: AnyProcess, reason: ExitReason): Promise<void> {
+    const closed = Promise.all(closing);
     const late = new Promise<typeof timedOut>((resolve) => {
       const timer = this.timers.start(handleCloseMs, () => resolve(timedOut));
-      void Promise.allSettled(closing).then(() => this.timers.cancel(timer));
+      void closed.then(() => this.timers.cancel(timer));
     });
-    if ((await Promise.race([Promise.allSettled(closing), late])) === timedOut) {
+    if ((await Promise.race([closed, late])) === timedOut) {
       this.platform.log(
         "error",
         `${nameOf(process)} has ended, but what it held is still open after ${handleCloseMs} ms`,
@@ -814,11 +818,10 @@ export class Kernel {
     if (process.after !== null) process.after.before = process.before;
     process.before = null;
     process.after = null;
-    const { links, watchers, monitors, extra } = process;
+    const { links, watchers, extra } = process;
     process.links = null;
     process.watchers = null;
     process.extra = null;
-    if (monitors !== null) this.#dropMonitors(process, monitors);
     if (extra?.exportedRefs != null) for (const ref of extra.exportedRefs) this.#exportedRefs.delete(ref.serial);
     if (links !== null) for (const peer of links) this.#announceToPeer(process.pid, peer, reason);
     if (watchers !== null) for (const ref of watchers) this.#announceToWatcher(ref, reason);
