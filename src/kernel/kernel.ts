@@ -39,7 +39,7 @@ import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
 import { mainSerial, type Channel, type Signal } from "./signal.ts";
 import { Timers, type Timer } from "./timer.ts";
-import { decode, encode, type WireIdentities, type WireValue } from "./wire.ts";
+import { decode, encode, UncopyableError, type WireIdentities, type WireValue } from "./wire.ts";
 
 /** Messages a reactor handles before others get their turn. */
 const messagesPerStep = 64;
@@ -77,6 +77,15 @@ interface Ending {
   readonly reason: ExitReason;
 }
 
+/** Kernels that are gone: `kernelId` and all below it or, with `isAbove`, all that is not. */
+interface Loss {
+  readonly kernelId: string;
+  readonly isAbove: boolean;
+  readonly cause: unknown;
+  /** What the program ended with for which the lost kernel was started. */
+  readonly mainReason: ExitReason;
+}
+
 /** How a process of this kernel is set up. */
 interface LocalOptions {
   readonly label?: string | undefined;
@@ -93,6 +102,8 @@ export class Kernel {
   readonly #carriers: ReadonlyMap<string, Starter>;
   readonly #scheduler: Scheduler;
   readonly #names = new Map<string, AnyPid>();
+  /** Names of processes of other kernels, with the monitor that frees the name. */
+  readonly #remoteNames = new Map<AnyPid, { readonly name: string; readonly ref: Ref }>();
   readonly #neighbours = new Map<string, Neighbour>();
   #uplink: Neighbour | null = null;
   readonly #identities = new IdentityTable();
@@ -244,7 +255,12 @@ export class Kernel {
     const starter = process.extra?.starter ?? null;
     if (starter === null || process.extra === null) return;
     process.extra.starter = null;
-    this.send(starter, acknowledgement);
+    try {
+      this.send(starter, acknowledgement);
+    } catch (refused) {
+      if (acknowledgement.ready || !(refused instanceof UncopyableError)) throw refused;
+      this.send(starter, { ready: false, reason: uncopyable(acknowledgement.reason) });
+    }
   }
 
   #create(parent: AnyPid | null, options: LocalOptions): AnyProcess {
@@ -498,8 +514,12 @@ export class Kernel {
       ref.pending = new PendingReply(caller, resolve, (reason) => reject(new Exit(callFailed(reason, to))));
     });
     ref.route = "reply";
+    const isHere = target.kernelId === this.id;
+    const message = new Request(ref, body);
+    let wire: WireValue;
     try {
-      this.send(target, new Request(ref, body));
+      if (isHere) this.send(target, message);
+      else wire = this.#encode(message);
     } catch (refused) {
       ref.route = "none";
       ref.pending = null;
@@ -507,6 +527,8 @@ export class Kernel {
       return Promise.reject(refused);
     }
     this.monitor(caller, ref, target);
+    // After the monitor, so that a process that ends at once because of the request still gives its reason (G11).
+    if (!isHere) this.#transmit(["message", target.kernelId, target.serial, wire]);
     this.#startDeadline(ref, timeoutMs);
     return reply;
   }
@@ -598,8 +620,8 @@ export class Kernel {
 
   /** Ends a monitor on both sides; false when there was none. */
   #forgetMonitor(owner: AnyProcess, ref: Ref): boolean {
-    this.#exportedRefs.delete(ref.serial);
     if (owner.monitors?.delete(ref) !== true) return false;
+    this.#exportedRefs.delete(ref.serial);
     const { target } = ref;
     if (target === null) return true;
     const watched = target.process;
@@ -638,7 +660,9 @@ export class Kernel {
     } else if (pid.kernelId === this.id) {
       throw new Error(`${pid} has ended and cannot be registered as "${name}"`);
     } else {
-      (this.#nameKeeper ??= this.#startNameKeeper()).monitor(pid);
+      const known = this.#remoteNames.get(pid);
+      if (known !== undefined) throw new Error(`${pid} is already registered as "${known.name}"`);
+      this.#remoteNames.set(pid, { name, ref: (this.#nameKeeper ??= this.#startNameKeeper()).monitor(pid) });
     }
     this.#names.set(name, pid);
   }
@@ -652,17 +676,26 @@ export class Kernel {
   #startNameKeeper(): AnyProcess {
     const keeper = this.attach("names");
     keeper.react((message) => {
-      if (!isDown(message)) return;
-      for (const [name, pid] of this.#names) if (pid === message.from) this.#names.delete(name);
+      if (isDown(message)) this.#forgetRemoteName(message.from as AnyPid);
     });
     return keeper;
   }
 
   /** See `Process.unregister`. */
   unregister(name: string): void {
-    const process = this.#resolve(name).process;
+    const pid = this.#resolve(name);
     this.#names.delete(name);
+    this.#forgetRemoteName(pid);
+    const process = pid.process;
     if (process !== null && process.extra !== null) process.extra.name = undefined;
+  }
+
+  #forgetRemoteName(pid: AnyPid): void {
+    const known = this.#remoteNames.get(pid);
+    if (known === undefined) return;
+    this.#remoteNames.delete(pid);
+    this.#names.delete(known.name);
+    this.#nameKeeper?.demonitor(known.ref, { flush: true });
   }
 
   /** See `Process.whereis`. */
@@ -909,10 +942,11 @@ export class Kernel {
       lost: (cause, mainReason) => {
         if (!open) return;
         open = false;
-        if (this.#uplink === neighbour) this.#uplink = null;
+        const isAbove = this.#uplink === neighbour;
+        if (isAbove) this.#uplink = null;
         else this.#neighbours.delete(kernelId);
-        this.#lose(kernelId, carrierDown(cause), mainReason ?? carrierDown(cause));
-        this.#spreadLoss(kernelId, cause, mainReason ?? carrierDown(cause), neighbour);
+        const loss = { cause, mainReason: mainReason ?? carrierDown(cause), isAbove };
+        this.#lose({ ...loss, kernelId: isAbove ? this.id : kernelId }, neighbour);
       },
     };
   }
@@ -959,20 +993,35 @@ export class Kernel {
     try {
       return this.#encode(reason);
     } catch {
-      return this.#encode({ tag: "uncopyable", description: describeReason(reason) });
+      return this.#encode(uncopyable(reason));
     }
   }
 
+  /** Only what another kernel may answer to is held: a monitor or request until it ends, an alias until it is off. */
   #exportRef(ref: Ref): void {
     if (ref.kernelId !== this.id) return;
     const owner = ref.owner.process;
     if (owner === null) return;
     this.#identities.addRef(ref);
     this.#identities.addPid(ref.owner);
+    const isMonitor = owner.monitors?.has(ref) === true;
+    if (ref.route === "none" && !isMonitor) return;
     this.#exportedRefs.set(ref.serial, ref);
-    if (ref.route === "reply" || ref.pending !== null) return;
+    if (ref.pending !== null || isMonitor) return;
     const extra = (owner.extra ??= new Extra());
     (extra.exportedRefs ??= new Set()).add(ref);
+  }
+
+  /** @internal An alias was switched off; a monitor that was an alias too stays. */
+  forgetAlias(owner: AnyProcess, ref: Ref): void {
+    ref.route = "none";
+    owner.extra?.exportedRefs?.delete(ref);
+    if (owner.monitors?.has(ref) !== true) this.#exportedRefs.delete(ref.serial);
+  }
+
+  /** @internal Own refs that are held because another kernel may answer to them. */
+  get exportedRefsCount(): number {
+    return this.#exportedRefs.size;
   }
 
   #importRef(kernelId: string, serial: number, owner: AnyPid): Ref {
@@ -1017,7 +1066,7 @@ export class Kernel {
   }
 
   #receive(signal: Signal, from: Neighbour | null): void {
-    if (signal[0] === "lost") this.#receiveLoss(signal, from);
+    if (signal[0] === "lost") this.#lose(this.decode(signal[3]) as Loss, from);
     else if (signal[1] !== this.id) this.#transmit(signal);
     else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3]);
     else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
@@ -1026,7 +1075,7 @@ export class Kernel {
 
   #receiveReply(serial: number, wire: WireValue): void {
     const ref = this.#exportedRefs.get(serial);
-    if (ref !== undefined) this.#deliverToRef(ref, this.decode(wire));
+    if (ref !== undefined) this.#receiveQuietly(() => this.#deliverToRef(ref, this.decode(wire)));
   }
 
   #receiveDown(serial: number, wire: WireValue): void {
@@ -1037,7 +1086,7 @@ export class Kernel {
   #receiveFor(process: AnyProcess | null, signal: Signal): void {
     switch (signal[0]) {
       case "message":
-        if (process !== null) this.#receiveMessage(process, signal[3]);
+        if (process !== null) this.#receiveQuietly(() => this.#deliver(process, this.decode(signal[3])));
         return;
       case "exit": {
         const from = this.#identities.pid(signal[3], signal[4]);
@@ -1067,37 +1116,21 @@ export class Kernel {
     }
   }
 
-  #receiveMessage(process: AnyProcess, wire: WireValue): void {
+  /** A mailbox that fails its sender only drops and counts what comes from another kernel. */
+  #receiveQuietly(deliver: () => void): void {
     try {
-      this.#deliver(process, this.decode(wire));
+      deliver();
     } catch (refused) {
       if (!(refused instanceof MailboxFullError)) throw refused;
     }
   }
 
-  #receiveLoss(signal: Signal & readonly ["lost", string, number, WireValue], from: Neighbour | null): void {
-    const { kernelId, cause, mainReason } = this.decode(signal[3]) as {
-      kernelId: string;
-      cause: unknown;
-      mainReason: unknown;
-    };
-    this.#lose(kernelId, carrierDown(cause), mainReason);
-    this.#spreadLoss(kernelId, cause, mainReason, from);
-  }
-
-  #spreadLoss(kernelId: string, cause: unknown, mainReason: ExitReason, except: Neighbour | null): void {
-    const notice = this.#encodeReason({ kernelId, cause, mainReason });
-    const others = [...this.#neighbours.values(), ...(this.#uplink === null ? [] : [this.#uplink])];
-    for (const neighbour of others) {
-      if (neighbour !== except) neighbour.channel.send(["lost", neighbour.kernelId, 0, notice]);
-    }
-  }
-
-  /** Everything at or below `kernelId` is gone: each link and each monitor to it gives its one signal. */
-  #lose(kernelId: string, reason: ExitReason, mainReason: ExitReason): void {
+  /** Everything lost is gone: each link and each monitor to it gives its one signal. Neighbours are told. */
+  #lose(loss: Loss, from: Neighbour | null): void {
+    const gone = (pid: AnyPid): boolean => isWithin(pid.kernelId, loss.kernelId) !== loss.isAbove;
+    const reason = carrierDown(loss.cause);
     const reasonFor = (pid: AnyPid): ExitReason =>
-      pid.kernelId === kernelId && pid.serial === mainSerial ? mainReason : reason;
-    const gone = (pid: AnyPid): boolean => isWithin(pid.kernelId, kernelId);
+      pid.kernelId === loss.kernelId && pid.serial === mainSerial ? loss.mainReason : reason;
     for (const pid of this.processes()) {
       const process = pid.process;
       if (process === null) continue;
@@ -1111,6 +1144,11 @@ export class Kernel {
         }
       }
     }
+    const notice = this.#encodeReason(loss);
+    const others = [...this.#neighbours.values(), ...(this.#uplink === null ? [] : [this.#uplink])];
+    for (const neighbour of others) {
+      if (neighbour !== from) neighbour.channel.send(["lost", neighbour.kernelId, 0, notice]);
+    }
   }
 }
 
@@ -1119,6 +1157,11 @@ type Acknowledgement = { readonly ready: true } | { readonly ready: false; reado
 
 function callFailed(reason: ExitReason, to: AnyPid | string): CallFailed {
   return { tag: "call", reason, to: String(to) };
+}
+
+/** What is told of a reason that cannot leave its carrier. */
+function uncopyable(reason: ExitReason): { readonly tag: "uncopyable"; readonly description: string } {
+  return { tag: "uncopyable", description: describeReason(reason) };
 }
 
 /** What runs for a local program; whoever waits for its start is told. */
