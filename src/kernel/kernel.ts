@@ -372,6 +372,7 @@ export class Kernel {
     for (let count = 0; count < messagesPerStep; count += 1) {
       const { mailbox, reactor } = process;
       if (reactor === null || mailbox === null || mailbox.size === 0) return;
+      if (count > 0 && !this.#scheduler.spend()) break;
       try {
         const result = reactor(mailbox.shift());
         if (isThenable(result)) {
@@ -507,8 +508,11 @@ export class Kernel {
   /** @internal */
   request(caller: AnyProcess, to: AnyPid | string, body: unknown, timeoutMs: Milliseconds): Promise<unknown> {
     const target = typeof to === "string" ? this.#names.get(to) : to;
-    if (target === undefined) return Promise.reject(new Exit(callFailed("noproc", to)));
-    if (target === caller.pid) return Promise.reject(new Exit(callFailed("callingSelf", to)));
+    if (target === undefined) return this.#refuseRequest(caller, callFailed("noproc", to));
+    if (target === caller.pid) return this.#refuseRequest(caller, callFailed("callingSelf", to));
+    if (target.process === null && target.kernelId === this.id) {
+      return this.#refuseRequest(caller, callFailed("noproc", to));
+    }
     const ref = this.newRef(caller);
     const reply = new Promise<unknown>((resolve, reject) => {
       ref.pending = new PendingReply(caller, resolve, (reason) => reject(new Exit(callFailed(reason, to))));
@@ -531,6 +535,16 @@ export class Kernel {
     if (!isHere) this.#transmit(["message", target.kernelId, target.serial, wire]);
     this.#startDeadline(ref, timeoutMs);
     return reply;
+  }
+
+  /** At once, or in a later turn: a loop that asks nobody must not keep the host from its work. */
+  #refuseRequest(caller: AnyProcess, failure: CallFailed): Promise<never> {
+    if (this.#scheduler.spend()) return Promise.reject(new Exit(failure));
+    return new Promise((_resolve, reject) => {
+      this.#scheduler.nextTurn(() => {
+        if (caller.stage === "live") reject(new Exit(failure));
+      });
+    });
   }
 
   #startDeadline(ref: Ref, timeoutMs: Milliseconds): void {
@@ -823,10 +837,21 @@ export class Kernel {
   }
 
   #queueEnding(process: AnyProcess, reason: ExitReason): void {
-    const endings = this.#endings;
-    endings.push({ process, reason });
-    if (this.#sendingEndings) return;
+    if (this.#sendingEndings) {
+      this.#endings.push({ process, reason });
+      return;
+    }
     this.#sendingEndings = true;
+    try {
+      this.#announceEnd(process, reason);
+      if (this.#endings.length > 0) this.#sendEndings();
+    } finally {
+      this.#sendingEndings = false;
+    }
+  }
+
+  #sendEndings(): void {
+    const endings = this.#endings;
     let sentCount = 0;
     try {
       while (sentCount < endings.length) {
@@ -835,9 +860,7 @@ export class Kernel {
         this.#announceEnd(ending.process, ending.reason);
       }
     } finally {
-      if (sentCount === endings.length) endings.length = 0;
-      else endings.splice(0, sentCount);
-      this.#sendingEndings = false;
+      endings.splice(0, sentCount);
     }
   }
 
@@ -1056,13 +1079,11 @@ export class Kernel {
 
   /** The other kernel is gone: links and monitors learn it at once (L4, N2), messages vanish (M2). */
   #refuse(signal: Signal): void {
-    if (signal[0] === "link") {
-      const back: Signal = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
-      this.platform.scheduling.microtask(() => this.#receive(back, null));
-    } else if (signal[0] === "monitor") {
-      const back: Signal = ["down", signal[4], signal[3], "noproc"];
-      this.platform.scheduling.microtask(() => this.#receive(back, null));
-    }
+    let back: Signal;
+    if (signal[0] === "link") back = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
+    else if (signal[0] === "monitor") back = ["down", signal[4], signal[3], "noproc"];
+    else return;
+    this.platform.scheduling.macrotask(() => this.#receive(back, null));
   }
 
   #receive(signal: Signal, from: Neighbour | null): void {
