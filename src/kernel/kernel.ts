@@ -224,6 +224,10 @@ export class Kernel {
     options: StartOptions<A>,
   ): Promise<Pid<M>> {
     const self = parent;
+    const holder = options.name === undefined ? undefined : this.#names.get(options.name);
+    if (holder !== undefined) {
+      throw new StartError({ tag: "alreadyStarted", pid: holder }, nameTaken(options.name as string, holder));
+    }
     const ref = this.newRef(self);
     const outcome = new Promise<unknown>((resolve, reject) => {
       ref.pending = new PendingReply(self, resolve, (reason) => reject(new Exit(reason)));
@@ -683,7 +687,7 @@ export class Kernel {
 
   #assertNameFree(name: string): void {
     const holder = this.#names.get(name);
-    if (holder !== undefined) throw new Error(`the name "${name}" is taken by ${holder}`);
+    if (holder !== undefined) throw new Error(nameTaken(name, holder));
   }
 
   /** Frees the names of processes of other kernels when they end. */
@@ -1175,6 +1179,10 @@ export class Kernel {
 
 /** What a starting process tells its starter. */
 type Acknowledgement = { readonly ready: true } | { readonly ready: false; readonly reason: ExitReason };
+
+function nameTaken(name: string, holder: AnyPid): string {
+  return `the name "${name}" is taken by ${holder}`;
+}
 
 function callFailed(reason: ExitReason, to: AnyPid | string): CallFailed {
   return { tag: "call", reason, to: String(to) };
