@@ -104,6 +104,11 @@ export function findLogExpression(pattern: string): RegExp | undefined {
   return match === null ? undefined : new RegExp(match[1]!, match[2]);
 }
 
+/** Whether a file's name says that it is TypeScript or JavaScript, which is what a program is written in. */
+export function isProgramFile(path: string): boolean {
+  return /\.[cm]?[jt]s$/.test(path);
+}
+
 type Report = (path: ConfigPath, sentence: string) => void;
 
 function positionOf(source: ConfigSource, path: ConfigPath): ConfigPosition | undefined {
@@ -213,7 +218,7 @@ function runOf(service: WrittenService, options: ParseConfigOptions, report: Rep
   if (carrier === "command") {
     report(["carrier"], "a program cannot run as command; its carriers are coroutine, thread and os-process");
   }
-  if (!/\.[cm]?[jt]s$/.test(program!)) {
+  if (!isProgramFile(program!)) {
     report(["program"], `${shown(program)} is not a TypeScript or JavaScript file; for an executable write command`);
   }
   return { kind: "program", file: options.resolve(options.directory, program!), args };
