@@ -34,13 +34,13 @@ describe("arguments: what is understood", () => {
 
 describe("arguments: what is refused", () => {
   test.each([
-    ["rum a.ts", '"rum" is not a verb of colos; did you mean "run"?'],
-    ["dance", '"dance" is not a verb of colos; colos --help lists them'],
-    ["constructor", '"constructor" is not a verb of colos; colos --help lists them'],
-    ["server.ts", '"server.ts" is not a verb of colos; did you mean colos run server.ts?'],
+    ["rum a.ts", 'colos: "rum" is not a verb; did you mean "run"?'],
+    ["dance", 'colos: "dance" is not a verb; colos --help lists them'],
+    ["constructor", 'colos: "constructor" is not a verb; colos --help lists them'],
+    ["server.ts", 'colos: "server.ts" is not a verb; did you mean colos run server.ts?'],
     ["--verson", 'colos: "--verson" is not an option; did you mean "--version"?'],
-    ["--", "a verb is missing; colos --help lists them"],
-    ["help rum", '"rum" is not a verb of colos; did you mean "run"?'],
+    ["--", "colos: a verb is missing; colos --help lists them"],
+    ["help rum", 'colos: "rum" is not a verb; did you mean "run"?'],
     ["run", "colos run: the program is missing; write colos run <file or command> [args…]"],
     ["run --restrat permanent a.ts", 'colos run: "--restrat" is not an option; did you mean "--restart"?'],
     ["run -x a.ts", 'colos run: "-x" is not an option; colos run --help lists them'],

@@ -45,7 +45,7 @@ export type Invocation =
   /** `isAsked` is false when nothing was typed at all. */
   | { readonly verb: "help"; readonly text: string; readonly isAsked: boolean }
   | { readonly verb: "version" }
-  /** Wrong usage; `problem` is the sentence. */
+  /** Wrong usage; `problem` is the line for a person. */
   | { readonly verb: "wrong"; readonly problem: string };
 
 /** Understands the words after `colos`. Never throws. */
@@ -132,7 +132,7 @@ function readGlobal(argv: readonly string[]): Invocation {
   const { values } = readOptions("colos", argv, globalOptions);
   if (values.has("help")) return { verb: "help", text: helpText(), isAsked: true };
   if (values.has("version")) return { verb: "version" };
-  throw new WrongUsage("a verb is missing; colos --help lists them");
+  throw new WrongUsage("colos: a verb is missing; colos --help lists them");
 }
 
 function readRun(argv: readonly string[]): Invocation {
@@ -174,7 +174,7 @@ function verbNamed(name: string): Verb {
   const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
   if (verb !== undefined) return verb;
   const clause = isProgramFile(name) ? `; did you mean colos run ${name}?` : suggestionClause(name, Object.keys(verbs));
-  throw new WrongUsage(`${quoted(name)} is not a verb of colos${clause || "; colos --help lists them"}`);
+  throw new WrongUsage(`colos: ${quoted(name)} is not a verb${clause || "; colos --help lists them"}`);
 }
 
 type Values = ReadonlyMap<string, readonly string[]>;

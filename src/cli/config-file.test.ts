@@ -52,7 +52,7 @@ describe("config file: finding it", () => {
 
   test("without a path and without a config it says what is looked for", async () => {
     expect(await loadConfigFile(undefined, hostIn(folderWith({})))).toEqual({
-      problems: ["there is no colos.config.(ts|js|mjs|json|yaml|yml) in this folder; write one or name a file"],
+      problems: ["colos: there is no colos.config.(ts|js|mjs|json|yaml|yml) in this folder; write one or name a file"],
     });
   });
 

@@ -95,7 +95,7 @@ function findConfigFile(path: string | undefined, cwd: string): { file: string; 
   const name = configFileNames.find((candidate) => fileKind(join(named, candidate)) === "file");
   if (name !== undefined) return { file: join(named, name), source: path === undefined ? name : join(path, name) };
   const where = path === undefined ? "this folder" : path;
-  return { problem: `there is no colos.config.(ts|js|mjs|json|yaml|yml) in ${where}; write one or name a file` };
+  return { problem: `colos: there is no colos.config.(ts|js|mjs|json|yaml|yml) in ${where}; write one or name a file` };
 }
 
 function systemName(file: string): string {
