@@ -23,7 +23,7 @@ import { fileKind, findExecutableProblem } from "./executable.ts";
 import { findJsonError } from "./json-syntax.ts";
 
 /** Bytes of a JSON or YAML config. */
-export const configBytesMax = 4 * 1024 * 1024;
+export const configBytesMax: number = 4 * 1024 * 1024;
 
 /** Where a config is looked for when none is named; the first that exists is taken. */
 export const configFileNames: readonly string[] = [

@@ -16,7 +16,7 @@ import { durationText } from "./figures.ts";
 import { colouredText, fitted, plainText } from "./text.ts";
 
 /** Bytes that may wait for a slow reader. */
-export const waitingBytesMax = 16 * 1024 * 1024;
+export const waitingBytesMax: number = 16 * 1024 * 1024;
 /** Columns of the widest name that is shown whole. */
 export const nameWidthMax = 32;
 
