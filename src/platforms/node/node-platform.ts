@@ -1,0 +1,207 @@
+/**
+ * Node platform: time, randomness, ids, scheduling, the ownership of stray errors and the log on Node.js 20.19
+ * and later, in the main thread and in worker threads.
+ *
+ * Guarantees: a timer never fires early and may be longer than Node's own limit. A stray error whose owner is
+ * known goes to the listeners and to nobody else: neither Node's default nor another `uncaughtException`
+ * handler sees it. A stray error without an owner takes Node's own way, to the byte: other handlers, the
+ * printed stack, exit code 1. `log` never throws and never ends the OS process.
+ * Limits: the clock stands still while the machine is suspended. The owner of an emitter's error is whoever's
+ * code emitted it. A line for a full, non-blocking stderr is dropped and counted.
+ * Not here: files, sockets, OS processes (carriers and stores); a virtual clock (sim).
+ *
+ * @module
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { randomFillSync } from "node:crypto";
+import { writeSync } from "node:fs";
+import { performance } from "node:perf_hooks";
+import process from "node:process";
+import { inspect } from "node:util";
+import type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "../../base/platform.ts";
+
+/** The longest delay Node's timers take, in milliseconds; a longer one would fire at once. */
+export const hostTimerMaxMs: number = 2 ** 31 - 1;
+/** Characters in an id; 5 random bits each, so 100 bits: no collision among all systems that ever meet. */
+export const idLengthChars = 20;
+/** The longest log line in characters; the rest of a longer one is cut off. */
+export const logLineMaxChars = 8_192;
+
+const idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+const idPoolBytes = 4_000;
+const standardErrorFd = 2;
+const levels: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warning: 2, error: 3 };
+
+/** What can be chosen about a Node platform. */
+export interface NodePlatformOptions {
+  /** The least level that is written; default `warning`. */
+  readonly logLevel?: LogLevel;
+  /** Takes each log line, without a line end; default: stderr. What it throws is ignored. */
+  readonly writeLine?: (line: string) => void;
+}
+
+/**
+ * The Platform of this Node.js. Cheap; several may live in one OS process. They share the ownership of stray
+ * errors: each listener is told of each owned error and must know its own owners.
+ */
+export function nodePlatform(options: NodePlatformOptions = {}): Platform {
+  return {
+    clock: nodeClock,
+    random: randomSource(),
+    id: nextId,
+    scheduling: nodeScheduling,
+    strays: nodeStrays,
+    log: logTo(options.writeLine ?? writeErrorLine, levels[options.logLevel ?? "warning"]),
+  };
+}
+
+const nodeClock: Clock = {
+  monotonicMs: () => performance.now(),
+  wallMs: () => Date.now(),
+  timer(delayMs, fire) {
+    const dueMs = performance.now() + Math.max(0, delayMs);
+    let handle: NodeJS.Timeout;
+    // libuv counts whole milliseconds and can be up to one early; Node cuts delays over its limit to 1 ms.
+    const arm = (remainingMs: Milliseconds): void => {
+      handle = setTimeout(elapsed, Math.min(Math.ceil(remainingMs), hostTimerMaxMs));
+    };
+    const elapsed = (): void => {
+      const remainingMs = dueMs - performance.now();
+      if (remainingMs > 0) arm(remainingMs);
+      else fire();
+    };
+    arm(dueMs - performance.now());
+    return () => clearTimeout(handle);
+  },
+};
+
+const nodeScheduling: Scheduling = {
+  microtask: (task) => queueMicrotask(task),
+  macrotask: (task) => void setImmediate(task),
+};
+
+/** sfc32 with a seed from the OS: passes the usual statistical suites, a few nanoseconds per draw. Not for secrets. */
+function randomSource(): (stream: string) => number {
+  const state = randomFillSync(new Uint32Array(4));
+  let a = state[0]! | 0;
+  let b = state[1]! | 0;
+  let c = state[2]! | 0;
+  let counter = state[3]! | 0;
+  return () => {
+    const drawn = (((a + b) | 0) + counter) | 0;
+    counter = (counter + 1) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + drawn) | 0;
+    return drawn >>> 0;
+  };
+}
+
+const idPool = new Uint8Array(idPoolBytes);
+let idPoolUsedBytes = idPoolBytes;
+
+function nextId(): string {
+  if (idPoolUsedBytes + idLengthChars > idPoolBytes) {
+    randomFillSync(idPool);
+    idPoolUsedBytes = 0;
+  }
+  let id = "";
+  for (let index = 0; index < idLengthChars; index++) id += idAlphabet[idPool[idPoolUsedBytes++]! & 31]!;
+  return id;
+}
+
+/* One for the whole OS process (each worker thread has its own): every further one makes every promise dearer. */
+const owners = new AsyncLocalStorage<object | undefined>();
+const strayListeners = new Set<(owner: object, error: unknown) => void>();
+type Emit = (event: string | symbol, ...values: unknown[]) => boolean;
+let release: (() => void) | undefined;
+
+const nodeStrays: Strays = {
+  run: (owner, body) => owners.run(owner, body),
+  listen(listener) {
+    // A wrapper, so that the same function can listen twice and each leave on its own.
+    const entry = (owner: object, error: unknown): void => listener(owner, error);
+    strayListeners.add(entry);
+    release ??= intercept();
+    return () => {
+      if (!strayListeners.delete(entry) || strayListeners.size > 0) return;
+      release?.();
+      release = undefined;
+    };
+  },
+};
+
+/*
+ * Stray errors are taken where Node announces them, in `process.emit`, not by a handler of these events. With a
+ * handler, Node's default is gone for every error, owned or not, and has to be imitated (the source line, the
+ * origin, --unhandled-rejections, the exit code); and the handlers of others would be told of errors that were
+ * dealt with. The emit happens in the asynchronous context of what failed, so the owner is at hand.
+ */
+function intercept(): () => void {
+  const wasOwn = Object.hasOwn(process, "emit");
+  const before = process.emit as Emit;
+  const emit: Emit = function (this: unknown, event, ...values) {
+    const isStray = event === "uncaughtException" || event === "unhandledRejection";
+    return (isStray && charge(values[0])) || Reflect.apply(before, this, [event, ...values]);
+  };
+  process.emit = emit as typeof process.emit;
+  return () => {
+    // Somebody who wrapped us keeps calling us; without listeners we only pass on.
+    if (process.emit !== (emit as typeof process.emit)) return;
+    if (wasOwn) process.emit = before as typeof process.emit;
+    else Reflect.deleteProperty(process, "emit");
+  };
+}
+
+/** True when the error has an owner and somebody was told of it. */
+function charge(error: unknown): boolean {
+  const owner = owners.getStore();
+  if (owner === undefined || strayListeners.size === 0) return false;
+  // Listeners work for the system: what they start must not be charged to the owner.
+  owners.run(undefined, () => {
+    for (const listener of strayListeners) listener(owner, error);
+  });
+  return true;
+}
+
+function logTo(writeLine: (line: string) => void, leastLevel: number): Platform["log"] {
+  return (level, message, facts) => {
+    if (levels[level] < leastLevel) return;
+    try {
+      writeLine(logLine(level, message, facts));
+    } catch {
+      // A log that cannot be written must not become the next failure.
+    }
+  };
+}
+
+function logLine(level: LogLevel, message: string, facts: Readonly<Record<string, unknown>> = {}): string {
+  const shown = Object.keys(facts).map((name) => ` ${name}=${factText(facts, name)}`);
+  const line = `colos ${level}: ${message}${shown.join("")}`.replaceAll(/\s*[\r\n]+\s*/g, " | ");
+  return line.length <= logLineMaxChars ? line : `${line.slice(0, logLineMaxChars - 1)}…`;
+}
+
+function factText(facts: Readonly<Record<string, unknown>>, name: string): string {
+  try {
+    const value = facts[name];
+    if (typeof value === "string" && /^[^\s="]+$/.test(value)) return value;
+    return inspect(value, { breakLength: Infinity, compact: true, depth: 3 });
+  } catch {
+    return "(unreadable)";
+  }
+}
+
+let droppedLinesCount = 0;
+
+/* Written directly: `process.stderr` reports a closed pipe later, as an error event that ends the OS process, and
+ * in a worker thread it waits for the main thread. */
+function writeErrorLine(line: string): void {
+  const lost = droppedLinesCount === 0 ? "" : `colos warning: ${droppedLinesCount} log lines could not be written\n`;
+  let rest = Buffer.from(`${lost}${line}\n`);
+  try {
+    while (rest.length > 0) rest = rest.subarray(writeSync(standardErrorFd, rest));
+    droppedLinesCount = 0;
+  } catch {
+    droppedLinesCount++;
+  }
+}
