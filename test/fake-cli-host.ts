@@ -136,7 +136,8 @@ export class FakeTerminal extends FakeOutput {
     else if (token === "\u001b[?7h") this.isWrapping = true;
     else if (token === "\u001b[2K") this.#screen[this.#row] = "";
     else if (token === "\u001b[J") this.#clearBelow();
-    else if (token.startsWith("\u001b[") && token.endsWith("A")) this.#row = Math.max(0, this.#row - Number(token.slice(2, -1)));
+    else if (token.startsWith("\u001b[") && token.endsWith("A"))
+      this.#row = Math.max(0, this.#row - Number(token.slice(2, -1)));
     else if (/^\P{Cc}$/u.test(token)) this.#print(token);
     else throw new Error(`the fake terminal does not know ${JSON.stringify(token)}`);
   }

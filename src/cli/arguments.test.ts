@@ -47,10 +47,7 @@ describe("arguments: what is refused", () => {
     ["run --name", "colos run: --name needs a value: --name <name>"],
     ["run --name --cwd /tmp a.ts", "colos run: --name needs a value: --name <name>"],
     ["run --name= a.ts", "colos run: --name needs a value: --name <name>"],
-    [
-      "run --restart allways a.ts",
-      'colos run: --restart: "allways" is not one of permanent, transient, temporary',
-    ],
+    ["run --restart allways a.ts", 'colos run: --restart: "allways" is not one of permanent, transient, temporary'],
     [
       "run --carrier thraed a.ts",
       'colos run: --carrier: "thraed" is not one of coroutine, thread, os-process, command; did you mean "thread"?',

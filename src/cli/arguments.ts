@@ -124,7 +124,8 @@ function invocationOf(argv: readonly string[]): Invocation {
   const [first, ...rest] = argv;
   if (first === undefined) return { verb: "help", text: helpText(), isAsked: false };
   if (first.startsWith("-")) return readGlobal(argv);
-  if (first === "help") return { verb: "help", text: rest[0] === undefined ? helpText() : verbHelp(rest[0]), isAsked: true };
+  if (first === "help")
+    return { verb: "help", text: rest[0] === undefined ? helpText() : verbHelp(rest[0]), isAsked: true };
   return verbNamed(first).read(rest);
 }
 
@@ -221,7 +222,9 @@ function valueOf(command: string, token: OptionToken, options: Options): string 
   const option = Object.hasOwn(options, name) ? options[name] : undefined;
   if (option === undefined) {
     const clause = suggestionClause(name, Object.keys(options)).replace('"', '"--');
-    throw new WrongUsage(`${command}: ${quoted(rawName)} is not an option${clause || `; ${command} --help lists them`}`);
+    throw new WrongUsage(
+      `${command}: ${quoted(rawName)} is not an option${clause || `; ${command} --help lists them`}`,
+    );
   }
   if (option.value === undefined) {
     if (value !== undefined) throw new WrongUsage(`${command}: ${rawName} takes no value`);

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,7 +7,7 @@ import { configBytesMax, loadConfigFile } from "./config-file.ts";
 
 /** A folder called shop that holds these files and goes with the test. */
 function folderWith(files: Readonly<Record<string, string>>): string {
-  const root = mkdtempSync(join(tmpdir(), "colos-config-"));
+  const root = realpathSync(mkdtempSync(join(tmpdir(), "colos-config-")));
   onTestFinished(() => rmSync(root, { recursive: true }));
   const folder = join(root, "shop");
   mkdirSync(folder);
@@ -18,7 +18,10 @@ function folderWith(files: Readonly<Record<string, string>>): string {
   return folder;
 }
 
-function hostIn(cwd: string, loadModule: (file: string) => Promise<unknown> = (file) => import(pathToFileURL(file).href)) {
+function hostIn(
+  cwd: string,
+  loadModule: (file: string) => Promise<unknown> = (file) => import(pathToFileURL(file).href),
+) {
   return { cwd, env: { PATH: "/usr/bin:/bin" }, loadModule };
 }
 
@@ -90,7 +93,10 @@ describe("config file: JSON", () => {
 
     const result = await loadConfigFile("conf/shop.json", hostIn(folder));
 
-    expect("plan" in result && result.plan.services[0]).toMatchObject({ run: { file: join(folder, "web.ts") }, cwd: folder });
+    expect("plan" in result && result.plan.services[0]).toMatchObject({
+      run: { file: join(folder, "web.ts") },
+      cwd: folder,
+    });
   });
 
   test("a syntax error has line and column", async () => {
@@ -100,7 +106,8 @@ describe("config file: JSON", () => {
   });
 
   test("a problem has the line of its key", async () => {
-    const text = '{\n\t"services": {\n\t\t"web": {\n\t\t\t"command": ["sh"],\n\t\t\t"restart": "allways"\n\t\t}\n\t}\n}';
+    const text =
+      '{\n\t"services": {\n\t\t"web": {\n\t\t\t"command": ["sh"],\n\t\t\t"restart": "allways"\n\t\t}\n\t}\n}';
 
     expect(await problemsOf("shop.json", text)).toEqual([
       'shop.json:5: services.web.restart: "allways" is not one of permanent, transient, temporary',
@@ -118,7 +125,9 @@ describe("config file: JSON", () => {
   test("a service written twice is refused, with both lines", async () => {
     const text = '{"services": {\n"web": {"command": ["sh"]},\n"db": {},\n"web": {"command": ["sh"]}}}';
 
-    expect(await problemsOf("shop.json", text)).toEqual(["shop.json:4: services.web: is written twice, first on line 2"]);
+    expect(await problemsOf("shop.json", text)).toEqual([
+      "shop.json:4: services.web: is written twice, first on line 2",
+    ]);
   });
 
   test("the same key in two services is no duplicate", async () => {
@@ -130,7 +139,8 @@ describe("config file: JSON", () => {
 
 describe("config file: YAML", () => {
   test("merge keys take over what an anchor holds", async () => {
-    const text = "services:\n  a: &base\n    command: [sh]\n    restart: transient\n  b:\n    <<: *base\n    instances: 2\n";
+    const text =
+      "services:\n  a: &base\n    command: [sh]\n    restart: transient\n  b:\n    <<: *base\n    instances: 2\n";
 
     const result = await load("shop.yaml", text);
 
@@ -188,7 +198,10 @@ describe("config file: code", () => {
     const error = new Error("DATABASE is not set\nset it");
     error.stack = `Error: DATABASE is not set\n    at ${pathToFileURL(file).href}:7:9`;
 
-    const result = await loadConfigFile(file, hostIn("/", () => Promise.reject(error)));
+    const result = await loadConfigFile(
+      file,
+      hostIn("/", () => Promise.reject(error)),
+    );
 
     expect(result).toEqual({ problems: [`${file}:7: threw when it was loaded: DATABASE is not set`] });
   });
@@ -197,31 +210,60 @@ describe("config file: code", () => {
     const folder = folderWith({ "shop.ts": "" });
 
     // oxlint-disable-next-line prefer-promise-reject-errors
-    const result = await loadConfigFile("shop.ts", hostIn(folder, () => Promise.reject("why")));
+    const result = await loadConfigFile(
+      "shop.ts",
+      hostIn(folder, () => Promise.reject("why")),
+    );
 
     expect(result).toEqual({ problems: ["shop.ts: threw when it was loaded: why"] });
   });
 
-  test("a config that does not compile is named with the compiler's line", async () => {
-    const failure = Object.assign(new Error("Build failed"), {
-      errors: [{ text: 'Expected ";" but found "x"', location: { file: "shop.ts", line: 3, column: 1 } }],
-    });
+  test("a file without a position in the stack is named alone", async () => {
     const folder = folderWith({ "shop.ts": "" });
+    const error = new Error("no such package");
+    error.stack = "Error: no such package\n    at node:internal/modules:1:2";
 
-    const result = await loadConfigFile("shop.ts", hostIn(folder, () => Promise.reject(failure)));
+    const result = await loadConfigFile(
+      "shop.ts",
+      hostIn(folder, () => Promise.reject(error)),
+    );
 
-    expect(result).toEqual({ problems: ['shop.ts:3: does not compile: Expected ";" but found "x"'] });
+    expect(result).toEqual({ problems: ["shop.ts: threw when it was loaded: no such package"] });
   });
 
-  test("a file that the config imports and that does not compile is named instead", async () => {
-    const failure = Object.assign(new Error("Build failed"), {
-      errors: [{ text: "Unexpected end of file", location: { file: "lib/db.ts", line: 9, column: 1 } }],
-    });
+  test("a syntax error of the host is a config that does not compile", async () => {
+    const file = join(folderWith({ "shop.mjs": "" }), "shop.mjs");
+    const error = new SyntaxError("Unexpected token '='");
+    error.stack = `${pathToFileURL(file).href}?colos=ab12:3\nconst = 5`;
+
+    const result = await loadConfigFile(
+      file,
+      hostIn("/", () => Promise.reject(error)),
+    );
+
+    expect(result).toEqual({ problems: [`${file}:3: does not compile: Unexpected token '='`] });
+  });
+
+  test("what does not compile is named with its line, in the config and in what it imports", async () => {
     const folder = folderWith({ "shop.ts": "" });
+    const problems = [
+      { file: join(folder, "shop.ts"), line: 3, text: 'Expected ";" but found "x"' },
+      { file: join(folder, "lib/db.ts"), line: 9, text: "Unexpected end of file" },
+      { text: "was compiled but cannot be stored" },
+    ];
 
-    const result = await loadConfigFile("shop.ts", hostIn(folder, () => Promise.reject(failure)));
+    const result = await loadConfigFile(
+      "shop.ts",
+      hostIn(folder, () => Promise.reject(Object.assign(new Error("two"), { problems }))),
+    );
 
-    expect(result).toEqual({ problems: ["lib/db.ts:9: does not compile: Unexpected end of file"] });
+    expect(result).toEqual({
+      problems: [
+        'shop.ts:3: does not compile: Expected ";" but found "x"',
+        "lib/db.ts:9: does not compile: Unexpected end of file",
+        "shop.ts: was compiled but cannot be stored",
+      ],
+    });
   });
 });
 
@@ -240,10 +282,7 @@ describe("config file: what it refers to", () => {
       { command: ["./here.ts"] },
       'shop.json:4: services.web.command: "./here.ts" is not executable; run chmod +x on it',
     ],
-    [
-      { command: ["sh"], env: { PATH: "/nowhere" } },
-      'shop.json:4: services.web.command: "sh" was not found on PATH',
-    ],
+    [{ command: ["sh"], env: { PATH: "/nowhere" } }, 'shop.json:4: services.web.command: "sh" was not found on PATH'],
     [
       { program: "here.ts", ready: { exec: ["colos-no-such"] } },
       'shop.json:6: services.web.ready.exec: "colos-no-such" was not found on PATH',
@@ -259,7 +298,10 @@ describe("config file: what it refers to", () => {
   });
 
   test("a command on a PATH relative to its working directory is found", async () => {
-    const folder = folderWith({ "shop.json": config({ command: ["serve"], cwd: "app", env: { PATH: "bin" } }), "app/bin/serve": "" });
+    const folder = folderWith({
+      "shop.json": config({ command: ["serve"], cwd: "app", env: { PATH: "bin" } }),
+      "app/bin/serve": "",
+    });
     chmodSync(join(folder, "app/bin/serve"), 0o755);
 
     expect(await loadConfigFile("shop.json", hostIn(folder))).toMatchObject({ name: "shop" });

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LineCounter, parseDocument } from "yaml";
@@ -18,6 +18,7 @@ import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import type { ConfigProblem, ConfigSource, ParseConfigOptions } from "../control/config-parser.ts";
 import type { ConfigPath } from "../control/config-schema.ts";
 import { configProblem, parseConfig } from "../control/config-parser.ts";
+import type { ModuleProblem } from "./host.ts";
 import { type ConfigPositions, configPositions, positionAt } from "./config-positions.ts";
 import { fileKind, findExecutableProblem } from "./executable.ts";
 import { findJsonError } from "./json-syntax.ts";
@@ -40,7 +41,7 @@ export interface ConfigHost {
   /** Absolute. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Runs a TypeScript or JavaScript file and gives its module namespace; rejects when it does not compile or throws. */
+  /** Runs a TypeScript or JavaScript file and gives its module namespace; rejects as CliHost's does. */
   loadModule(file: string): Promise<unknown>;
 }
 
@@ -103,7 +104,11 @@ function systemName(file: string): string {
   return name === "colos.config" ? basename(dirname(file)) || "colos" : name;
 }
 
-function readConfig(file: string, source: string, host: ConfigHost): Promise<ReadConfig | Problems> | ReadConfig | Problems {
+function readConfig(
+  file: string,
+  source: string,
+  host: ConfigHost,
+): Promise<ReadConfig | Problems> | ReadConfig | Problems {
   switch (extname(file)) {
     case ".ts":
     case ".js":
@@ -115,7 +120,9 @@ function readConfig(file: string, source: string, host: ConfigHost): Promise<Rea
     case ".yml":
       return readData(file, source, readYaml);
     default:
-      return problem(`${source}: is not a kind of config that colos reads; those are .ts, .js, .mjs, .json, .yaml, .yml`);
+      return problem(
+        `${source}: is not a kind of config that colos reads; those are .ts, .js, .mjs, .json, .yaml, .yml`,
+      );
   }
 }
 
@@ -172,43 +179,48 @@ async function readModule(file: string, source: string, host: ConfigHost): Promi
   try {
     loaded = await host.loadModule(file);
   } catch (error) {
-    return problem(moduleProblem(error, file, source));
+    return { problems: moduleProblems(error, realFile(file), source, host.cwd) };
   }
   const value = (loaded as { readonly default?: unknown } | undefined)?.default;
   if (value !== undefined) return { source, value };
   return problem(`${source}: has no default export; write export default defineConfig({ services: { … } })`);
 }
 
-/** What esbuild rejects with, as far as it is used here. */
-interface CompileFailure {
-  readonly errors: readonly [
-    { readonly text: string; readonly location: { readonly file: string; readonly line: number } | null },
-  ];
-}
-
-function moduleProblem(error: unknown, file: string, source: string): string {
-  if (isCompileFailure(error)) {
-    const { text, location } = error.errors[0];
-    const isThisFile = location === null || resolve(dirname(file), basename(location.file)) === file;
-    const where = location === null ? source : `${isThisFile ? source : location.file}:${location.line}`;
-    return `${where}: does not compile: ${text}`;
+/** Compilers and stacks name a file by its real path. */
+function realFile(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return file;
   }
+}
+
+function moduleProblems(error: unknown, file: string, source: string, cwd: string): readonly string[] {
+  if (hasProblems(error)) return error.problems.map((each) => moduleProblem(each, file, source, cwd));
   const line = lineInStack(error, file);
-  const where = line === undefined ? source : `${source}:${line}`;
-  return `${where}: ${error instanceof SyntaxError ? "does not compile" : "threw when it was loaded"}: ${firstLine(error)}`;
+  const what = error instanceof SyntaxError ? "does not compile" : "threw when it was loaded";
+  return [`${source}${line === undefined ? "" : `:${line}`}: ${what}: ${firstLine(error)}`];
 }
 
-function isCompileFailure(error: unknown): error is CompileFailure {
-  const errors = (error as { readonly errors?: unknown } | null | undefined)?.errors;
-  return Array.isArray(errors) && typeof (errors[0] as { readonly text?: unknown } | undefined)?.text === "string";
+/** The file that does not compile may be one that the config imports. */
+function moduleProblem({ file, line, text }: ModuleProblem, config: string, source: string, cwd: string): string {
+  if (file === undefined) return `${source}: ${text}`;
+  const shown = file === config ? source : nearPath(cwd, file);
+  return `${shown}${line === undefined ? "" : `:${line}`}: does not compile: ${text}`;
 }
 
+function hasProblems(error: unknown): error is { readonly problems: readonly ModuleProblem[] } {
+  const problems = (error as { readonly problems?: unknown } | null | undefined)?.problems;
+  return Array.isArray(problems) && problems.length > 0 && problems.every((each) => typeof each?.text === "string");
+}
+
+/** The line of the config in the stack; a module's name there may end in a query. */
 function lineInStack(error: unknown, file: string): string | undefined {
   const stack = error instanceof Error ? (error.stack ?? "") : "";
   for (const name of [pathToFileURL(file).href, file]) {
-    const at = stack.indexOf(`${name}:`);
-    const line = at < 0 ? null : /^\d+/.exec(stack.slice(at + name.length + 1));
-    if (line !== null) return line[0];
+    const at = stack.indexOf(name);
+    const line = at < 0 ? null : /^(?:\?[\w=-]*)?:(\d+)/.exec(stack.slice(at + name.length));
+    if (line !== null) return line[1];
   }
   return undefined;
 }

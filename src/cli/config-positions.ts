@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type Document, isMap, isScalar, isSeq, LineCounter, type Node } from "yaml";
+import { type Document, isMap, isScalar, isSeq, type LineCounter, type Node } from "yaml";
 import type { ConfigPosition } from "../control/config-parser.ts";
 import type { ConfigPath } from "../control/config-schema.ts";
 

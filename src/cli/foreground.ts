@@ -56,12 +56,7 @@ async function tryStart(
   }
 }
 
-async function untilEnded(
-  system: RunningSystem,
-  host: CliHost,
-  requests: StopRequests,
-  face: Face,
-): Promise<Outcome> {
+async function untilEnded(system: RunningSystem, host: CliHost, requests: StopRequests, face: Face): Promise<Outcome> {
   let problem: string | undefined;
   const undoEvents = system.subscribe((event) => {
     if (event.type === "ended") problem = event.problem;

@@ -37,6 +37,16 @@ export interface StartOptions {
   readonly passthrough: boolean;
 }
 
+/** What is wrong with a module that cannot be loaded; an error with `problems` of this kind is shown line by line. */
+export interface ModuleProblem {
+  /** Absolute; absent when the problem has no place. */
+  readonly file?: string;
+  /** Counted from 1. */
+  readonly line?: number;
+  /** One sentence without a place. */
+  readonly text: string;
+}
+
 /** The place where `colos` runs. */
 export interface CliHost {
   readonly version: string;
@@ -47,8 +57,8 @@ export interface CliHost {
   readonly stderr: Output;
   readonly clock: Clock;
   /**
-   * Runs a TypeScript or JavaScript file and gives its module namespace. Rejects with esbuild's failure when it does
-   * not compile, and with the file's own error when it throws.
+   * Runs a TypeScript or JavaScript file and gives its module namespace. Rejects with an error that has `problems`
+   * (ModuleProblem) when it does not compile, and with the file's own error when it throws.
    */
   loadModule(file: string): Promise<unknown>;
   /** Starts a system and returns without waiting for readiness. Throws or rejects when nothing could be started. */

@@ -72,7 +72,13 @@ async function up(invocation: UpInvocation, host: CliHost): Promise<number> {
     if (!isLive) return startPlain(system, { output: host.stdout, colour });
     lastLines = keepLastLines(system);
     const { clock } = host;
-    return startLive(system, { output: host.stdout, clock, title: loaded.name, colour, onExit: (end) => host.onExit(end) });
+    return startLive(system, {
+      output: host.stdout,
+      clock,
+      title: loaded.name,
+      colour,
+      onExit: (end) => host.onExit(end),
+    });
   };
 
   const outcome = await runForeground(loaded.plan, host, { passthrough: false, face });

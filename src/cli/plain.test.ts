@@ -15,7 +15,10 @@ describe("plain", () => {
       instance("db", { state: "waiting", reason: "waits for gateway" }),
     );
 
-    expect(started(system).output.lines).toEqual(["gateway = starting (pid 7)", "db      = waiting: waits for gateway"]);
+    expect(started(system).output.lines).toEqual([
+      "gateway = starting (pid 7)",
+      "db      = waiting: waits for gateway",
+    ]);
   });
 
   test("stdout and stderr of a service both go out with its name", () => {

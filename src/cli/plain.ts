@@ -83,7 +83,7 @@ class PlainLines {
     const leftOut = this.#leftOutCount;
     this.#leftOutCount = 0;
     if (leftOut > 0) output.write(`${this.#prefix("colos", "=")} ${leftOut} lines left out: the reader is too slow\n`);
-    output.write(`${this.#prefix(name, mark)} ${text}`.trimEnd() + "\n");
+    output.write(`${`${this.#prefix(name, mark)} ${text}`.trimEnd()}\n`);
   }
 
   #prefix(name: string, mark: string): string {

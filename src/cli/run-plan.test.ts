@@ -84,7 +84,10 @@ describe("run plan", () => {
     [["colos-ngnix"], 'colos run: "colos-ngnix" was not found on PATH'],
     [["--cwd", "none", "sh"], 'colos run: "none" does not exist'],
     [["--name", "a b", "sh"], 'colos run: "a b" is not a name; names consist of A-Z, a-z, 0-9, _ and -'],
-    [["--carrier", "thread", "sh"], 'colos run: "sh" is not a TypeScript or JavaScript file; for an executable write command'],
+    [
+      ["--carrier", "thread", "sh"],
+      'colos run: "sh" is not a TypeScript or JavaScript file; for an executable write command',
+    ],
   ])("colos run %j is refused", (words, problem) => {
     expect(planOf(folder(), ...words)).toEqual({ problems: [problem] });
   });

@@ -27,8 +27,24 @@ describe("text: plain", () => {
   });
 
   test("nothing a terminal obeys is left, whatever comes in", () => {
-    const pieces = fc.constantFrom("\u001b", "[", "]", "31m", "\u0007", "\u009b", "\\", "P", "\r", "\n", "x", "é", "\u202e");
-    const line = fc.array(fc.oneof(pieces, fc.string({ unit: "binary" })), { maxLength: 20 }).map((all) => all.join(""));
+    const pieces = fc.constantFrom(
+      "\u001b",
+      "[",
+      "]",
+      "31m",
+      "\u0007",
+      "\u009b",
+      "\\",
+      "P",
+      "\r",
+      "\n",
+      "x",
+      "é",
+      "\u202e",
+    );
+    const line = fc
+      .array(fc.oneof(pieces, fc.string({ unit: "binary" })), { maxLength: 20 })
+      .map((all) => all.join(""));
     fc.assert(fc.property(line, (text) => !/\p{Cc}|[\u202a-\u202e\u2066-\u2069]/u.test(plainText(text))));
   });
 

@@ -15,8 +15,9 @@ export const lineLengthMax = 16_384;
 const marksMax = 4;
 
 /** CSI, then strings (OSC, DCS, SOS, PM, APC) up to their end, then every other escape; 7-bit and 8-bit forms. */
-// oxlint-disable-next-line no-control-regex
-const escapes = /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]?/g;
+const escapes =
+  // oxlint-disable-next-line no-control-regex
+  /(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?|(?:\u001b[\]PX^_]|[\u0090\u0098\u009d-\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]?/g;
 /** The one escape that only colours: CSI … m. */
 // oxlint-disable-next-line no-control-regex
 const colours = /^\u001b\[[\d;:]*m$/;
@@ -85,7 +86,11 @@ function cutLine(line: string): string {
 
 function withoutControls(text: string): string {
   if (/^[ -~]*$/.test(text)) return text;
-  return text.replaceAll("\t", " ").replace(controls, "").replace(manyMarks, "$1").replace(/\p{Cs}/gu, "\ufffd");
+  return text
+    .replaceAll("\t", " ")
+    .replace(controls, "")
+    .replace(manyMarks, "$1")
+    .replace(/\p{Cs}/gu, "\ufffd");
 }
 
 function characterWidth(character: string): number {

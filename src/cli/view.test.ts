@@ -11,8 +11,22 @@ function instance(name: string, rest: Partial<InstanceStatus> = {}): InstanceSta
 }
 
 const shop = [
-  instance("db", { carrier: "command", osPid: 4211, uptimeMs: 12_000, memoryBytes: 45_193_000, cpuPercent: 0.3, lastLogLine: "ready to accept connections" }),
-  instance("api", { osPid: 4212, uptimeMs: 11_000, memoryBytes: 52_428_800, cpuPercent: 12, restartsCount: 2, lastLogLine: "GET /items 200" }),
+  instance("db", {
+    carrier: "command",
+    osPid: 4211,
+    uptimeMs: 12_000,
+    memoryBytes: 45_193_000,
+    cpuPercent: 0.3,
+    lastLogLine: "ready to accept connections",
+  }),
+  instance("api", {
+    osPid: 4212,
+    uptimeMs: 11_000,
+    memoryBytes: 52_428_800,
+    cpuPercent: 12,
+    restartsCount: 2,
+    lastLogLine: "GET /items 200",
+  }),
   instance("web", { state: "waiting", reason: "waits for api" }),
 ];
 
@@ -29,14 +43,22 @@ describe("view: wide", () => {
   });
 
   test("a failed instance has a row that says why", () => {
-    const lines = renderView([instance("api", { state: "failed", reason: "exited with code 1" })], { columns: 100, rows: 9 }, options);
+    const lines = renderView(
+      [instance("api", { state: "failed", reason: "exited with code 1" })],
+      { columns: 100, rows: 9 },
+      options,
+    );
 
     expect(lines[0]).toBe("shop: 0 of 1 ready, 1 failed, up 12s · Ctrl+C stops");
     expect(lines.at(-1)).toBe("  └ exited with code 1");
   });
 
   test("an instance in backoff has a row that says why", () => {
-    const lines = renderView([instance("api", { state: "backoff", reason: "exited with code 1" })], { columns: 100, rows: 9 }, options);
+    const lines = renderView(
+      [instance("api", { state: "backoff", reason: "exited with code 1" })],
+      { columns: 100, rows: 9 },
+      options,
+    );
 
     expect(lines[0]).toContain("1 in backoff");
     expect(lines.at(-1)).toBe("  └ exited with code 1");
@@ -91,7 +113,11 @@ describe("view: low", () => {
   });
 
   test("the line about the rest tells of problems in it", () => {
-    const lines = renderView([...many, instance("bad", { state: "failed", reason: "why" })], { columns: 100, rows: 9 }, options);
+    const lines = renderView(
+      [...many, instance("bad", { state: "failed", reason: "why" })],
+      { columns: 100, rows: 9 },
+      options,
+    );
 
     expect(lines.at(-1)).toBe("… and 15 more (1 failed)");
   });
@@ -105,7 +131,9 @@ describe("view: low", () => {
   });
 
   test("one row is the state line", () => {
-    expect(renderView(many, { columns: 100, rows: 1 }, options)).toEqual(["shop: 20 of 20 ready, up 12s · Ctrl+C stops"]);
+    expect(renderView(many, { columns: 100, rows: 1 }, options)).toEqual([
+      "shop: 20 of 20 ready, up 12s · Ctrl+C stops",
+    ]);
   });
 });
 
@@ -119,20 +147,30 @@ describe("view: phases", () => {
   });
 
   test("ended says how long it ran", () => {
-    expect(renderView(shop, { columns: 100, rows: 9 }, { ...options, phase: "ended" })[0]).toBe("shop: ended after 12s");
+    expect(renderView(shop, { columns: 100, rows: 9 }, { ...options, phase: "ended" })[0]).toBe(
+      "shop: ended after 12s",
+    );
   });
 });
 
 describe("view: what a service writes", () => {
   test("escapes and control characters do not reach the terminal", () => {
-    const lines = renderView([instance("a", { lastLogLine: "\u001b[2Jgone\u0007\r\nX" })], { columns: 120, rows: 9 }, options);
+    const lines = renderView(
+      [instance("a", { lastLogLine: "\u001b[2Jgone\u0007\r\nX" })],
+      { columns: 120, rows: 9 },
+      options,
+    );
 
     expect(lines.join("\n")).not.toContain("\u001b");
     expect(lines[3]).toMatch(/X$/);
   });
 
   test("a reason is cleaned as well", () => {
-    const lines = renderView([instance("a", { state: "failed", reason: "\u001b[31mwhy" })], { columns: 120, rows: 9 }, options);
+    const lines = renderView(
+      [instance("a", { state: "failed", reason: "\u001b[31mwhy" })],
+      { columns: 120, rows: 9 },
+      options,
+    );
 
     expect(lines.at(-1)).toBe("  └ why");
   });
@@ -141,8 +179,10 @@ describe("view: what a service writes", () => {
 describe("view: colour", () => {
   test("only colours are added", () => {
     const size = { columns: 100, rows: 24 };
-    // oxlint-disable-next-line no-control-regex
-    const withoutColours = renderView(shop, size, { ...options, colour: true }).map((line) => line.replaceAll(/\u001b\[\d+m/g, ""));
+    const withoutColours = renderView(shop, size, { ...options, colour: true }).map((line) =>
+      // oxlint-disable-next-line no-control-regex
+      line.replaceAll(/\u001b\[\d+m/g, ""),
+    );
 
     expect(withoutColours.map((line) => line.trimEnd())).toEqual(renderView(shop, size, options));
   });

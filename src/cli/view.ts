@@ -66,10 +66,34 @@ const tableColumns: readonly Column[] = [
   { key: "carrier", heading: "carrier", align: "left", widthMin: 7, text: ({ carrier }) => carrier },
   { key: "state", heading: "state", align: "left", widthMin: 8, text: ({ state }) => state },
   { key: "pid", heading: "pid", align: "right", widthMin: 7, text: ({ osPid }) => figure(osPid, String) },
-  { key: "uptime", heading: "uptime", align: "right", widthMin: 7, text: ({ uptimeMs }) => figure(uptimeMs, uptimeText) },
-  { key: "restarts", heading: "restarts", align: "right", widthMin: 8, text: ({ restartsCount }) => String(restartsCount) },
-  { key: "memory", heading: "memory", align: "right", widthMin: 7, text: ({ memoryBytes }) => figure(memoryBytes, bytesText) },
-  { key: "cpu", heading: "cpu", align: "right", widthMin: 5, text: ({ cpuPercent }) => figure(cpuPercent, percentText) },
+  {
+    key: "uptime",
+    heading: "uptime",
+    align: "right",
+    widthMin: 7,
+    text: ({ uptimeMs }) => figure(uptimeMs, uptimeText),
+  },
+  {
+    key: "restarts",
+    heading: "restarts",
+    align: "right",
+    widthMin: 8,
+    text: ({ restartsCount }) => String(restartsCount),
+  },
+  {
+    key: "memory",
+    heading: "memory",
+    align: "right",
+    widthMin: 7,
+    text: ({ memoryBytes }) => figure(memoryBytes, bytesText),
+  },
+  {
+    key: "cpu",
+    heading: "cpu",
+    align: "right",
+    widthMin: 5,
+    text: ({ cpuPercent }) => figure(cpuPercent, percentText),
+  },
   { key: "log", heading: "last line", align: "left", widthMin: logWidthMin, text: logText },
 ];
 
@@ -104,7 +128,10 @@ function columnsFor(instances: readonly InstanceStatus[], columns: number): read
 
 function columnWidth(column: Column, instances: readonly InstanceStatus[]): number {
   if (column.key === "log") return column.widthMin;
-  const widest = instances.reduce((width, instance) => Math.max(width, textWidth(column.text(instance))), column.widthMin);
+  const widest = instances.reduce(
+    (width, instance) => Math.max(width, textWidth(column.text(instance))),
+    column.widthMin,
+  );
   return column.key === "name" ? Math.min(widest, nameWidthMax) : widest;
 }
 
@@ -126,7 +153,9 @@ function instanceLines(
 ): readonly string[] {
   const cells = columns.map((column) => fitted(column.text(instance), column.width, column.align));
   const isTooNarrow = totalWidth(columns) > width;
-  const row = isTooNarrow ? truncated(cells.join(gap), width) : cells.map((cell, at) => cellStyle(cell, columns[at]!, instance, colour)).join(gap);
+  const row = isTooNarrow
+    ? truncated(cells.join(gap), width)
+    : cells.map((cell, at) => cellStyle(cell, columns[at]!, instance, colour)).join(gap);
   const needsReason = instance.state === "failed" || instance.state === "backoff";
   if (!needsReason || instance.reason === undefined) return [row.trimEnd()];
   const reason = truncated(`  └ ${plainText(instance.reason)}`, width);

@@ -108,9 +108,10 @@ const oneOf = <const Names extends readonly string[]>(names: Names) =>
   );
 const object = (what: string) => v.custom<Record<string, unknown>>(isPlainObject, what);
 
-const commandPhrase = (issue: { readonly input: unknown }) =>
-  "a list of an executable and its arguments" +
-  (typeof issue.input === "string" && issue.input.trim() !== "" ? `; write ${wordsOf(issue.input)}` : "");
+const commandPhrase = ({ input }: { readonly input: unknown }) => {
+  const isLine = typeof input === "string" && input.trim() !== "";
+  return `a list of an executable and its arguments${isLine ? `; write ${wordsOf(input)}` : ""}`;
+};
 const command = v.pipe(
   v.array(argument, commandPhrase),
   v.check((words) => words.length > 0, commandPhrase),
