@@ -395,6 +395,8 @@ export class Kernel {
     } else if (to instanceof Ref) {
       if (to.kernelId === this.id) this.#deliverToRef(to, message);
       else this.#transmit(["reply", to.kernelId, to.serial, this.#encode(message)]);
+    } else if (this.#uplink !== null && !this.#names.has(to)) {
+      this.#transmit(["message", this.#uplink.kernelId, to, this.#encode(message)]);
     } else {
       this.send(this.#resolve(to), message);
     }
@@ -480,7 +482,7 @@ export class Kernel {
 
   /** @internal */
   request(caller: AnyProcess, to: AnyPid | string, body: unknown, timeoutMs: Milliseconds): Promise<unknown> {
-    const target = typeof to === "string" ? this.#names.get(to) : to;
+    const target = typeof to === "string" ? (this.#names.get(to) ?? this.#nameAbove(to)) : to;
     if (target === undefined) return Promise.reject(new Exit(callFailed("noproc", to)));
     if (target === caller.pid) return Promise.reject(new Exit(callFailed("callingSelf", to)));
     const ref = this.newRef(caller);
@@ -499,6 +501,11 @@ export class Kernel {
     this.monitor(caller, ref, target);
     this.#startDeadline(ref, timeoutMs);
     return reply;
+  }
+
+  /** A name that only a kernel above may know. */
+  #nameAbove(name: string): string | undefined {
+    return this.#uplink === null ? undefined : name;
   }
 
   #startDeadline(ref: Ref, timeoutMs: Milliseconds): void {
@@ -565,6 +572,10 @@ export class Kernel {
     const watched = pid?.process ?? null;
     if (watched !== null && watched.kernel === this) {
       (watched.watchers ??= new Set()).add(ref);
+    } else if (pid === undefined && this.#uplink !== null) {
+      this.#exportRef(ref);
+      const { kernelId } = this.#uplink;
+      this.#transmit(["monitor", kernelId, target as string, ref.serial, this.id, owner.pid.serial]);
     } else if (pid === undefined || pid.kernelId === this.id) {
       this.#deliverDown(ref, "noproc");
     } else {
@@ -591,7 +602,12 @@ export class Kernel {
     this.#exportedRefs.delete(ref.serial);
     if (owner.monitors?.delete(ref) !== true) return false;
     const { target } = ref;
-    if (target === null) return true;
+    if (target === null) {
+      if (this.#uplink === null || ref.targetName === null) return true;
+      const { kernelId } = this.#uplink;
+      this.#transmit(["demonitor", kernelId, ref.targetName, ref.serial, this.id, ref.owner.serial]);
+      return true;
+    }
     const watched = target.process;
     if (watched !== null && watched.kernel === this) {
       watched.watchers?.delete(ref);
