@@ -1003,7 +1003,31 @@ export class Kernel {
     else if (signal[1] !== this.id) this.#transmit(signal);
     else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3]);
     else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
-    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process as AnyProcess | null, signal);
+    else if (signal[0] === "watching") this.#receiveWatching(signal[2], this.#identities.pid(signal[3], signal[4]));
+    else if (typeof signal[2] === "string") this.#receiveForName(signal[2], signal);
+    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process, signal);
+  }
+
+  #receiveWatching(serial: number, target: AnyPid): void {
+    const ref = this.#exportedRefs.get(serial);
+    if (ref !== undefined) ref.target = target;
+  }
+
+  /** Sends a signal on to who has the name, here or above; nobody having it is told as a process that has ended is. */
+  #receiveForName(name: string, signal: Signal): void {
+    const pid = this.#names.get(name);
+    if (pid === undefined && this.#uplink !== null) {
+      this.#transmit([signal[0], this.#uplink.kernelId, ...signal.slice(2)] as unknown as Signal);
+    } else if (pid === undefined) {
+      if (signal[0] === "message")
+        this.platform.log("warning", `a message to "${name}" was dropped: nobody has that name`);
+      this.#refuse(signal);
+    } else {
+      if (signal[0] === "monitor") this.#transmit(["watching", signal[4], signal[3], pid.kernelId, pid.serial]);
+      const [kind, , , ...rest] = signal;
+      this.#identities.addPid(pid);
+      this.#receive([kind, pid.kernelId, pid.serial, ...rest] as unknown as Signal, null);
+    }
   }
 
   #receiveReply(serial: number, wire: WireValue): void {
