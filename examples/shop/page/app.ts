@@ -19,7 +19,7 @@ document.addEventListener("click", (event) => {
   const button = event.target;
   if (!(button instanceof HTMLButtonElement)) return;
   if ("loop" in button.dataset) {
-    void show("POST", "/pricing/0/");
+    void show("POST", "/pricing/loop");
     return;
   }
   const [method = "GET", action = "", item, price] = (button.dataset["call"] ?? "").split(" ");
