@@ -17,7 +17,6 @@ import type { BuildFailure, BuildOptions, Loader, Message, OnLoadArgs, OnLoadRes
 import { readFileSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
 import { dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
-import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { stampOf, type NewBundle, type Stamp } from "./bundle-cache.ts";
 import { ProgramError, type ProgramProblem } from "./program-error.ts";
