@@ -1,11 +1,20 @@
 import { defineConfig } from "vitest/config";
+import { ClosingLine } from "./test/closing-line.ts";
 
 export default defineConfig({
   test: {
+    reporters: ["default", new ClosingLine()],
     projects: [
-      { test: { name: "tidy", include: ["test/tidy.test.ts"] } },
+      { test: { name: "tidy", include: ["test/tidy.test.ts", "test/tidy/**/*.test.ts"] } },
       { test: { name: "unit", include: ["src/**/*.test.ts"] } },
-      { test: { name: "system", include: ["test/**/*.test.ts"], exclude: ["test/tidy.test.ts"], testTimeout: 30_000 } },
+      {
+        test: {
+          name: "system",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/tidy.test.ts", "test/tidy/**"],
+          testTimeout: 30_000,
+        },
+      },
     ],
   },
 });

@@ -12,7 +12,9 @@ const inputs = Math.max(...["src", "tsconfig.base.json", "tsconfig.build.json", 
 const built = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 if (inputs >= built) {
   rmSync("dist", { recursive: true, force: true });
-  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], { stdio: "inherit" });
+  execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
+    stdio: "inherit",
+  });
   chmodSync("dist/bin.js", 0o755);
   writeFileSync(stamp, "");
 }

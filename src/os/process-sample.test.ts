@@ -6,9 +6,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, test } from "vitest";
-import { cpuPercent, findProcessStat, groupMembers, sampleProcesses, startTicks, type GroupSample } from "./process-sample.ts";
+import {
+  cpuPercent,
+  findProcessStat,
+  groupMembers,
+  sampleProcesses,
+  startTicks,
+  type GroupSample,
+} from "./process-sample.ts";
 
-const cleanUps: Array<() => unknown> = [];
+const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0)) await cleanUp();
 });
@@ -41,7 +48,13 @@ function fakeProc(stats: Readonly<Record<number, string>>): string {
   return folder;
 }
 
-function stat(pid: number, name: string, state: string, group: number, ticks: readonly [number, number, number, number] = [0, 0, 0, 0]): string {
+function stat(
+  pid: number,
+  name: string,
+  state: string,
+  group: number,
+  ticks: readonly [number, number, number, number] = [0, 0, 0, 0],
+): string {
   return `${pid} (${name}) ${state} 1 ${group} ${group} 0 -1 0 0 0 0 0 ${ticks.join(" ")} 20 0 3 0 777 1000 10 18446744073709551615 1 1\n`;
 }
 
@@ -76,7 +89,12 @@ describe.runIf(process.platform === "linux")("process sample: this machine", () 
     const samples = sampleProcesses([one.group, two.group, 2 ** 22 + 1]);
 
     expect([...samples.keys()].toSorted((a, b) => a - b)).toEqual([one.group, two.group].toSorted((a, b) => a - b));
-    expect(samples.get(one.group)).toMatchObject({ group: one.group, processesCount: 1, threadsCount: 1, leaderState: expect.stringMatching(/^[RS]$/) });
+    expect(samples.get(one.group)).toMatchObject({
+      group: one.group,
+      processesCount: 1,
+      threadsCount: 1,
+      leaderState: expect.stringMatching(/^[RS]$/),
+    });
     expect(samples.get(two.group)).toMatchObject({ processesCount: 2, threadsCount: 2 });
     expect(samples.get(one.group)!.residentBytes).toBeGreaterThan(100_000);
     expect(samples.get(one.group)!.residentBytes).toBeLessThan(100_000_000);
@@ -92,7 +110,9 @@ describe.runIf(process.platform === "linux")("process sample: this machine", () 
   });
 
   test("CPU time of a child that was waited for stays in its group", async () => {
-    const { group } = await startGroup(`sh -c 'i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done'; echo done; read line`);
+    const { group } = await startGroup(
+      `sh -c 'i=0; while [ $i -lt 150000 ]; do i=$((i+1)); done'; echo done; read line`,
+    );
 
     const sample = sampleProcesses([group]).get(group)!;
 
@@ -164,7 +184,14 @@ describe("process sample: any machine", () => {
   });
 
   test("CPU percent is the share of one core between two samples, and never negative", () => {
-    const at = (takenAtMs: number, cpuMs: number): GroupSample => ({ group: 1, residentBytes: 0, cpuMs, processesCount: 1, threadsCount: 1, takenAtMs });
+    const at = (takenAtMs: number, cpuMs: number): GroupSample => ({
+      group: 1,
+      residentBytes: 0,
+      cpuMs,
+      processesCount: 1,
+      threadsCount: 1,
+      takenAtMs,
+    });
 
     expect(cpuPercent(at(1_000, 500), at(2_000, 2_000))).toBe(150);
     expect(cpuPercent(at(1_000, 500), at(2_000, 100))).toBe(0);

@@ -177,7 +177,12 @@ function manifestName(entry: string, colosUrl: string): string {
  * Stores `bundle` in the first of `folders` that takes it and removes what is too much there.
  * Throws what the last folder said when none takes it.
  */
-export function storeBundle(folders: readonly string[], entry: string, colosUrl: string, bundle: NewBundle): StoredBundle {
+export function storeBundle(
+  folders: readonly string[],
+  entry: string,
+  colosUrl: string,
+  bundle: NewBundle,
+): StoredBundle {
   let refusal: unknown;
   for (const folder of folders) {
     try {
@@ -222,8 +227,14 @@ function writeWhole(path: string, content: string): void {
 
 function prune(folder: string, keep: ReadonlySet<string>): void {
   const paths = fs.readdirSync(folder).map((name) => join(folder, name));
-  removeOldest(paths.filter((path) => path.endsWith(".mjs")), keep);
-  removeOldest(paths.filter((path) => path.endsWith(".json")), keep);
+  removeOldest(
+    paths.filter((path) => path.endsWith(".mjs")),
+    keep,
+  );
+  removeOldest(
+    paths.filter((path) => path.endsWith(".json")),
+    keep,
+  );
   const abandoned = (path: string): boolean => Date.now() - changedAtMs(path) > abandonedAfterMs;
   for (const path of paths.filter((each) => each.endsWith(".tmp") && abandoned(each))) fs.rmSync(path, { force: true });
 }

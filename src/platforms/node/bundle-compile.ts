@@ -13,7 +13,19 @@
  *
  * @module
  */
-import type { BuildFailure, BuildOptions, Loader, Message, OnLoadArgs, OnLoadResult, OnResolveArgs, OnResolveResult, OutputFile, Plugin, PluginBuild } from "esbuild";
+import type {
+  BuildFailure,
+  BuildOptions,
+  Loader,
+  Message,
+  OnLoadArgs,
+  OnLoadResult,
+  OnResolveArgs,
+  OnResolveResult,
+  OutputFile,
+  Plugin,
+  PluginBuild,
+} from "esbuild";
 import { readFileSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
 import { dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
@@ -79,7 +91,11 @@ async function useCompiler(): Promise<Compiler> {
     return await import("esbuild");
   } catch (error) {
     buildsUnderWay--;
-    throw new ProgramError("TypeScript cannot be compiled: the package esbuild does not load; install colos's dependencies again", undefined, { cause: error });
+    throw new ProgramError(
+      "TypeScript cannot be compiled: the package esbuild does not load; install colos's dependencies again",
+      undefined,
+      { cause: error },
+    );
   }
 }
 
@@ -125,7 +141,12 @@ function plugin(colosUrl: string, sources: Sources): Plugin {
 /** Marks our own questions to esbuild's resolver, so that we do not answer them ourselves. */
 const asking = Symbol("asking");
 
-async function resolveImport(build: PluginBuild, request: OnResolveArgs, colosUrl: string, sources: Sources): Promise<OnResolveResult | undefined> {
+async function resolveImport(
+  build: PluginBuild,
+  request: OnResolveArgs,
+  colosUrl: string,
+  sources: Sources,
+): Promise<OnResolveResult | undefined> {
   const { kind, path } = request;
   if (kind === "entry-point" || request.pluginData === asking) return undefined;
   if (isBuiltin(path)) return { path: path.startsWith("node:") ? path : `node:${path}`, external: true };
@@ -145,14 +166,22 @@ function local(path: string, kind: string, isRelative = false): OnResolveResult 
 
 async function resolvePackage(build: PluginBuild, request: OnResolveArgs, sources: Sources): Promise<OnResolveResult> {
   const { importer, kind, namespace, path, resolveDir } = request;
-  const found = await build.resolve(path, { importer, kind, namespace, resolveDir, pluginData: asking, with: request.with });
+  const found = await build.resolve(path, {
+    importer,
+    kind,
+    namespace,
+    resolveDir,
+    pluginData: asking,
+    with: request.with,
+  });
   if (found.errors.length > 0) {
     // Only an import statement must be there; the others may stand in a try.
     return kind === "import-statement" ? { errors: found.errors } : { path, external: true };
   }
   if (found.external) return { path: found.path, external: true };
   const mustBundle = compiledExtensions.includes(extname(found.path)) || extname(found.path) === ".json";
-  if (mustBundle) return { path: found.path, namespace: found.namespace, suffix: found.suffix, sideEffects: found.sideEffects };
+  if (mustBundle)
+    return { path: found.path, namespace: found.namespace, suffix: found.suffix, sideEffects: found.sideEffects };
   sources.noteOutside(found.path);
   return external(found.path, kind);
 }
@@ -225,7 +254,11 @@ function upwards(folder: string): string[] {
 function metaPrefix(path: string, text: string): string {
   if (!/\bimport\s*\.\s*meta\b|\b__(file|dir)name\b/.test(text)) return "";
   const url = JSON.stringify(pathToFileURL(path).href);
-  const constants = [`__colosUrl=${url}`, `__colosFilename=${JSON.stringify(path)}`, `__colosDirname=${JSON.stringify(dirname(path))}`];
+  const constants = [
+    `__colosUrl=${url}`,
+    `__colosFilename=${JSON.stringify(path)}`,
+    `__colosDirname=${JSON.stringify(dirname(path))}`,
+  ];
   if (text.includes("resolve")) {
     const ours = `process.getBuiltinModule("node:module").createRequire(${url}).resolve(name)`;
     const find = `/^(\\.{0,2}\\/|[a-z]+:)/.test(name)?new URL(name,${url}).href:process.getBuiltinModule("node:url").pathToFileURL(${ours}).href`;

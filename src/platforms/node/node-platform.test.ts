@@ -13,7 +13,7 @@ import { hostTimerMaxMs, idLengthChars, logLineMaxChars, nodePlatform } from "./
 function scriptedHost(): { delays: number[]; fireNext(nowMs: number): void } {
   let nowMs = 0;
   const delays: number[] = [];
-  const pending: Array<() => void> = [];
+  const pending: (() => void)[] = [];
   vi.spyOn(performance, "now").mockImplementation(() => nowMs);
   vi.spyOn(globalThis, "setTimeout").mockImplementation(((fire: () => void, delayMs: number) => {
     delays.push(delayMs);
@@ -137,7 +137,10 @@ describe("node platform: random and ids", () => {
 });
 
 describe("node platform: log", () => {
-  function lines(options: { logLevel?: "debug" } = {}): { lines: string[]; log: ReturnType<typeof nodePlatform>["log"] } {
+  function lines(options: { logLevel?: "debug" } = {}): {
+    lines: string[];
+    log: ReturnType<typeof nodePlatform>["log"];
+  } {
     const written: string[] = [];
     return { lines: written, log: nodePlatform({ ...options, writeLine: (line) => written.push(line) }).log };
   }
@@ -254,7 +257,8 @@ describe("node platform: stray errors", () => {
       expect(with_.err).toContain(message);
       expect(with_.err).toMatch(/\nNode\.js v\d/);
       // Only the column in our one line of source differs.
-      const plain = (text: string): string => text.replaceAll(/:\d+:\d+|platform\.strays\.listen\(told\);   |void platform\.strays\.listen; |^ +\^$/gm, "");
+      const plain = (text: string): string =>
+        text.replaceAll(/:\d+:\d+|platform\.strays\.listen\(told\);   |void platform\.strays\.listen; |^ +\^$/gm, "");
       expect(plain(with_.err)).toBe(plain(without.err));
     });
   }
@@ -287,12 +291,19 @@ describe("node platform: stray errors", () => {
       setTimeout(() => { throw new Error("b") });
       owned(() => { void Promise.reject(new Error("c")); setTimeout(() => { throw new Error("d") }); });`);
 
-    expect(result.out.trim().split("\n").toSorted()).toEqual(["other: a", "other: b uncaughtException", "owner: c", "owner: d"]);
+    expect(result.out.trim().split("\n").toSorted()).toEqual([
+      "other: a",
+      "other: b uncaughtException",
+      "owner: c",
+      "owner: d",
+    ]);
     expect(result.code).toBe(0);
   });
 
   test("Node's own choice for unhandled rejections still holds for those without an owner", () => {
-    const result = run(`platform.strays.listen(told); void Promise.reject(new Error("quiet"));`, ["--unhandled-rejections=warn"]);
+    const result = run(`platform.strays.listen(told); void Promise.reject(new Error("quiet"));`, [
+      "--unhandled-rejections=warn",
+    ]);
 
     expect(result.code).toBe(0);
     expect(result.err).toContain("UnhandledPromiseRejectionWarning: Error: quiet");

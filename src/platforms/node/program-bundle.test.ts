@@ -42,7 +42,9 @@ function project(files: Readonly<Record<string, string>>): { folder: string; col
 }
 
 /** Bundles `program.ts`, runs the bundle from another folder in a Node of its own and says what that printed. */
-async function run(files: Readonly<Record<string, string>>): Promise<{ out: string; err: string; code: number | null; folder: string }> {
+async function run(
+  files: Readonly<Record<string, string>>,
+): Promise<{ out: string; err: string; code: number | null; folder: string }> {
   const { colosUrl, folder } = project(files);
   const { url } = await bundleProgram(join(folder, "program.ts"), { colosUrl });
   const moved = join(fs.mkdtempSync(join(rootFolder, "elsewhere-")), "moved.mjs");
@@ -134,8 +136,15 @@ describe("program bundle: what is in it", () => {
     const url = (name: string): string => pathToFileURL(join(folder, name)).href;
     const file = join(folder, "program.ts");
     expect(JSON.parse(out)).toEqual([
-      url("program.ts"), file, folder, file, folder,
-      url("lib/inner.ts"), url("lib/x.ts"), url("node_modules/greeter/greeter.cjs"), "node:fs",
+      url("program.ts"),
+      file,
+      folder,
+      file,
+      folder,
+      url("lib/inner.ts"),
+      url("lib/x.ts"),
+      url("node_modules/greeter/greeter.cjs"),
+      "node:fs",
     ]);
   });
 
@@ -189,7 +198,9 @@ describe("program bundle: errors", () => {
 
   test("a folder, and a file that is no program", async () => {
     expect((await problem({ "folder.ts/x": "" }, "folder.ts")).message).toBe("folder.ts is not a file");
-    expect((await problem({ "program.py": "" }, "program.py")).message).toMatch(/^program\.py is not a program: .* \.ts /);
+    expect((await problem({ "program.py": "" }, "program.py")).message).toMatch(
+      /^program\.py is not a program: .* \.ts /,
+    );
   });
 
   test("a syntax error names file, line and column", async () => {
@@ -209,7 +220,10 @@ describe("program bundle: errors", () => {
     const error = await problem({ "program.ts": `import "./absent.ts";\nimport "not-installed";` });
 
     expect(error.message).toBe(`program.ts:1:8: Could not resolve "./absent.ts" (and 1 more)`);
-    expect(error.problems.map((each) => each.text)).toEqual([`Could not resolve "./absent.ts"`, `Could not resolve "not-installed"`]);
+    expect(error.problems.map((each) => each.text)).toEqual([
+      `Could not resolve "./absent.ts"`,
+      `Could not resolve "not-installed"`,
+    ]);
   });
 
   test("a path in the working directory is shown short", async () => {
@@ -217,7 +231,9 @@ describe("program bundle: errors", () => {
     const file = relative(process.cwd(), join(folder, "program.ts"));
     vi.spyOn(process, "cwd").mockReturnValue(folder);
 
-    await expect(bundleProgram(join(folder, "program.ts"), { colosUrl })).rejects.toThrow(/^program\.ts:1:1: Unexpected "}"$/);
+    await expect(bundleProgram(join(folder, "program.ts"), { colosUrl })).rejects.toThrow(
+      /^program\.ts:1:1: Unexpected "}"$/,
+    );
 
     vi.restoreAllMocks();
     expect(file).not.toBe("program.ts");
@@ -326,8 +342,9 @@ describe("program bundle: cache", () => {
 
   test("without a package that has node_modules the user's cache folder serves, then the temporary folder", async () => {
     const folder = fs.mkdtempSync(join(rootFolder, "plain-"));
-    write(folder, { "program.ts": `export default 1;`, "occupied": "" });
-    const bundle = (): ReturnType<typeof bundleProgram> => bundleProgram(join(folder, "program.ts"), { colosUrl: "file:///colos/index.js" });
+    write(folder, { "program.ts": `export default 1;`, occupied: "" });
+    const bundle = (): ReturnType<typeof bundleProgram> =>
+      bundleProgram(join(folder, "program.ts"), { colosUrl: "file:///colos/index.js" });
     vi.stubEnv("TMPDIR", folder);
 
     vi.stubEnv("XDG_CACHE_HOME", join(folder, "user"));
@@ -339,7 +356,7 @@ describe("program bundle: cache", () => {
 
   test("a temporary folder that others can write to is not used", async () => {
     const folder = fs.mkdtempSync(join(rootFolder, "plain-"));
-    write(folder, { "program.ts": `export default 1;`, "occupied": "" });
+    write(folder, { "program.ts": `export default 1;`, occupied: "" });
     vi.stubEnv("TMPDIR", folder);
     vi.stubEnv("XDG_CACHE_HOME", join(folder, "occupied"));
     const shared = join(folder, `colos-${process.getuid!()}`);
@@ -361,16 +378,21 @@ describe("program bundle: cache", () => {
     }
     write(cache, { "dead.mjs.tmp": "" });
     fs.utimesSync(join(cache, "dead.mjs.tmp"), old, old);
-    for (const name of [`${used.hash}.mjs`, ...inCache(".json").filter((each) => each.length > 20)]) fs.utimesSync(join(cache, name), 1, 1);
+    for (const name of [`${used.hash}.mjs`, ...inCache(".json").filter((each) => each.length > 20)])
+      fs.utimesSync(join(cache, name), 1, 1);
 
     expect(await bundle()).toEqual({ ...used, fromCache: true });
     write(folder, { "other.ts": "export default 3;" });
-    const other = await bundleProgram(join(folder, "other.ts"), { colosUrl: pathToFileURL(join(folder, "colos/index.js")).href });
+    const other = await bundleProgram(join(folder, "other.ts"), {
+      colosUrl: pathToFileURL(join(folder, "colos/index.js")).href,
+    });
 
     const bundles = inCache(".mjs");
     expect(bundles).toHaveLength(bundlesMax);
     expect(inCache(".json")).toHaveLength(bundlesMax);
-    expect(bundles).toEqual(expect.arrayContaining([`${used.hash}.mjs`, `${other.hash}.mjs`, `${bundlesMax + 19}.mjs`]));
+    expect(bundles).toEqual(
+      expect.arrayContaining([`${used.hash}.mjs`, `${other.hash}.mjs`, `${bundlesMax + 19}.mjs`]),
+    );
     expect(bundles).not.toContain("0.mjs");
     expect(inCache(".tmp")).toEqual([]);
   });

@@ -98,7 +98,11 @@ async function findOrCompile(file: string, colosUrl: string): Promise<ProgramBun
     return answer(storeBundle(folders, file, colosUrl, compiled), false);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ProgramError(`${shownPath(file)} was compiled but cannot be stored in ${folders.join(" or ")}: ${reason}`, undefined, { cause: error });
+    throw new ProgramError(
+      `${shownPath(file)} was compiled but cannot be stored in ${folders.join(" or ")}: ${reason}`,
+      undefined,
+      { cause: error },
+    );
   }
 }
 

@@ -1,0 +1,167 @@
+/**
+ * Runs the benchmarks of colos beside the same programs on the BEAM and prints how they compare.
+ *
+ *   npm run bench                      everything, three rounds
+ *   npm run bench -- --quick           fewer operations, one round
+ *   npm run bench -- ring call         only these
+ *   npm run bench -- --rounds 10 --json
+ *
+ * Guarantees: both sides do the same work in the same minutes. For each benchmark the rounds alternate (BEAM, colos,
+ * BEAM, colos …), each in an OS process of its own, so that what else the machine does hits both.
+ * The BEAM runs as a plain `erl` starts it; only the limit of processes is raised. Without `erl`, colos runs alone.
+ *
+ * @module
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+const here = import.meta.dirname;
+const runTimeoutMs = 600_000;
+
+/** `target` and `aim` are ratios BEAM/colos: 2 means twice as fast, or half the memory. */
+const benchmarks = [
+  { name: "spawn", operations: 300_000, repetitions: 3, target: 1, aim: 2 },
+  { name: "spawn_monitor_down", operations: 300_000, repetitions: 3, target: 1, aim: 2 },
+  { name: "ping_pong", operations: 1_000_000, repetitions: 3, target: 1, aim: 2 },
+  { name: "ring", operations: 1_000_000, repetitions: 3, target: 1, aim: 2 },
+  { name: "call", operations: 1_000_000, repetitions: 3, target: 1, aim: 2 },
+  { name: "flood", operations: 500_000, repetitions: 3, target: 1, aim: 2 },
+  { name: "skynet", operations: 1_000_000, repetitions: 1, target: 1, aim: 2 },
+  { name: "memory", operations: 100_000, repetitions: 1, target: 1, aim: 2, nodeFlags: ["--expose-gc"] },
+];
+
+const options = parseOptions();
+const beam = prepareBeam();
+const results = options.selected.map(measure);
+const system = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, ...beam?.about };
+process.stdout.write(options.json ? `${JSON.stringify({ system, results }, null, 2)}\n` : report());
+
+function parseOptions() {
+  const { values, positionals } = parseArgs({
+    options: { quick: { type: "boolean" }, json: { type: "boolean" }, rounds: { type: "string" } },
+    allowPositionals: true,
+  });
+  const names = positionals.map((name) => name.replaceAll("-", "_"));
+  const unknown = names.find((name) => !benchmarks.some((benchmark) => benchmark.name === name));
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+  if (unknown !== undefined)
+    fail(`no benchmark "${unknown}"; there are ${benchmarks.map(({ name }) => name).join(", ")}`);
+  if (!Number.isInteger(rounds) || rounds < 1) fail(`--rounds takes a whole number from 1 on, not "${values.rounds}"`);
+  const wanted = benchmarks.filter(({ name }) => names.length === 0 || names.includes(name));
+  return { json: values.json ?? false, rounds, selected: values.quick ? wanted.map(quick) : wanted };
+}
+
+/** A tenth of the operations: enough to see a factor of two, not enough for the figures in the documentation. */
+function quick(benchmark) {
+  return { ...benchmark, operations: benchmark.operations / 10, repetitions: 1 };
+}
+
+/** Compiles the Erlang programs to a temporary folder; undefined when there is no Erlang. */
+function prepareBeam() {
+  if (spawnSync("erlc", ["+help"]).error !== undefined) {
+    process.stderr.write("The BEAM is left out: it needs erl, Debian package erlang-base.\n");
+    return undefined;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "colos-bench-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  execFileSync("erlc", ["-o", folder, join(here, "otp/bench_otp.erl")], { stdio: "inherit" });
+  const args = ["-noshell", "+P", "3000000", "-pa", folder, "-run", "bench_otp", "main"];
+  return { args, about: run("erl", args) };
+}
+
+/** Alternates the two sides, `rounds` times. */
+function measure(benchmark) {
+  const { name, operations, repetitions, nodeFlags = [], target, aim } = benchmark;
+  const args = [name, String(operations), String(repetitions)];
+  const lines = { beam: [], colos: [] };
+  for (let round = 1; round <= options.rounds; round++) {
+    progress(`${name}, round ${round} of ${options.rounds}`);
+    if (beam !== undefined) lines.beam.push(run("erl", [...beam.args, ...args]));
+    lines.colos.push(run(process.execPath, [...nodeFlags, join(here, "colos.mjs"), ...args]));
+  }
+  progress("");
+  const beamFigures = combine(lines.beam);
+  const colosFigures = combine(lines.colos);
+  const ratio = beamFigures && beamFigures.best / colosFigures.best;
+  const medianRatio = beamFigures && beamFigures.median / colosFigures.median;
+  const { unit } = lines.colos[0];
+  return { name, unit, operations, beam: beamFigures, colos: colosFigures, ratio, medianRatio, target, aim };
+}
+
+/** The best and the median of the samples of all rounds. */
+function combine(lines) {
+  const samples = lines.flatMap((line) => line.samples).toSorted((a, b) => a - b);
+  if (samples.length === 0) return undefined;
+  const middle = (samples[Math.floor((samples.length - 1) / 2)] + samples[Math.floor(samples.length / 2)]) / 2;
+  return { best: samples[0], median: middle, samplesCount: samples.length };
+}
+
+/** Runs one program and reads its last line as JSON. Certificates of the outer world are not its business. */
+function run(command, args) {
+  const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+  const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
+    encoding: "utf8",
+    env: { ...env, ERL_CRASH_DUMP_BYTES: "0" },
+    timeout: runTimeoutMs,
+  });
+  if (error !== undefined) fail(`${command} ${args.join(" ")}: ${error.message}`);
+  if (status !== 0) fail(`${command} ${args.join(" ")} ends with ${signal ?? status}\n${stderr}${stdout}`);
+  return JSON.parse(stdout.trimEnd().split("\n").at(-1));
+}
+
+function report() {
+  const header = ["benchmark", "unit", "BEAM", "colos", "ratio", "ratio of medians", "target", "aim", ""];
+  const rows = results.map((result) => [
+    result.name.replaceAll("_", "-"),
+    result.unit,
+    figures(result.beam),
+    figures(result.colos),
+    decimals(result.ratio),
+    decimals(result.medianRatio),
+    decimals(result.target),
+    decimals(result.aim),
+    verdict(result),
+  ]);
+  const machine = `Node.js ${system.node}; ${system.about ?? "no BEAM"}; ${system.cores} × ${system.cpu}`;
+  const legend = "Best (median) of all samples. Ratio: BEAM / colos; above 1 colos is faster, or smaller.";
+  return `${machine}\n${legend}\n\n${table([header, ...rows])}\n`;
+}
+
+function verdict({ ratio, target, aim }) {
+  if (ratio === undefined) return "not compared";
+  if (ratio >= aim) return "aim reached";
+  return ratio >= target ? "target reached" : "below target";
+}
+
+function figures(side) {
+  return side === undefined ? "–" : `${significant(side.best)} (${significant(side.median)})`;
+}
+
+function significant(value) {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+function decimals(value) {
+  return value === undefined ? "–" : value.toFixed(2);
+}
+
+/** The first two columns are words, the others figures. */
+function table(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  const cell = (text, column) =>
+    column < 2 || column === 8 ? text.padEnd(widths[column]) : text.padStart(widths[column]);
+  return rows.map((row) => row.map(cell).join("  ").trimEnd()).join("\n");
+}
+
+/** One line that rewrites itself on a terminal, and nothing elsewhere. */
+function progress(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${text}`);
+}
+
+function fail(message) {
+  process.stderr.write(`bench: ${message}\n`);
+  process.exit(1);
+}

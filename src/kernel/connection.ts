@@ -1,0 +1,81 @@
+/**
+ * Connection: a kernel's view of one neighbour, and the identities that crossed it.
+ *
+ * @module
+ */
+import type { ExitReason } from "./exit-reason.ts";
+import { Pid, Ref, type AnyPid } from "./pid.ts";
+import type { Channel, Signal } from "./signal.ts";
+
+/** What the carrier that owns a channel reports to the kernel. */
+export interface Connection {
+  /** The neighbour's kernel id. */
+  readonly kernelId: string;
+  /** A signal arrived. */
+  receive(signal: Signal): void;
+  /**
+   * The neighbour is gone for good. Each process on it gets exactly one exit: the program itself with `mainReason`
+   * (default: like the others), all others with `{ tag: "carrierDown", cause }`. Idempotent.
+   */
+  lost(cause: unknown, mainReason?: ExitReason): void;
+}
+
+/** @internal */
+export interface Neighbour {
+  readonly kernelId: string;
+  readonly channel: Channel;
+}
+
+/** Whether `kernelId` is `ancestorId` or a kernel started below it. */
+export function isWithin(kernelId: string, ancestorId: string): boolean {
+  return kernelId === ancestorId || kernelId.startsWith(`${ancestorId}.`);
+}
+
+/**
+ * The pids and refs that crossed a carrier: the same identity is the same object each time it arrives.
+ * Entries do not keep anything alive.
+ */
+export class IdentityTable {
+  readonly #pids = new Map<string, WeakRef<AnyPid>>();
+  readonly #refs = new Map<string, WeakRef<Ref>>();
+  readonly #forgetPid = new FinalizationRegistry<string>((key) => forget(this.#pids, key));
+  readonly #forgetRef = new FinalizationRegistry<string>((key) => forget(this.#refs, key));
+
+  addPid(pid: AnyPid): void {
+    const key = `${pid.kernelId}:${pid.serial}`;
+    if (this.#pids.get(key)?.deref() !== undefined) return;
+    this.#pids.set(key, new WeakRef(pid));
+    this.#forgetPid.register(pid, key);
+  }
+
+  addRef(ref: Ref): void {
+    const key = `${ref.kernelId}:${ref.serial}`;
+    if (this.#refs.get(key)?.deref() !== undefined) return;
+    this.#refs.set(key, new WeakRef(ref));
+    this.#forgetRef.register(ref, key);
+  }
+
+  pid(kernelId: string, serial: number): AnyPid {
+    const known = this.#pids.get(`${kernelId}:${serial}`)?.deref();
+    if (known !== undefined) return known;
+    const pid = new Pid<never>(kernelId, serial, null);
+    this.addPid(pid);
+    return pid;
+  }
+
+  ref(kernelId: string, serial: number, owner: AnyPid): Ref {
+    const known = this.findRef(kernelId, serial);
+    if (known !== undefined) return known;
+    const ref = new Ref(kernelId, serial, owner);
+    this.addRef(ref);
+    return ref;
+  }
+
+  findRef(kernelId: string, serial: number): Ref | undefined {
+    return this.#refs.get(`${kernelId}:${serial}`)?.deref();
+  }
+}
+
+function forget(table: Map<string, WeakRef<object>>, key: string): void {
+  if (table.get(key)?.deref() === undefined) table.delete(key);
+}

@@ -1,0 +1,1137 @@
+/**
+ * Kernel: all processes of one heap, and the signals among them and to other kernels.
+ *
+ * Guarantees: OTP's rules for signals. Order is kept per pair of processes; a process's name is free and its handles are
+ * closed before anybody learns of its end (N18); each link and each monitor gives exactly one signal, also when a
+ * carrier is lost (K5). An error that no `await` caught ends the process whose code started the work, not the program.
+ * Unlike Erlang: a program on another carrier has a kernel of its own, and names are per kernel.
+ * How to read it: spawning, sending, links and monitors, ending, other kernels. What a body may call is process.ts.
+ *
+ * @module
+ */
+import type { Milliseconds, Platform } from "../base/platform.ts";
+import { isWithin, IdentityTable, type Connection, type Neighbour } from "./connection.ts";
+import {
+  carrierDown,
+  describeReason,
+  Exit,
+  isOrderly,
+  isTagged,
+  reasonOfThrown,
+  type CallFailed,
+  type ExitReason,
+} from "./exit-reason.ts";
+import { Mailbox, MailboxFullError, messagesMaxDefault } from "./mailbox.ts";
+import { isDown } from "./message.ts";
+import { Pid, Ref, type AnyPid } from "./pid.ts";
+import {
+  Extra,
+  Process,
+  StartError,
+  timedOut,
+  type AnyProcess,
+  type ProcessInfo,
+  type SpawnOptions,
+  type StartOptions,
+} from "./process.ts";
+import { acknowledgingBody, defineProgram, type DefinedProgram, type Program } from "./program.ts";
+import { PendingReply, Request } from "./request.ts";
+import { Scheduler } from "./scheduler.ts";
+import { mainSerial, type Channel, type Signal } from "./signal.ts";
+import { Timers, type Timer } from "./timer.ts";
+import { decode, encode, type WireIdentities, type WireValue } from "./wire.ts";
+
+/** Messages a reactor handles before others get their turn. */
+const messagesPerStep = 64;
+/** How long handles of an ended process may take to close before its exit signals go out anyway, in milliseconds. */
+export const handleCloseMs: Milliseconds = 5000;
+
+/** What a carrier is asked to start. */
+export interface StartRequest {
+  readonly program: Program<never, readonly never[]>;
+  readonly options: SpawnOptions;
+  readonly parent: AnyPid;
+  /** Where the new process's `ready` goes; null when nobody waits. */
+  readonly starter: Ref | null;
+}
+
+/** What the kernel needs of a carrier; the whole contract is carriers/carrier.ts. */
+export interface Starter {
+  /** Starts a process and returns its pid at once; what fails later is the process's exit. */
+  start(kernel: Kernel, request: StartRequest): AnyPid;
+}
+
+export interface KernelOptions {
+  /** Default `0`, the root. */
+  readonly id?: string;
+  /** By name; a program without a carrier cannot be spawned. */
+  readonly carriers?: ReadonlyMap<string, Starter>;
+}
+
+/** A body of unknown message and argument types. */
+type LocalBody = (self: AnyProcess, ...args: readonly unknown[]) => unknown;
+
+/** How a process of this kernel is set up. */
+interface LocalOptions {
+  readonly label?: string | undefined;
+  readonly mailbox?: SpawnOptions["mailbox"] | undefined;
+  readonly starter?: Ref | null;
+  readonly serial?: number;
+}
+
+export class Kernel {
+  readonly id: string;
+  readonly platform: Platform;
+  /** @internal */
+  readonly timers: Timers;
+  readonly #carriers: ReadonlyMap<string, Starter>;
+  readonly #scheduler: Scheduler;
+  readonly #names = new Map<string, AnyPid>();
+  readonly #neighbours = new Map<string, Neighbour>();
+  #uplink: Neighbour | null = null;
+  readonly #identities = new IdentityTable();
+  /** Own refs that another kernel may answer to; by serial, strong, because nothing else may hold them. */
+  readonly #exportedRefs = new Map<number, Ref>();
+  readonly #runningTimers = new WeakMap<Ref, Timer>();
+  readonly #codec: WireIdentities;
+  readonly #unlisten: () => void;
+  #nameKeeper: AnyProcess | null = null;
+  #first: AnyProcess | null = null;
+  #processesCount = 0;
+  #nextSerial: number = mainSerial;
+  #nextRef = 1;
+  #nextChild = 1;
+  /** Ended processes whose signals are still to be sent: a queue, so that long chains of links need no stack. */
+  readonly #endings: { process: AnyProcess; reason: ExitReason }[] = [];
+  #sendingEndings = false;
+
+  constructor(platform: Platform, options: KernelOptions = {}) {
+    this.platform = platform;
+    this.id = options.id ?? "0";
+    this.#carriers = options.carriers ?? new Map<string, Starter>();
+    this.timers = new Timers(platform);
+    this.#scheduler = new Scheduler(platform, (process) => this.#step(process));
+    this.#codec = {
+      exportPid: (pid) => this.#identities.addPid(pid),
+      exportRef: (ref) => this.#exportRef(ref),
+      importPid: (kernelId, serial) => this.#identities.pid(kernelId, serial),
+      importRef: (kernelId, serial, owner) => this.#importRef(kernelId, serial, owner),
+    };
+    this.#unlisten = platform.strays.listen((owner, error) => {
+      if (owner instanceof Process && owner.kernel === this) this.#crash(owner, error);
+    });
+  }
+
+  /** Stops listening for stray errors. The processes stay as they are; end them first. */
+  close(): void {
+    this.#unlisten();
+  }
+
+  // --- spawning ---
+
+  /**
+   * A process for code that is not in a body: a program's top level, a test, a face. It lives until it is ended by an
+   * exit signal; its errors stay the host's.
+   */
+  attach<Message = unknown>(label = "attached"): Process<Message> {
+    const process = this.#create(null, { label });
+    process.stage = "live";
+    return process;
+  }
+
+  /** Starts a process that nobody is the parent of. */
+  spawn<M, A extends readonly unknown[]>(program: Program<M, A>, options?: SpawnOptions<A>): Pid<M> {
+    return this.spawnFrom(null, program, options, false, null);
+  }
+
+  /** @internal One way in for all carriers: pid, then link, monitor and name, all before the program runs. */
+  spawnFrom<M, A extends readonly unknown[]>(
+    parent: AnyProcess | null,
+    program: Program<M, A>,
+    options: SpawnOptions<A> | undefined,
+    link: boolean,
+    monitor: Ref | null,
+    starter: Ref | null = null,
+  ): Pid<M> {
+    const parentPid: AnyPid | null = parent === null ? null : parent.pid;
+    if (options?.name !== undefined) this.#assertNameFree(options.name);
+    const pid = this.#startOn(parentPid, program as Program<never, readonly never[]>, options, starter);
+    if (link && parent !== null) this.link(parent, pid);
+    if (monitor !== null && parent !== null) this.monitor(parent, monitor, pid);
+    if (options?.name !== undefined) this.register(options.name, pid);
+    return pid as Pid<M>;
+  }
+
+  #startOn(
+    parent: AnyPid | null,
+    program: Program<never, readonly never[]>,
+    options: SpawnOptions | undefined,
+    starter: Ref | null,
+  ): AnyPid {
+    const carrier = options?.carrier ?? defaultCarrier(program);
+    if (carrier === "coroutine" && (typeof program === "function" || program.kind === "defined")) {
+      const { name } = typeof program === "function" ? program : program.body;
+      const body = starter === null && typeof program === "function" ? program : bodyOf(program, starter);
+      return this.spawnLocal(parent, body as unknown as LocalBody, options?.args, {
+        label: options?.label ?? (name === "" ? undefined : name),
+        mailbox: options?.mailbox,
+        starter,
+      });
+    }
+    const chosen = this.#carriers.get(carrier);
+    if (chosen === undefined) {
+      const known = [...this.#carriers.keys()].join(", ") || "none besides coroutine";
+      throw new Error(`there is no carrier "${carrier}" here (known: ${known})`);
+    }
+    return chosen.start(this, { program, options: options ?? {}, parent: parent ?? this.#anyone(), starter });
+  }
+
+  /** @internal For carriers: a process of this kernel that runs `body` on the coroutine carrier. */
+  spawnLocal(
+    parent: AnyPid | null,
+    body: LocalBody,
+    args: readonly unknown[] | undefined,
+    options: LocalOptions = {},
+  ): AnyPid {
+    const process = this.#create(parent, options);
+    process.begin = args === undefined ? () => body(process) : () => body(process, ...args);
+    this.#scheduler.begin(process);
+    return process.pid;
+  }
+
+  /** @internal */
+  async start<M, A extends readonly unknown[]>(
+    parent: AnyProcess,
+    program: Program<M, A>,
+    options: StartOptions<A>,
+  ): Promise<Pid<M>> {
+    const self = parent;
+    const ref = this.newRef(self);
+    const outcome = new Promise<unknown>((resolve, reject) => {
+      ref.pending = new PendingReply(self, resolve, (reason) => reject(new Exit(reason)));
+    });
+    ref.route = "reply";
+    const pid = this.spawnFrom(self, program, options, options.link ?? true, ref, ref);
+    options.onSpawn?.(pid as AnyPid);
+    this.#startDeadline(ref, options.timeoutMs ?? Infinity);
+    let reason: ExitReason;
+    try {
+      const acknowledgement = (await outcome) as Acknowledgement;
+      if (acknowledgement.ready) return pid;
+      reason = acknowledgement.reason;
+    } catch (failed) {
+      reason = failed instanceof Exit ? failed.reason : failed;
+      if (reason === "timeout") {
+        if (self.stage === "live") this.unlink(self, pid);
+        this.exit(self.pid, pid, "kill");
+      }
+    }
+    throw new StartError(
+      reason,
+      `${options.name ?? options.label ?? String(pid)} did not start: ${describeReason(reason)}`,
+    );
+  }
+
+  /** @internal */
+  acknowledge(process: AnyProcess, acknowledgement: Acknowledgement): void {
+    const starter = process.extra?.starter ?? null;
+    if (starter === null || process.extra === null) return;
+    process.extra.starter = null;
+    this.send(starter, acknowledgement);
+  }
+
+  #create(parent: AnyPid | null, options: LocalOptions): AnyProcess {
+    const process = new Process(this, options.serial ?? (this.#nextSerial += 1), parent);
+    if (options.label !== undefined || options.mailbox !== undefined || (options.starter ?? null) !== null) {
+      const extra = (process.extra = new Extra());
+      extra.label = options.label;
+      extra.messagesMax = options.mailbox?.messagesMax ?? messagesMaxDefault;
+      extra.policy = options.mailbox?.policy ?? "endReceiver";
+      extra.starter = options.starter ?? null;
+    }
+    process.after = this.#first;
+    if (this.#first !== null) this.#first.before = process;
+    this.#first = process;
+    this.#processesCount += 1;
+    return process;
+  }
+
+  /** The parent of processes that the host itself spawns on other carriers. */
+  #anyone(): AnyPid {
+    return (this.#nameKeeper ??= this.#startNameKeeper()).pid;
+  }
+
+  // --- running ---
+
+  /** @internal */
+  enqueue(process: AnyProcess): void {
+    if (!process.queued) this.#scheduler.enqueue(process as AnyProcess);
+  }
+
+  /** @internal What `receive` gives for a message that is already there: at once, or in a later turn. */
+  taken<T>(process: AnyProcess, value: unknown): Promise<T> {
+    if (this.#scheduler.spend()) return Promise.resolve(value as T);
+    return this.#later(process as AnyProcess, value);
+  }
+
+  /** @internal */
+  requeue(process: AnyProcess): Promise<void> {
+    return this.#later(process as AnyProcess, undefined);
+  }
+
+  #later<T>(process: AnyProcess, value: unknown): Promise<T> {
+    return new Promise<T>((resolve) => {
+      process.resume = resolve as (value: never) => void;
+      process.resumeValue = value;
+      this.enqueue(process);
+    });
+  }
+
+  /** @internal Resumes a process that waits in `receive`. */
+  awaken(process: AnyProcess, value: unknown): void {
+    const wake = process.wake;
+    if (wake === null) return;
+    process.wake = null;
+    process.match = null;
+    if (process.waitTimer !== null) {
+      this.timers.cancel(process.waitTimer);
+      process.waitTimer = null;
+    }
+    if (this.#scheduler.spend()) {
+      wake(value as never);
+    } else {
+      process.resume = wake;
+      process.resumeValue = value;
+      this.enqueue(process);
+    }
+  }
+
+  #step(process: AnyProcess): void {
+    if (process.stage === "new") {
+      process.stage = "live";
+      this.platform.strays.run(process, () => this.#begin(process));
+    } else if (process.resume !== null) {
+      const resume = process.resume;
+      const value = process.resumeValue;
+      process.resume = null;
+      process.resumeValue = undefined;
+      resume(value as never);
+    } else if (process.reactor !== null && !process.busy) {
+      this.platform.strays.run(process, () => this.#react(process));
+    }
+  }
+
+  #begin(process: AnyProcess): void {
+    const begin = process.begin;
+    process.begin = null;
+    if (begin === null) return;
+    try {
+      const result = begin();
+      if (isThenable(result)) {
+        result.then(
+          () => this.#finish(process),
+          (thrown: unknown) => this.#crash(process, thrown),
+        );
+      } else {
+        this.#finish(process);
+      }
+    } catch (thrown) {
+      this.#crash(process, thrown);
+    }
+  }
+
+  /** The body has returned. */
+  #finish(process: AnyProcess): void {
+    if (process.reactor === null) this.end(process, "normal");
+  }
+
+  #react(process: AnyProcess): void {
+    for (let count = 0; count < messagesPerStep; count += 1) {
+      const { mailbox, reactor } = process;
+      if (reactor === null || mailbox === null || mailbox.size === 0) return;
+      try {
+        const result = reactor(mailbox.shift());
+        if (isThenable(result)) {
+          this.#park(process, result);
+          return;
+        }
+      } catch (thrown) {
+        this.#crash(process, thrown);
+        return;
+      }
+    }
+    this.enqueue(process);
+  }
+
+  #park(process: AnyProcess, work: PromiseLike<unknown>): void {
+    process.busy = true;
+    work.then(
+      () => {
+        process.busy = false;
+        if (process.reactor !== null && process.mailbox !== null && process.mailbox.size > 0) this.enqueue(process);
+      },
+      (thrown: unknown) => this.#crash(process, thrown),
+    );
+  }
+
+  #crash(process: AnyProcess, thrown: unknown): void {
+    if (process.stage === "dead" || process.stage === "exiting") return;
+    const reason = reasonOfThrown(thrown);
+    if (!(thrown instanceof Exit) && !isOrderly(reason)) {
+      const stack = thrown instanceof Error ? thrown.stack : undefined;
+      this.platform.log("error", `process ${nameOf(process)} crashed: ${stack ?? describeReason(reason)}`);
+    }
+    this.end(process, reason);
+  }
+
+  // --- sending ---
+
+  /** Sends from nobody in particular; see `Process.send`. */
+  send(to: AnyPid | Ref | string, message: unknown): void {
+    if (to instanceof Pid) {
+      const process = to.process;
+      if (process !== null && process.kernel === this) this.#deliver(process, message);
+      else if (to.kernelId !== this.id) this.#transmit(["message", to.kernelId, to.serial, this.#encode(message)]);
+    } else if (to instanceof Ref) {
+      if (to.kernelId === this.id) this.#deliverToRef(to, message);
+      else this.#transmit(["reply", to.kernelId, to.serial, this.#encode(message)]);
+    } else if (this.#uplink !== null && !this.#names.has(to)) {
+      this.#transmit(["message", this.#uplink.kernelId, to, this.#encode(message)]);
+    } else {
+      this.send(this.#resolve(to), message);
+    }
+  }
+
+  #resolve(name: string): AnyPid {
+    const pid = this.#names.get(name);
+    if (pid === undefined) throw new Error(`no process is registered as "${name}" in kernel ${this.id}`);
+    return pid;
+  }
+
+  #deliver(process: AnyProcess, message: unknown): void {
+    if (process.stage === "exiting" || process.stage === "dead") return;
+    if (process.wake !== null && this.#matches(process, message)) {
+      this.awaken(process, message);
+      return;
+    }
+    const mailbox = (process.mailbox ??= new Mailbox());
+    const messagesMax = process.extra === null ? messagesMaxDefault : process.extra.messagesMax;
+    if (mailbox.size >= messagesMax && !this.#makeRoom(process, mailbox, messagesMax)) return;
+    mailbox.push(message);
+    if (process.reactor !== null && !process.busy && !process.queued) this.#scheduler.enqueue(process);
+  }
+
+  /** What the kernel itself has to say always arrives, whatever the mailbox's limit. */
+  #deliverNotice(process: AnyProcess, message: unknown): void {
+    if (process.stage === "exiting" || process.stage === "dead") return;
+    if (process.wake !== null && this.#matches(process, message)) {
+      this.awaken(process, message);
+      return;
+    }
+    (process.mailbox ??= new Mailbox()).push(message);
+    if (process.reactor !== null && !process.busy) this.enqueue(process);
+  }
+
+  /** A `match` that throws is the receiver's error, not the sender's. */
+  #matches(process: AnyProcess, message: unknown): boolean {
+    if (process.match === null) return true;
+    try {
+      return process.match(message);
+    } catch (thrown) {
+      this.#crash(process, thrown);
+      return false;
+    }
+  }
+
+  /** Carries out the policy of a full mailbox; true when the message may be added. */
+  #makeRoom(process: AnyProcess, mailbox: Mailbox, messagesMax: number): boolean {
+    const extra = (process.extra ??= new Extra());
+    switch (extra.policy) {
+      case "dropOldest":
+        extra.droppedCount += 1;
+        mailbox.shift();
+        return true;
+      case "dropNewest":
+        extra.droppedCount += 1;
+        return false;
+      case "failSender":
+        extra.droppedCount += 1;
+        throw new MailboxFullError(nameOf(process), messagesMax);
+      default:
+        this.end(process, { tag: "mailboxFull", messagesMax });
+        return false;
+    }
+  }
+
+  #deliverToRef(ref: Ref, message: unknown): void {
+    const { pending, route } = ref;
+    if (route === "none") return;
+    if (route === "reply") {
+      if (pending === null) return;
+      this.#settle(ref);
+      pending.resolve(message);
+      return;
+    }
+    if (route === "mailbox-once") {
+      ref.route = "none";
+      const owner = ref.owner.process;
+      if (owner !== null) this.demonitor(owner, ref, false);
+    }
+    this.send(ref.owner, message);
+  }
+
+  /** @internal */
+  request(caller: AnyProcess, to: AnyPid | string, body: unknown, timeoutMs: Milliseconds): Promise<unknown> {
+    const target = typeof to === "string" ? (this.#names.get(to) ?? this.#nameAbove(to)) : to;
+    if (target === undefined) return Promise.reject(new Exit(callFailed("noproc", to)));
+    if (target === caller.pid) return Promise.reject(new Exit(callFailed("callingSelf", to)));
+    const ref = this.newRef(caller);
+    const reply = new Promise<unknown>((resolve, reject) => {
+      ref.pending = new PendingReply(caller, resolve, (reason) => reject(new Exit(callFailed(reason, to))));
+    });
+    ref.route = "reply";
+    try {
+      this.send(target, new Request(ref, body));
+    } catch (refused) {
+      ref.route = "none";
+      ref.pending = null;
+      this.#exportedRefs.delete(ref.serial);
+      return Promise.reject(refused);
+    }
+    this.monitor(caller, ref, target);
+    this.#startDeadline(ref, timeoutMs);
+    return reply;
+  }
+
+  /** A name that only a kernel above may know. */
+  #nameAbove(name: string): string | undefined {
+    return this.#uplink === null ? undefined : name;
+  }
+
+  #startDeadline(ref: Ref, timeoutMs: Milliseconds): void {
+    const { pending } = ref;
+    if (pending === null || timeoutMs === Infinity) return;
+    pending.timer = this.timers.start(timeoutMs, () => {
+      pending.timer = null;
+      this.#settle(ref);
+      pending.fail("timeout");
+    });
+  }
+
+  /** Nobody waits for this reply any more: switches its address off and takes back what was set up for it. */
+  #settle(ref: Ref): void {
+    const { pending } = ref;
+    if (pending === null) return;
+    ref.pending = null;
+    ref.route = "none";
+    if (pending.timer !== null) this.timers.cancel(pending.timer);
+    this.#forgetMonitor(pending.caller, ref);
+  }
+
+  // --- links, monitors, names, timers ---
+
+  /** @internal */
+  newRef(owner: AnyProcess): Ref {
+    const ref = new Ref(this.id, this.#nextRef, owner.pid);
+    this.#nextRef += 1;
+    return ref;
+  }
+
+  /** @internal */
+  link(from: AnyProcess, to: AnyPid): void {
+    if (to === from.pid || from.links?.has(to) === true) return;
+    const peer = to.process;
+    if (peer !== null && peer.kernel === this) {
+      (from.links ??= new Set()).add(to);
+      (peer.links ??= new Set()).add(from.pid);
+    } else if (to.kernelId === this.id) {
+      if (!from.trapping) throw new Exit("noproc");
+      this.#deliverNotice(from, { type: "exit", from: to, reason: "noproc" });
+    } else {
+      (from.links ??= new Set()).add(to);
+      this.#identities.addPid(from.pid);
+      this.#transmit(["link", to.kernelId, to.serial, this.id, from.pid.serial]);
+    }
+  }
+
+  /** @internal */
+  unlink(from: AnyProcess, to: AnyPid): void {
+    if (from.links?.delete(to) !== true) return;
+    const peer = to.process;
+    if (peer !== null && peer.kernel === this) peer.links?.delete(from.pid);
+    else this.#transmit(["unlink", to.kernelId, to.serial, this.id, from.pid.serial]);
+  }
+
+  /** @internal */
+  monitor(owner: AnyProcess, ref: Ref, target: AnyPid | string): void {
+    const pid = typeof target === "string" ? this.#names.get(target) : target;
+    if (typeof target === "string") ref.targetName = target;
+    if (pid === owner.pid) return;
+    (owner.monitors ??= new Set()).add(ref);
+    ref.target = pid ?? null;
+    const watched = pid?.process ?? null;
+    if (watched !== null && watched.kernel === this) {
+      (watched.watchers ??= new Set()).add(ref);
+    } else if (pid === undefined && this.#uplink !== null) {
+      this.#exportRef(ref);
+      const { kernelId } = this.#uplink;
+      this.#transmit(["monitor", kernelId, target as string, ref.serial, this.id, owner.pid.serial]);
+    } else if (pid === undefined || pid.kernelId === this.id) {
+      this.#deliverDown(ref, "noproc");
+    } else {
+      this.#exportRef(ref);
+      this.#transmit(["monitor", pid.kernelId, pid.serial, ref.serial, this.id, owner.pid.serial]);
+    }
+  }
+
+  /** @internal */
+  demonitor(owner: AnyProcess, ref: Ref, flush: boolean): boolean {
+    if (ref.owner !== owner.pid) return false;
+    const existed = this.#forgetMonitor(owner, ref);
+    if (ref.route === "mailbox-once") ref.route = "none";
+    else if (ref.route === "mailbox" && existed) ref.route = "none";
+    if (flush && owner.mailbox !== null) {
+      const position = owner.mailbox.find((message) => isDown(message, ref));
+      if (position >= 0) owner.mailbox.takeAt(position);
+    }
+    return existed;
+  }
+
+  /** Ends a monitor on both sides; false when there was none. */
+  #forgetMonitor(owner: AnyProcess, ref: Ref): boolean {
+    this.#exportedRefs.delete(ref.serial);
+    if (owner.monitors?.delete(ref) !== true) return false;
+    const { target } = ref;
+    if (target === null) {
+      if (this.#uplink === null || ref.targetName === null) return true;
+      const { kernelId } = this.#uplink;
+      this.#transmit(["demonitor", kernelId, ref.targetName, ref.serial, this.id, ref.owner.serial]);
+      return true;
+    }
+    const watched = target.process;
+    if (watched !== null && watched.kernel === this) {
+      watched.watchers?.delete(ref);
+    } else if (target.kernelId !== this.id) {
+      this.#transmit(["demonitor", target.kernelId, target.serial, ref.serial, this.id, ref.owner.serial]);
+    }
+    return true;
+  }
+
+  #deliverDown(ref: Ref, reason: ExitReason): void {
+    const owner = ref.owner.process;
+    if (owner === null || owner.monitors?.delete(ref) !== true) return;
+    this.#exportedRefs.delete(ref.serial);
+    const { pending } = ref;
+    ref.route = "none";
+    if (pending === null) {
+      this.#deliverNotice(owner, { type: "down", ref, from: ref.targetName ?? ref.target, reason });
+      return;
+    }
+    ref.pending = null;
+    if (pending.timer !== null) this.timers.cancel(pending.timer);
+    pending.fail(reason);
+  }
+
+  /** Gives a process of any kernel a name in this one; see `Process.register`. */
+  register(name: string, pid: AnyPid): void {
+    this.#assertNameFree(name);
+    const process = pid.process;
+    if (process !== null && process.kernel === this) {
+      if (process.stage === "exiting") throw new Error(`${pid} has ended and cannot be registered as "${name}"`);
+      const extra = (process.extra ??= new Extra());
+      if (extra.name !== undefined) throw new Error(`${pid} is already registered as "${extra.name}"`);
+      extra.name = name;
+    } else if (pid.kernelId === this.id) {
+      throw new Error(`${pid} has ended and cannot be registered as "${name}"`);
+    } else {
+      (this.#nameKeeper ??= this.#startNameKeeper()).monitor(pid);
+    }
+    this.#names.set(name, pid);
+  }
+
+  #assertNameFree(name: string): void {
+    const holder = this.#names.get(name);
+    if (holder !== undefined) throw new Error(`the name "${name}" is taken by ${holder}`);
+  }
+
+  /** Frees the names of processes of other kernels when they end. */
+  #startNameKeeper(): AnyProcess {
+    const keeper = this.attach("names");
+    keeper.react((message) => {
+      if (!isDown(message)) return;
+      for (const [name, pid] of this.#names) if (pid === message.from) this.#names.delete(name);
+    });
+    return keeper;
+  }
+
+  /** See `Process.unregister`. */
+  unregister(name: string): void {
+    const process = this.#resolve(name).process;
+    this.#names.delete(name);
+    if (process !== null && process.extra !== null) process.extra.name = undefined;
+  }
+
+  /** See `Process.whereis`. */
+  whereis(name: string): AnyPid | undefined {
+    return this.#names.get(name);
+  }
+
+  /** @internal */
+  startTimer(owner: AnyProcess, delayMs: Milliseconds, to: AnyPid | string, message: (ref: Ref) => unknown): Ref {
+    const ref = this.newRef(owner);
+    const timer = this.timers.start(delayMs, () => {
+      this.#runningTimers.delete(ref);
+      const target = typeof to === "string" ? this.#names.get(to) : to;
+      if (target !== undefined) this.#sendQuietly(target, message(ref));
+    });
+    this.#runningTimers.set(ref, timer);
+    return ref;
+  }
+
+  /** A timer's sender may be long gone: a refused message has nobody to tell. */
+  #sendQuietly(to: AnyPid, message: unknown): void {
+    try {
+      this.send(to, message);
+    } catch (refused) {
+      this.platform.log("warning", `a timer's message to ${to} was refused: ${describeReason(refused)}`);
+    }
+  }
+
+  /** @internal */
+  cancelTimer(ref: Ref): Milliseconds | false {
+    const timer = this.#runningTimers.get(ref);
+    if (timer === undefined) return false;
+    this.#runningTimers.delete(ref);
+    return this.timers.cancel(timer);
+  }
+
+  /** @internal */
+  readTimer(ref: Ref): Milliseconds | false {
+    const timer = this.#runningTimers.get(ref);
+    return timer === undefined ? false : this.timers.remaining(timer);
+  }
+
+  // --- ending ---
+
+  /** Sends an exit signal from `from`; see `Process.exit`. */
+  exit(from: AnyPid, to: AnyPid, reason: ExitReason): void {
+    const process = to.process;
+    if (process !== null && process.kernel === this) this.#receiveExit(process, from, reason, false);
+    else if (to.kernelId !== this.id) this.#transmitExit(from, to, reason, false);
+  }
+
+  /** OTP's rules for a received exit signal, in its order (reference manual, "Receiving Exit Signals"). */
+  #receiveExit(process: AnyProcess, from: AnyPid, reason: ExitReason, overLink: boolean): void {
+    if (reason === "kill" && !overLink) this.end(process, "killed");
+    else if (process.trapping) this.#deliverNotice(process, { type: "exit", from, reason });
+    else if (reason !== "normal" || (from === process.pid && !overLink)) this.end(process, reason);
+  }
+
+  /** Ends a process of this kernel with `reason`, whatever it does at the moment. */
+  end(process: AnyProcess, reason: ExitReason): void {
+    const ended = process as AnyProcess;
+    if (ended.stage === "dead" || ended.stage === "exiting") return;
+    ended.stage = "exiting";
+    ended.begin = null;
+    ended.wake = null;
+    ended.resume = null;
+    ended.resumeValue = undefined;
+    ended.match = null;
+    ended.reactor = null;
+    ended.mailbox = null;
+    if (ended.waitTimer !== null) this.timers.cancel(ended.waitTimer);
+    ended.waitTimer = null;
+    const name = ended.extra?.name;
+    if (name !== undefined) this.#names.delete(name);
+    const closing = this.#closeHandles(ended);
+    if (closing === null) this.#queueEnding(ended, reason);
+    else void this.#endAfter(closing, ended, reason);
+  }
+
+  /** Closes last opened first; what takes time is returned. */
+  #closeHandles(process: AnyProcess): PromiseLike<unknown>[] | null {
+    const handles = process.extra?.handles ?? null;
+    if (handles === null || handles.size === 0) return null;
+    const closing: PromiseLike<unknown>[] = [];
+    for (const handle of [...handles].toReversed()) {
+      try {
+        const work = handle.close();
+        if (isThenable(work)) closing.push(work);
+      } catch (thrown) {
+        this.platform.log("error", `a handle of ${nameOf(process)} failed to close: ${describeReason(thrown)}`);
+      }
+    }
+    handles.clear();
+    return closing.length === 0 ? null : closing;
+  }
+
+  async #endAfter(closing: readonly PromiseLike<unknown>[], process: AnyProcess, reason: ExitReason): Promise<void> {
+    const late = new Promise<typeof timedOut>((resolve) => {
+      const timer = this.timers.start(handleCloseMs, () => resolve(timedOut));
+      void Promise.allSettled(closing).then(() => this.timers.cancel(timer));
+    });
+    if ((await Promise.race([Promise.allSettled(closing), late])) === timedOut) {
+      this.platform.log(
+        "error",
+        `${nameOf(process)} has ended, but what it held is still open after ${handleCloseMs} ms`,
+      );
+    }
+    this.#queueEnding(process, reason);
+  }
+
+  #queueEnding(process: AnyProcess, reason: ExitReason): void {
+    this.#endings.push({ process, reason });
+    if (this.#sendingEndings) return;
+    this.#sendingEndings = true;
+    for (let ending = this.#endings.shift(); ending !== undefined; ending = this.#endings.shift()) {
+      this.#announceEnd(ending.process, ending.reason);
+    }
+    this.#sendingEndings = false;
+  }
+
+  /** Takes the process out of all tables, then tells those who are linked and those who watch. */
+  #announceEnd(process: AnyProcess, reason: ExitReason): void {
+    process.stage = "dead";
+    process.pid.process = null;
+    this.#processesCount -= 1;
+    if (process.before === null) this.#first = process.after;
+    else process.before.after = process.after;
+    if (process.after !== null) process.after.before = process.before;
+    process.before = null;
+    process.after = null;
+    const { links, watchers, monitors, extra } = process;
+    process.links = null;
+    process.watchers = null;
+    process.extra = null;
+    if (monitors !== null) this.#dropMonitors(process, monitors);
+    if (extra?.exportedRefs != null) for (const ref of extra.exportedRefs) this.#exportedRefs.delete(ref.serial);
+    if (links !== null) for (const peer of links) this.#announceToPeer(process.pid, peer, reason);
+    if (watchers !== null) for (const ref of watchers) this.#announceToWatcher(ref, reason);
+  }
+
+  #announceToPeer(from: AnyPid, to: AnyPid, reason: ExitReason): void {
+    const peer = to.process;
+    if (peer === null || peer.kernel !== this) {
+      if (to.kernelId !== this.id) this.#transmitExit(from, to, reason, true);
+    } else if (peer.links?.delete(from) === true) {
+      this.#receiveExit(peer, from, reason, true);
+    }
+  }
+
+  #announceToWatcher(ref: Ref, reason: ExitReason): void {
+    if (ref.kernelId === this.id) this.#deliverDown(ref, reason);
+    else this.#transmit(["down", ref.kernelId, ref.serial, this.#encodeReason(reason)]);
+  }
+
+  #dropMonitors(process: AnyProcess, monitors: Set<Ref>): void {
+    for (const ref of [...monitors]) {
+      const { pending } = ref;
+      ref.route = "none";
+      ref.pending = null;
+      if (pending !== null && pending.timer !== null) this.timers.cancel(pending.timer);
+      this.#forgetMonitor(process, ref);
+    }
+    process.monitors = null;
+  }
+
+  // --- information ---
+
+  /** Processes alive in this kernel. */
+  get processesCount(): number {
+    return this.#processesCount;
+  }
+
+  /** All processes alive in this kernel (OTP processes/0), the youngest first. */
+  processes(): AnyPid[] {
+    const pids: AnyPid[] = [];
+    for (let process: AnyProcess | null = this.#first; process !== null; process = process.after)
+      pids.push(process.pid);
+    return pids;
+  }
+
+  /** See `Process.info`. */
+  info(pid: AnyPid): ProcessInfo | undefined {
+    const process = pid.process;
+    if (process === null || process.kernel !== this) return undefined;
+    return {
+      pid,
+      name: process.extra?.name,
+      label: process.extra?.label,
+      parent: process.parent,
+      status: statusOf(process),
+      messagesCount: process.mailbox?.size ?? 0,
+      droppedCount: process.extra?.droppedCount ?? 0,
+      links: [...(process.links ?? [])],
+      monitors: [...(process.monitors ?? [])].flatMap((ref) => ref.targetName ?? ref.target ?? []),
+      monitoredBy: [...(process.watchers ?? [])].map((ref) => ref.owner),
+      trapExit: process.trapping,
+    };
+  }
+
+  // --- other kernels ---
+
+  /** For carriers: an id for a kernel that will run below this one. */
+  newChildId(): string {
+    const id = `${this.id}.${this.#nextChild}`;
+    this.#nextChild += 1;
+    return id;
+  }
+
+  /** For carriers: ties the kernel `kernelId`, below this one or (as `uplink`) above it, by `channel`. */
+  connect(kernelId: string, channel: Channel, direction: "child" | "uplink" = "child"): Connection {
+    const neighbour: Neighbour = { kernelId, channel };
+    if (direction === "uplink") this.#uplink = neighbour;
+    else this.#neighbours.set(kernelId, neighbour);
+    let open = true;
+    return {
+      kernelId,
+      receive: (signal) => {
+        if (open) this.#receive(signal, neighbour);
+      },
+      lost: (cause, mainReason) => {
+        if (!open) return;
+        open = false;
+        if (this.#uplink === neighbour) this.#uplink = null;
+        else this.#neighbours.delete(kernelId);
+        this.#lose(kernelId, carrierDown(cause), mainReason ?? carrierDown(cause));
+        this.#spreadLoss(kernelId, cause, mainReason ?? carrierDown(cause), neighbour);
+      },
+    };
+  }
+
+  /** For carriers: the pid of the program that the kernel `kernelId` was started for. */
+  mainPidOf(kernelId: string): AnyPid {
+    return this.#identities.pid(kernelId, mainSerial);
+  }
+
+  /** For carriers: the process that this kernel was started for. It runs once `begin` is given. */
+  spawnMain(
+    parent: AnyPid,
+    starter: Ref | null,
+    options: Pick<SpawnOptions, "label" | "mailbox">,
+  ): { readonly process: AnyProcess; begin(body: (self: AnyProcess) => unknown): void } {
+    const process = this.#create(parent, { ...options, starter, serial: mainSerial });
+    this.#identities.addPid(process.pid);
+    return {
+      process,
+      begin: (body) => {
+        if (process.stage !== "new") return;
+        process.begin = () => body(process);
+        this.#scheduler.begin(process);
+      },
+    };
+  }
+
+  /** For carriers: copies a value that is to cross; @throws UncopyableError. */
+  encode(value: unknown): WireValue {
+    return this.#encode(value);
+  }
+
+  /** For carriers: the value that another kernel encoded. */
+  decode(wire: WireValue): unknown {
+    return decode(wire, this.#codec);
+  }
+
+  #encode(value: unknown): WireValue {
+    return encode(value, this.#codec);
+  }
+
+  /** An exit must reach its receivers even when its reason cannot be copied. */
+  #encodeReason(reason: ExitReason): WireValue {
+    try {
+      return this.#encode(reason);
+    } catch {
+      return this.#encode({ tag: "uncopyable", description: describeReason(reason) });
+    }
+  }
+
+  #exportRef(ref: Ref): void {
+    if (ref.kernelId !== this.id) return;
+    const owner = ref.owner.process;
+    if (owner === null) return;
+    this.#identities.addRef(ref);
+    this.#identities.addPid(ref.owner);
+    this.#exportedRefs.set(ref.serial, ref);
+    if (ref.route === "reply" || ref.pending !== null) return;
+    const extra = (owner.extra ??= new Extra());
+    (extra.exportedRefs ??= new Set()).add(ref);
+  }
+
+  #importRef(kernelId: string, serial: number, owner: AnyPid): Ref {
+    const own = kernelId === this.id ? this.#exportedRefs.get(serial) : undefined;
+    return own ?? this.#identities.ref(kernelId, serial, owner);
+  }
+
+  #neighbourFor(kernelId: string): Neighbour | null {
+    if (!isWithin(kernelId, this.id)) return this.#uplink;
+    const end = kernelId.indexOf(".", this.id.length + 1);
+    return this.#neighbours.get(end === -1 ? kernelId : kernelId.slice(0, end)) ?? null;
+  }
+
+  #transmitExit(from: AnyPid, to: AnyPid, reason: ExitReason, overLink: boolean): void {
+    this.#identities.addPid(from);
+    const wire = this.#encodeReason(reason);
+    this.#transmit(["exit", to.kernelId, to.serial, from.kernelId, from.serial, wire, overLink]);
+  }
+
+  /** Sends towards the signal's kernel; `kill` for a program is carried out by its carrier, busy or not. */
+  #transmit(signal: Signal): void {
+    const neighbour = this.#neighbourFor(signal[1]);
+    if (neighbour === null) {
+      this.#refuse(signal);
+      return;
+    }
+    const isKill = signal[0] === "exit" && signal[5] === "kill" && !signal[6];
+    const isForMain = signal[1] === neighbour.kernelId && signal[2] === mainSerial;
+    if (isKill && isForMain && neighbour.channel.condemn !== undefined) neighbour.channel.condemn();
+    else neighbour.channel.send(signal);
+  }
+
+  /** The other kernel is gone: links and monitors learn it at once (L4, N2), messages vanish (M2). */
+  #refuse(signal: Signal): void {
+    if (signal[0] === "link") {
+      const back: Signal = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
+      this.platform.scheduling.microtask(() => this.#receive(back, null));
+    } else if (signal[0] === "monitor") {
+      const back: Signal = ["down", signal[4], signal[3], "noproc"];
+      this.platform.scheduling.microtask(() => this.#receive(back, null));
+    }
+  }
+
+  #receive(signal: Signal, from: Neighbour | null): void {
+    if (signal[0] === "lost") this.#receiveLoss(signal, from);
+    else if (signal[1] !== this.id) this.#transmit(signal);
+    else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3]);
+    else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
+    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process as AnyProcess | null, signal);
+  }
+
+  #receiveReply(serial: number, wire: WireValue): void {
+    const ref = this.#exportedRefs.get(serial);
+    if (ref !== undefined) this.#deliverToRef(ref, this.decode(wire));
+  }
+
+  #receiveDown(serial: number, wire: WireValue): void {
+    const ref = this.#exportedRefs.get(serial);
+    if (ref !== undefined) this.#deliverDown(ref, this.decode(wire));
+  }
+
+  #receiveFor(process: AnyProcess | null, signal: Signal): void {
+    switch (signal[0]) {
+      case "message":
+        if (process !== null) this.#receiveMessage(process, signal[3]);
+        return;
+      case "exit": {
+        const from = this.#identities.pid(signal[3], signal[4]);
+        if (process === null || (signal[6] && process.links?.delete(from) !== true)) return;
+        this.#receiveExit(process, from, this.decode(signal[5]), signal[6]);
+        return;
+      }
+      case "link": {
+        const from = this.#identities.pid(signal[3], signal[4]);
+        if (process === null) this.#transmitExit(this.#identities.pid(this.id, signal[2]), from, "noproc", true);
+        else (process.links ??= new Set()).add(from);
+        return;
+      }
+      case "unlink":
+        process?.links?.delete(this.#identities.pid(signal[3], signal[4]));
+        return;
+      case "monitor": {
+        const ref = this.#identities.ref(signal[4], signal[3], this.#identities.pid(signal[4], signal[5]));
+        if (process === null) this.#transmit(["down", signal[4], signal[3], "noproc"]);
+        else (process.watchers ??= new Set()).add(ref);
+        return;
+      }
+      case "demonitor": {
+        const ref = this.#identities.findRef(signal[4], signal[3]);
+        if (ref !== undefined) process?.watchers?.delete(ref);
+      }
+    }
+  }
+
+  #receiveMessage(process: AnyProcess, wire: WireValue): void {
+    try {
+      this.#deliver(process, this.decode(wire));
+    } catch (refused) {
+      if (!(refused instanceof MailboxFullError)) throw refused;
+    }
+  }
+
+  #receiveLoss(signal: Signal & readonly ["lost", string, number, WireValue], from: Neighbour | null): void {
+    const { kernelId, cause, mainReason } = this.decode(signal[3]) as {
+      kernelId: string;
+      cause: unknown;
+      mainReason: unknown;
+    };
+    this.#lose(kernelId, carrierDown(cause), mainReason);
+    this.#spreadLoss(kernelId, cause, mainReason, from);
+  }
+
+  #spreadLoss(kernelId: string, cause: unknown, mainReason: ExitReason, except: Neighbour | null): void {
+    const notice = this.#encodeReason({ kernelId, cause, mainReason });
+    const others = [...this.#neighbours.values(), ...(this.#uplink === null ? [] : [this.#uplink])];
+    for (const neighbour of others) {
+      if (neighbour !== except) neighbour.channel.send(["lost", neighbour.kernelId, 0, notice]);
+    }
+  }
+
+  /** Everything at or below `kernelId` is gone: each link and each monitor to it gives its one signal. */
+  #lose(kernelId: string, reason: ExitReason, mainReason: ExitReason): void {
+    const reasonFor = (pid: AnyPid): ExitReason =>
+      pid.kernelId === kernelId && pid.serial === mainSerial ? mainReason : reason;
+    const gone = (pid: AnyPid): boolean => isWithin(pid.kernelId, kernelId);
+    for (const pid of this.processes()) {
+      const process = pid.process;
+      if (process === null) continue;
+      for (const ref of process.watchers ?? []) if (gone(ref.owner)) process.watchers?.delete(ref);
+      for (const ref of [...(process.monitors ?? [])]) {
+        if (ref.target !== null && gone(ref.target)) this.#deliverDown(ref, reasonFor(ref.target));
+      }
+      for (const peer of [...(process.links ?? [])]) {
+        if (gone(peer) && process.links?.delete(peer) === true) {
+          this.#receiveExit(process, peer, reasonFor(peer), true);
+        }
+      }
+    }
+  }
+}
+
+/** What a starting process tells its starter. */
+type Acknowledgement = { readonly ready: true } | { readonly ready: false; readonly reason: ExitReason };
+
+function callFailed(reason: ExitReason, to: AnyPid | string): CallFailed {
+  return { tag: "call", reason, to: String(to) };
+}
+
+/** What runs for a local program; whoever waits for its start is told. */
+function bodyOf(program: Program<never, readonly never[]>, starter: Ref | null): unknown {
+  const defined = typeof program === "function" ? defineProgram(program) : program;
+  if (defined.kind !== "defined") return undefined;
+  return starter === null ? defined.body : acknowledgingBody(defined as unknown as DefinedProgram<unknown>);
+}
+
+function defaultCarrier(program: Program<never, readonly never[]>): string {
+  if (typeof program === "function" || program.kind === "defined") return "coroutine";
+  return program.kind === "command" ? "command" : "os-process";
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}
+
+function nameOf(process: AnyProcess): string {
+  const name = process.extra?.name ?? process.extra?.label;
+  return name === undefined ? String(process.pid) : `${process.pid} (${name})`;
+}
+
+function statusOf(process: AnyProcess): ProcessInfo["status"] {
+  if (process.stage === "exiting") return "exiting";
+  if (process.queued || process.stage === "new") return "runnable";
+  if (process.busy && process.wake === null) return "running";
+  return "waiting";
+}
+
+/** Whether a thrown start failure only says that the process was not there any more. */
+export function isNoProcess(reason: ExitReason): boolean {
+  return reason === "noproc" || (isTagged(reason, "call") && reason["reason"] === "noproc");
+}

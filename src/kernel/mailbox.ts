@@ -1,0 +1,91 @@
+/**
+ * Mailbox: the messages one process has received and not yet taken, in arrival order.
+ *
+ * Guarantees: `take` removes the first message that matches and leaves all others in place and in order
+ * (selective receive, OTP M4, M5).
+ * Limit: `messagesMax`; what happens at the limit is the mailbox's policy and is carried out by the kernel.
+ * Unlike Erlang: messages are not copied inside one heap, so a sender must not change what it sent.
+ *
+ * @module
+ */
+
+/** Messages a mailbox holds unless its process says otherwise. Erlang has no limit and runs out of memory instead. */
+export const messagesMaxDefault = 1_000_000;
+
+/** What happens to a message that finds the mailbox full. */
+export type MailboxPolicy =
+  /** It is dropped and counted. */
+  | "dropNewest"
+  /** The oldest message is dropped and counted. */
+  | "dropOldest"
+  /** `send` throws `MailboxFullError` in the sender; from another carrier it is dropped and counted. */
+  | "failSender"
+  /** The receiver ends with `{ tag: "mailboxFull" }`: its supervisor decides. The default. */
+  | "endReceiver";
+
+/** How much a mailbox holds and what happens beyond that. */
+export interface MailboxLimit {
+  /** Messages; default `messagesMaxDefault`. */
+  readonly messagesMax?: number;
+  /** Default `endReceiver`. */
+  readonly policy?: MailboxPolicy;
+}
+
+/** Thrown in the sender when the receiver's mailbox is full and its policy is `failSender`. */
+export class MailboxFullError extends Error {
+  constructor(to: string, messagesMax: number) {
+    super(`the mailbox of ${to} is full (${messagesMax} messages); slow down or raise mailbox.messagesMax`);
+    this.name = "MailboxFullError";
+  }
+}
+
+/** Below this many taken slots at the front, the array is not compacted. */
+const compactFrom = 1024;
+
+/** A queue with removal from the middle. */
+export class Mailbox {
+  #items: unknown[] = [];
+  #head = 0;
+
+  get size(): number {
+    return this.#items.length - this.#head;
+  }
+
+  push(message: unknown): void {
+    this.#items.push(message);
+  }
+
+  /** The oldest message; only when `size` is not 0. */
+  shift(): unknown {
+    const message = this.#items[this.#head];
+    this.#items[this.#head] = undefined;
+    this.#head += 1;
+    if (this.#head === this.#items.length) {
+      this.#items.length = 0;
+      this.#head = 0;
+    } else if (this.#head > compactFrom && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return message;
+  }
+
+  /** Where the first message that matches stands, or -1. */
+  find(match: (message: unknown) => boolean): number {
+    for (let index = this.#head; index < this.#items.length; index += 1) {
+      if (match(this.#items[index])) return index - this.#head;
+    }
+    return -1;
+  }
+
+  /** Removes the message at `position`, counted from the oldest. */
+  takeAt(position: number): unknown {
+    if (position === 0) return this.shift();
+    return this.#items.splice(this.#head + position, 1)[0];
+  }
+
+  /** The messages, oldest first, at most `countMax`. */
+  peek(countMax: number): unknown[] {
+    return this.#items.slice(this.#head, this.#head + countMax);
+  }
+}

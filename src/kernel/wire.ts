@@ -1,0 +1,239 @@
+/**
+ * Wire form: what a value looks like while it crosses a carrier.
+ *
+ * Guarantees: encoding copies, so later changes by the sender are not seen (K2); a value that cannot be copied
+ * throws `UncopyableError` in the sender, with the place inside the value, and nothing is sent (K3). Pids and refs
+ * arrive as the receiving kernel's own objects, so `===` holds there too.
+ * Copied: primitives, plain objects and arrays, Map, Set, Date, Error, ArrayBuffer and its views, pids, refs and
+ * requests. Refused: functions, symbols, promises, weak collections and instances of other classes, which would
+ * silently lose their methods. Cycles are refused too.
+ * The wire form itself consists of null, undefined, booleans, numbers, strings, Uint8Array, arrays and
+ * plain objects, so that both structured clone and msgpack carry it.
+ *
+ * @module
+ */
+import type { AnyPid, Ref } from "./pid.ts";
+import { Request } from "./request.ts";
+import { Pid, Ref as RefClass } from "./pid.ts";
+
+/** A value in wire form. */
+export type WireValue = unknown;
+
+/** Marks a value that is not what it looks like: `{ [mark]: [kind, …] }`. */
+const mark = "~";
+
+/** Deepest nesting that is encoded; a deeper value is refused rather than overflowing the stack. */
+export const wireDepthMax = 200;
+
+/** The message cannot leave this carrier; thrown in the sender, and nothing was sent. */
+export class UncopyableError extends Error {
+  /** Where in the value, such as `message.users[2].save`. */
+  readonly path: string;
+
+  constructor(path: string, what: string) {
+    super(`${path} is ${what} and cannot be copied to another carrier; send plain data, pids or refs`);
+    this.name = "UncopyableError";
+    this.path = path;
+  }
+}
+
+/** What a kernel does for the codec: identities in and out. */
+export interface WireIdentities {
+  exportPid(pid: AnyPid): void;
+  exportRef(ref: Ref): void;
+  importPid(kernelId: string, serial: number): AnyPid;
+  importRef(kernelId: string, serial: number, owner: AnyPid): Ref;
+}
+
+/**
+ * Copies `value` into wire form.
+ * @throws UncopyableError
+ */
+export function encode(value: unknown, identities: WireIdentities, path = "message", depth = 0): WireValue {
+  switch (typeof value) {
+    case "string":
+    case "number":
+    case "boolean":
+    case "undefined":
+      return value;
+    case "bigint":
+      return { [mark]: ["bigint", value.toString()] };
+    case "function":
+      throw new UncopyableError(path, "a function");
+    case "symbol":
+      throw new UncopyableError(path, "a symbol");
+    default:
+      if (value === null) return null;
+      if (depth > wireDepthMax)
+        throw new UncopyableError(path, `nested deeper than ${wireDepthMax} levels (or a cycle)`);
+      return encodeObject(value as object, identities, path, depth);
+  }
+}
+
+function encodeObject(value: object, identities: WireIdentities, path: string, depth: number): WireValue {
+  if (Array.isArray(value)) {
+    return value.map((item, index) => encode(item, identities, `${path}[${index}]`, depth + 1));
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) {
+    return encodeRecord(value as Record<string, unknown>, identities, path, depth);
+  }
+  if (value instanceof Pid) {
+    identities.exportPid(value);
+    return { [mark]: ["pid", value.kernelId, value.serial] };
+  }
+  if (value instanceof RefClass) {
+    identities.exportRef(value);
+    return { [mark]: ["ref", value.kernelId, value.serial, value.owner.kernelId, value.owner.serial] };
+  }
+  if (value instanceof Request) {
+    const from = encode(value.from, identities, `${path}.from`, depth + 1);
+    return { [mark]: ["request", from, encode(value.body, identities, path, depth + 1)] };
+  }
+  return encodeBuiltIn(value, identities, path, depth);
+}
+
+function encodeRecord(
+  value: Record<string, unknown>,
+  identities: WireIdentities,
+  path: string,
+  depth: number,
+): WireValue {
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
+    const encoded = encode(value[key], identities, `${path}.${key}`, depth + 1);
+    if (key === "__proto__") Object.defineProperty(copy, key, { value: encoded, enumerable: true, configurable: true });
+    else copy[key] = encoded;
+  }
+  return mark in copy ? { [mark]: ["object", copy] } : copy;
+}
+
+function encodeBuiltIn(value: object, identities: WireIdentities, path: string, depth: number): WireValue {
+  const inner = (item: unknown, where: string): WireValue => encode(item, identities, `${path}${where}`, depth + 1);
+  if (value instanceof Error) return encodeError(value, inner);
+  if (value instanceof Date) return { [mark]: ["date", value.getTime()] };
+  if (value instanceof Map) {
+    return { [mark]: ["map", [...value].map(([key, item]) => [inner(key, ".key"), inner(item, ".value")])] };
+  }
+  if (value instanceof Set) return { [mark]: ["set", [...value].map((item) => inner(item, ".item"))] };
+  if (value instanceof ArrayBuffer) return { [mark]: ["buffer", new Uint8Array(value.slice(0))] };
+  if (ArrayBuffer.isView(value)) {
+    const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
+    return value.constructor.name === "Uint8Array" ? bytes : { [mark]: ["view", value.constructor.name, bytes] };
+  }
+  throw new UncopyableError(path, `an instance of ${value.constructor?.name || "an unnamed class"}`);
+}
+
+function encodeError(error: Error, inner: (item: unknown, where: string) => WireValue): WireValue {
+  const extras: Record<string, unknown> = {};
+  for (const key of Object.keys(error)) {
+    if (["name", "message", "stack", "cause"].includes(key)) continue;
+    try {
+      extras[key] = inner((error as unknown as Record<string, unknown>)[key], `.${key}`);
+    } catch {
+      // An error must be able to tell what happened even when something attached to it cannot travel.
+    }
+  }
+  let cause: WireValue;
+  try {
+    cause = inner(error.cause, ".cause");
+  } catch {
+    cause = undefined;
+  }
+  return { [mark]: ["error", error.name, error.message, error.stack, cause, extras] };
+}
+
+/** The value that `encode` was given, with this kernel's own pids and refs. */
+export function decode(wire: WireValue, identities: WireIdentities): unknown {
+  if (typeof wire !== "object" || wire === null || wire instanceof Uint8Array) return wire;
+  if (Array.isArray(wire)) return wire.map((item) => decode(item, identities));
+  const record = wire as Record<string, unknown>;
+  if (mark in record) return decodeMarked(record[mark] as readonly unknown[], identities);
+  return decodeRecord(record, identities);
+}
+
+function decodeRecord(record: Record<string, unknown>, identities: WireIdentities): unknown {
+  const value: Record<string, unknown> = {};
+  for (const key of Object.keys(record)) {
+    const decoded = decode(record[key], identities);
+    if (key === "__proto__")
+      Object.defineProperty(value, key, { value: decoded, enumerable: true, configurable: true });
+    else value[key] = decoded;
+  }
+  return value;
+}
+
+function decodeMarked(marked: readonly unknown[], identities: WireIdentities): unknown {
+  const [kind, first, second, third, fourth, fifth] = marked;
+  switch (kind) {
+    case "pid":
+      return identities.importPid(first as string, second as number);
+    case "ref": {
+      const owner = identities.importPid(third as string, fourth as number);
+      return identities.importRef(first as string, second as number, owner);
+    }
+    case "request":
+      return new Request(decode(first, identities) as Ref, decode(second, identities));
+    case "object":
+      return decodeRecord(first as Record<string, unknown>, identities);
+    case "bigint":
+      return BigInt(first as string);
+    case "date":
+      return new Date(first as number);
+    case "map":
+      return new Map(decode(first, identities) as [unknown, unknown][]);
+    case "set":
+      return new Set(decode(first, identities) as unknown[]);
+    case "buffer":
+      return (first as Uint8Array).slice().buffer;
+    case "view":
+      return decodeView(first as string, second as Uint8Array);
+    case "error":
+      return decodeError(
+        first as string,
+        second as string,
+        third,
+        decode(fourth, identities),
+        decode(fifth, identities),
+      );
+    default:
+      throw new Error(`unknown wire kind ${String(kind)}: the two sides run different versions of colos`);
+  }
+}
+
+const viewTypes: Readonly<Record<string, new (buffer: ArrayBuffer) => object>> = {
+  Int8Array,
+  Uint8ClampedArray,
+  Int16Array,
+  Uint16Array,
+  Int32Array,
+  Uint32Array,
+  Float32Array,
+  Float64Array,
+  BigInt64Array,
+  BigUint64Array,
+  DataView,
+};
+
+/** A view of a type the receiver does not have (Node's Buffer) arrives as Uint8Array. */
+function decodeView(type: string, bytes: Uint8Array): object {
+  const View = viewTypes[type];
+  return View === undefined ? bytes : new View(bytes.slice().buffer as ArrayBuffer);
+}
+
+const errorTypes: Readonly<Record<string, ErrorConstructor>> = {
+  EvalError: EvalError as ErrorConstructor,
+  RangeError: RangeError as ErrorConstructor,
+  ReferenceError: ReferenceError as ErrorConstructor,
+  SyntaxError: SyntaxError as ErrorConstructor,
+  TypeError: TypeError as ErrorConstructor,
+  URIError: URIError as ErrorConstructor,
+};
+
+function decodeError(name: string, message: string, stack: unknown, cause: unknown, extras: unknown): Error {
+  const ErrorType = errorTypes[name] ?? Error;
+  const error = cause === undefined ? new ErrorType(message) : new ErrorType(message, { cause });
+  if (error.name !== name) Object.defineProperty(error, "name", { value: name, configurable: true, writable: true });
+  Object.defineProperty(error, "stack", { value: stack, configurable: true, writable: true });
+  return Object.assign(error, extras);
+}

@@ -1,0 +1,313 @@
+/**
+ * Server: a process that owns a state and answers calls and casts, OTP's gen_server.
+ *
+ * Guarantees: requests are handled one at a time in mailbox order (G29); `start` returns after `init` (G1); a call gets
+ * its reply, or fails with a reason, exactly once; a late reply never reaches the caller (G9). Handlers that answer at
+ * once run without a promise; one that returns a promise holds the next message back until it settles.
+ * Unlike OTP: the state is the object itself (`this`), so handlers return replies, not state tuples. Any value is a
+ * reply; what should happen instead of one is said with `noReply`, `stop` and `reply`.
+ * Not here: typed stubs, state machines (issue of their own), supervision (supervisor/).
+ *
+ * @module
+ */
+import type { Milliseconds } from "../base/platform.ts";
+import { describeReason, Exit, type CallFailed, type ExitReason } from "../kernel/exit-reason.ts";
+import { isDown, isExit, type DownMessage, type TimeoutMessage } from "../kernel/message.ts";
+import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
+import { callTimeoutMsDefault, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
+import { defineProgram, type DefinedProgram } from "../kernel/program.ts";
+import { Request } from "../kernel/request.ts";
+
+/** What to do instead of (or besides) replying; made by `noReply`, `reply`, `stop`, `ignore`. */
+export class Outcome {
+  readonly kind: "go on" | "stop" | "ignore";
+  readonly hasReply: boolean;
+  readonly reply: unknown;
+  readonly reason: ExitReason;
+  readonly next: Next;
+
+  /** @internal */
+  constructor(kind: Outcome["kind"], parts: { reply?: readonly [unknown]; reason?: ExitReason; next?: Next } = {}) {
+    this.kind = kind;
+    this.hasReply = parts.reply !== undefined;
+    this.reply = parts.reply?.[0];
+    this.reason = parts.reason;
+    this.next = parts.next ?? {};
+  }
+}
+
+/** What a server does after a handler has returned. */
+export interface Next {
+  /** Calls `handleInfo({ type: "timeout" })` when no message came within this many milliseconds (G23). */
+  readonly timeoutMs?: number;
+  /** Calls `handleContinue` with this before any queued message (G17). */
+  readonly continueWith?: unknown;
+}
+
+/** From `handleCall`: somebody will `self.reply(from, …)` later (OTP `{noreply, State}`, G13). */
+export const noReply: Outcome = new Outcome("go on");
+/** From `init`: the process ends with `normal` and is not an error (OTP `ignore`, G3). */
+export const ignore: Outcome = new Outcome("ignore");
+
+/** Goes on, without a reply, in a certain way (OTP `{noreply, State, Timeout}`). */
+export function goOn(next: Next): Outcome {
+  return new Outcome("go on", { next });
+}
+
+/** Replies, then goes on in a certain way (OTP `{reply, Reply, State, Timeout}`). */
+export function reply(value: unknown, next: Next = {}): Outcome {
+  return new Outcome("go on", { reply: [value], next });
+}
+
+/** Calls `terminate(reason)` and ends the server (OTP `{stop, Reason, State}`). */
+export function stop(reason: ExitReason = "normal"): Outcome {
+  return new Outcome("stop", { reason });
+}
+
+/** As `stop`, replying first (OTP `{stop, Reason, Reply, State}`, G14). */
+export function stopWithReply(reason: ExitReason, value: unknown): Outcome {
+  return new Outcome("stop", { reason, reply: [value] });
+}
+
+/** A server's callbacks; the object that has them is its state. All may be async. */
+export interface Server<Call = never, Cast = never, Info = never> {
+  /** Sets the state up; may return `ignore`, `stop(reason)` or `goOn(next)`. Throwing fails the start (G4). */
+  init?(): unknown;
+  /** Returns the reply, or an `Outcome`. */
+  handleCall?(request: Call, from: Ref): unknown;
+  /** Returns nothing, or an `Outcome`. */
+  handleCast?(message: Cast): unknown;
+  /** Every other message (G16). Returns nothing, or an `Outcome`. Default: logs and drops it, as OTP does. */
+  handleInfo?(message: Info): unknown;
+  /** What `continueWith` asked for. Returns nothing, or an `Outcome`. */
+  handleContinue?(what: unknown): unknown;
+  /** Cleans up; runs after `stop`, after an error in a callback, and on the parent's exit when exits are trapped. */
+  terminate?(reason: ExitReason): unknown;
+}
+
+/** Makes a server once its process exists. */
+export type ServerFactory<Args extends readonly unknown[] = readonly never[]> = (
+  self: AnyProcess,
+  ...args: Args
+) => Server<never, never, never>;
+
+/** Makes a server the program of a file: `export default defineServer((self) => new Counter())`. */
+export function defineServer<Args extends readonly unknown[]>(
+  create: ServerFactory<Args>,
+): DefinedProgram<unknown, Args> {
+  const body = (self: AnyProcess, ...args: Args): unknown => new Loop(self, () => create(self, ...args)).begin();
+  return defineProgram(body, { acknowledges: true });
+}
+
+/**
+ * Starts a server and returns its pid after `init` (OTP gen_server:start_link/3, or start/3 with `link: false`).
+ * @throws StartError with the reason of `stop`, of a failed `init`, `"timeout"`, or `ignore` itself (G2 to G5);
+ * Error when the name is taken (G6).
+ */
+export function startServer<Args extends readonly unknown[]>(
+  self: AnyProcess,
+  create: ServerFactory<Args>,
+  options: StartOptions<Args> = {},
+): Promise<Pid<unknown>> {
+  return self.start(defineServer(create), options);
+}
+
+/**
+ * Asks a server and awaits its reply (OTP gen_server:call/3).
+ * @throws Exit with `{ tag: "call", reason, to }`: `"timeout"` after `timeoutMs` (default 5000), `"noproc"`, or what
+ * ended the server (G8, G10, G11). Uncaught, it ends the caller.
+ */
+export function call(
+  self: AnyProcess,
+  server: AnyPid | string,
+  request: unknown,
+  timeoutMs: Milliseconds = callTimeoutMsDefault,
+): Promise<unknown> {
+  return self.request(server, request, timeoutMs);
+}
+
+/** Tells a server something (OTP gen_server:cast/2). Never fails, also when nobody is there (G15). */
+export function cast(self: AnyProcess, server: AnyPid | string, message: unknown): void {
+  const pid = typeof server === "string" ? self.whereis(server) : server;
+  if (pid !== undefined) self.send(pid as Pid<unknown>, { type: castType, message });
+}
+
+/**
+ * Ends a server in order and waits until it is gone (OTP gen_server:stop/3, G24).
+ * @throws Exit `"noproc"` when it was not there (G25), `{ tag: "call", reason: "timeout" }`, or the reason with which
+ * it ended instead.
+ */
+export async function stopServer(
+  self: AnyProcess,
+  server: AnyPid | string,
+  reason: ExitReason = "normal",
+  timeoutMs: Milliseconds = Infinity,
+): Promise<void> {
+  const ref = self.monitor(server);
+  const pid = typeof server === "string" ? self.whereis(server) : server;
+  if (pid !== undefined) self.send(pid as Pid<unknown>, { type: systemType, operation: "terminate", reason });
+  const down: DownMessage | typeof timedOut = await self.receive((m): m is DownMessage => isDown(m, ref), {
+    timeoutMs,
+  });
+  if (down === timedOut) {
+    self.demonitor(ref, { flush: true });
+    throw new Exit({ tag: "call", reason: "timeout", to: String(server) } satisfies CallFailed);
+  }
+  if (describeReason(down.reason) !== describeReason(reason)) throw new Exit(down.reason);
+}
+
+const castType = "$cast";
+const systemType = "$system";
+
+interface CastMessage {
+  readonly type: typeof castType;
+  readonly message: unknown;
+}
+
+interface SystemMessage {
+  readonly type: typeof systemType;
+  readonly operation: "terminate";
+  readonly reason: ExitReason;
+}
+
+/** The general part of a server: takes messages, calls callbacks, carries out what they return. */
+class Loop {
+  readonly #self: AnyProcess;
+  readonly #create: () => Server<never, never, never>;
+  #server: Server<unknown, unknown, unknown> = {};
+  /** The timer of `timeoutMs`, while it runs. */
+  #timeout: Ref | null = null;
+  /** Timers that fired after another message had ended the wait; their messages are still queued. */
+  readonly #stale = new Set<Ref>();
+
+  constructor(self: AnyProcess, create: () => Server<never, never, never>) {
+    this.#self = self;
+    this.#create = create;
+  }
+
+  begin(): unknown {
+    this.#server = this.#create() as Server<unknown, unknown, unknown>;
+    const result = this.#attempt(() => this.#server.init?.());
+    return isThenable(result) ? result.then((value) => this.#started(value)) : this.#started(result);
+  }
+
+  #started(result: unknown): unknown {
+    if (result instanceof Outcome && result.kind === "ignore") return this.#self.failStart(ignore, "normal");
+    if (result instanceof Outcome && result.kind === "stop") return this.#self.failStart(result.reason);
+    if (result !== undefined && !(result instanceof Outcome)) {
+      return this.#self.failStart({ tag: "badReturnValue", value: result });
+    }
+    this.#self.ready();
+    this.#self.react((message) => this.#take(message));
+    return result === undefined ? undefined : this.#proceed(result.next);
+  }
+
+  #take(message: unknown): void | PromiseLike<void> {
+    if ((this.#timeout !== null || this.#stale.size > 0) && this.#endWait(message)) return undefined;
+    if (message instanceof Request) {
+      const { body, from } = message;
+      return this.#run(() => this.#call(body, from), from);
+    }
+    if (isOfType<CastMessage>(message, castType)) {
+      return this.#run(() => this.#server.handleCast?.(message.message), null);
+    }
+    if (isOfType<SystemMessage>(message, systemType)) return this.#stop(message.reason, new Exit(message.reason));
+    if (isExit(message) && message.from === this.#self.parent) {
+      return this.#stop(message.reason, new Exit(message.reason));
+    }
+    return this.#run(() => this.#info(message), null);
+  }
+
+  #call(body: unknown, from: Ref): unknown {
+    if (this.#server.handleCall === undefined) return stop({ tag: "badCall", request: body });
+    return this.#server.handleCall(body, from);
+  }
+
+  #info(message: unknown): unknown {
+    if (this.#server.handleInfo !== undefined) return this.#server.handleInfo(message);
+    this.#self.kernel.platform.log("warning", `${this.#self.pid} has no handleInfo and dropped a message`);
+    return undefined;
+  }
+
+  /** Any message ends the wait for `timeoutMs`. True for the message of a timer that fired too late to count. */
+  #endWait(message: unknown): boolean {
+    const ref = isOfType<TimeoutMessage>(message, "timeout") ? message.ref : null;
+    if (ref !== null && this.#stale.delete(ref)) return true;
+    const waited = this.#timeout;
+    this.#timeout = null;
+    if (waited !== null && waited !== ref && this.#self.cancelTimer(waited) === false) this.#stale.add(waited);
+    return false;
+  }
+
+  #run(handler: () => unknown, from: Ref | null): void | PromiseLike<void> {
+    let result: unknown;
+    try {
+      result = handler();
+    } catch (thrown) {
+      if (!(thrown instanceof Outcome)) return this.#fail(thrown);
+      result = thrown;
+    }
+    if (!isThenable(result)) return this.#carryOut(result, from);
+    return result.then(
+      (value) => this.#carryOut(value, from),
+      (thrown: unknown) => (thrown instanceof Outcome ? this.#carryOut(thrown, from) : this.#fail(thrown)),
+    );
+  }
+
+  /** A thrown `Outcome` counts as returned (G31). */
+  #attempt(callback: () => unknown): unknown {
+    try {
+      return callback();
+    } catch (thrown) {
+      if (thrown instanceof Outcome) return thrown;
+      throw thrown;
+    }
+  }
+
+  #carryOut(result: unknown, from: Ref | null): void | PromiseLike<void> {
+    if (!(result instanceof Outcome)) {
+      if (from !== null) this.#self.reply(from, result);
+      else if (result !== undefined) return this.#failWith({ tag: "badReturnValue", value: result });
+      return undefined;
+    }
+    if (result.hasReply && from !== null) this.#self.reply(from, result.reply);
+    if (result.kind === "stop") return this.#stop(result.reason, new Exit(result.reason));
+    if (result.kind === "ignore") return this.#failWith({ tag: "badReturnValue", value: "ignore" });
+    return this.#proceed(result.next);
+  }
+
+  #proceed(next: Next): void | PromiseLike<void> {
+    if (next.timeoutMs !== undefined && next.timeoutMs !== Infinity) {
+      this.#timeout = this.#self.startTimer(next.timeoutMs, this.#self.pid, undefined);
+    }
+    if (!("continueWith" in next)) return undefined;
+    return this.#run(() => this.#server.handleContinue?.(next.continueWith), null);
+  }
+
+  #fail(thrown: unknown): void | PromiseLike<void> {
+    const reason = thrown instanceof Exit ? thrown.reason : thrown;
+    if (thrown instanceof Error) return this.#stop(reason, thrown);
+    return this.#failWith({ tag: "badReturnValue", value: thrown });
+  }
+
+  #failWith(reason: ExitReason): void | PromiseLike<void> {
+    return this.#stop(reason, new Exit(reason));
+  }
+
+  /** Runs `terminate`, then ends the process by throwing `last` (G18). */
+  #stop(reason: ExitReason, last: unknown): void | PromiseLike<void> {
+    const cleaned = this.#server.terminate?.(reason);
+    if (!isThenable(cleaned)) throw last;
+    return cleaned.then(() => {
+      throw last;
+    });
+  }
+}
+
+function isOfType<T extends { readonly type: string }>(message: unknown, type: T["type"]): message is T {
+  return typeof message === "object" && message !== null && (message as { type?: unknown }).type === type;
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+}

@@ -1,0 +1,502 @@
+/**
+ * Supervisor: a process that keeps others up, OTP's supervisor.
+ *
+ * Guarantees: children start in order, each before the next, and stop in reverse order (S1, S2); a child that fails when
+ * the supervisor starts takes the start down (S3), one that fails to restart is tried again under the restart window
+ * (S22); when the window is used up, all children stop and the supervisor ends with `shutdown`, so that its own
+ * supervisor decides (S13, S24).
+ * Unlike OTP: the window is in milliseconds; restarts may wait (`backoff`); an unknown call is answered with an error
+ * instead of crashing the supervisor.
+ * A supervisor is an ordinary server: everything it does, it does with what any process may call.
+ *
+ * @module
+ */
+import { describeReason, Exit, isOrderly, shutdown, type ExitReason } from "../kernel/exit-reason.ts";
+import { isDown, isExit } from "../kernel/message.ts";
+import { Pid, type AnyPid, type Ref } from "../kernel/pid.ts";
+import { StartError, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
+import type { DefinedProgram } from "../kernel/program.ts";
+import { call, defineServer, ignore, stop, type Outcome, type Server } from "../server/server.ts";
+import {
+  checkFlags,
+  checkSpec,
+  checkSpecs,
+  isProblem,
+  type ChildSpec,
+  type FullChildSpec,
+  type FullFlags,
+  type SpecProblem,
+  type SupervisorFlags,
+} from "./child-spec.ts";
+import { backoffDelay, RestartWindow } from "./restart-window.ts";
+
+/** What a supervisor supervises (OTP's `init/1` of a supervisor callback module), or `ignore` (S38). */
+export type SupervisorInit = { readonly flags?: SupervisorFlags; readonly children: readonly ChildSpec[] } | Outcome;
+
+/** One line of `whichChildren` (S47). */
+export interface ChildInfo {
+  readonly id: string | undefined;
+  /** undefined when it does not run; `restarting` while a restart waits or is retried. */
+  readonly pid: AnyPid | "restarting" | undefined;
+  readonly type: "worker" | "supervisor";
+}
+
+/** Numbers of children (S47). */
+export interface ChildCounts {
+  readonly specs: number;
+  readonly active: number;
+  readonly supervisors: number;
+  readonly workers: number;
+}
+
+/** An operation's outcome: OTP's `{ok, Value}` or `{error, Reason}`. */
+export type SupervisorResult<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: unknown };
+
+/** Makes a supervisor a program: `self.start(defineSupervisor(() => ({ children })))`. */
+export function defineSupervisor<Args extends readonly unknown[]>(
+  init: (self: AnyProcess, ...args: Args) => SupervisorInit,
+): DefinedProgram<unknown, Args> {
+  return defineServer((self: AnyProcess, ...args: Args) => new Supervisor(self, () => init(self, ...args)));
+}
+
+/**
+ * Starts a supervisor and returns its pid when all children are up (OTP supervisor:start_link/2).
+ * @throws StartError with reason `{ tag: "shutdown", detail: { tag: "failedToStartChild", id, reason } }` (S3), a
+ * `SpecProblem` (S33 to S35), or `ignore`.
+ */
+export function startSupervisor(
+  self: AnyProcess,
+  init: SupervisorInit | ((self: AnyProcess) => SupervisorInit),
+  options: StartOptions<readonly never[]> = {},
+): Promise<Pid<unknown>> {
+  const program = defineSupervisor<readonly never[]>(typeof init === "function" ? init : () => init);
+  return self.start(program, options);
+}
+
+type Operation =
+  | { readonly operation: "whichChildren" | "countChildren" }
+  | { readonly operation: "startChild"; readonly child: ChildSpec | readonly unknown[] }
+  | {
+      readonly operation: "terminateChild" | "restartChild" | "deleteChild" | "getChildSpec";
+      readonly id: string | AnyPid;
+    };
+
+/** A stop takes as long as the children need. */
+const operate = (self: AnyProcess, supervisor: AnyPid | string, operation: Operation): Promise<unknown> =>
+  call(self, supervisor, operation, Infinity);
+
+/** OTP supervisor:which_children/1. */
+export async function whichChildren(self: AnyProcess, supervisor: AnyPid | string): Promise<readonly ChildInfo[]> {
+  return (await operate(self, supervisor, { operation: "whichChildren" })) as readonly ChildInfo[];
+}
+
+/** OTP supervisor:count_children/1. */
+export async function countChildren(self: AnyProcess, supervisor: AnyPid | string): Promise<ChildCounts> {
+  return (await operate(self, supervisor, { operation: "countChildren" })) as ChildCounts;
+}
+
+/**
+ * Adds and starts a child at the end of the order (OTP supervisor:start_child/2, S53); for `simpleOneForOne` the extra
+ * arguments (S43). Errors: `{ tag: "alreadyStarted", pid }`, `"alreadyPresent"`, what its start failed with (S26, S27).
+ */
+export async function startChild(
+  self: AnyProcess,
+  supervisor: AnyPid | string,
+  spec: ChildSpec | readonly unknown[],
+): Promise<SupervisorResult<AnyPid | undefined>> {
+  return (await operate(self, supervisor, { operation: "startChild", child: spec })) as SupervisorResult<AnyPid>;
+}
+
+/** Stops a child without restarting it; keeps its spec (OTP supervisor:terminate_child/2, S28, S29). */
+export async function terminateChild(
+  self: AnyProcess,
+  supervisor: AnyPid | string,
+  id: string | AnyPid,
+): Promise<SupervisorResult<undefined>> {
+  return (await operate(self, supervisor, { operation: "terminateChild", id })) as SupervisorResult<undefined>;
+}
+
+/** Starts a stopped child again (OTP supervisor:restart_child/2, S30). */
+export async function restartChild(
+  self: AnyProcess,
+  supervisor: AnyPid | string,
+  id: string,
+): Promise<SupervisorResult<AnyPid | undefined>> {
+  return (await operate(self, supervisor, { operation: "restartChild", id })) as SupervisorResult<AnyPid>;
+}
+
+/** Forgets a stopped child (OTP supervisor:delete_child/2, S31). */
+export async function deleteChild(
+  self: AnyProcess,
+  supervisor: AnyPid | string,
+  id: string,
+): Promise<SupervisorResult<undefined>> {
+  return (await operate(self, supervisor, { operation: "deleteChild", id })) as SupervisorResult<undefined>;
+}
+
+/** A child's spec with its defaults (OTP supervisor:get_childspec/2, S18). */
+export async function getChildSpec(
+  self: AnyProcess,
+  supervisor: AnyPid | string,
+  id: string | AnyPid,
+): Promise<SupervisorResult<FullChildSpec>> {
+  return (await operate(self, supervisor, { operation: "getChildSpec", id })) as SupervisorResult<FullChildSpec>;
+}
+
+interface RestartMessage {
+  readonly type: "$restart";
+  readonly child: Child;
+  /** Only the child's current plan counts; one that was stopped meanwhile is not restarted. */
+  readonly plan: number;
+  /** Set when the last attempt failed: then this one counts again (S22). */
+  readonly failure?: { readonly reason: ExitReason };
+}
+
+/** A child's place in the order, which outlives its process (S54). */
+class Child {
+  readonly spec: FullChildSpec;
+  readonly args: readonly unknown[];
+  pid: AnyPid | undefined = undefined;
+  /** Counts planned restarts; `planned` is set while one is due, as the timer or as a message to the supervisor. */
+  plan = 0;
+  planned: Ref | "queued" | null = null;
+  startedMs = 0;
+  /** Restarts in a row without health in between. */
+  attempts = 0;
+
+  constructor(spec: FullChildSpec, args: readonly unknown[]) {
+    this.spec = spec;
+    this.args = args;
+  }
+}
+
+const ok = <T>(value: T): SupervisorResult<T> => ({ ok: true, value });
+const failed = (error: unknown): SupervisorResult<never> => ({ ok: false, error });
+
+class Supervisor implements Server<Operation, never, unknown> {
+  readonly #self: AnyProcess;
+  readonly #init: () => SupervisorInit;
+  #flags: FullFlags = checkFlags({}) as FullFlags;
+  #window = new RestartWindow(0, 1);
+  /** In start order. For `simpleOneForOne`: the running ones. */
+  #children: Child[] = [];
+  /** The one spec of `simpleOneForOne`. */
+  #template: FullChildSpec | undefined;
+  #restartsCount = 0;
+
+  constructor(self: AnyProcess, init: () => SupervisorInit) {
+    this.#self = self;
+    this.#init = init;
+  }
+
+  async init(): Promise<unknown> {
+    this.#self.trapExit(true);
+    const wanted = this.#init();
+    if (!("children" in wanted)) return wanted;
+    const flags = checkFlags(wanted.flags ?? {});
+    if (isProblem(flags)) return stop(flags);
+    const specs = checkSpecs(wanted.children, flags);
+    if (isProblem(specs)) return stop(specs);
+    this.#flags = flags;
+    this.#window = new RestartWindow(flags.maxRestarts, flags.periodMs);
+    if (flags.strategy === "simpleOneForOne") this.#template = specs[0];
+    else return this.#startAll(specs);
+    return undefined;
+  }
+
+  async #startAll(specs: readonly FullChildSpec[]): Promise<unknown> {
+    for (const spec of specs) {
+      const child = new Child(spec, []);
+      const result = await this.#startOne(child);
+      if (!result.ok) {
+        await this.#stopAll(this.#children);
+        return stop(shutdown({ tag: "failedToStartChild", id: spec.id, reason: result.error }));
+      }
+      if (result.value !== undefined || spec.restart !== "temporary") this.#children.push(child);
+    }
+    return undefined;
+  }
+
+  handleCall(request: Operation): unknown {
+    switch (request.operation) {
+      case "whichChildren":
+        return this.#children.map((child) => this.#describe(child));
+      case "countChildren":
+        return this.#count();
+      case "startChild":
+        return this.#addChild(request.child);
+      case "terminateChild":
+        return this.#terminateChild(request.id);
+      case "restartChild":
+        return this.#restartChild(request.id);
+      case "deleteChild":
+        return this.#deleteChild(request.id);
+      case "getChildSpec": {
+        const child = this.#find(request.id);
+        return child === undefined ? failed("notFound") : ok(child.spec);
+      }
+      default:
+        return failed({ tag: "unknownRequest", request });
+    }
+  }
+
+  handleInfo(message: unknown): unknown {
+    if (isExit(message)) return this.#childEnded(message.from, message.reason);
+    if (isRestart(message)) return this.#restartNow(message);
+    return undefined;
+  }
+
+  handleCast(): void {
+    // An unknown cast has nobody to answer to; it must not harm the children either.
+  }
+
+  async terminate(): Promise<void> {
+    await this.#stopAll(this.#children);
+  }
+
+  // --- starting ---
+
+  async #startOne(child: Child): Promise<SupervisorResult<AnyPid | undefined>> {
+    try {
+      const pid: unknown = await child.spec.start(this.#self, ...child.args);
+      if (!(pid instanceof Pid)) return failed({ tag: "badReturnValue", value: pid });
+      child.pid = pid;
+      child.startedMs = this.#self.kernel.platform.clock.monotonicMs();
+      this.#flags.observe({ type: "started", id: child.spec.id, pid });
+      return ok(pid);
+    } catch (thrown) {
+      const reason = thrown instanceof StartError || thrown instanceof Exit ? thrown.reason : thrown;
+      return reason === ignore ? ok(undefined) : failed(reason);
+    }
+  }
+
+  async #addChild(wanted: ChildSpec | readonly unknown[]): Promise<unknown> {
+    if (this.#template !== undefined) return this.#addSimple(this.#template, wanted);
+    const spec = checkSpec(wanted as ChildSpec, this.#flags);
+    if (isProblem(spec)) return failed(spec satisfies SpecProblem);
+    const present = this.#find(spec.id);
+    if (present?.pid !== undefined) return failed({ tag: "alreadyStarted", pid: present.pid });
+    if (present !== undefined) return failed("alreadyPresent");
+    const child = new Child(spec, []);
+    const result = await this.#startOne(child);
+    if (result.ok && (result.value !== undefined || spec.restart !== "temporary")) this.#children.push(child);
+    return result;
+  }
+
+  async #addSimple(template: FullChildSpec, args: ChildSpec | readonly unknown[]): Promise<unknown> {
+    const child = new Child(template, Array.isArray(args) ? (args as readonly unknown[]) : []);
+    const result = await this.#startOne(child);
+    if (result.ok && result.value !== undefined) this.#children.push(child);
+    return result;
+  }
+
+  async #restartChild(id: string | AnyPid): Promise<unknown> {
+    if (this.#template !== undefined) return failed("simpleOneForOne");
+    const child = this.#find(id);
+    if (child === undefined) return failed("notFound");
+    if (child.pid !== undefined) return failed("running");
+    if (child.planned !== null) return failed("restarting");
+    return this.#startOne(child);
+  }
+
+  // --- children that ended ---
+
+  #childEnded(pid: AnyPid, reason: ExitReason): unknown {
+    const child = this.#children.find((each) => each.pid === pid);
+    if (child === undefined) return undefined;
+    child.pid = undefined;
+    this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
+    const { restart } = child.spec;
+    if (restart === "permanent" || (restart === "transient" && !isOrderly(reason))) return this.#restart(child, reason);
+    if (restart === "temporary" || this.#template !== undefined) this.#remove(child);
+    return child.spec.significant && this.#endsWithChildren() ? stop("shutdown") : undefined;
+  }
+
+  /** Whether the end of a significant child ends the supervisor now. */
+  #endsWithChildren(): boolean {
+    if (this.#flags.autoShutdown === "anySignificant") return true;
+    return this.#children.every((child) => !child.spec.significant || child.pid === undefined);
+  }
+
+  /** Counts the restart, stops who must restart too, and starts them again now or after the backoff. */
+  async #restart(child: Child, reason: ExitReason): Promise<unknown> {
+    const nowMs = this.#self.kernel.platform.clock.monotonicMs();
+    if (!this.#window.allows(nowMs)) {
+      this.#flags.observe({ type: "gaveUp", id: child.spec.id, reason });
+      this.#remove(child);
+      return stop("shutdown");
+    }
+    this.#restartsCount += 1;
+    const delayMs = this.#nextDelay(child, nowMs);
+    this.#flags.observe({ type: "restarting", id: child.spec.id, delayMs, restartsCount: this.#restartsCount });
+    await this.#stopAll(this.#affected(child).filter((other) => other !== child));
+    this.#removeTemporary(child);
+    return delayMs === 0 ? this.#startAgain(child) : this.#plan(child, delayMs);
+  }
+
+  #nextDelay(child: Child, nowMs: number): number {
+    const { backoff } = this.#flags;
+    if (backoff === undefined) return 0;
+    if (child.startedMs > 0 && nowMs - child.startedMs >= backoff.resetAfterMs) child.attempts = 0;
+    const draw = this.#self.kernel.platform.random("supervisor.backoff") / 2 ** 32;
+    const delayMs = backoffDelay(backoff, child.attempts, draw);
+    child.attempts += 1;
+    return delayMs;
+  }
+
+  /** Those that restart together with `child`, in start order, itself included. */
+  #affected(child: Child): Child[] {
+    if (this.#flags.strategy === "oneForAll") return [...this.#children];
+    if (this.#flags.strategy === "restForOne") return this.#children.slice(this.#children.indexOf(child));
+    return [child];
+  }
+
+  /** Temporary children are not restarted by a strategy either (S11). */
+  #removeTemporary(child: Child): void {
+    for (const other of this.#affected(child)) {
+      if (other !== child && other.spec.restart === "temporary") this.#remove(other);
+    }
+  }
+
+  #plan(child: Child, delayMs: number): undefined {
+    child.plan += 1;
+    const message: RestartMessage = { type: "$restart", child, plan: child.plan };
+    child.planned = this.#self.sendAfter(delayMs, this.#self.pid, message);
+    return undefined;
+  }
+
+  #restartNow({ child, plan, failure }: RestartMessage): unknown {
+    if (child.planned === null || child.plan !== plan) return undefined;
+    child.planned = null;
+    return failure === undefined ? this.#startAgain(child) : this.#restart(child, failure.reason);
+  }
+
+  /** Tries again through the mailbox, so that other children and callers get their turn between attempts. */
+  #tryAgain(child: Child, reason: ExitReason): undefined {
+    child.plan += 1;
+    child.planned = "queued";
+    const message: RestartMessage = { type: "$restart", child, plan: child.plan, failure: { reason } };
+    this.#self.send(this.#self.pid, message);
+    return undefined;
+  }
+
+  async #startAgain(child: Child): Promise<unknown> {
+    for (const other of this.#affected(child)) {
+      if (other.pid !== undefined) continue;
+      const result = await this.#startOne(other);
+      if (result.ok) {
+        if (result.value === undefined && other.spec.restart === "temporary") this.#remove(other);
+        continue;
+      }
+      this.#flags.observe({ type: "startFailed", id: other.spec.id, reason: result.error });
+      return this.#tryAgain(other, result.error);
+    }
+    return undefined;
+  }
+
+  // --- stopping ---
+
+  async #terminateChild(id: string | AnyPid): Promise<unknown> {
+    if (this.#template !== undefined && !(id instanceof Pid)) return failed("simpleOneForOne");
+    const child = this.#find(id);
+    if (child === undefined) return failed("notFound");
+    await this.#stopAll([child]);
+    if (child.spec.restart === "temporary" || this.#template !== undefined) this.#remove(child);
+    return ok(undefined);
+  }
+
+  #deleteChild(id: string | AnyPid): unknown {
+    if (this.#template !== undefined) return failed("simpleOneForOne");
+    const child = this.#find(id);
+    if (child === undefined) return failed("notFound");
+    if (child.pid !== undefined) return failed("running");
+    if (child.planned !== null) return failed("restarting");
+    this.#remove(child);
+    return ok(undefined);
+  }
+
+  /** Reverse start order, one after the other; the many children of `simpleOneForOne` at the same time (S46). */
+  async #stopAll(children: readonly Child[]): Promise<void> {
+    if (this.#template !== undefined) {
+      await this.#stopTogether(children);
+      return;
+    }
+    for (const child of [...children].toReversed()) await this.#stopTogether([child]);
+  }
+
+  async #stopTogether(children: readonly Child[]): Promise<void> {
+    const stopping = children.flatMap((child) => this.#beginStop(child));
+    const deadlineMs = this.#self.kernel.platform.clock.monotonicMs() + patience(stopping[0]?.child);
+    for (const { child, pid, ref } of stopping) await this.#awaitStop(child, pid, ref, deadlineMs);
+  }
+
+  #beginStop(child: Child): { child: Child; pid: AnyPid; ref: Ref }[] {
+    if (child.planned !== null && child.planned !== "queued") this.#self.cancelTimer(child.planned);
+    child.planned = null;
+    child.plan += 1;
+    const { pid } = child;
+    if (pid === undefined) return [];
+    // Monitored first, so that a child that unlinked itself is waited for too (S51).
+    const ref = this.#self.monitor(pid);
+    this.#self.unlink(pid);
+    this.#self.exit(pid, child.spec.shutdown === "brutal" ? "kill" : "shutdown");
+    return [{ child, pid, ref }];
+  }
+
+  async #awaitStop(child: Child, pid: AnyPid, ref: Ref, deadlineMs: number): Promise<void> {
+    const leftMs = Math.max(0, deadlineMs - this.#self.kernel.platform.clock.monotonicMs());
+    let down: unknown = await this.#self.receive((message) => isDown(message, ref), { timeoutMs: leftMs });
+    if (down === timedOut) {
+      this.#self.exit(pid, "kill");
+      down = await this.#self.receive((message) => isDown(message, ref));
+    }
+    await this.#self.receive((message) => isExit(message, pid), { timeoutMs: 0 });
+    child.pid = undefined;
+    const reason = isDown(down) ? down.reason : undefined;
+    this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
+  }
+
+  // --- looking ---
+
+  #find(id: string | AnyPid): Child | undefined {
+    return this.#children.find((child) => (id instanceof Pid ? child.pid === id : child.spec.id === id));
+  }
+
+  #remove(child: Child): void {
+    this.#children = this.#children.filter((other) => other !== child);
+  }
+
+  #describe(child: Child): ChildInfo {
+    const simple = this.#template !== undefined;
+    const pid = child.pid ?? (child.planned === null ? undefined : "restarting");
+    return { id: simple ? undefined : child.spec.id, pid, type: child.spec.type };
+  }
+
+  #count(): ChildCounts {
+    const supervisors = this.#children.filter((child) => child.spec.type === "supervisor").length;
+    return {
+      specs: this.#template === undefined ? this.#children.length : 1,
+      active: this.#children.filter((child) => child.pid !== undefined).length,
+      supervisors,
+      workers: this.#children.length - supervisors,
+    };
+  }
+}
+
+function patience(child: Child | undefined): number {
+  const policy = child?.spec.shutdown ?? 0;
+  return policy === "infinity" || policy === "brutal" ? Infinity : policy;
+}
+
+function isRestart(message: unknown): message is RestartMessage {
+  return typeof message === "object" && message !== null && (message as RestartMessage).type === "$restart";
+}
+
+/** A sentence about why a supervisor did not start, for people. */
+export function describeStartFailure(reason: ExitReason): string {
+  const detail = (reason as { detail?: { id?: unknown; reason?: unknown } } | undefined)?.detail;
+  if (detail?.id === undefined) return describeReason(reason);
+  return `${String(detail.id)} did not start: ${describeReason(detail.reason)}`;
+}
