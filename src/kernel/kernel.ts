@@ -21,7 +21,7 @@ import {
   type CallFailed,
   type ExitReason,
 } from "./exit-reason.ts";
-import { Mailbox, MailboxFullError, messagesMaxDefault } from "./mailbox.ts";
+import { Mailbox, MailboxFullError, messagesMaxDefault, type Intake, type MailboxBound } from "./mailbox.ts";
 import { isDown } from "./message.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
@@ -39,7 +39,7 @@ import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
 import { mainSerial, type Channel, type Signal } from "./signal.ts";
 import { Timers, type Timer } from "./timer.ts";
-import { decode, encode, type WireIdentities, type WireValue } from "./wire.ts";
+import { decode, encode, UncopyableError, type WireIdentities, type WireValue } from "./wire.ts";
 
 /** Messages a reactor handles before others get their turn. */
 const messagesPerStep = 64;
@@ -77,6 +77,8 @@ interface LocalOptions {
   readonly mailbox?: SpawnOptions["mailbox"] | undefined;
   readonly starter?: Ref | null;
   readonly serial?: number;
+  /** Takes the messages in place of the mailbox, from the moment of the spawn. */
+  readonly intake?: Intake | null;
 }
 
 export class Kernel {
@@ -241,12 +243,14 @@ export class Kernel {
 
   #create(parent: AnyPid | null, options: LocalOptions): AnyProcess {
     const process = new Process(this, options.serial ?? (this.#nextSerial += 1), parent);
-    if (options.label !== undefined || options.mailbox !== undefined || (options.starter ?? null) !== null) {
+    const { intake = null, starter = null } = options;
+    if (options.label !== undefined || options.mailbox !== undefined || starter !== null || intake !== null) {
       const extra = (process.extra = new Extra());
       extra.label = options.label;
       extra.messagesMax = options.mailbox?.messagesMax ?? messagesMaxDefault;
       extra.policy = options.mailbox?.policy ?? "endReceiver";
-      extra.starter = options.starter ?? null;
+      extra.starter = starter;
+      extra.intake = intake;
     }
     process.after = this.#first;
     if (this.#first !== null) this.#first.before = process;
@@ -407,15 +411,25 @@ export class Kernel {
 
   #deliver(process: AnyProcess, message: unknown): void {
     if (process.stage === "exiting" || process.stage === "dead") return;
+    if (process.extra !== null && process.extra.intake !== null) {
+      this.#deliverToIntake(process, process.extra.intake, message);
+      return;
+    }
     if (process.wake !== null && this.#matches(process, message)) {
       this.awaken(process, message);
       return;
     }
     const mailbox = (process.mailbox ??= new Mailbox());
     const messagesMax = process.extra === null ? messagesMaxDefault : process.extra.messagesMax;
-    if (mailbox.size >= messagesMax && !this.#makeRoom(process, mailbox, messagesMax)) return;
+    if (mailbox.size >= messagesMax && !this.#makeRoom(process, mailbox, { messagesMax })) return;
     mailbox.push(message);
     if (process.reactor !== null && !process.busy && !process.queued) this.#scheduler.enqueue(process);
+  }
+
+  #deliverToIntake(process: AnyProcess, intake: Intake, message: unknown): void {
+    while (!intake.take(message)) {
+      if (!this.#makeRoom(process, intake, { bytesMax: intake.bytesMax })) return;
+    }
   }
 
   /** What the kernel itself has to say always arrives, whatever the mailbox's limit. */
@@ -441,7 +455,7 @@ export class Kernel {
   }
 
   /** Carries out the policy of a full mailbox; true when the message may be added. */
-  #makeRoom(process: AnyProcess, mailbox: Mailbox, messagesMax: number): boolean {
+  #makeRoom(process: AnyProcess, mailbox: Mailbox | Intake, limit: MailboxBound): boolean {
     const extra = (process.extra ??= new Extra());
     switch (extra.policy) {
       case "dropOldest":
@@ -453,9 +467,9 @@ export class Kernel {
         return false;
       case "failSender":
         extra.droppedCount += 1;
-        throw new MailboxFullError(nameOf(process), messagesMax);
+        throw new MailboxFullError(nameOf(process), limit);
       default:
-        this.end(process, { tag: "mailboxFull", messagesMax });
+        this.end(process, { tag: "mailboxFull", ...limit });
         return false;
     }
   }
@@ -842,7 +856,7 @@ export class Kernel {
       label: process.extra?.label,
       parent: process.parent,
       status: statusOf(process),
-      messagesCount: process.mailbox?.size ?? 0,
+      messagesCount: (process.mailbox?.size ?? 0) + (process.extra?.intake?.size ?? 0),
       droppedCount: process.extra?.droppedCount ?? 0,
       links: [...(process.links ?? [])],
       monitors: [...(process.monitors ?? [])].flatMap((ref) => ref.targetName ?? ref.target ?? []),
@@ -1036,8 +1050,15 @@ export class Kernel {
     try {
       this.#deliver(process, this.decode(wire));
     } catch (refused) {
-      if (!(refused instanceof MailboxFullError)) throw refused;
+      if (refused instanceof UncopyableError) this.#countRefused(process, refused);
+      else if (!(refused instanceof MailboxFullError)) throw refused;
     }
+  }
+
+  /** The sender is in another kernel and cannot be told any more. */
+  #countRefused(process: AnyProcess, refused: UncopyableError): void {
+    (process.extra ??= new Extra()).droppedCount += 1;
+    this.platform.log("warning", `a message to ${nameOf(process)} was dropped: ${refused.message}`);
   }
 
   #receiveLoss(signal: Signal & readonly ["lost", string, number, WireValue], from: Neighbour | null): void {
