@@ -43,7 +43,8 @@ const neutralFolders = {
 } satisfies Record<string, Folder>;
 
 const pluginFolders = {
-  carriers: plural("base kernel context", { contract: "carrier", neutral: ["coroutine"] }),
+  // os/ knows who is left of a process group; only host-bound carriers may ask it.
+  carriers: plural("base kernel context os", { contract: "carrier", neutral: ["coroutine"] }),
   runtimes: plural("base kernel context loader", { contract: "runtime", neutral: [] }),
   stores: plural("base", { contract: "store", neutral: ["memory"] }),
 } satisfies Record<(typeof contracts)[number], Folder>;
@@ -103,6 +104,7 @@ export function importProblem(from: string, to: string): string | undefined {
   if (target === undefined) return `${source}/ imports ${to}, a composition root; only other root files may`;
   if (source === target) return siblingProblem(from, to);
   const rules = layout[source];
+  if (isNeutral(from) && !isNeutral(to)) return `neutral code imports ${to}`;
   if (rules === undefined || rules.imports.includes(target)) return undefined;
   if (!rules.contracts.includes(target)) return `${source}/ may not import ${target}/`;
   return isContractFile(to) ? undefined : `${source}/ may import only the contract of ${target}/, not ${to}`;

@@ -1,0 +1,69 @@
+/**
+ * colos: processes, links, monitors and supervision for TypeScript, with Erlang/OTP's process model.
+ *
+ * @module
+ */
+export type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "./base/platform.ts";
+export {
+  carrierDown,
+  describeReason,
+  Exit,
+  isOrderly,
+  isTagged,
+  osExitReason,
+  ProcessEnded,
+  reasonOfThrown,
+  shutdown,
+  type CallFailed,
+  type CarrierDown,
+  type ExitReason,
+  type ExitStatus,
+  type Shutdown,
+  type Signalled,
+  type Tagged,
+} from "./kernel/exit-reason.ts";
+export { handleCloseMs, isNoProcess, Kernel, type KernelOptions } from "./kernel/kernel.ts";
+export { MailboxFullError, messagesMaxDefault, type MailboxLimit, type MailboxPolicy } from "./kernel/mailbox.ts";
+export {
+  endOfInput,
+  isDown,
+  isExit,
+  type DownMessage,
+  type EndOfInput,
+  type ExitMessage,
+  type OutputMessage,
+  type TimeoutMessage,
+} from "./kernel/message.ts";
+export { Pid, Ref, type AnyPid } from "./kernel/pid.ts";
+export {
+  callTimeoutMsDefault,
+  Process,
+  StartError,
+  timedOut,
+  type AnyProcess,
+  type Handle,
+  type MonitorOptions,
+  type ProcessInfo,
+  type Reactor,
+  type SpawnOptions,
+  type StartOptions,
+  type TimedOut,
+} from "./kernel/process.ts";
+export {
+  command,
+  defineProgram,
+  program,
+  type Body,
+  type CommandLine,
+  type DefinedProgram,
+  type HostOptions,
+  type OutputSink,
+  type Program,
+  type ProgramFile,
+} from "./kernel/program.ts";
+export { Request } from "./kernel/request.ts";
+export { UncopyableError } from "./kernel/wire.ts";
+export type { Carrier, CarrierName, ProgramLoader } from "./carriers/carrier.ts";
+export { commandCarrier } from "./carriers/command.ts";
+export { coroutineCarrier } from "./carriers/coroutine.ts";
+export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
