@@ -262,7 +262,6 @@ class Foreground implements RunningSystem {
       case "gaveUp":
         instance.finish();
         this.#gaveUp(instance, event.reason);
-        return;
     }
   }
 

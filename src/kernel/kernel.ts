@@ -21,7 +21,7 @@ import {
   type CallFailed,
   type ExitReason,
 } from "./exit-reason.ts";
-import { Mailbox, MailboxFullError, messagesMaxDefault } from "./mailbox.ts";
+import { Mailbox, MailboxFullError, messagesMaxDefault, type Intake, type MailboxBound } from "./mailbox.ts";
 import { isDown } from "./message.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
@@ -39,7 +39,7 @@ import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
 import { mainSerial, type Channel, type Signal } from "./signal.ts";
 import { Timers, type Timer } from "./timer.ts";
-import { decode, encode, type WireIdentities, type WireValue } from "./wire.ts";
+import { decode, encode, UncopyableError, type WireIdentities, type WireValue } from "./wire.ts";
 
 /** Messages a reactor handles before others get their turn. */
 const messagesPerStep = 64;
@@ -77,6 +77,8 @@ interface LocalOptions {
   readonly mailbox?: SpawnOptions["mailbox"] | undefined;
   readonly starter?: Ref | null;
   readonly serial?: number;
+  /** Takes the messages in place of the mailbox, from the moment of the spawn. */
+  readonly intake?: Intake | null;
 }
 
 export class Kernel {
@@ -242,12 +244,14 @@ export class Kernel {
 
   #create(parent: AnyPid | null, options: LocalOptions): AnyProcess {
     const process = new Process(this, options.serial ?? (this.#nextSerial += 1), parent);
-    if (options.label !== undefined || options.mailbox !== undefined || (options.starter ?? null) !== null) {
+    const { intake = null, starter = null } = options;
+    if (options.label !== undefined || options.mailbox !== undefined || starter !== null || intake !== null) {
       const extra = (process.extra = new Extra());
       extra.label = options.label;
       extra.messagesMax = options.mailbox?.messagesMax ?? messagesMaxDefault;
       extra.policy = options.mailbox?.policy ?? "endReceiver";
-      extra.starter = options.starter ?? null;
+      extra.starter = starter;
+      extra.intake = intake;
     }
     process.after = this.#first;
     if (this.#first !== null) this.#first.before = process;
@@ -410,15 +414,25 @@ export class Kernel {
 
   #deliver(process: AnyProcess, message: unknown): void {
     if (process.stage === "exiting" || process.stage === "dead") return;
+    if (process.extra !== null && process.extra.intake !== null) {
+      this.#deliverToIntake(process, process.extra.intake, message);
+      return;
+    }
     if (process.wake !== null && this.#matches(process, message)) {
       this.awaken(process, message);
       return;
     }
     const mailbox = (process.mailbox ??= new Mailbox());
     const messagesMax = process.extra === null ? messagesMaxDefault : process.extra.messagesMax;
-    if (mailbox.size >= messagesMax && !this.#makeRoom(process, mailbox, messagesMax)) return;
+    if (mailbox.size >= messagesMax && !this.#makeRoom(process, mailbox, { messagesMax })) return;
     mailbox.push(message);
     if (process.reactor !== null && !process.busy && !process.queued) this.#scheduler.enqueue(process);
+  }
+
+  #deliverToIntake(process: AnyProcess, intake: Intake, message: unknown): void {
+    while (!intake.take(message)) {
+      if (!this.#makeRoom(process, intake, { bytesMax: intake.bytesMax })) return;
+    }
   }
 
   /** What the kernel itself has to say always arrives, whatever the mailbox's limit. */
@@ -444,7 +458,7 @@ export class Kernel {
   }
 
   /** Carries out the policy of a full mailbox; true when the message may be added. */
-  #makeRoom(process: AnyProcess, mailbox: Mailbox, messagesMax: number): boolean {
+  #makeRoom(process: AnyProcess, mailbox: Mailbox | Intake, limit: MailboxBound): boolean {
     const extra = (process.extra ??= new Extra());
     switch (extra.policy) {
       case "dropOldest":
@@ -456,9 +470,9 @@ export class Kernel {
         return false;
       case "failSender":
         extra.droppedCount += 1;
-        throw new MailboxFullError(nameOf(process), messagesMax);
+        throw new MailboxFullError(nameOf(process), limit);
       default:
-        this.end(process, { tag: "mailboxFull", messagesMax });
+        this.end(process, { tag: "mailboxFull", ...limit });
         return false;
     }
   }
@@ -807,6 +821,7 @@ export class Kernel {
     if (extra?.exportedRefs != null) for (const ref of extra.exportedRefs) this.#exportedRefs.delete(ref.serial);
     if (links !== null) for (const peer of links) this.#announceToPeer(process.pid, peer, reason);
     if (watchers !== null) for (const ref of watchers) this.#announceToWatcher(ref, reason);
+    if (extra !== null && extra.ended !== null) extra.ended(reason);
   }
 
   #announceToPeer(from: AnyPid, to: AnyPid, reason: ExitReason): void {
@@ -859,7 +874,7 @@ export class Kernel {
       label: process.extra?.label,
       parent: process.parent,
       status: statusOf(process),
-      messagesCount: process.mailbox?.size ?? 0,
+      messagesCount: (process.mailbox?.size ?? 0) + (process.extra?.intake?.size ?? 0),
       droppedCount: process.extra?.droppedCount ?? 0,
       links: [...(process.links ?? [])],
       monitors: [...(process.monitors ?? [])].flatMap((ref) => ref.targetName ?? ref.target ?? []),
@@ -893,8 +908,10 @@ export class Kernel {
         open = false;
         if (this.#uplink === neighbour) this.#uplink = null;
         else this.#neighbours.delete(kernelId);
-        this.#lose(kernelId, carrierDown(cause), mainReason ?? carrierDown(cause));
-        this.#spreadLoss(kernelId, cause, mainReason ?? carrierDown(cause), neighbour);
+        const survivorId = direction === "uplink" ? this.id : null;
+        const loss: Loss = { kernelId, survivorId, cause, mainReason: mainReason ?? carrierDown(cause) };
+        this.#lose(loss);
+        this.#spreadLoss(loss, neighbour);
       },
     };
   }
@@ -904,13 +921,18 @@ export class Kernel {
     return this.#identities.pid(kernelId, mainSerial);
   }
 
-  /** For carriers: the process that this kernel was started for. It runs once `begin` is given. */
+  /**
+   * For carriers: the process that this kernel was started for. It runs once `begin` is given. `ended` is called
+   * when its exit signals are sent; it must not throw.
+   */
   spawnMain(
     parent: AnyPid,
     starter: Ref | null,
     options: Pick<SpawnOptions, "label" | "mailbox">,
+    ended?: (reason: ExitReason) => void,
   ): { readonly process: AnyProcess; begin(body: (self: AnyProcess) => unknown): void } {
     const process = this.#create(parent, { ...options, starter, serial: mainSerial });
+    (process.extra ??= new Extra()).ended = ended ?? null;
     this.#identities.addPid(process.pid);
     return {
       process,
@@ -922,9 +944,9 @@ export class Kernel {
     };
   }
 
-  /** For carriers: copies a value that is to cross; @throws UncopyableError. */
-  encode(value: unknown): WireValue {
-    return this.#encode(value);
+  /** For carriers: copies a value that is to cross; `path` names it in errors. @throws UncopyableError. */
+  encode(value: unknown, path?: string): WireValue {
+    return encode(value, this.#codec, path);
   }
 
   /** For carriers: the value that another kernel encoded. */
@@ -1000,10 +1022,43 @@ export class Kernel {
 
   #receive(signal: Signal, from: Neighbour | null): void {
     if (signal[0] === "lost") this.#receiveLoss(signal, from);
-    else if (signal[1] !== this.id) this.#transmit(signal);
+    else if (signal[1] !== this.id) this.#forward(signal);
     else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3]);
     else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
-    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process as AnyProcess | null, signal);
+    else if (signal[0] === "watching") this.#receiveWatching(signal[2], this.#identities.pid(signal[3], signal[4]));
+    else if (typeof signal[2] === "string") this.#receiveForName(signal[2], signal);
+    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process, signal);
+  }
+
+  #receiveWatching(serial: number, target: AnyPid): void {
+    const ref = this.#exportedRefs.get(serial);
+    if (ref !== undefined) ref.target = target;
+  }
+
+  /** Sends a signal on to who has the name, here or above; nobody having it is told as a process that has ended is. */
+  #receiveForName(name: string, signal: Signal): void {
+    const pid = this.#names.get(name);
+    if (pid === undefined && this.#uplink !== null) {
+      this.#transmit([signal[0], this.#uplink.kernelId, ...signal.slice(2)] as unknown as Signal);
+    } else if (pid === undefined) {
+      if (signal[0] === "message")
+        this.platform.log("warning", `a message to "${name}" was dropped: nobody has that name`);
+      this.#refuse(signal);
+    } else {
+      if (signal[0] === "monitor") this.#transmit(["watching", signal[4], signal[3], pid.kernelId, pid.serial]);
+      const [kind, , , ...rest] = signal;
+      this.#identities.addPid(pid);
+      this.#receive([kind, pid.kernelId, pid.serial, ...rest] as unknown as Signal, null);
+    }
+  }
+
+  /** The sender is in another kernel: what the next channel refuses has nobody to tell here. */
+  #forward(signal: Signal): void {
+    try {
+      this.#transmit(signal);
+    } catch (refused) {
+      this.platform.log("warning", `a message for kernel ${signal[1]} was dropped: ${describeReason(refused)}`);
+    }
   }
 
   #receiveReply(serial: number, wire: WireValue): void {
@@ -1053,33 +1108,39 @@ export class Kernel {
     try {
       this.#deliver(process, this.decode(wire));
     } catch (refused) {
-      if (!(refused instanceof MailboxFullError)) throw refused;
+      if (refused instanceof UncopyableError) this.#countRefused(process, refused);
+      else if (!(refused instanceof MailboxFullError)) throw refused;
     }
   }
 
-  #receiveLoss(signal: Signal & readonly ["lost", string, number, WireValue], from: Neighbour | null): void {
-    const { kernelId, cause, mainReason } = this.decode(signal[3]) as {
-      kernelId: string;
-      cause: unknown;
-      mainReason: unknown;
-    };
-    this.#lose(kernelId, carrierDown(cause), mainReason);
-    this.#spreadLoss(kernelId, cause, mainReason, from);
+  /** The sender is in another kernel and cannot be told any more. */
+  #countRefused(process: AnyProcess, refused: UncopyableError): void {
+    (process.extra ??= new Extra()).droppedCount += 1;
+    this.platform.log("warning", `a message to ${nameOf(process)} was dropped: ${refused.message}`);
   }
 
-  #spreadLoss(kernelId: string, cause: unknown, mainReason: ExitReason, except: Neighbour | null): void {
-    const notice = this.#encodeReason({ kernelId, cause, mainReason });
+  #receiveLoss(signal: Signal & readonly ["lost", string, number, WireValue], from: Neighbour | null): void {
+    const loss = this.decode(signal[3]) as Loss;
+    this.#lose(loss);
+    this.#spreadLoss(loss, from);
+  }
+
+  #spreadLoss(loss: Loss, except: Neighbour | null): void {
+    const notice = this.#encodeReason(loss);
     const others = [...this.#neighbours.values(), ...(this.#uplink === null ? [] : [this.#uplink])];
     for (const neighbour of others) {
       if (neighbour !== except) neighbour.channel.send(["lost", neighbour.kernelId, 0, notice]);
     }
   }
 
-  /** Everything at or below `kernelId` is gone: each link and each monitor to it gives its one signal. */
-  #lose(kernelId: string, reason: ExitReason, mainReason: ExitReason): void {
+  /** Everything that `loss` took is gone: each link and each monitor to it gives its one signal. */
+  #lose(loss: Loss): void {
+    const { kernelId, survivorId, mainReason } = loss;
+    const reason = carrierDown(loss.cause);
     const reasonFor = (pid: AnyPid): ExitReason =>
       pid.kernelId === kernelId && pid.serial === mainSerial ? mainReason : reason;
-    const gone = (pid: AnyPid): boolean => isWithin(pid.kernelId, kernelId);
+    const gone = (pid: AnyPid): boolean =>
+      survivorId === null ? isWithin(pid.kernelId, kernelId) : !isWithin(pid.kernelId, survivorId);
     for (const pid of this.processes()) {
       const process = pid.process;
       if (process === null) continue;
@@ -1094,6 +1155,17 @@ export class Kernel {
       }
     }
   }
+}
+
+/** Kernels that are gone for good, as one kernel tells another. */
+interface Loss {
+  /** The neighbour that was lost; gone with all below it, unless `survivorId` says otherwise. */
+  readonly kernelId: string;
+  /** Set by a kernel that lost the one above it: only itself and those below it are left. */
+  readonly survivorId: string | null;
+  readonly cause: unknown;
+  /** What the program of `kernelId` itself ended with. */
+  readonly mainReason: ExitReason;
 }
 
 /** What a starting process tells its starter. */

@@ -14,7 +14,7 @@ import type { Milliseconds } from "../base/platform.ts";
 import { Exit, ProcessEnded, type ExitReason } from "./exit-reason.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mailbox } from "./mailbox.ts";
-import { messagesMaxDefault, type MailboxLimit } from "./mailbox.ts";
+import { messagesMaxDefault, type Intake, type MailboxLimit } from "./mailbox.ts";
 import type { Ref } from "./pid.ts";
 import { Pid, type AnyPid } from "./pid.ts";
 import type { HostOptions, Program } from "./program.ts";
@@ -444,8 +444,12 @@ export class Extra {
   messagesMax: number = messagesMaxDefault;
   policy: MailboxLimit["policy"] = "endReceiver";
   droppedCount = 0;
+  /** Takes the messages in place of the mailbox. */
+  intake: Intake | null = null;
   /** Where `ready` goes. */
   starter: Ref | null = null;
   /** Own refs that other kernels know. */
   exportedRefs: Set<Ref> | null = null;
+  /** Called once its exit signals are sent. */
+  ended: ((reason: ExitReason) => void) | null = null;
 }

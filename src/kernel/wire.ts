@@ -30,8 +30,8 @@ export class UncopyableError extends Error {
   /** Where in the value, such as `message.users[2].save`. */
   readonly path: string;
 
-  constructor(path: string, what: string) {
-    super(`${path} is ${what} and cannot be copied to another carrier; send plain data, pids or refs`);
+  constructor(path: string, what: string, remedy = "send plain data, pids or refs") {
+    super(`${path} is ${what} and cannot be copied to another carrier; ${remedy}`);
     this.name = "UncopyableError";
     this.path = path;
   }
