@@ -1,5 +1,5 @@
 /** Readiness: real sockets and OS processes; a passing check is brought about by what the test does, never by time. */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs";
 import { createServer as createHttpServer, type RequestListener } from "node:http";
@@ -11,9 +11,10 @@ import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { ReadyPlan } from "../control/config.ts";
 import { groupMembers } from "../os/process-sample.ts";
+import { needsLinux, needsProgram } from "../../test/debian.ts";
 import { awaitReady, isSelfConnection, NotReadyError, type ReadySubject } from "./readiness.ts";
 
-const cleanUps: Array<() => unknown> = [];
+const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
 });
@@ -74,7 +75,10 @@ function deadline(): () => void {
 }
 
 async function failure(promise: Promise<void>): Promise<string> {
-  const error: unknown = await promise.then(() => new Error("was ready"), (reason: unknown) => reason);
+  const error: unknown = await promise.then(
+    () => new Error("was ready"),
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(NotReadyError);
   return (error as Error).message;
 }
@@ -101,7 +105,9 @@ describe("readiness: port", () => {
   test("the error is a sentence with the last cause", async () => {
     const port = await freePort();
 
-    const message = await failure(awaitReady({ kind: "port", port, host: "127.0.0.1", timeoutMs: 200 }, subject(), never));
+    const message = await failure(
+      awaitReady({ kind: "port", port, host: "127.0.0.1", timeoutMs: 200 }, subject(), never),
+    );
 
     expect(message).toBe(`port ${port} on 127.0.0.1 did not accept a connection within 200 ms (last: ECONNREFUSED)`);
   });
@@ -109,7 +115,9 @@ describe("readiness: port", () => {
   test("a name with several addresses fails with one cause", async () => {
     const port = await freePort();
 
-    const message = await failure(awaitReady({ kind: "port", port, host: "localhost", timeoutMs: 200 }, subject(), never));
+    const message = await failure(
+      awaitReady({ kind: "port", port, host: "localhost", timeoutMs: 200 }, subject(), never),
+    );
 
     expect(message).toMatch(/on localhost did not .* \(last: ECONNREFUSED\)$/);
   });
@@ -120,7 +128,7 @@ describe("readiness: port", () => {
     await awaitReady({ kind: "port", port, host: "127.0.0.1", timeoutMs: 2 ** 40 }, subject(), never);
   });
 
-  test.runIf(process.platform === "linux")("a connection of a port to itself is recognised", async () => {
+  needsLinux().test("a connection of a port to itself is recognised", async () => {
     const port = await freePort();
     const socket = connect({ port, localPort: port, host: "127.0.0.1", localAddress: "127.0.0.1" });
     await once(socket, "connect");
@@ -174,12 +182,16 @@ describe("readiness: http", () => {
 
     const message = await failure(awaitReady({ kind: "http", url, timeoutMs }, subject(), never));
 
-    expect(message).toBe(`GET ${url} was not answered with a status from 200 to 399 within 60000 ms (last: status 500)`);
+    expect(message).toBe(
+      `GET ${url} was not answered with a status from 200 to 399 within 60000 ms (last: status 500)`,
+    );
   });
 
   test("nobody there, and somebody who closes without an answer, are named", async () => {
     const port = await freePort();
-    const nobody = await failure(awaitReady({ kind: "http", url: `http://127.0.0.1:${port}`, timeoutMs: 200 }, subject(), never));
+    const nobody = await failure(
+      awaitReady({ kind: "http", url: `http://127.0.0.1:${port}`, timeoutMs: 200 }, subject(), never),
+    );
     const late = deadline();
     let asked = 0;
     const silent = await serve((request) => {
@@ -188,7 +200,9 @@ describe("readiness: http", () => {
     });
 
     expect(nobody).toContain("(last: ECONNREFUSED)");
-    expect(await failure(awaitReady({ kind: "http", url: silent, timeoutMs }, subject(), never))).toContain("(last: ECONNRESET)");
+    expect(await failure(awaitReady({ kind: "http", url: silent, timeoutMs }, subject(), never))).toContain(
+      "(last: ECONNRESET)",
+    );
   });
 
   test("abort ends a request that is under way", async () => {
@@ -212,7 +226,7 @@ describe("readiness: http", () => {
 });
 
 describe("readiness: log", () => {
-  const cases: ReadonlyArray<readonly [string, string, string]> = [
+  const cases: readonly (readonly [string, string, string])[] = [
     ["a text anywhere in the line", "listening on", "[12:00] listening on 8080"],
     ["an expression", "/listening on \\d+$/", "listening on 8080"],
     ["an expression with flags, also those that count", "/LISTENING/gi", "now listening"],
@@ -296,26 +310,35 @@ describe("readiness: exec", () => {
     const watcher = watch(folder, () => existsSync(join(folder, "second")) && late());
     cleanUps.push(() => watcher.close());
     // The second try hangs, so that the time is over while the first one's end is the last thing known.
-    const command = sh(`[ -e first ] && : > second && exec sleep 1000; : > first; echo a >&2; echo 'no response' >&2; exit 3`, "check");
+    const command = sh(
+      `[ -e first ] && : > second && exec sleep 1000; : > first; echo a >&2; echo 'no response' >&2; exit 3`,
+      "check",
+    );
 
     const message = await failure(awaitReady({ kind: "exec", command, timeoutMs }, subject(folder), never));
 
-    expect(message).toMatch(/^the command \/bin\/sh -c .* check did not exit with 0 within 60000 ms \(last: exit code 3: no response\)$/);
+    expect(message).toMatch(
+      /^the command \/bin\/sh -c .* check did not exit with 0 within 60000 ms \(last: exit code 3: no response\)$/,
+    );
   });
 
   test("a command that cannot be started fails at once", async () => {
-    const message = await failure(awaitReady({ kind: "exec", command: ["not-a-command"], timeoutMs }, subject(), never));
+    const message = await failure(
+      awaitReady({ kind: "exec", command: ["not-a-command"], timeoutMs }, subject(), never),
+    );
 
     expect(message).toBe(`the readiness command not-a-command cannot be started in ${tmpdir()}: ENOENT`);
   });
 
   test("the time ends a command that hangs", async () => {
-    const message = await failure(awaitReady({ kind: "exec", command: ["sleep", "1000"], timeoutMs: 50 }, subject(), never));
+    const message = await failure(
+      awaitReady({ kind: "exec", command: ["sleep", "1000"], timeoutMs: 50 }, subject(), never),
+    );
 
     expect(message).toBe("the command sleep 1000 did not exit with 0 within 50 ms (last: it was still running)");
   });
 
-  test.runIf(process.platform === "linux")("abort kills the command and everything in its group", async () => {
+  needsLinux().test("abort kills the command and everything in its group", async () => {
     const folder = temporaryFolder();
     const abort = new AbortController();
     const started = new Promise<void>((resolve) => {
@@ -336,7 +359,7 @@ describe("readiness: exec", () => {
     expect(groupMembers(group)).toEqual([]);
   });
 
-  test.runIf(process.platform === "linux")("what a passed command left in its group is killed", async () => {
+  needsLinux().test("what a passed command left in its group is killed", async () => {
     const folder = temporaryFolder();
 
     await awaitReady({ kind: "exec", command: sh(`sleep 1000 & echo $$ > pid`), timeoutMs }, subject(folder), never);
@@ -344,20 +367,30 @@ describe("readiness: exec", () => {
     expect(groupMembers(Number(readFileSync(join(folder, "pid"), "utf8")))).toEqual([]);
   });
 
-  test("somebody outside the group who holds stderr open delays nothing for long", async () => {
-    const folder = temporaryFolder();
-    if (spawnSync("setsid", ["true"]).status !== 0) return;
+  needsProgram("setsid", "util-linux").test(
+    "somebody outside the group who holds stderr open delays nothing for long",
+    async () => {
+      const folder = temporaryFolder();
 
-    await awaitReady({ kind: "exec", command: sh(`setsid sleep 1000 & echo $! > pid`), timeoutMs }, subject(folder), never);
+      await awaitReady(
+        { kind: "exec", command: sh(`setsid sleep 1000 & echo $! > pid`), timeoutMs },
+        subject(folder),
+        never,
+      );
 
-    process.kill(Number(readFileSync(join(folder, "pid"), "utf8")), "SIGKILL");
-  });
+      process.kill(Number(readFileSync(join(folder, "pid"), "utf8")), "SIGKILL");
+    },
+  );
 
   test("an abort before the start starts nothing", async () => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, "seen"), "");
 
-    const ready = awaitReady({ kind: "exec", command: ["rm", "seen"], timeoutMs }, subject(folder), AbortSignal.abort(new Error("stopped")));
+    const ready = awaitReady(
+      { kind: "exec", command: ["rm", "seen"], timeoutMs },
+      subject(folder),
+      AbortSignal.abort(new Error("stopped")),
+    );
 
     await expect(ready).rejects.toThrow("stopped");
     expect(existsSync(join(folder, "seen"))).toBe(true);
@@ -369,7 +402,13 @@ describe("readiness: nothing is left", () => {
   afterAll(() => rmSync(folder, { recursive: true }));
   beforeAll(async () => {
     const entry = fileURLToPath(new URL("./readiness.ts", import.meta.url));
-    await build({ entryPoints: [entry], outfile: join(folder, "readiness.mjs"), bundle: true, format: "esm", platform: "node" });
+    await build({
+      entryPoints: [entry],
+      outfile: join(folder, "readiness.mjs"),
+      bundle: true,
+      format: "esm",
+      platform: "node",
+    });
     writeFileSync(
       join(folder, "main.mjs"),
       `import { awaitReady } from "./readiness.mjs";
@@ -405,11 +444,20 @@ describe("readiness: nothing is left", () => {
   const silent = (): Server => createServer((socket) => socket.on("error", () => undefined).resume());
   const plans: Readonly<Record<string, () => Promise<{ passes?: ReadyPlan; fails: ReadyPlan }>>> = {
     port: async () => ({
-      passes: { kind: "port", host: "127.0.0.1", port: await listen(createServer((socket) => socket.destroy())), timeoutMs },
+      passes: {
+        kind: "port",
+        host: "127.0.0.1",
+        port: await listen(createServer((socket) => socket.destroy())),
+        timeoutMs,
+      },
       fails: { kind: "port", host: "127.0.0.1", port: await freePort(), timeoutMs },
     }),
     http: async () => ({
-      passes: { kind: "http", url: `http://127.0.0.1:${await listen(createHttpServer((_, response) => response.end()))}`, timeoutMs },
+      passes: {
+        kind: "http",
+        url: `http://127.0.0.1:${await listen(createHttpServer((_, response) => response.end()))}`,
+        timeoutMs,
+      },
       fails: { kind: "http", url: `http://127.0.0.1:${await listen(silent())}`, timeoutMs },
     }),
     log: async () => ({ fails: { kind: "log", pattern: "ready", timeoutMs } }),
@@ -422,7 +470,7 @@ describe("readiness: nothing is left", () => {
     test(`after a check of kind ${kind}, however it ends`, async () => {
       const { fails, passes } = await make();
 
-      if (passes !== undefined) expect(await run(passes)).toBe("ready");
+      expect(passes === undefined ? "ready" : await run(passes)).toBe("ready");
       expect(await run({ ...fails, timeoutMs: 40 } as ReadyPlan)).toBe("NotReadyError");
       for (const turns of [0, 1, 20]) expect(await run(fails, turns)).toBe("RangeError");
     });

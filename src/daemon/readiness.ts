@@ -169,7 +169,8 @@ function httpCheck(url: string): Check {
 
 /** Settles when the connection is closed. */
 async function getOnce(url: string, end: AbortSignal): Promise<void> {
-  if (!URL.canParse(url) || !/^https?:/i.test(url)) throw new NotReadyError(`the readiness check ${url} is not an http or https URL`);
+  if (!URL.canParse(url) || !/^https?:/i.test(url))
+    throw new NotReadyError(`the readiness check ${url} is not an http or https URL`);
   const { request } = /^https:/i.test(url) ? await import("node:https") : await import("node:http");
   end.throwIfAborted();
   const outcome = await new Promise<number | Error>((resolve) => {
@@ -206,11 +207,11 @@ function logCheck(pattern: string, subject: ReadySubject): Check {
     run: (end, see) =>
       new Promise((resolve, reject) => {
         const stopped = (): void => settle(() => reject(end.reason as Error));
-        let leave: (() => void) | undefined;
+        let leave = (): void => undefined;
         let settled = false;
         const settle = (settleWith: () => void): void => {
           settled = true;
-          leave?.();
+          leave();
           end.removeEventListener("abort", stopped);
           settleWith();
         };
@@ -294,7 +295,9 @@ function exitOf(child: ChildProcess, end: AbortSignal): Promise<string> {
 
 function startProblem(file: string, { cwd }: ReadySubject, error: NodeJS.ErrnoException): Error {
   const isLasting = error.code === "ENOENT" || error.code === "EACCES" || error.code === "ENOTDIR";
-  return isLasting ? new NotReadyError(`the readiness command ${file} cannot be started in ${cwd}: ${error.code}`) : error;
+  return isLasting
+    ? new NotReadyError(`the readiness command ${file} cannot be started in ${cwd}: ${error.code}`)
+    : error;
 }
 
 /** False when nobody was left to kill. */

@@ -3,9 +3,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
+import { needsLinux } from "../../test/debian.ts";
 import { assertPortFree, PortInUseError, portHolder } from "./port-holder.ts";
 
-const cleanUps: Array<() => unknown> = [];
+const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0)) await cleanUp();
 });
@@ -34,7 +35,7 @@ describe("port holder: a port that is free", () => {
   });
 });
 
-describe.runIf(process.platform === "linux")("port holder: a port that is taken", () => {
+needsLinux().describe("port holder: a port that is taken", () => {
   for (const host of ["127.0.0.1", "::"]) {
     test(`the holder on ${host} is found`, async () => {
       const { port } = await listen(host);
@@ -60,7 +61,11 @@ describe.runIf(process.platform === "linux")("port holder: a port that is taken"
 
     expect(error).toBeInstanceOf(PortInUseError);
     expect((error as PortInUseError).holder?.pid).toBe(child.pid);
-    expect((error as PortInUseError).message).toMatch(new RegExp(`^port ${port} on 127\\.0\\.0\\.1 is already in use by .*node.* -e const server.* \\(pid ${child.pid}\\)$`));
+    expect((error as PortInUseError).message).toMatch(
+      new RegExp(
+        `^port ${port} on 127\\.0\\.0\\.1 is already in use by .*node.* -e const server.* \\(pid ${child.pid}\\)$`,
+      ),
+    );
   });
 
   test("a listener on all addresses holds the port of each", async () => {
@@ -70,6 +75,8 @@ describe.runIf(process.platform === "linux")("port holder: a port that is taken"
   });
 
   test("an address that is not this machine's is a sentence of its own", async () => {
-    await expect(assertPortFree(8_080, "192.0.2.1")).rejects.toThrow("port 8080 on 192.0.2.1 cannot be used: EADDRNOTAVAIL");
+    await expect(assertPortFree(8_080, "192.0.2.1")).rejects.toThrow(
+      "port 8080 on 192.0.2.1 cannot be used: EADDRNOTAVAIL",
+    );
   });
 });

@@ -53,10 +53,12 @@ export async function assertPortFree(port: number, host: string): Promise<void> 
   const code = await tryListen(port, host);
   if (code === undefined) return;
   const place = `port ${port} on ${host}`;
-  if (code === "EACCES") throw new PortInUseError(`${place} may not be used without a privilege that this user lacks`, port);
+  if (code === "EACCES")
+    throw new PortInUseError(`${place} may not be used without a privilege that this user lacks`, port);
   if (code !== "EADDRINUSE") throw new PortInUseError(`${place} cannot be used: ${code}`, port);
   const holder = await portHolder(port);
-  const who = holder === undefined ? "an OS process that this user cannot see" : `${holder.command} (pid ${holder.pid})`;
+  const who =
+    holder === undefined ? "an OS process that this user cannot see" : `${holder.command} (pid ${holder.pid})`;
   throw new PortInUseError(`${place} is already in use by ${who}`, port, holder);
 }
 
@@ -74,8 +76,13 @@ const listenState = "0A"; // TCP_LISTEN
 /** Names (as /proc/<pid>/fd shows them) of the sockets in a /proc/net table that listen on `port`. */
 async function listeners(table: string, port: number): Promise<string[]> {
   const text = await readFile(table, "latin1").catch(() => "");
-  const rows = text.split("\n").slice(1).map((row) => row.trim().split(/\s+/));
-  const listening = rows.filter(([, local, , state]) => state === listenState && Number.parseInt(local!.split(":")[1]!, 16) === port);
+  const rows = text
+    .split("\n")
+    .slice(1)
+    .map((row) => row.trim().split(/\s+/));
+  const listening = rows.filter(
+    ([, local, , state]) => state === listenState && Number.parseInt(local!.split(":")[1]!, 16) === port,
+  );
   return listening.map((row) => `socket:[${row[9]}]`);
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, test } from "vitest";
+import { needsLinux } from "../../test/debian.ts";
 import {
   cpuPercent,
   findProcessStat,
@@ -58,7 +59,7 @@ function stat(
   return `${pid} (${name}) ${state} 1 ${group} ${group} 0 -1 0 0 0 0 0 ${ticks.join(" ")} 20 0 3 0 777 1000 10 18446744073709551615 1 1\n`;
 }
 
-describe.runIf(process.platform === "linux")("process sample: this machine", () => {
+needsLinux().describe("process sample: this machine", () => {
   test("a group's members are its living OS processes", async () => {
     const { firstLine, group } = await startGroup(`sleep 1000 & sleep 1000 & echo $!; wait`);
 
