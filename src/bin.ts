@@ -14,7 +14,9 @@ import { loadModule } from "./platforms/node/program-bundle.ts";
 
 const stopSignals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 const colosUrl = new URL("./index.js", import.meta.url).href;
-const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+const manifest = JSON.parse(readFileSync(new URL(import.meta.resolve("colos/package.json")), "utf8")) as {
+  version: string;
+};
 
 const host: CliHost = {
   version: manifest.version,

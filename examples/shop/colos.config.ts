@@ -25,7 +25,14 @@ export default defineConfig({
 
     // Any executable: esbuild compiles and serves the shop's page.
     page: {
-      command: ["../../node_modules/.bin/esbuild", "page/app.ts", "--bundle", "--outdir=page", "--servedir=page", "--serve=127.0.0.1:8001"],
+      command: [
+        "../../node_modules/.bin/esbuild",
+        "page/app.ts",
+        "--bundle",
+        "--outdir=page",
+        "--servedir=page",
+        "--serve=127.0.0.1:8001",
+      ],
       ready: { http: "http://127.0.0.1:8001/" },
       dependsOn: ["api"],
     },

@@ -14,9 +14,7 @@ export interface Basket {
 }
 
 /** To the process named `sessions`. */
-export type SessionsRequest =
-  | { readonly type: "find"; readonly customer: number }
-  | { readonly type: "count" };
+export type SessionsRequest = { readonly type: "find"; readonly customer: number } | { readonly type: "count" };
 
 export interface SessionsCount {
   readonly running: number;
