@@ -82,6 +82,7 @@ async function drive(self: AnyProcess, line: CommandLine, options: SpawnOptions,
   if (child.stdin !== null) input.connect(child.stdin);
   drain(self, child, options.output);
   options.onOsPid?.(child.pid);
+  if (options.onOsExit !== undefined) child.once("exit", options.onOsExit);
   self.ready();
   const stopSignal = (options.stopSignal ?? stopSignalDefault) as NodeJS.Signals;
   self.react((notice) => {

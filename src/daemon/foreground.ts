@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { constants } from "node:os";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import type { InstanceState, InstanceStatus, RunningSystem, SystemEvent } from "../control/service.ts";
 import { describeReason, isOrderly, isTagged, type ExitReason } from "../kernel/exit-reason.ts";
@@ -381,20 +382,20 @@ class Foreground implements RunningSystem {
       if (instance.pid !== undefined) instance.finish();
       if (instance.state !== "failed") instance.enter("stopped", instance.reason);
     }
-    const exitCode = this.#exitCode();
-    const problem = this.#problem;
+    const ownExitCode = this.#ownExitCode();
+    const exitCode = ownExitCode ?? (this.#problem === undefined ? 0 : 1);
+    // How a single program ended is for itself to say; its exit code is passed on.
+    const problem = ownExitCode === undefined ? this.#problem : undefined;
     this.#emit({ type: "ended", exitCode, ...(problem === undefined ? {} : { problem }) });
     this.#resolveEnded(exitCode);
   }
 
-  /** A single program's own exit code, as a shell would give it; else 0 or 1. */
-  #exitCode(): number {
+  /** What a shell would give for the single program that was run; undefined when there is no such thing. */
+  #ownExitCode(): number | undefined {
     const [only, ...others] = this.#instances();
-    if (this.#options.passthrough === true && others.length === 0 && only?.osExit !== undefined) {
-      const { code, signal } = only.osExit;
-      return signal === null ? (code ?? 1) : 128 + (osSignalNumbers[signal] ?? 0);
-    }
-    return this.#problem === undefined ? 0 : 1;
+    if (this.#options.passthrough !== true || others.length > 0 || only?.osExit === undefined) return undefined;
+    const { code, signal } = only.osExit;
+    return signal === null ? (code ?? 1) : 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
   }
 
   // --- small things ---
@@ -439,25 +440,6 @@ class Foreground implements RunningSystem {
     }
   }
 }
-
-/** Numbers of the OS signals that end programs (POSIX signal.h on Linux). */
-const osSignalNumbers: Readonly<Record<string, number>> = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGILL: 4,
-  SIGTRAP: 5,
-  SIGABRT: 6,
-  SIGBUS: 7,
-  SIGFPE: 8,
-  SIGKILL: 9,
-  SIGUSR1: 10,
-  SIGSEGV: 11,
-  SIGUSR2: 12,
-  SIGPIPE: 13,
-  SIGALRM: 14,
-  SIGTERM: 15,
-};
 
 function hasBeenReady(service: Service): boolean {
   return service.instances.every((instance) => instance.wasReady);
