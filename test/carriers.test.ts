@@ -1,17 +1,20 @@
 import {
   commandCarrier,
   coroutineCarrier,
+  isTagged,
   Kernel,
   nodePlatform,
+  osProcessCarrier,
   program,
   StartError,
+  threadCarrier,
   type Carrier,
   type ProgramLoader,
 } from "colos";
 import { testCarrier, type CarrierSystem } from "colos/testing";
 import { describe, expect, test } from "vitest";
 import { bundleProgram } from "../src/platforms/node/program-bundle.ts";
-import { commandFixtures, fileFixtures } from "./carrier-fixtures.ts";
+import { commandFixtures, fileFixtures, strikeFromOutside } from "./carrier-fixtures.ts";
 
 const colosUrl = new URL("../dist/index.js", import.meta.url).href;
 const loader: ProgramLoader = { resolve: async (url) => (await bundleProgram(url, { colosUrl })).url };
@@ -53,4 +56,24 @@ describe("coroutine carrier", () => {
 describe("command carrier", () => {
   const carrier = commandCarrier();
   testCarrier({ carrier, system: () => systemWith(carrier), fixtures: commandFixtures, test });
+});
+
+describe("thread carrier", () => {
+  const carrier = threadCarrier({ loader, entry: new URL("../dist/thread-entry.js", import.meta.url) });
+  const fixtures = fileFixtures(({ kernel, pid }) => kernel.send(pid, "end the carrier"));
+  testCarrier({
+    carrier,
+    system: () => systemWith(carrier),
+    fixtures: {
+      ...fixtures,
+      // The thread's own process.exit(7) is the program's reason; the others on it lose their carrier.
+      loss: (listener) => ({ ...fixtures.loss(listener), isReason: (reason) => isTagged(reason, "exitStatus") }),
+    },
+    test,
+  });
+});
+
+describe("os-process carrier", () => {
+  const carrier = osProcessCarrier({ loader, entry: new URL("../dist/os-process-entry.js", import.meta.url) });
+  testCarrier({ carrier, system: () => systemWith(carrier), fixtures: fileFixtures(strikeFromOutside), test });
 });
