@@ -804,6 +804,7 @@ export class Kernel {
     if (extra?.exportedRefs != null) for (const ref of extra.exportedRefs) this.#exportedRefs.delete(ref.serial);
     if (links !== null) for (const peer of links) this.#announceToPeer(process.pid, peer, reason);
     if (watchers !== null) for (const ref of watchers) this.#announceToWatcher(ref, reason);
+    if (extra !== null && extra.ended !== null) extra.ended(reason);
   }
 
   #announceToPeer(from: AnyPid, to: AnyPid, reason: ExitReason): void {
@@ -890,8 +891,10 @@ export class Kernel {
         open = false;
         if (this.#uplink === neighbour) this.#uplink = null;
         else this.#neighbours.delete(kernelId);
-        this.#lose(kernelId, carrierDown(cause), mainReason ?? carrierDown(cause));
-        this.#spreadLoss(kernelId, cause, mainReason ?? carrierDown(cause), neighbour);
+        const survivorId = direction === "uplink" ? this.id : null;
+        const loss: Loss = { kernelId, survivorId, cause, mainReason: mainReason ?? carrierDown(cause) };
+        this.#lose(loss);
+        this.#spreadLoss(loss, neighbour);
       },
     };
   }
@@ -901,13 +904,18 @@ export class Kernel {
     return this.#identities.pid(kernelId, mainSerial);
   }
 
-  /** For carriers: the process that this kernel was started for. It runs once `begin` is given. */
+  /**
+   * For carriers: the process that this kernel was started for. It runs once `begin` is given. `ended` is called
+   * when its exit signals are sent; it must not throw.
+   */
   spawnMain(
     parent: AnyPid,
     starter: Ref | null,
     options: Pick<SpawnOptions, "label" | "mailbox">,
+    ended?: (reason: ExitReason) => void,
   ): { readonly process: AnyProcess; begin(body: (self: AnyProcess) => unknown): void } {
     const process = this.#create(parent, { ...options, starter, serial: mainSerial });
+    (process.extra ??= new Extra()).ended = ended ?? null;
     this.#identities.addPid(process.pid);
     return {
       process,
@@ -919,9 +927,9 @@ export class Kernel {
     };
   }
 
-  /** For carriers: copies a value that is to cross; @throws UncopyableError. */
-  encode(value: unknown): WireValue {
-    return this.#encode(value);
+  /** For carriers: copies a value that is to cross; `path` names it in errors. @throws UncopyableError. */
+  encode(value: unknown, path?: string): WireValue {
+    return encode(value, this.#codec, path);
   }
 
   /** For carriers: the value that another kernel encoded. */
@@ -997,10 +1005,19 @@ export class Kernel {
 
   #receive(signal: Signal, from: Neighbour | null): void {
     if (signal[0] === "lost") this.#receiveLoss(signal, from);
-    else if (signal[1] !== this.id) this.#transmit(signal);
+    else if (signal[1] !== this.id) this.#forward(signal);
     else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3]);
     else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
     else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process as AnyProcess | null, signal);
+  }
+
+  /** The sender is in another kernel: what the next channel refuses has nobody to tell here. */
+  #forward(signal: Signal): void {
+    try {
+      this.#transmit(signal);
+    } catch (refused) {
+      this.platform.log("warning", `a message for kernel ${signal[1]} was dropped: ${describeReason(refused)}`);
+    }
   }
 
   #receiveReply(serial: number, wire: WireValue): void {
@@ -1062,28 +1079,27 @@ export class Kernel {
   }
 
   #receiveLoss(signal: Signal & readonly ["lost", string, number, WireValue], from: Neighbour | null): void {
-    const { kernelId, cause, mainReason } = this.decode(signal[3]) as {
-      kernelId: string;
-      cause: unknown;
-      mainReason: unknown;
-    };
-    this.#lose(kernelId, carrierDown(cause), mainReason);
-    this.#spreadLoss(kernelId, cause, mainReason, from);
+    const loss = this.decode(signal[3]) as Loss;
+    this.#lose(loss);
+    this.#spreadLoss(loss, from);
   }
 
-  #spreadLoss(kernelId: string, cause: unknown, mainReason: ExitReason, except: Neighbour | null): void {
-    const notice = this.#encodeReason({ kernelId, cause, mainReason });
+  #spreadLoss(loss: Loss, except: Neighbour | null): void {
+    const notice = this.#encodeReason(loss);
     const others = [...this.#neighbours.values(), ...(this.#uplink === null ? [] : [this.#uplink])];
     for (const neighbour of others) {
       if (neighbour !== except) neighbour.channel.send(["lost", neighbour.kernelId, 0, notice]);
     }
   }
 
-  /** Everything at or below `kernelId` is gone: each link and each monitor to it gives its one signal. */
-  #lose(kernelId: string, reason: ExitReason, mainReason: ExitReason): void {
+  /** Everything that `loss` took is gone: each link and each monitor to it gives its one signal. */
+  #lose(loss: Loss): void {
+    const { kernelId, survivorId, mainReason } = loss;
+    const reason = carrierDown(loss.cause);
     const reasonFor = (pid: AnyPid): ExitReason =>
       pid.kernelId === kernelId && pid.serial === mainSerial ? mainReason : reason;
-    const gone = (pid: AnyPid): boolean => isWithin(pid.kernelId, kernelId);
+    const gone = (pid: AnyPid): boolean =>
+      survivorId === null ? isWithin(pid.kernelId, kernelId) : !isWithin(pid.kernelId, survivorId);
     for (const pid of this.processes()) {
       const process = pid.process;
       if (process === null) continue;
@@ -1098,6 +1114,17 @@ export class Kernel {
       }
     }
   }
+}
+
+/** Kernels that are gone for good, as one kernel tells another. */
+interface Loss {
+  /** The neighbour that was lost; gone with all below it, unless `survivorId` says otherwise. */
+  readonly kernelId: string;
+  /** Set by a kernel that lost the one above it: only itself and those below it are left. */
+  readonly survivorId: string | null;
+  readonly cause: unknown;
+  /** What the program of `kernelId` itself ended with. */
+  readonly mainReason: ExitReason;
 }
 
 /** What a starting process tells its starter. */

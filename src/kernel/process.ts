@@ -447,4 +447,6 @@ export class Extra {
   starter: Ref | null = null;
   /** Own refs that other kernels know. */
   exportedRefs: Set<Ref> | null = null;
+  /** Called once its exit signals are sent. */
+  ended: ((reason: ExitReason) => void) | null = null;
 }

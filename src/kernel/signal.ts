@@ -21,18 +21,32 @@ export type Signal =
   | readonly ["demonitor", string, number, number, string, number]
   /** reason; the ref knows what it watched */
   | readonly ["down", string, number, WireValue]
-  /** The kernel with this id and all below it are gone: cause, and what its main process ended with. */
+  /** Kernels are gone: which ones, the cause, and what the main process of the lost one ended with (kernel.ts, `Loss`). */
   | readonly ["lost", string, number, WireValue];
 
 /** Serial of the first process of every kernel that a carrier starts: the program itself. */
 export const mainSerial = 1;
+
+/** The message does not fit through the channel to the receiver's carrier; thrown in the sender, and nothing was sent. */
+export class MessageTooLargeError extends Error {
+  constructor(sizeBytes: number, sizeMaxBytes: number) {
+    super(
+      `a message of ${sizeBytes} bytes is larger than a carrier's channel takes (${sizeMaxBytes}); ` +
+        "send it in parts, or put it into a file or a store and send its name",
+    );
+    this.name = "MessageTooLargeError";
+  }
+}
 
 /**
  * One end of an ordered, reliable way to another kernel.
  * The carrier owns it and calls `Connection.receive` and `Connection.lost`.
  */
 export interface Channel {
-  /** Sends in order. Never throws; after the channel is lost it does nothing. */
+  /**
+   * Sends in order; after the channel is lost it does nothing.
+   * @throws MessageTooLargeError for a message or a reply, and then nothing was sent; never for another signal.
+   */
   send(signal: Signal): void;
   /** Ends what is at the other end at once, even when it is busy; absent when it cannot (OTP `exit(Pid, kill)`). */
   condemn?(): void;

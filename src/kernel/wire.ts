@@ -52,7 +52,9 @@ export interface WireIdentities {
 export function encode(value: unknown, identities: WireIdentities, path = "message", depth = 0): WireValue {
   switch (typeof value) {
     case "string":
+      return isWellFormed(value) ? value : { [mark]: ["utf16", utf16Of(value)] };
     case "number":
+      return Object.is(value, -0) ? { [mark]: ["-0"] } : value;
     case "boolean":
     case "undefined":
       return value;
@@ -101,11 +103,32 @@ function encodeRecord(
 ): WireValue {
   const copy: Record<string, unknown> = {};
   for (const key of Object.keys(value)) {
-    const encoded = encode(value[key], identities, `${path}.${key}`, depth + 1);
-    if (key === "__proto__") Object.defineProperty(copy, key, { value: encoded, enumerable: true, configurable: true });
-    else copy[key] = encoded;
+    if (key === "__proto__" || !isWellFormed(key)) return encodeEntries(value, identities, path, depth);
+    copy[key] = encode(value[key], identities, `${path}.${key}`, depth + 1);
   }
   return mark in copy ? { [mark]: ["object", copy] } : copy;
+}
+
+/** Keys that msgpack or an assignment would change travel as values. */
+function encodeEntries(
+  value: Record<string, unknown>,
+  identities: WireIdentities,
+  path: string,
+  depth: number,
+): WireValue {
+  const inner = (item: unknown, where: string): WireValue => encode(item, identities, `${path}${where}`, depth + 1);
+  return {
+    [mark]: ["entries", Object.entries(value).map(([key, item]) => [inner(key, ".key"), inner(item, `.${key}`)])],
+  };
+}
+
+/** Well-formed strings are the ones UTF-8 can say; Node 20 has this, the ES2023 types do not. */
+function isWellFormed(text: string): boolean {
+  return (text as string & { isWellFormed(): boolean }).isWellFormed();
+}
+
+function utf16Of(text: string): number[] {
+  return Array.from({ length: text.length }, (_, index) => text.charCodeAt(index));
 }
 
 function encodeBuiltIn(value: object, identities: WireIdentities, path: string, depth: number): WireValue {
@@ -154,13 +177,13 @@ export function decode(wire: WireValue, identities: WireIdentities): unknown {
 
 function decodeRecord(record: Record<string, unknown>, identities: WireIdentities): unknown {
   const value: Record<string, unknown> = {};
-  for (const key of Object.keys(record)) {
-    const decoded = decode(record[key], identities);
-    if (key === "__proto__")
-      Object.defineProperty(value, key, { value: decoded, enumerable: true, configurable: true });
-    else value[key] = decoded;
-  }
+  for (const key of Object.keys(record)) value[key] = decode(record[key], identities);
   return value;
+}
+
+function decodeEntries(entries: readonly (readonly [WireValue, WireValue])[], identities: WireIdentities): unknown {
+  const decoded = entries.map(([key, item]) => [decode(key, identities), decode(item, identities)]);
+  return Object.fromEntries(decoded as [string, unknown][]);
 }
 
 function decodeMarked(marked: readonly unknown[], identities: WireIdentities): unknown {
@@ -176,6 +199,12 @@ function decodeMarked(marked: readonly unknown[], identities: WireIdentities): u
       return new Request(decode(first, identities) as Ref, decode(second, identities));
     case "object":
       return decodeRecord(first as Record<string, unknown>, identities);
+    case "entries":
+      return decodeEntries(first as [WireValue, WireValue][], identities);
+    case "utf16":
+      return (first as number[]).map((unit) => String.fromCharCode(unit)).join("");
+    case "-0":
+      return -0;
     case "bigint":
       return BigInt(first as string);
     case "date":

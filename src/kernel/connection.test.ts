@@ -1,0 +1,96 @@
+/**
+ * Two kernels in one heap, tied by channels in memory: what a kernel guarantees about its neighbours.
+ *
+ * @module
+ */
+import { describe, expect, test } from "vitest";
+import { nodePlatform } from "../platforms/node/node-platform.ts";
+import type { Connection } from "./connection.ts";
+import { Kernel } from "./kernel.ts";
+import type { DownMessage } from "./message.ts";
+import type { AnyPid } from "./pid.ts";
+import type { AnyProcess } from "./process.ts";
+import { MessageTooLargeError, type Signal } from "./signal.ts";
+
+interface Tie {
+  readonly toChild: Connection;
+  readonly toParent: Connection;
+}
+
+function tie(parent: Kernel, child: Kernel): Tie {
+  const toParent: Connection = child.connect(
+    parent.id,
+    { send: (signal: Signal) => queueMicrotask(() => toChild.receive(signal)) },
+    "uplink",
+  );
+  const toChild: Connection = parent.connect(child.id, {
+    send: (signal: Signal) => queueMicrotask(() => toParent.receive(signal)),
+  });
+  return { toChild, toParent };
+}
+
+function family(): { root: Kernel; child: Kernel; main: AnyProcess; rootPid: AnyPid } & Tie {
+  const platform = nodePlatform();
+  const root = new Kernel(platform);
+  const child = new Kernel(platform, { id: root.newChildId() });
+  const ties = tie(root, child);
+  const rootProcess = root.attach();
+  root.encode(rootProcess.pid);
+  const rootPid = child.decode(root.encode(rootProcess.pid)) as AnyPid;
+  const { process: main, begin } = child.spawnMain(rootPid, null, {});
+  begin(() => new Promise(() => {}));
+  return { root, child, main, rootPid, ...ties };
+}
+
+describe("a kernel that loses the one above it", () => {
+  test("keeps the links and monitors among its own processes", async () => {
+    const { child, toParent } = family();
+    const watcher = child.attach<DownMessage>();
+    const watched = watcher.spawnLink(() => new Promise(() => {}));
+    watcher.monitor(watched);
+
+    toParent.lost("gone");
+
+    expect(watcher.isAlive(watched)).toBe(true);
+    expect(watcher.info()?.links).toEqual([watched]);
+    expect(await watcher.receive(undefined, { timeoutMs: 0 })).toBeTypeOf("symbol");
+  });
+
+  test("tells its processes the end of those above, and the kernels below it too", async () => {
+    const { root, child, rootPid, toParent } = family();
+    const grandchild = new Kernel(nodePlatform(), { id: child.newChildId() });
+    tie(child, grandchild);
+    const near = child.attach<DownMessage>();
+    const far = grandchild.attach<DownMessage>();
+    const farTarget = grandchild.decode(root.encode(root.attach().pid)) as AnyPid;
+    const farSibling = grandchild.decode(child.encode(near.pid)) as AnyPid;
+    near.monitor(rootPid);
+    far.monitor(farTarget);
+    far.monitor(farSibling);
+
+    toParent.lost("gone");
+
+    const reason = { tag: "carrierDown", cause: "gone" };
+    expect(await near.receive()).toMatchObject({ type: "down", from: rootPid, reason });
+    expect(await far.receive()).toMatchObject({ type: "down", from: farTarget, reason });
+    expect(far.info()?.monitors).toEqual([farSibling]);
+  });
+});
+
+describe("a channel that refuses a message", () => {
+  test("fails the sender, and not a kernel in between", () => {
+    const lines: string[] = [];
+    const root = new Kernel(nodePlatform({ writeLine: (line) => lines.push(line) }));
+    const refuse = (): never => {
+      throw new MessageTooLargeError(11, 10);
+    };
+    const id = root.newChildId();
+    root.connect(id, { send: refuse });
+    const from = root.connect(root.newChildId(), { send: () => {} });
+
+    expect(() => root.send(root.mainPidOf(id), "big")).toThrow("11 bytes is larger");
+    from.receive(["message", id, 1, "big"]);
+
+    expect(lines).toEqual([expect.stringContaining("was dropped")]);
+  });
+});
