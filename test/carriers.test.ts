@@ -1,3 +1,6 @@
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 import {
   commandCarrier,
   coroutineCarrier,
@@ -53,4 +56,20 @@ describe("coroutine carrier", () => {
 describe("command carrier", () => {
   const carrier = commandCarrier();
   testCarrier({ carrier, system: () => systemWith(carrier), fixtures: commandFixtures, test });
+
+  test("shares colos's own output where the spawn says so", () => {
+    const script = `
+      import { command, commandCarrier, Kernel, nodePlatform } from "colos";
+      const kernel = new Kernel(nodePlatform(), { carriers: new Map([["command", commandCarrier()]]) });
+      kernel.spawn(command("sh", "-c", "cat; echo err >&2"), { output: "inherit", stdin: "inherit" });`;
+    const root = fileURLToPath(new URL("..", import.meta.url));
+
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      cwd: root,
+      input: "from colos's own input",
+      encoding: "utf8",
+    });
+
+    expect({ stdout, stderr }).toEqual({ stdout: "from colos's own input", stderr: "err\n" });
+  });
 });

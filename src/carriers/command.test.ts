@@ -331,12 +331,24 @@ needsLinux().describe("a command's process group", () => {
     expect(groupMembers(started.group)).toEqual([]);
   });
 
-  test("is gone when its leader has ended by itself", async () => {
-    const started = await shell("trap '' HUP TERM; sleep 1000 & exit 6");
+  test("is stopped in order when its leader has ended by itself", async () => {
+    const child = "trap 'echo saved; exit' TERM; echo up; while :; do sleep 0.05; done";
+    const started = await shell(`(${child}) & read go; exit 6`);
+    await saidLine(started);
 
+    started.listener.send(started.pid, "go\n");
+
+    expect((await saidInAll(started)).stdout).toBe("saved\n");
     expect(await down(started)).toEqual({ tag: "exitStatus", code: 6 });
     expect(groupMembers(started.group)).toEqual([]);
   });
+
+  test("is gone even when it ignores that", async () => {
+    const started = await shell("trap '' TERM; sleep 1000 & exit 6");
+
+    expect(await down(started)).toEqual({ tag: "exitStatus", code: 6 });
+    expect(groupMembers(started.group)).toEqual([]);
+  }, 20_000);
 
   test("is not colos's own", async () => {
     const started = await shell("echo $$; exec sleep 1000");
