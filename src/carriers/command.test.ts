@@ -254,7 +254,7 @@ describe("a command's input", () => {
 
 describe("an ordered stop", () => {
   test("lets the program finish, and hears its last words", async () => {
-    const started = await shell("trap 'echo goodbye; exit 9' TERM; echo up; while :; do sleep 1000 & wait; done");
+    const started = await shell("trap 'echo goodbye; exit 9' TERM; echo up; while :; do sleep 0.05; done");
     await saidLine(started);
 
     started.listener.exit(started.pid, { tag: "upgrade" });
@@ -265,7 +265,7 @@ describe("an ordered stop", () => {
   });
 
   test("sends the signal that the spawn names", async () => {
-    const started = await shell("trap 'echo interrupted; exit' INT; trap '' TERM; echo up; sleep 1000", {
+    const started = await shell("trap 'echo interrupted; exit' INT; trap '' TERM; echo up; while :; do sleep 0.05; done", {
       stopSignal: "SIGINT",
     });
     await saidLine(started);
@@ -296,7 +296,7 @@ describe("an ordered stop", () => {
   });
 
   test("does not wait for ever for others that ignore it", async () => {
-    const started = await shell("(trap '' TERM; echo up; while :; do sleep 1000; done) & wait");
+    const started = await shell("(trap "" TERM; echo up; while :; do sleep 1000; done) & wait");
     await saidLine(started);
 
     started.listener.exit(started.pid, "shutdown");
@@ -306,7 +306,7 @@ describe("an ordered stop", () => {
   }, 20_000);
 
   test("that the program ignores ends with kill", async () => {
-    const started = await shell("trap 'echo ignored' TERM; echo up; while :; do sleep 1000 & wait; done");
+    const started = await shell("trap 'echo ignored' TERM; echo up; while :; do sleep 0.05; done");
     await saidLine(started);
 
     started.listener.exit(started.pid, "shutdown");
