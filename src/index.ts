@@ -67,3 +67,24 @@ export type { Carrier, CarrierName, ProgramLoader } from "./carriers/carrier.ts"
 export { commandCarrier } from "./carriers/command.ts";
 export { coroutineCarrier } from "./carriers/coroutine.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
+export * from "./server/server.ts";
+export * from "./supervisor/supervisor.ts";
+export {
+  child,
+  maxRestartsDefault,
+  periodMsDefault,
+  shutdownMsDefault,
+  type AutoShutdown,
+  type Backoff,
+  type ChildSpec,
+  type FullChildSpec,
+  type RestartPolicy,
+  type ShutdownPolicy,
+  type StartChild,
+  type Strategy,
+  type SupervisorEvent,
+  type SupervisorFlags,
+} from "./supervisor/child-spec.ts";
+export { defineConfig, type ReadyConfig, type ServiceConfig, type SystemConfig } from "./control/config.ts";
+export { listenOptions } from "./platforms/node/listen-options.ts";
+export { createSystem, nodeCarriers, type System, type SystemOptions } from "./node-system.ts";

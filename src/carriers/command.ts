@@ -86,6 +86,7 @@ async function drive(self: AnyProcess, line: CommandLine, options: SpawnOptions,
   if (child.stdin !== null) input.connect(child.stdin);
   drain(self, child, options.output);
   options.onOsPid?.(child.pid);
+  if (options.onOsExit !== undefined) child.once("exit", options.onOsExit);
   self.ready();
   self.react((notice) => {
     if (isExit(notice) && notice.reason !== "normal") run.stop(notice.reason);

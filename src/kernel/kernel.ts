@@ -34,7 +34,7 @@ import {
   type SpawnOptions,
   type StartOptions,
 } from "./process.ts";
-import type { Program } from "./program.ts";
+import { acknowledgingBody, defineProgram, type DefinedProgram, type Program } from "./program.ts";
 import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
 import { mainSerial, type Channel, type Signal } from "./signal.ts";
@@ -174,10 +174,10 @@ export class Kernel {
   ): AnyPid {
     const carrier = options?.carrier ?? defaultCarrier(program);
     if (carrier === "coroutine" && (typeof program === "function" || program.kind === "defined")) {
-      const body = typeof program === "function" ? program : program.body;
-      const { args } = options ?? {};
-      return this.spawnLocal(parent, body as unknown as LocalBody, args, {
-        label: options?.label ?? (body.name === "" ? undefined : body.name),
+      const { name } = typeof program === "function" ? program : program.body;
+      const body = starter === null && typeof program === "function" ? program : bodyOf(program, starter);
+      return this.spawnLocal(parent, body as unknown as LocalBody, options?.args, {
+        label: options?.label ?? (name === "" ? undefined : name),
         mailbox: options?.mailbox,
         starter,
       });
@@ -216,6 +216,7 @@ export class Kernel {
     });
     ref.route = "reply";
     const pid = this.spawnFrom(self, program, options, options.link ?? true, ref, ref);
+    options.onSpawn?.(pid as AnyPid);
     this.#startDeadline(ref, options.timeoutMs ?? Infinity);
     let reason: ExitReason;
     try {
@@ -400,6 +401,8 @@ export class Kernel {
     } else if (to instanceof Ref) {
       if (to.kernelId === this.id) this.#deliverToRef(to, message);
       else this.#transmit(["reply", to.kernelId, to.serial, this.#encode(message)]);
+    } else if (this.#uplink !== null && !this.#names.has(to)) {
+      this.#transmit(["message", this.#uplink.kernelId, to, this.#encode(message)]);
     } else {
       this.send(this.#resolve(to), message);
     }
@@ -495,7 +498,7 @@ export class Kernel {
 
   /** @internal */
   request(caller: AnyProcess, to: AnyPid | string, body: unknown, timeoutMs: Milliseconds): Promise<unknown> {
-    const target = typeof to === "string" ? this.#names.get(to) : to;
+    const target = typeof to === "string" ? (this.#names.get(to) ?? this.#nameAbove(to)) : to;
     if (target === undefined) return Promise.reject(new Exit(callFailed("noproc", to)));
     if (target === caller.pid) return Promise.reject(new Exit(callFailed("callingSelf", to)));
     const ref = this.newRef(caller);
@@ -514,6 +517,11 @@ export class Kernel {
     this.monitor(caller, ref, target);
     this.#startDeadline(ref, timeoutMs);
     return reply;
+  }
+
+  /** A name that only a kernel above may know. */
+  #nameAbove(name: string): string | undefined {
+    return this.#uplink === null ? undefined : name;
   }
 
   #startDeadline(ref: Ref, timeoutMs: Milliseconds): void {
@@ -580,6 +588,10 @@ export class Kernel {
     const watched = pid?.process ?? null;
     if (watched !== null && watched.kernel === this) {
       (watched.watchers ??= new Set()).add(ref);
+    } else if (pid === undefined && this.#uplink !== null) {
+      this.#exportRef(ref);
+      const { kernelId } = this.#uplink;
+      this.#transmit(["monitor", kernelId, target as string, ref.serial, this.id, owner.pid.serial]);
     } else if (pid === undefined || pid.kernelId === this.id) {
       this.#deliverDown(ref, "noproc");
     } else {
@@ -606,7 +618,12 @@ export class Kernel {
     this.#exportedRefs.delete(ref.serial);
     if (owner.monitors?.delete(ref) !== true) return false;
     const { target } = ref;
-    if (target === null) return true;
+    if (target === null) {
+      if (this.#uplink === null || ref.targetName === null) return true;
+      const { kernelId } = this.#uplink;
+      this.#transmit(["demonitor", kernelId, ref.targetName, ref.serial, this.id, ref.owner.serial]);
+      return true;
+    }
     const watched = target.process;
     if (watched !== null && watched.kernel === this) {
       watched.watchers?.delete(ref);
@@ -1021,7 +1038,31 @@ export class Kernel {
     else if (signal[1] !== this.id) this.#forward(signal);
     else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3]);
     else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
-    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process as AnyProcess | null, signal);
+    else if (signal[0] === "watching") this.#receiveWatching(signal[2], this.#identities.pid(signal[3], signal[4]));
+    else if (typeof signal[2] === "string") this.#receiveForName(signal[2], signal);
+    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process, signal);
+  }
+
+  #receiveWatching(serial: number, target: AnyPid): void {
+    const ref = this.#exportedRefs.get(serial);
+    if (ref !== undefined) ref.target = target;
+  }
+
+  /** Sends a signal on to who has the name, here or above; nobody having it is told as a process that has ended is. */
+  #receiveForName(name: string, signal: Signal): void {
+    const pid = this.#names.get(name);
+    if (pid === undefined && this.#uplink !== null) {
+      this.#transmit([signal[0], this.#uplink.kernelId, ...signal.slice(2)] as unknown as Signal);
+    } else if (pid === undefined) {
+      if (signal[0] === "message")
+        this.platform.log("warning", `a message to "${name}" was dropped: nobody has that name`);
+      this.#refuse(signal);
+    } else {
+      if (signal[0] === "monitor") this.#transmit(["watching", signal[4], signal[3], pid.kernelId, pid.serial]);
+      const [kind, , , ...rest] = signal;
+      this.#identities.addPid(pid);
+      this.#receive([kind, pid.kernelId, pid.serial, ...rest] as unknown as Signal, null);
+    }
   }
 
   /** The sender is in another kernel: what the next channel refuses has nobody to tell here. */
@@ -1149,6 +1190,13 @@ type Acknowledgement = { readonly ready: true } | { readonly ready: false; reado
 
 function callFailed(reason: ExitReason, to: AnyPid | string): CallFailed {
   return { tag: "call", reason, to: String(to) };
+}
+
+/** What runs for a local program; whoever waits for its start is told. */
+function bodyOf(program: Program<never, readonly never[]>, starter: Ref | null): unknown {
+  const defined = typeof program === "function" ? defineProgram(program) : program;
+  if (defined.kind !== "defined") return undefined;
+  return starter === null ? defined.body : acknowledgingBody(defined as unknown as DefinedProgram<unknown>);
 }
 
 function defaultCarrier(program: Program<never, readonly never[]>): string {

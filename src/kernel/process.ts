@@ -53,6 +53,8 @@ export interface StartOptions<Args extends readonly unknown[] = readonly unknown
   readonly link?: boolean;
   /** Milliseconds until the start counts as failed and the process is killed; default Infinity. */
   readonly timeoutMs?: Milliseconds;
+  /** Called with the pid before it is ready, so that a start that hangs can be ended. */
+  readonly onSpawn?: (pid: AnyPid) => void;
 }
 
 /** A process did not start: `reason` is what it ended with, `"timeout"`, or what `failStart` was given. */
@@ -157,7 +159,8 @@ export class Process<Message = unknown> {
   }
 
   /**
-   * Starts a process and waits until it says `ready()` (OTP proc_lib:start_link/5). Linked unless `link: false`.
+   * Starts a process and waits until it is ready (OTP proc_lib:start_link/5): once its body has begun, or, for servers and
+   * programs that say so (`acknowledges`), once it calls `ready()`. Linked unless `link: false`.
    * @throws StartError when it ends first, calls `failStart`, or is not ready within `timeoutMs` (then it is killed).
    */
   start<M, A extends readonly unknown[]>(program: Program<M, A>, options: StartOptions<A> = {}): Promise<Pid<M>> {

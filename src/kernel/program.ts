@@ -22,22 +22,42 @@ const programMark = Symbol.for("colos.program");
 export interface DefinedProgram<Message = unknown, Args extends readonly unknown[] = readonly never[]> {
   readonly kind: "defined";
   readonly body: Body<Message, Args>;
+  /** Whether the body calls `ready` itself; otherwise its process counts as started once the body has begun. */
+  readonly acknowledges: boolean;
 }
 
 /**
  * Marks `body` as the program of its file: `export default defineProgram(async (self) => …)`. A file without it is
- * an ordinary script: its process lives as long as the script has something to do.
+ * an ordinary script: its process lives as long as the script has something to do. With `acknowledges`, whoever starts it
+ * waits until the body calls `self.ready()`.
  */
 export function defineProgram<Message, Args extends readonly unknown[]>(
   body: Body<Message, Args>,
+  options: { readonly acknowledges?: boolean } = {},
 ): DefinedProgram<Message, Args> {
-  return Object.freeze({ kind: "defined", body, [programMark]: true }) as DefinedProgram<Message, Args>;
+  const acknowledges = options.acknowledges ?? false;
+  return Object.freeze({ kind: "defined", body, acknowledges, [programMark]: true }) as DefinedProgram<Message, Args>;
 }
 
 /** The program that a loaded module offers, or undefined for an ordinary script. */
 export function definedProgramOf(exported: unknown): DefinedProgram<unknown, readonly unknown[]> | undefined {
   if (typeof exported !== "object" || exported === null || !(programMark in exported)) return undefined;
   return exported as unknown as DefinedProgram<unknown, readonly unknown[]>;
+}
+
+/**
+ * The body of `program` for somebody who waits until it has started: unless it acknowledges by itself, it counts as
+ * started once it has begun.
+ */
+export function acknowledgingBody<Message, Args extends readonly unknown[]>(
+  program: DefinedProgram<Message, Args>,
+): Body<Message, Args> {
+  if (program.acknowledges) return program.body;
+  return (self, ...args) => {
+    const result = program.body(self, ...args);
+    self.ready();
+    return result;
+  };
 }
 
 /** A TypeScript or JavaScript file, by absolute path or URL; made by `program()`. */
@@ -111,4 +131,6 @@ export interface HostOptions {
   readonly stopSignal?: string;
   /** Called with the OS process id as soon as there is one. */
   readonly onOsPid?: (osPid: number) => void;
+  /** Called with how the OS process ended: an exit code, or the OS signal that ended it. */
+  readonly onOsExit?: (code: number | null, signal: string | null) => void;
 }

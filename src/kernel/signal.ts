@@ -8,17 +8,22 @@
  */
 import type { WireValue } from "./wire.ts";
 
-/** `[kind, to kernel, to serial, …]`; the serial is a process's, or for `reply` and `down` a ref's. */
+/**
+ * `[kind, to kernel, to serial, …]`; the serial is a process's, or for `reply`, `down` and `watching` a ref's. Where a
+ * name stands instead, the kernel looks it up and, when nobody has it, asks the kernel above.
+ */
 export type Signal =
-  | readonly ["message", string, number, WireValue]
+  | readonly ["message", string, number | string, WireValue]
   | readonly ["reply", string, number, WireValue]
   /** from kernel, from serial, reason, whether it came over a link */
   | readonly ["exit", string, number, string, number, WireValue, boolean]
   | readonly ["link", string, number, string, number]
   | readonly ["unlink", string, number, string, number]
   /** ref serial, owner kernel, owner serial */
-  | readonly ["monitor", string, number, number, string, number]
-  | readonly ["demonitor", string, number, number, string, number]
+  | readonly ["monitor", string, number | string, number, string, number]
+  | readonly ["demonitor", string, number | string, number, string, number]
+  /** A monitor by name has found its process: kernel, serial */
+  | readonly ["watching", string, number, string, number]
   /** reason; the ref knows what it watched */
   | readonly ["down", string, number, WireValue]
   /** Kernels are gone: which ones, the cause, and what the main process of the lost one ended with (kernel.ts, `Loss`). */

@@ -95,7 +95,8 @@ export type ServerFactory<Args extends readonly unknown[] = readonly never[]> = 
 export function defineServer<Args extends readonly unknown[]>(
   create: ServerFactory<Args>,
 ): DefinedProgram<unknown, Args> {
-  return defineProgram((self: AnyProcess, ...args: Args) => new Loop(self, () => create(self, ...args)).begin());
+  const body = (self: AnyProcess, ...args: Args): unknown => new Loop(self, () => create(self, ...args)).begin();
+  return defineProgram(body, { acknowledges: true });
 }
 
 /**

@@ -16,7 +16,6 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { randomFillSync } from "node:crypto";
 import { writeSync } from "node:fs";
 import { performance } from "node:perf_hooks";
-import process from "node:process";
 import { inspect } from "node:util";
 import type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "../../base/platform.ts";
 

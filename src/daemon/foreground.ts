@@ -1,0 +1,464 @@
+/**
+ * Foreground: runs a whole system in this OS process: the root supervisor, a supervisor for each service, and the
+ * manager process that starts services when their dependencies are ready and tells the truth about them.
+ *
+ * Guarantees: dependents start after their dependencies are ready and stop before them (K19); independent services start
+ * at the same time; `ready` is only what the service's own check said (K18); a service that cannot start, or uses up its
+ * restart window, ends the whole system in order, with the sentence that says why; nothing is left running.
+ * The tree: manager ── root (oneForOne, gives up at once) ── one supervisor per service (window and backoff of its plan)
+ * ── its instances, each a process on its carrier.
+ * Not here: keeping services over the death of colos (the daemon proper), the faces (cli/).
+ *
+ * @module
+ */
+import { constants } from "node:os";
+import type { ServicePlan, SystemPlan } from "../control/config.ts";
+import type { InstanceState, InstanceStatus, RunningSystem, SystemEvent } from "../control/service.ts";
+import { describeReason, isOrderly, isTagged, type ExitReason } from "../kernel/exit-reason.ts";
+import type { Kernel } from "../kernel/kernel.ts";
+import { isExit } from "../kernel/message.ts";
+import type { AnyPid } from "../kernel/pid.ts";
+import type { AnyProcess } from "../kernel/process.ts";
+import { command, program } from "../kernel/program.ts";
+import { assertPortFree } from "../os/port-holder.ts";
+import { sampleProcesses } from "../os/process-sample.ts";
+import type { ChildSpec, SupervisorEvent } from "../supervisor/child-spec.ts";
+import { startChild, startSupervisor, type SupervisorResult } from "../supervisor/supervisor.ts";
+import { Instance } from "./instance.ts";
+import { openListenSocket, type ListenSocket } from "./listen-socket.ts";
+import { awaitReady } from "./readiness.ts";
+
+/** Milliseconds between two samples of memory and CPU. */
+export const sampleEveryMs = 1000;
+/** How long a program may take to load before its start counts as failed, in milliseconds. */
+export const startTimeoutMs = 30_000;
+
+export interface ForegroundOptions {
+  /** The services inherit stdin, stdout and stderr, and no log events come. */
+  readonly passthrough?: boolean;
+  /** colos's own environment, for checks that run a command. Default: `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** What the manager process is told. */
+type Notice =
+  | { readonly type: "supervised"; readonly service: Service; readonly event: SupervisorEvent }
+  | { readonly type: "added"; readonly instance: Instance; readonly result: SupervisorResult<unknown> }
+  | { readonly type: "ready"; readonly instance: Instance; readonly pid: AnyPid }
+  | { readonly type: "notReady"; readonly instance: Instance; readonly pid: AnyPid; readonly problem: string }
+  | { readonly type: "failed"; readonly problem: string }
+  | { readonly type: "stop" }
+  | { readonly type: "kill" };
+
+interface Service {
+  readonly plan: ServicePlan;
+  readonly instances: readonly Instance[];
+  begun: boolean;
+}
+
+/** Starts everything in `plan` and returns at once; progress comes as events, the end as `ended`. */
+export function startForeground(kernel: Kernel, plan: SystemPlan, options: ForegroundOptions = {}): RunningSystem {
+  return new Foreground(kernel, plan, options);
+}
+
+class Foreground implements RunningSystem {
+  readonly ended: Promise<number>;
+  readonly #kernel: Kernel;
+  readonly #options: ForegroundOptions;
+  readonly #services: readonly Service[];
+  readonly #listeners = new Set<(event: SystemEvent) => void>();
+  readonly #manager: AnyPid;
+  readonly #beganMs: number;
+  readonly #sockets: ListenSocket[] = [];
+  #resolveEnded: (exitCode: number) => void = () => {};
+  #self: AnyProcess | undefined;
+  #root: AnyPid | undefined;
+  #isUp = false;
+  #isStopping = false;
+  #problem: string | undefined;
+  #sampledMs = -Infinity;
+
+  constructor(kernel: Kernel, plan: SystemPlan, options: ForegroundOptions) {
+    this.#kernel = kernel;
+    this.#options = options;
+    this.#beganMs = kernel.platform.clock.monotonicMs();
+    this.#services = plan.services.map((service) => this.#service(service));
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    this.#manager = kernel.spawn((self: AnyProcess) => this.#manage(self), { label: "manager" });
+  }
+
+  instances(): readonly InstanceStatus[] {
+    this.#sample();
+    const nowMs = this.#kernel.platform.clock.monotonicMs();
+    return this.#instances().map((instance) => instance.status(nowMs));
+  }
+
+  subscribe(listener: (event: SystemEvent) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  stop(): void {
+    this.#tell({ type: "stop" });
+  }
+
+  kill(): void {
+    this.#tell({ type: "kill" });
+  }
+
+  // --- the manager process ---
+
+  async #manage(self: AnyProcess): Promise<void> {
+    this.#self = self;
+    self.trapExit(true);
+    try {
+      this.#root = await startSupervisor(self, { flags: { maxRestarts: 0 }, children: [] }, { label: "root" });
+      this.#startDue();
+      for (;;) {
+        const message: unknown = await self.receive();
+        if (isExit(message, this.#root)) break;
+        if (!isExit(message)) await this.#take(message as Notice);
+      }
+    } catch (thrown) {
+      this.#problem ??= `colos itself failed: ${describeReason(thrown)}`;
+      this.#kernel.platform.log("error", thrown instanceof Error ? String(thrown.stack) : describeReason(thrown));
+      if (this.#root !== undefined) await this.#endRoot(self, this.#root);
+    }
+    this.#finish();
+  }
+
+  async #endRoot(self: AnyProcess, root: AnyPid): Promise<void> {
+    const ref = self.monitor(root);
+    self.exit(root, "shutdown");
+    await self.receive((message: unknown) => (message as { ref?: unknown } | null)?.ref === ref);
+  }
+
+  async #take(notice: Notice): Promise<void> {
+    switch (notice.type) {
+      case "supervised":
+        return this.#supervised(notice.service, notice.event);
+      case "added":
+        return this.#added(notice.instance, notice.result);
+      case "ready":
+        return this.#ready(notice.instance, notice.pid);
+      case "notReady":
+        return this.#notReady(notice.instance, notice.pid, notice.problem);
+      case "failed":
+        return this.#fail(notice.problem);
+      case "stop":
+        return this.#stop();
+      case "kill":
+        this.#stop();
+        for (const { pid } of this.#instances()) if (pid !== undefined) this.#self?.exit(pid, "kill");
+        return undefined;
+    }
+  }
+
+  // --- starting ---
+
+  /** Starts every service whose dependencies are all ready. */
+  #startDue(): void {
+    if (this.#isStopping) return;
+    const isReady = (name: string): boolean => this.#services.some((s) => s.plan.name === name && hasBeenReady(s));
+    for (const service of this.#services) {
+      if (service.begun || !service.plan.dependsOn.every(isReady)) continue;
+      service.begun = true;
+      void this.#begin(service).catch((thrown: unknown) => {
+        this.#tell({ type: "failed", problem: `${service.plan.name}: ${describeReason(thrown)}` });
+      });
+    }
+    this.#announceUp();
+  }
+
+  /** Opens what the service needs, then its supervisor, then its instances one after the other. */
+  async #begin(service: Service): Promise<void> {
+    const { plan } = service;
+    for (const instance of service.instances) instance.enter("starting");
+    if (plan.ready.kind === "port" && plan.listenPort !== plan.ready.port) {
+      await assertPortFree(plan.ready.port, plan.ready.host);
+    }
+    const socket = plan.listenPort === undefined ? undefined : await openListenSocket(plan.listenPort);
+    if (socket !== undefined) this.#sockets.push(socket);
+    const self = this.#self;
+    const root = this.#root;
+    if (this.#isStopping || self === undefined || root === undefined) return;
+    const supervisor = await startChild(self, root, this.#supervisorSpec(service));
+    if (!supervisor.ok || supervisor.value === undefined) return;
+    for (const instance of service.instances) {
+      const result = await startChild(self, supervisor.value, this.#instanceSpec(instance, socket));
+      this.#tell({ type: "added", instance, result });
+    }
+  }
+
+  #supervisorSpec(service: Service): ChildSpec {
+    const { plan } = service;
+    const observe = (event: SupervisorEvent): void => this.#tell({ type: "supervised", service, event });
+    const flags = { maxRestarts: plan.maxRestarts, periodMs: plan.periodMs, backoff: plan.backoff, observe };
+    return {
+      id: plan.name,
+      type: "supervisor",
+      start: (self) => startSupervisor(self, { flags, children: [] }, { label: `${plan.name} supervisor` }),
+    };
+  }
+
+  #instanceSpec(instance: Instance, socket: ListenSocket | undefined): ChildSpec {
+    const { plan, name } = instance;
+    const { passthrough } = this.#options;
+    const runs = plan.run;
+    const start: ChildSpec["start"] = (self) => {
+      instance.begin(this.#kernel.platform.clock.monotonicMs());
+      return self.start(runs.kind === "command" ? command(...runs.command) : program(runs.file), {
+        carrier: plan.carrier,
+        label: name,
+        timeoutMs: startTimeoutMs,
+        env: { COLOS_INSTANCE: String(instance.number), COLOS_SERVICE: plan.name, ...plan.env },
+        ...(plan.carrier === "thread" || plan.carrier === "coroutine" ? {} : { cwd: plan.cwd }),
+        output: passthrough === true ? "inherit" : (stream, data) => instance.write(stream, data),
+        stdin: passthrough === true ? "inherit" : "pipe",
+        ...(socket === undefined ? {} : { listenFds: [socket.fd] }),
+        ...(runs.kind === "program" ? { argv: runs.args } : {}),
+        onSpawn: (pid) => {
+          instance.pid = pid;
+        },
+        onOsPid: (osPid) => {
+          instance.osPid = osPid;
+        },
+        onOsExit: (code, signal) => {
+          instance.osExit = { code, signal };
+        },
+      });
+    };
+    return { id: name, start, restart: plan.restart, shutdown: plan.shutdown };
+  }
+
+  #added(instance: Instance, result: SupervisorResult<unknown>): void {
+    if (result.ok || this.#isStopping) return;
+    instance.finish();
+    instance.enter("failed", describeReason(result.error));
+    this.#fail(`${instance.name} did not start: ${describeReason(result.error)}`, instance);
+  }
+
+  // --- what the service supervisors report ---
+
+  #supervised(service: Service, event: SupervisorEvent): void {
+    const instance = service.instances.find((each) => each.name === event.id);
+    if (instance === undefined) return;
+    switch (event.type) {
+      case "started":
+        this.#started(instance, event.pid);
+        return;
+      case "ended":
+        this.#ended(instance, event.reason);
+        return;
+      case "restarting":
+        instance.restartsCount += 1;
+        instance.enter("backoff", withDelay(instance.reason, event.delayMs));
+        return;
+      case "startFailed":
+        instance.finish();
+        instance.reason = `did not start: ${describeReason(event.reason)}`;
+        return;
+      case "gaveUp":
+        instance.finish();
+        this.#gaveUp(instance, event.reason);
+    }
+  }
+
+  #started(instance: Instance, pid: AnyPid): void {
+    instance.pid = pid;
+    if (this.#isStopping) {
+      instance.enter("stopping");
+      return;
+    }
+    instance.enter("starting");
+    if (instance.plan.ready.kind === "none") this.#ready(instance, pid);
+    else void this.#check(instance, pid);
+  }
+
+  async #check(instance: Instance, pid: AnyPid): Promise<void> {
+    const check = new AbortController();
+    instance.check = check;
+    const subject = {
+      onLine: (listener: (text: string) => void) => instance.onLine(listener),
+      env: withChanges(this.#options.env ?? process.env, instance.plan.env),
+      cwd: instance.plan.cwd,
+    };
+    try {
+      await awaitReady(instance.plan.ready, subject, check.signal);
+      this.#tell({ type: "ready", instance, pid });
+    } catch (thrown) {
+      if (check.signal.aborted) return;
+      this.#tell({ type: "notReady", instance, pid, problem: describeError(thrown) });
+    }
+  }
+
+  #ready(instance: Instance, pid: AnyPid): void {
+    if (instance.pid !== pid || instance.state !== "starting") return;
+    instance.enter("ready");
+    this.#startDue();
+  }
+
+  #notReady(instance: Instance, pid: AnyPid, problem: string): void {
+    if (instance.pid !== pid || this.#isStopping) return;
+    instance.reason = problem;
+    if (!this.#isUp && !instance.wasReady) this.#fail(`${instance.name} was not ready in time: ${problem}`, instance);
+    else this.#self?.exit(pid, { tag: "notReady", problem });
+  }
+
+  #ended(instance: Instance, reason: ExitReason): void {
+    const wasReady = instance.wasReady;
+    instance.finish();
+    const said = isTagged(reason, "notReady") ? String(reason["problem"]) : describeReason(reason);
+    if (this.#isStopping) {
+      instance.enter("stopped");
+      return;
+    }
+    const { restart } = instance.plan;
+    if (restart === "permanent" || (restart === "transient" && !isOrderly(reason))) {
+      instance.reason = said;
+      if (!this.#isUp && !wasReady) this.#fail(`${instance.name} ended before it was ready: ${said}`, instance);
+      return;
+    }
+    const isGood = isOrderly(reason);
+    instance.enter(isGood ? "stopped" : "failed", said);
+    if (!this.#isUp && !wasReady) this.#fail(`${instance.name} ended before it was ready: ${said}`, instance);
+    else this.#endWhenAllStopped();
+  }
+
+  #gaveUp(instance: Instance, reason: ExitReason): void {
+    const { maxRestarts, periodMs } = instance.plan;
+    const said = isTagged(reason, "notReady") ? String(reason["problem"]) : describeReason(reason);
+    instance.enter("failed", said);
+    const times = `${maxRestarts + 1} times within ${Math.round(periodMs / 1000)} s`;
+    this.#fail(`${instance.name} failed ${times} and is given up: ${said}`, instance);
+  }
+
+  // --- ending ---
+
+  /** Ends the system because of `problem`; only the first counts. */
+  #fail(problem: string, instance?: Instance): void {
+    if (this.#isStopping) return;
+    const lines = instance?.lastLines ?? [];
+    this.#problem ??= lines.length === 0 ? problem : [`${problem}; its last output:`, ...lines].join("\n  ");
+    this.#stop();
+  }
+
+  #endWhenAllStopped(): void {
+    const isOver = (instance: Instance): boolean => instance.state === "stopped" || instance.state === "failed";
+    if (!this.#instances().every(isOver)) return;
+    const failedOnes = this.#instances().filter((instance) => instance.state === "failed");
+    if (failedOnes.length > 0) {
+      const [first] = failedOnes;
+      this.#problem ??= `${first?.name} ended: ${first?.reason}`;
+    }
+    this.#stop();
+  }
+
+  #stop(): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    this.#emit({ type: "stopping" });
+    for (const instance of this.#instances()) {
+      instance.check?.abort(new Error("the system stops"));
+      if (instance.pid !== undefined) instance.enter("stopping", instance.reason);
+      else if (instance.state !== "failed") instance.enter("stopped", instance.reason);
+    }
+    this.#endStarts();
+    if (this.#root !== undefined) this.#self?.exit(this.#root, "shutdown");
+  }
+
+  /** A program that still loads would hold its supervisor, and so the stop, until it has loaded. */
+  #endStarts(): void {
+    for (const { pid, wasReady, plan } of this.#instances()) {
+      if (pid !== undefined && !wasReady && plan.ready.kind === "none") this.#self?.exit(pid, "shutdown");
+    }
+  }
+
+  #finish(): void {
+    for (const socket of this.#sockets) socket.close();
+    for (const instance of this.#instances()) {
+      if (instance.pid !== undefined) instance.finish();
+      if (instance.state !== "failed") instance.enter("stopped", instance.reason);
+    }
+    const ownExitCode = this.#ownExitCode();
+    const exitCode = ownExitCode ?? (this.#problem === undefined ? 0 : 1);
+    // How a single program ended is for itself to say; its exit code is passed on.
+    const problem = ownExitCode === undefined ? this.#problem : undefined;
+    this.#emit({ type: "ended", exitCode, ...(problem === undefined ? {} : { problem }) });
+    this.#resolveEnded(exitCode);
+  }
+
+  /** What a shell would give for the single program that was run; undefined when there is no such thing. */
+  #ownExitCode(): number | undefined {
+    const [only, ...others] = this.#instances();
+    if (this.#options.passthrough !== true || others.length > 0 || only?.osExit === undefined) return undefined;
+    const { code, signal } = only.osExit;
+    return signal === null ? (code ?? 1) : 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
+  }
+
+  // --- small things ---
+
+  #service(plan: ServicePlan): Service {
+    const listener = {
+      changed: (instance: Instance, before: InstanceState) => {
+        const status = instance.status(this.#kernel.platform.clock.monotonicMs());
+        this.#emit({ type: "state", status, before });
+      },
+      wrote: (line: { name: string; stream: "stdout" | "stderr"; text: string }) => this.#emit({ type: "log", line }),
+    };
+    const numbers = Array.from({ length: plan.instances }, (_, index) => index + 1);
+    return { plan, instances: numbers.map((number) => new Instance(plan, number, listener)), begun: false };
+  }
+
+  #instances(): Instance[] {
+    return this.#services.flatMap((service) => service.instances);
+  }
+
+  #announceUp(): void {
+    if (this.#isUp || !this.#services.every(hasBeenReady)) return;
+    this.#isUp = true;
+    this.#emit({ type: "up", elapsedMs: this.#kernel.platform.clock.monotonicMs() - this.#beganMs });
+  }
+
+  #tell(notice: Notice): void {
+    this.#kernel.send(this.#manager, notice);
+  }
+
+  #emit(event: SystemEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #sample(): void {
+    const nowMs = this.#kernel.platform.clock.monotonicMs();
+    if (nowMs - this.#sampledMs < sampleEveryMs) return;
+    this.#sampledMs = nowMs;
+    const samples = sampleProcesses(this.#instances().flatMap(({ osPid }) => osPid ?? []));
+    for (const instance of this.#instances()) {
+      if (instance.osPid !== undefined) instance.measure(samples.get(instance.osPid));
+    }
+  }
+}
+
+function hasBeenReady(service: Service): boolean {
+  return service.instances.every((instance) => instance.wasReady);
+}
+
+function withDelay(reason: string | undefined, delayMs: number): string {
+  const when = `restarts in ${delayMs} ms`;
+  return reason === undefined ? when : `${reason}; ${when}`;
+}
+
+function withChanges(
+  env: Readonly<Record<string, string | undefined>>,
+  changes: Readonly<Record<string, string | null>>,
+): Record<string, string | undefined> {
+  const merged: Record<string, string | undefined> = { ...env };
+  for (const [name, value] of Object.entries(changes)) merged[name] = value ?? undefined;
+  return merged;
+}
+
+function describeError(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : describeReason(thrown);
+}
