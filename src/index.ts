@@ -62,10 +62,12 @@ export {
   type ProgramFile,
 } from "./kernel/program.ts";
 export { Request } from "./kernel/request.ts";
+export { MessageTooLargeError } from "./kernel/signal.ts";
 export { UncopyableError } from "./kernel/wire.ts";
 export type { Carrier, CarrierName, ProgramLoader } from "./carriers/carrier.ts";
 export { commandCarrier } from "./carriers/command.ts";
 export { coroutineCarrier } from "./carriers/coroutine.ts";
+export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
 export * from "./server/server.ts";
 export * from "./supervisor/supervisor.ts";

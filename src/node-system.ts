@@ -8,6 +8,7 @@ import type { Platform } from "./base/platform.ts";
 import type { Carrier, ProgramLoader } from "./carriers/carrier.ts";
 import { commandCarrier } from "./carriers/command.ts";
 import { coroutineCarrier } from "./carriers/coroutine.ts";
+import { threadCarrier } from "./carriers/thread.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 import { bundleProgram } from "./platforms/node/program-bundle.ts";
@@ -34,12 +35,21 @@ const loader: ProgramLoader = {
 
 /** All carriers colos has on Node. */
 export function nodeCarriers(): readonly Carrier[] {
-  return [coroutineCarrier({ loader }), commandCarrier()];
+  return [
+    coroutineCarrier({ loader }),
+    threadCarrier({ loader, entry: new URL("./thread-entry.js", import.meta.url) }),
+    commandCarrier(),
+  ];
+}
+
+/** Carriers by name, as a kernel takes them. */
+export function carriersByName(carriers: readonly Carrier[]): ReadonlyMap<string, Carrier> {
+  return new Map(carriers.map((carrier) => [carrier.name, carrier]));
 }
 
 /** A kernel on Node with all carriers; the root of a system. */
 export function createSystem(options: SystemOptions = {}): System {
   const platform = options.platform ?? nodePlatform();
-  const carriers = new Map((options.carriers ?? nodeCarriers()).map((carrier) => [carrier.name, carrier]));
+  const carriers = carriersByName(options.carriers ?? nodeCarriers());
   return { kernel: new Kernel(platform, { carriers }), platform };
 }

@@ -11,6 +11,8 @@ interface Plural {
   readonly contract: string;
   /** Implementations without host types; † lets others import these and the contract, nothing else. */
   readonly neutral: readonly string[];
+  /** What several implementations are made of; no implementation itself. */
+  readonly shared?: readonly string[];
 }
 
 /** One row of the table. */
@@ -44,7 +46,11 @@ const neutralFolders = {
 
 const pluginFolders = {
   // os/ knows who is left of a process group; only host-bound carriers may ask it.
-  carriers: plural("base kernel context os", { contract: "carrier", neutral: ["coroutine"] }),
+  carriers: plural("base kernel context os", {
+    contract: "carrier",
+    neutral: ["coroutine"],
+    shared: ["hosted-kernel"],
+  }),
   runtimes: plural("base kernel context loader", { contract: "runtime", neutral: [] }),
   stores: plural("base", { contract: "store", neutral: ["memory"] }),
 } satisfies Record<(typeof contracts)[number], Folder>;
@@ -116,12 +122,21 @@ function siblingProblem(from: string, to: string): string | undefined {
   const target = memberOf(to);
   const source = memberOf(from);
   if (rules === undefined || target === rules.contract || source === "index") return undefined;
-  return isPartOf(target, source) || isPartOf(source, target) ? undefined : `siblings never import each other: ${to}`;
+  if (rules.shared?.some((name) => isPartOf(target, name)) === true) return undefined;
+  return isPartOf(target, source) || isPartOf(source, target) || isSamePart(source, target)
+    ? undefined
+    : `siblings never import each other: ${to}`;
 }
 
 /** `thread-entry` is a part of `thread`. */
 function isPartOf(part: string | undefined, whole: string | undefined): boolean {
   return part !== undefined && whole !== undefined && (part === whole || part.startsWith(`${whole}-`));
+}
+
+/** `thread-uplink` and `thread-channel` are parts of the same `thread`. */
+function isSamePart(one: string | undefined, other: string | undefined): boolean {
+  const whole = one?.slice(0, one.lastIndexOf("-"));
+  return one !== undefined && one.includes("-") && isPartOf(other, whole);
 }
 
 function neutral(imports: string, ...only: string[]): Folder {
