@@ -1,37 +1,31 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import {
-  commandCarrier,
-  coroutineCarrier,
-  Kernel,
-  nodePlatform,
-  program,
-  StartError,
-  type Carrier,
-  type ProgramLoader,
-} from "colos";
+import { createSystem, nodeCarriers, nodePlatform, program, StartError, type Carrier, type CarrierName } from "colos";
 import { testCarrier, type CarrierSystem } from "colos/testing";
 import { describe, expect, test } from "vitest";
-import { bundleProgram } from "../src/platforms/node/program-bundle.ts";
-import { commandFixtures, fileFixtures } from "./carrier-fixtures.ts";
+import { commandFixtures, fileFixtures, lossFromInside } from "./carrier-fixtures.ts";
 
-const colosUrl = new URL("../dist/index.js", import.meta.url).href;
-const loader: ProgramLoader = { resolve: async (url) => (await bundleProgram(url, { colosUrl })).url };
+/** The carriers as colos puts them together. */
+const carriers = new Map(nodeCarriers().map((carrier) => [carrier.name, carrier]));
 
-/** A kernel whose log is silent: crashes are what these tests are about. */
-function systemWith(carrier: Carrier): CarrierSystem {
-  const platform = nodePlatform({ writeLine: () => {} });
-  const kernel = new Kernel(platform, { carriers: new Map([[carrier.name, carrier]]) });
+function carrierNamed(name: CarrierName): Carrier {
+  const carrier = carriers.get(name);
+  if (carrier === undefined) throw new Error(`colos has no carrier ${name} on Node`);
+  return carrier;
+}
+
+/** A system whose log is silent: crashes are what these tests are about. */
+function silentSystem(): CarrierSystem {
+  const { kernel } = createSystem({ platform: nodePlatform({ writeLine: () => {} }) });
   return { kernel, close: () => kernel.close() };
 }
 
 describe("coroutine carrier", () => {
-  const carrier = coroutineCarrier({ loader });
   testCarrier({
-    carrier,
-    system: () => systemWith(carrier),
-    fixtures: fileFixtures(() => {}),
+    carrier: carrierNamed("coroutine"),
+    system: silentSystem,
+    fixtures: fileFixtures(lossFromInside),
     test,
     skip: {
       "a message changed after sending arrives as it was sent": "inside one heap messages are not copied",
@@ -43,7 +37,7 @@ describe("coroutine carrier", () => {
   });
 
   test("a script that is no program fails its start with a sentence that names where it can run", async () => {
-    const { kernel } = systemWith(carrier);
+    const { kernel } = silentSystem();
     const script = program("./programs/script.ts", import.meta.url);
 
     const start = kernel.attach().start(script, { carrier: "coroutine", link: false });
@@ -53,15 +47,22 @@ describe("coroutine carrier", () => {
   });
 });
 
+describe("thread carrier", () => {
+  testCarrier({
+    carrier: carrierNamed("thread"),
+    system: silentSystem,
+    fixtures: fileFixtures(lossFromInside),
+    test,
+  });
+});
+
 describe("command carrier", () => {
-  const carrier = commandCarrier();
-  testCarrier({ carrier, system: () => systemWith(carrier), fixtures: commandFixtures, test });
+  testCarrier({ carrier: carrierNamed("command"), system: silentSystem, fixtures: commandFixtures, test });
 
   test("shares colos's own output where the spawn says so", () => {
     const script = `
-      import { command, commandCarrier, Kernel, nodePlatform } from "colos";
-      const kernel = new Kernel(nodePlatform(), { carriers: new Map([["command", commandCarrier()]]) });
-      kernel.spawn(command("sh", "-c", "cat; echo err >&2"), { output: "inherit", stdin: "inherit" });`;
+      import { command, createSystem } from "colos";
+      createSystem().kernel.spawn(command("sh", "-c", "cat; echo err >&2"), { output: "inherit", stdin: "inherit" });`;
     const root = fileURLToPath(new URL("..", import.meta.url));
 
     const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {

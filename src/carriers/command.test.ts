@@ -265,9 +265,12 @@ describe("an ordered stop", () => {
   });
 
   test("sends the signal that the spawn names", async () => {
-    const started = await shell("trap 'echo interrupted; exit' INT; trap '' TERM; echo up; while :; do sleep 0.05; done", {
-      stopSignal: "SIGINT",
-    });
+    const started = await shell(
+      "trap 'echo interrupted; exit' INT; trap '' TERM; echo up; while :; do sleep 0.05; done",
+      {
+        stopSignal: "SIGINT",
+      },
+    );
     await saidLine(started);
 
     started.listener.exit(started.pid, "shutdown");
@@ -296,7 +299,7 @@ describe("an ordered stop", () => {
   });
 
   test("does not wait for ever for others that ignore it", async () => {
-    const started = await shell("(trap "" TERM; echo up; while :; do sleep 1000; done) & wait");
+    const started = await shell("(trap '' TERM; echo up; while :; do sleep 1000; done) & wait");
     await saidLine(started);
 
     started.listener.exit(started.pid, "shutdown");
