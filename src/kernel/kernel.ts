@@ -91,6 +91,8 @@ export class Kernel {
   readonly #carriers: ReadonlyMap<string, Starter>;
   readonly #scheduler: Scheduler;
   readonly #names = new Map<string, AnyPid>();
+  /** Those of `#names` that processes of other kernels have. */
+  readonly #foreignNames = new Set<string>();
   readonly #neighbours = new Map<string, Neighbour>();
   #uplink: Neighbour | null = null;
   readonly #identities = new IdentityTable();
@@ -698,6 +700,7 @@ export class Kernel {
       throw new Error(`${pid} has ended and cannot be registered as "${name}"`);
     } else {
       (this.#nameKeeper ??= this.#startNameKeeper()).monitor(pid);
+      this.#foreignNames.add(name);
     }
     this.#names.set(name, pid);
   }
@@ -707,20 +710,30 @@ export class Kernel {
     if (holder !== undefined) throw new Error(`the name "${name}" is taken by ${holder}`);
   }
 
-  /** Frees the names of processes of other kernels when they end. */
+  /** Monitors the processes of other kernels that have names here, so that this kernel hears of their ends. */
   #startNameKeeper(): AnyProcess {
     const keeper = this.attach("names");
-    keeper.react((message) => {
-      if (!isDown(message)) return;
-      for (const [name, pid] of this.#names) if (pid === message.from) this.#names.delete(name);
-    });
+    keeper.react(() => {});
     return keeper;
+  }
+
+  /** Before anybody here learns of the end of processes of other kernels, their names are free (N18). */
+  #freeForeignNames(hasEnded: (pid: AnyPid) => boolean): void {
+    for (const name of this.#foreignNames) {
+      const pid = this.#names.get(name);
+      if (pid !== undefined && hasEnded(pid)) this.#forgetName(name);
+    }
+  }
+
+  #forgetName(name: string): void {
+    this.#names.delete(name);
+    this.#foreignNames.delete(name);
   }
 
   /** See `Process.unregister`. */
   unregister(name: string): void {
     const process = this.#resolve(name).process;
-    this.#names.delete(name);
+    this.#forgetName(name);
     if (process !== null && process.extra !== null) process.extra.name = undefined;
   }
 
@@ -1107,7 +1120,9 @@ export class Kernel {
 
   #receiveDown(serial: number, wire: WireValue): void {
     const ref = this.#exportedRefs.get(serial);
-    if (ref !== undefined) this.#deliverDown(ref, this.decode(wire));
+    if (ref === undefined) return;
+    this.#freeForeignNames((pid) => pid === ref.target);
+    this.#deliverDown(ref, this.decode(wire));
   }
 
   #receiveFor(process: AnyProcess | null, signal: Signal): void {
@@ -1117,6 +1132,7 @@ export class Kernel {
         return;
       case "exit": {
         const from = this.#identities.pid(signal[3], signal[4]);
+        if (signal[6]) this.#freeForeignNames((pid) => pid === from);
         if (process === null || (signal[6] && process.links?.delete(from) !== true)) return;
         this.#receiveExit(process, from, this.decode(signal[5]), signal[6]);
         return;
@@ -1180,6 +1196,7 @@ export class Kernel {
       pid.kernelId === kernelId && pid.serial === mainSerial ? mainReason : reason;
     const gone = (pid: AnyPid): boolean =>
       survivorId === null ? isWithin(pid.kernelId, kernelId) : !isWithin(pid.kernelId, survivorId);
+    this.#freeForeignNames(gone);
     for (const pid of this.processes()) {
       const process = pid.process;
       if (process === null) continue;
