@@ -18,7 +18,7 @@ import { describeReason, isOrderly, isTagged, type ExitReason } from "../kernel/
 import type { Kernel } from "../kernel/kernel.ts";
 import { isExit } from "../kernel/message.ts";
 import type { AnyPid } from "../kernel/pid.ts";
-import type { AnyProcess } from "../kernel/process.ts";
+import { Process, type AnyProcess } from "../kernel/process.ts";
 import { command, program } from "../kernel/program.ts";
 import { assertPortFree } from "../os/port-holder.ts";
 import { sampleProcesses } from "../os/process-sample.ts";
@@ -38,7 +38,12 @@ export interface ForegroundOptions {
   readonly passthrough?: boolean;
   /** colos's own environment, for checks that run a command. Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Gives what code in this heap writes (services on the coroutine carrier) to `take` until undone. */
+  readonly captureOwnOutput?: (take: TakeOwnOutput) => () => void;
 }
+
+/** Takes output of `owner`, a process of this kernel, or of nobody known. */
+export type TakeOwnOutput = (owner: object | undefined, stream: "stdout" | "stderr", data: Uint8Array) => void;
 
 /** What the manager process is told. */
 type Notice =
@@ -71,6 +76,7 @@ class Foreground implements RunningSystem {
   readonly #beganMs: number;
   readonly #sockets: ListenSocket[] = [];
   #resolveEnded: (exitCode: number) => void = () => {};
+  #endCapture: () => void = () => {};
   #self: AnyProcess | undefined;
   #root: AnyPid | undefined;
   #isUp = false;
@@ -86,6 +92,9 @@ class Foreground implements RunningSystem {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
+    if (options.passthrough !== true && options.captureOwnOutput !== undefined) {
+      this.#endCapture = options.captureOwnOutput((owner, stream, data) => this.#ownOutput(owner, stream, data));
+    }
     this.#manager = kernel.spawn((self: AnyProcess) => this.#manage(self), { label: "manager" });
   }
 
@@ -212,6 +221,7 @@ class Foreground implements RunningSystem {
       return self.start(runs.kind === "command" ? command(...runs.command) : program(runs.file), {
         carrier: plan.carrier,
         label: name,
+        name,
         timeoutMs: startTimeoutMs,
         env: { COLOS_INSTANCE: String(instance.number), COLOS_SERVICE: plan.name, ...plan.env },
         ...(plan.carrier === "thread" || plan.carrier === "coroutine" ? {} : { cwd: plan.cwd }),
@@ -376,7 +386,23 @@ class Foreground implements RunningSystem {
     }
   }
 
+  /** Output of a process in this heap belongs to the instance it descends from, else to colos. */
+  #ownOutput(owner: object | undefined, stream: "stdout" | "stderr", data: Uint8Array): void {
+    let pid: AnyPid | undefined = owner instanceof Process ? owner.pid : undefined;
+    for (; pid !== undefined; pid = pid.process?.parent) {
+      const instance = this.#instances().find((each) => each.pid === pid);
+      if (instance !== undefined) {
+        instance.write(stream, data);
+        return;
+      }
+    }
+    for (const text of Buffer.from(data).toString().trimEnd().split("\n")) {
+      this.#emit({ type: "log", line: { name: "colos", stream, text } });
+    }
+  }
+
   #finish(): void {
+    this.#endCapture();
     for (const socket of this.#sockets) socket.close();
     for (const instance of this.#instances()) {
       if (instance.pid !== undefined) instance.finish();

@@ -398,7 +398,9 @@ export class Kernel {
     const reason = reasonOfThrown(thrown);
     if (!(thrown instanceof Exit) && !isOrderly(reason)) {
       const stack = thrown instanceof Error ? thrown.stack : undefined;
-      this.platform.log("error", `process ${nameOf(process)} crashed: ${stack ?? describeReason(reason)}`);
+      const report = `process ${nameOf(process)} crashed: ${stack ?? describeReason(reason)}`;
+      // As its own output, so that whoever reads the log of a service finds it there.
+      this.platform.strays.run(process, () => this.platform.log("error", report));
     }
     this.end(process, reason);
   }
