@@ -8,6 +8,7 @@ import type { Platform } from "./base/platform.ts";
 import type { Carrier, ProgramLoader } from "./carriers/carrier.ts";
 import { commandCarrier } from "./carriers/command.ts";
 import { coroutineCarrier } from "./carriers/coroutine.ts";
+import { osProcessCarrier } from "./carriers/os-process.ts";
 import { threadCarrier } from "./carriers/thread.ts";
 import { Kernel } from "./kernel/kernel.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
@@ -38,6 +39,7 @@ export function nodeCarriers(): readonly Carrier[] {
   return [
     coroutineCarrier({ loader }),
     threadCarrier({ loader, entry: new URL("./thread-entry.js", import.meta.url) }),
+    osProcessCarrier({ loader, entry: new URL("./os-process-entry.js", import.meta.url) }),
     commandCarrier(),
   ];
 }

@@ -1,10 +1,19 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { createSystem, nodeCarriers, nodePlatform, program, StartError, type Carrier, type CarrierName } from "colos";
+import {
+  createSystem,
+  isTagged,
+  nodeCarriers,
+  nodePlatform,
+  program,
+  StartError,
+  type Carrier,
+  type CarrierName,
+} from "colos";
 import { testCarrier, type CarrierSystem } from "colos/testing";
 import { describe, expect, test } from "vitest";
-import { commandFixtures, fileFixtures, lossFromInside } from "./carrier-fixtures.ts";
+import { commandFixtures, fileFixtures, lossFromInside, lossFromOutside } from "./carrier-fixtures.ts";
 
 /** The carriers as colos puts them together. */
 const carriers = new Map(nodeCarriers().map((carrier) => [carrier.name, carrier]));
@@ -52,6 +61,15 @@ describe("thread carrier", () => {
     carrier: carrierNamed("thread"),
     system: silentSystem,
     fixtures: fileFixtures(lossFromInside),
+    test,
+  });
+});
+
+describe("os-process carrier", () => {
+  testCarrier({
+    carrier: carrierNamed("os-process"),
+    system: silentSystem,
+    fixtures: fileFixtures({ ...lossFromOutside, isReason: (reason) => isTagged(reason, "carrierDown") }),
     test,
   });
 });

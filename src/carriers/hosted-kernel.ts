@@ -28,7 +28,7 @@ import type { MailboxLimit } from "../kernel/mailbox.ts";
 import { isExit } from "../kernel/message.ts";
 import type { AnyPid, Ref } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
-import { definedProgramOf } from "../kernel/program.ts";
+import { acknowledgingBody, definedProgramOf } from "../kernel/program.ts";
 import type { Channel, Signal } from "../kernel/signal.ts";
 import type { WireValue } from "../kernel/wire.ts";
 
@@ -159,7 +159,8 @@ class HostedProgram implements HostedKernel {
     this.#uplink.keepAlive(true);
     main.trapping = false;
     const args = (this.#kernel.decode(boot.args) ?? []) as readonly never[];
-    this.#main.begin((self) => program.body(self, ...args));
+    const body = acknowledgingBody(program);
+    this.#main.begin((self) => body(self, ...args));
   }
 
   #runScript(self: AnyProcess): void {

@@ -8,12 +8,12 @@
  *
  * @module
  */
-import process from "node:process";
 import { MessageChannel, Worker, type ResourceLimits } from "node:worker_threads";
 import type { Kernel, StartRequest } from "../kernel/kernel.ts";
 import type { AnyPid } from "../kernel/pid.ts";
 import type { SpawnOptions } from "../kernel/process.ts";
 import type { Carrier, ProgramLoader } from "./carrier.ts";
+import { environmentWith } from "./hosted-kernel-environment.ts";
 import { drainOutput } from "./hosted-kernel-output.ts";
 import { HostedKernelParent, prepare, type Vehicle } from "./hosted-kernel-parent.ts";
 import { itemsUnderWayMax, ThreadChannel } from "./thread-channel.ts";
@@ -69,7 +69,7 @@ function startThread(
   const worker = new Worker(carrier.entry, {
     workerData: { port: port2 },
     transferList: [port2],
-    env: environment(options.env),
+    env: environmentWith(options.env),
     execArgv: [],
     stdout: output !== "inherit",
     stderr: output !== "inherit",
@@ -98,13 +98,4 @@ function startThread(
       void worker.terminate();
     },
   };
-}
-
-function environment(changes: SpawnOptions["env"]): NodeJS.ProcessEnv {
-  const environment = { ...process.env };
-  for (const [name, value] of Object.entries(changes ?? {})) {
-    if (value === null) delete environment[name];
-    else environment[name] = value;
-  }
-  return environment;
 }
