@@ -43,6 +43,8 @@ import { decode, encode, UncopyableError, type WireIdentities, type WireValue } 
 
 /** Messages a reactor handles before others get their turn. */
 const messagesPerStep = 64;
+/** Servers that answer on each other's stack at most; deeper calls go through the queue. */
+const nestedMax = 8;
 /** How long handles of an ended process may take to close before its exit signals go out anyway, in milliseconds. */
 export const handleCloseMs: Milliseconds = 5000;
 
@@ -108,6 +110,7 @@ export class Kernel {
   /** Ended processes whose signals are still to be sent: a queue, so that long chains of links need no stack. */
   readonly #endings: { process: AnyProcess; reason: ExitReason }[] = [];
   #sendingEndings = false;
+  #nestedCount = 0;
 
   constructor(platform: Platform, options: KernelOptions = {}) {
     this.platform = platform;
@@ -353,31 +356,40 @@ export class Kernel {
 
   #react(process: AnyProcess): void {
     for (let count = 0; count < messagesPerStep; count += 1) {
-      const { mailbox, reactor } = process;
-      if (reactor === null || mailbox === null || mailbox.size === 0) return;
-      try {
-        const result = reactor(mailbox.shift());
-        if (isThenable(result)) {
-          this.#park(process, result);
-          return;
-        }
-      } catch (thrown) {
-        this.#crash(process, thrown);
-        return;
-      }
+      const { mailbox } = process;
+      if (process.reactor === null || mailbox === null || mailbox.size === 0) return;
+      if (!this.#reactTo(process, mailbox.shift())) return;
     }
     this.enqueue(process);
   }
 
-  #park(process: AnyProcess, work: PromiseLike<unknown>): void {
+  /** Gives one message to the reactor; false when the next one must wait or will never come. */
+  #reactTo(process: AnyProcess, message: unknown): boolean {
     process.busy = true;
+    try {
+      const result = process.reactor?.(message);
+      if (isThenable(result)) {
+        this.#park(process, result);
+        return false;
+      }
+    } catch (thrown) {
+      this.#crash(process, thrown);
+      return false;
+    }
+    process.busy = false;
+    return true;
+  }
+
+  #park(process: AnyProcess, work: PromiseLike<unknown>): void {
     work.then(
-      () => {
-        process.busy = false;
-        if (process.reactor !== null && process.mailbox !== null && process.mailbox.size > 0) this.enqueue(process);
-      },
+      () => this.#unpark(process),
       (thrown: unknown) => this.#crash(process, thrown),
     );
+  }
+
+  #unpark(process: AnyProcess): void {
+    process.busy = false;
+    if (process.reactor !== null && process.mailbox !== null && process.mailbox.size > 0) this.enqueue(process);
   }
 
   #crash(process: AnyProcess, thrown: unknown): void {
@@ -506,8 +518,16 @@ export class Kernel {
       ref.pending = new PendingReply(caller, resolve, (reason) => reject(new Exit(callFailed(reason, to))));
     });
     ref.route = "reply";
+    const request = new Request(ref, body);
+    const server = typeof target === "string" ? null : target.process;
+    if (server !== null && this.#isIdleServer(server)) {
+      this.monitor(caller, ref, target);
+      this.#answerNow(server, request);
+      if (ref.pending !== null) this.#startDeadline(ref, timeoutMs);
+      return reply;
+    }
     try {
-      this.send(target, new Request(ref, body));
+      this.send(target, request);
     } catch (refused) {
       ref.route = "none";
       ref.pending = null;
@@ -517,6 +537,25 @@ export class Kernel {
     this.monitor(caller, ref, target);
     this.#startDeadline(ref, timeoutMs);
     return reply;
+  }
+
+  /**
+   * The fast path of a call: an idle server takes the request now, on the caller's stack, which saves a trip through the
+   * queue. The caller cannot tell, because it waits for the reply anyway, and the server's order is kept, because
+   * nothing waits in its mailbox.
+   */
+  #isIdleServer(server: AnyProcess): boolean {
+    const isIdle = server.kernel === this && server.reactor !== null && !server.busy && !server.queued;
+    const hasNothingQueued = server.mailbox === null || server.mailbox.size === 0;
+    return isIdle && hasNothingQueued && this.#nestedCount < nestedMax && this.#scheduler.spend();
+  }
+
+  #answerNow(server: AnyProcess, request: Request): void {
+    this.#nestedCount += 1;
+    this.platform.strays.run(server, () => {
+      if (this.#reactTo(server, request)) this.#unpark(server);
+    });
+    this.#nestedCount -= 1;
   }
 
   /** A name that only a kernel above may know. */
