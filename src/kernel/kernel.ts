@@ -547,7 +547,8 @@ export class Kernel {
   #isIdleServer(server: AnyProcess): boolean {
     const isIdle = server.kernel === this && server.reactor !== null && !server.busy && !server.queued;
     const hasNothingQueued = server.mailbox === null || server.mailbox.size === 0;
-    return isIdle && hasNothingQueued && this.#nestedCount < nestedMax && this.#scheduler.spend();
+    const takesMessages = server.extra === null || server.extra.intake === null;
+    return isIdle && hasNothingQueued && takesMessages && this.#nestedCount < nestedMax && this.#scheduler.spend();
   }
 
   #answerNow(server: AnyProcess, request: Request): void {
