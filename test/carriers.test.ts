@@ -69,7 +69,10 @@ describe("os-process carrier", () => {
   testCarrier({
     carrier: carrierNamed("os-process"),
     system: silentSystem,
-    fixtures: fileFixtures({ ...lossFromOutside, isReason: (reason) => isTagged(reason, "carrierDown") }),
+    fixtures: fileFixtures({
+      ...lossFromOutside,
+      isReason: (reason) => isTagged(reason, "carrierDown") && lossFromOutside.isReason(reason["cause"]),
+    }),
     test,
   });
 });
