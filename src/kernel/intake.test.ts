@@ -22,8 +22,8 @@ class Shelf implements Intake {
     return true;
   }
 
-  shift(): void {
-    this.items.shift();
+  dropOldest(): boolean {
+    return this.items.shift() !== undefined;
   }
 }
 
