@@ -10,8 +10,10 @@ import { burstCount, type CarrierFixtures, type Launch } from "colos/testing";
 
 const innerCount = 2;
 
-/** Programs of `test/programs/` for a carrier that runs files. `strike` ends the carrier from outside. */
-export function fileFixtures(strike: ReturnType<CarrierFixtures["loss"]>["strike"]): CarrierFixtures {
+type Loss = Pick<ReturnType<CarrierFixtures["loss"]>, "strike" | "isReason">;
+
+/** Programs of `test/programs/` for a carrier that runs files. */
+export function fileFixtures(loss: Loss): CarrierFixtures {
   return {
     echo: (listener) => launchFile("echo", listener),
     burst: (listener) => launchFile("burst", listener, burstCount),
@@ -29,17 +31,25 @@ export function fileFixtures(strike: ReturnType<CarrierFixtures["loss"]>["strike
     loss: (listener) => ({
       ...launchFile("family", listener, innerCount),
       innerCount,
-      strike,
-      isReason: (reason) => isTagged(reason, "carrierDown"),
+      ...loss,
     }),
   };
 }
 
-/** Sends SIGKILL to the OS process that the carrier told of. */
-export function strikeFromOutside({ osPid }: { readonly osPid: number | undefined }): void {
-  if (osPid === undefined) throw new Error("the carrier did not say which OS process it has");
-  process.kill(osPid, "SIGKILL");
-}
+/** The program takes its carrier down with `process.exit`. */
+export const lossFromInside: Loss = {
+  strike: ({ kernel, pid }) => kernel.send(pid, "end the carrier"),
+  isReason: (reason) => isTagged(reason, "exitStatus") && reason["code"] === 7,
+};
+
+/** SIGKILL for the OS process that the carrier told of. */
+export const lossFromOutside: Loss = {
+  strike: ({ osPid }) => {
+    if (osPid === undefined) throw new Error("the carrier did not say which OS process it has");
+    process.kill(osPid, "SIGKILL");
+  },
+  isReason: (reason) => isTagged(reason, "signal") && reason["name"] === "SIGKILL",
+};
 
 /** Executables that behave as those programs do. */
 export const commandFixtures: CarrierFixtures = {
@@ -56,8 +66,7 @@ export const commandFixtures: CarrierFixtures = {
   loss: (listener) => ({
     ...launchShell({ output: listener }, "echo ready; exec cat"),
     innerCount: 0,
-    strike: strikeFromOutside,
-    isReason: (reason) => isTagged(reason, "signal") && reason["name"] === "SIGKILL",
+    ...lossFromOutside,
   }),
 };
 

@@ -1,37 +1,40 @@
+import { spawnSync } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
 import {
-  commandCarrier,
-  coroutineCarrier,
+  createSystem,
   isTagged,
-  Kernel,
+  nodeCarriers,
   nodePlatform,
-  osProcessCarrier,
   program,
   StartError,
-  threadCarrier,
   type Carrier,
-  type ProgramLoader,
+  type CarrierName,
 } from "colos";
 import { testCarrier, type CarrierSystem } from "colos/testing";
 import { describe, expect, test } from "vitest";
-import { bundleProgram } from "../src/platforms/node/program-bundle.ts";
-import { commandFixtures, fileFixtures, strikeFromOutside } from "./carrier-fixtures.ts";
+import { commandFixtures, fileFixtures, lossFromInside, lossFromOutside } from "./carrier-fixtures.ts";
 
-const colosUrl = new URL("../dist/index.js", import.meta.url).href;
-const loader: ProgramLoader = { resolve: async (url) => (await bundleProgram(url, { colosUrl })).url };
+/** The carriers as colos puts them together. */
+const carriers = new Map(nodeCarriers().map((carrier) => [carrier.name, carrier]));
 
-/** A kernel whose log is silent: crashes are what these tests are about. */
-function systemWith(carrier: Carrier): CarrierSystem {
-  const platform = nodePlatform({ writeLine: () => {} });
-  const kernel = new Kernel(platform, { carriers: new Map([[carrier.name, carrier]]) });
+function carrierNamed(name: CarrierName): Carrier {
+  const carrier = carriers.get(name);
+  if (carrier === undefined) throw new Error(`colos has no carrier ${name} on Node`);
+  return carrier;
+}
+
+/** A system whose log is silent: crashes are what these tests are about. */
+function silentSystem(): CarrierSystem {
+  const { kernel } = createSystem({ platform: nodePlatform({ writeLine: () => {} }) });
   return { kernel, close: () => kernel.close() };
 }
 
 describe("coroutine carrier", () => {
-  const carrier = coroutineCarrier({ loader });
   testCarrier({
-    carrier,
-    system: () => systemWith(carrier),
-    fixtures: fileFixtures(() => {}),
+    carrier: carrierNamed("coroutine"),
+    system: silentSystem,
+    fixtures: fileFixtures(lossFromInside),
     test,
     skip: {
       "a message changed after sending arrives as it was sent": "inside one heap messages are not copied",
@@ -43,7 +46,7 @@ describe("coroutine carrier", () => {
   });
 
   test("a script that is no program fails its start with a sentence that names where it can run", async () => {
-    const { kernel } = systemWith(carrier);
+    const { kernel } = silentSystem();
     const script = program("./programs/script.ts", import.meta.url);
 
     const start = kernel.attach().start(script, { carrier: "coroutine", link: false });
@@ -53,27 +56,43 @@ describe("coroutine carrier", () => {
   });
 });
 
-describe("command carrier", () => {
-  const carrier = commandCarrier();
-  testCarrier({ carrier, system: () => systemWith(carrier), fixtures: commandFixtures, test });
-});
-
 describe("thread carrier", () => {
-  const carrier = threadCarrier({ loader, entry: new URL("../dist/thread-entry.js", import.meta.url) });
-  const fixtures = fileFixtures(({ kernel, pid }) => kernel.send(pid, "end the carrier"));
   testCarrier({
-    carrier,
-    system: () => systemWith(carrier),
-    fixtures: {
-      ...fixtures,
-      // The thread's own process.exit(7) is the program's reason; the others on it lose their carrier.
-      loss: (listener) => ({ ...fixtures.loss(listener), isReason: (reason) => isTagged(reason, "exitStatus") }),
-    },
+    carrier: carrierNamed("thread"),
+    system: silentSystem,
+    fixtures: fileFixtures(lossFromInside),
     test,
   });
 });
 
 describe("os-process carrier", () => {
-  const carrier = osProcessCarrier({ loader, entry: new URL("../dist/os-process-entry.js", import.meta.url) });
-  testCarrier({ carrier, system: () => systemWith(carrier), fixtures: fileFixtures(strikeFromOutside), test });
+  testCarrier({
+    carrier: carrierNamed("os-process"),
+    system: silentSystem,
+    // Its program had no say: it ends like every other process on the lost carrier.
+    fixtures: fileFixtures({
+      ...lossFromOutside,
+      isReason: (reason) => isTagged(reason, "carrierDown") && lossFromOutside.isReason(reason["cause"]),
+    }),
+    test,
+  });
+});
+
+describe("command carrier", () => {
+  testCarrier({ carrier: carrierNamed("command"), system: silentSystem, fixtures: commandFixtures, test });
+
+  test("shares colos's own output where the spawn says so", () => {
+    const script = `
+      import { command, createSystem } from "colos";
+      createSystem().kernel.spawn(command("sh", "-c", "cat; echo err >&2"), { output: "inherit", stdin: "inherit" });`;
+    const root = fileURLToPath(new URL("..", import.meta.url));
+
+    const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+      cwd: root,
+      input: "from colos's own input",
+      encoding: "utf8",
+    });
+
+    expect({ stdout, stderr }).toEqual({ stdout: "from colos's own input", stderr: "err\n" });
+  });
 });

@@ -6,8 +6,9 @@
  * its exit reason. It is ready once the OS process exists.
  * Guarantees: both output streams are always drained, and their last bytes come before the exit signals (K14). An exit
  * signal with any reason but `normal` is an ordered stop: the whole process group gets `stopSignal`, and the process
- * ends with the reason it was asked to end with. `kill` is SIGKILL to the group. However it ends, no member of the group
- * is alive when links and monitors learn of it (K15). How long a stop may take is up to whoever asked: send `kill`.
+ * ends with the reason it was asked to end with. `kill` is SIGKILL to the group. Whatever outlives the group's leader is
+ * stopped too: however it ends, no member is alive when links and monitors learn of it (K15). How long the leader may take
+ * to stop is up to whoever asked: send `kill`.
  * Unlike Erlang: no port owner; anybody may send, and output goes to a process, a function or colos's own streams.
  * Limits: a program that leaves its process group (a daemon's setsid) is not stopped. A command outlives the OS process
  * of colos when that ends without ending it. Output to a process that does not read is bounded by that mailbox only.
@@ -17,7 +18,7 @@
 import type { ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 import type { Readable } from "node:stream";
-import type { Clock, Milliseconds } from "../base/platform.ts";
+import type { Milliseconds, Platform } from "../base/platform.ts";
 import { osExitReason, type ExitReason } from "../kernel/exit-reason.ts";
 import type { Kernel, StartRequest } from "../kernel/kernel.ts";
 import { MailboxFullError } from "../kernel/mailbox.ts";
@@ -32,12 +33,14 @@ import { explainStart, startCommand } from "./command-start.ts";
 
 /** What an ordered stop sends unless `stopSignal` says otherwise. */
 export const stopSignalDefault = "SIGTERM";
-/** How long the rest of a stopped group has to follow its leader before SIGKILL, in milliseconds. */
+/** How long the rest of a group has to follow its leader after the stop signal, before SIGKILL, in milliseconds. */
 export const followersMs: Milliseconds = 2000;
 /** How long a group may take to be gone after SIGKILL (a member may hang in a device) before we go on, in milliseconds. */
 export const groupEndMs: Milliseconds = 5000;
 /** How long output is awaited when the group is gone: only a program that left it still holds the pipe, in milliseconds. */
 export const outputCloseMs: Milliseconds = 500;
+/** Turns of the event loop that reading gets after that time: it may have been spent on something else altogether. */
+const outputCloseTurns = 3;
 
 /** Runs executables. One for any number of kernels; it keeps no state. */
 export function commandCarrier(): Carrier {
@@ -77,16 +80,16 @@ async function drive(self: AnyProcess, line: CommandLine, options: SpawnOptions,
     const refused = await self.wait(new Promise((resolve) => void child.once("error", resolve)));
     return self.failStart(explainStart(refused, line, options));
   }
-  const run = new CommandRun(child, child.pid, self.kernel, line.file);
+  const stopSignal = (options.stopSignal ?? stopSignalDefault) as NodeJS.Signals;
+  const run = new CommandRun(child, child.pid, self.kernel, { file: line.file, stopSignal });
   self.own({ close: () => run.kill() });
   if (child.stdin !== null) input.connect(child.stdin);
   drain(self, child, options.output);
   options.onOsPid?.(child.pid);
   if (options.onOsExit !== undefined) child.once("exit", options.onOsExit);
   self.ready();
-  const stopSignal = (options.stopSignal ?? stopSignalDefault) as NodeJS.Signals;
   self.react((notice) => {
-    if (isExit(notice) && notice.reason !== "normal") run.stop(notice.reason, stopSignal);
+    if (isExit(notice) && notice.reason !== "normal") run.stop(notice.reason);
   });
   return self.exit(await self.wait(run.ended));
 }
@@ -123,12 +126,19 @@ class CommandRun {
   readonly #group: CommandGroup;
   readonly #kernel: Kernel;
   readonly #file: string;
+  readonly #stopSignal: NodeJS.Signals;
   #state: "running" | "stopping" | "leaderGone" | "gone" = "running";
   #stopReason: ExitReason = undefined;
 
-  constructor(child: ChildProcess, osPid: number, kernel: Kernel, file: string) {
+  constructor(
+    child: ChildProcess,
+    osPid: number,
+    kernel: Kernel,
+    { file, stopSignal }: { readonly file: string; readonly stopSignal: NodeJS.Signals },
+  ) {
     this.#kernel = kernel;
     this.#file = file;
+    this.#stopSignal = stopSignal;
     this.#group = new CommandGroup(osPid, kernel.platform.clock);
     const closed = new Promise<void>((resolve) => void child.once("close", resolve));
     this.ended = new Promise((resolve) => {
@@ -137,13 +147,11 @@ class CommandRun {
   }
 
   /** Ordered stop. The first reason counts; after the leader has ended its own way, that is the reason. */
-  stop(reason: ExitReason, stopSignal: NodeJS.Signals): void {
+  stop(reason: ExitReason): void {
     if (this.#state !== "running") return;
     this.#state = "stopping";
     this.#stopReason = reason;
-    this.#signal(stopSignal);
-    // A suspended program acts on the stop signal only once it goes on.
-    this.#signal("SIGCONT");
+    this.#askToStop();
   }
 
   /** Ends all at once. Settles when nothing is left; undefined when that is so already. */
@@ -151,6 +159,12 @@ class CommandRun {
     if (this.#state === "gone") return undefined;
     this.#signal("SIGKILL");
     return this.ended.then(() => undefined);
+  }
+
+  #askToStop(): void {
+    this.#signal(this.#stopSignal);
+    // A suspended program acts on the stop signal only once it goes on.
+    this.#signal("SIGCONT");
   }
 
   #signal(name: NodeJS.Signals): void {
@@ -162,11 +176,12 @@ class CommandRun {
     const wasAsked = this.#state === "stopping";
     this.#state = "leaderGone";
     this.#group.leaderEnded();
-    if (wasAsked) await this.#group.waitUntilEmpty(followersMs);
+    if (!wasAsked) this.#askToStop();
+    await this.#group.waitUntilEmpty(followersMs);
     this.#signal("SIGKILL");
     const isEmpty = await this.#group.waitUntilEmpty(groupEndMs);
     if (!isEmpty) this.#log(`${this.#file} has ended, but its group still runs ${groupEndMs} ms after SIGKILL`);
-    await settledWithin(closed, outputCloseMs, this.#kernel.platform.clock);
+    await settledInTime(closed, this.#kernel.platform);
     child.stdout?.destroy();
     child.stderr?.destroy();
     this.#state = "gone";
@@ -178,10 +193,15 @@ class CommandRun {
   }
 }
 
-function settledWithin(work: Promise<void>, timeoutMs: Milliseconds, clock: Clock): Promise<void> {
+/** Waits for the end of the output, but not for ever. */
+function settledInTime(closed: Promise<void>, { clock, scheduling }: Platform): Promise<void> {
   return new Promise((resolve) => {
-    const cancel = clock.timer(timeoutMs, resolve);
-    void work.then(() => {
+    const afterTurns = (count: number): void => {
+      if (count === 0) resolve();
+      else scheduling.macrotask(() => afterTurns(count - 1));
+    };
+    const cancel = clock.timer(outputCloseMs, () => afterTurns(outputCloseTurns));
+    void closed.then(() => {
       cancel();
       resolve();
     });

@@ -69,8 +69,8 @@ async function up(invocation: UpInvocation, host: CliHost): Promise<number> {
   const colour = wantsColour(host.env, host.stdout.isTTY === true);
   let lastLines: LastLines | undefined;
   const face: Face = (system) => {
-    if (!isLive) return startPlain(system, { output: host.stdout, colour });
     lastLines = keepLastLines(system);
+    if (!isLive) return startPlain(system, { output: host.stdout, colour });
     const { clock } = host;
     return startLive(system, {
       output: host.stdout,
@@ -106,7 +106,7 @@ function refuse(problems: readonly string[], host: CliHost): number {
   return exitCodes.usage;
 }
 
-/** The live table had one line of each; a person who must act needs the others. */
+/** The live table had one line of each, and plain lines may be far away; a person who must act needs them here. */
 function reportFailed(instances: readonly InstanceStatus[], lastLines: LastLines, host: CliHost): void {
   for (const { name, state } of instances) {
     const lines = state === "failed" ? lastLines.of(name) : [];

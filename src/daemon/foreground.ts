@@ -7,38 +7,44 @@
  * restart window, ends the whole system in order, with the sentence that says why; nothing is left running.
  * The tree: manager ── root (oneForOne, gives up at once) ── one supervisor per service (window and backoff of its plan)
  * ── its instances, each a process on its carrier.
+ * Limits: a port check cannot tell which instance of a service accepts, nor, with `listen`, whether any does: colos holds
+ * that socket. After SIGKILL of this OS process its services run on.
  * Not here: keeping services over the death of colos (the daemon proper), the faces (cli/).
  *
  * @module
  */
+import { AsyncResource } from "node:async_hooks";
 import { constants } from "node:os";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import type { InstanceState, InstanceStatus, RunningSystem, SystemEvent } from "../control/service.ts";
-import { describeReason, isOrderly, isTagged, type ExitReason } from "../kernel/exit-reason.ts";
+import { describeReason, isOrderly, type ExitReason } from "../kernel/exit-reason.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import { isExit } from "../kernel/message.ts";
+import { isDown, isExit } from "../kernel/message.ts";
 import type { AnyPid } from "../kernel/pid.ts";
-import type { AnyProcess } from "../kernel/process.ts";
-import { command, program } from "../kernel/program.ts";
+import { Process, type AnyProcess } from "../kernel/process.ts";
 import { assertPortFree } from "../os/port-holder.ts";
 import { sampleProcesses } from "../os/process-sample.ts";
 import type { ChildSpec, SupervisorEvent } from "../supervisor/child-spec.ts";
 import { startChild, startSupervisor, type SupervisorResult } from "../supervisor/supervisor.ts";
+import { instanceSpec } from "./instance-spec.ts";
 import { Instance } from "./instance.ts";
 import { openListenSocket, type ListenSocket } from "./listen-socket.ts";
 import { awaitReady } from "./readiness.ts";
 
 /** Milliseconds between two samples of memory and CPU. */
 export const sampleEveryMs = 1000;
-/** How long a program may take to load before its start counts as failed, in milliseconds. */
-export const startTimeoutMs = 30_000;
 
 export interface ForegroundOptions {
   /** The services inherit stdin, stdout and stderr, and no log events come. */
   readonly passthrough?: boolean;
   /** colos's own environment, for checks that run a command. Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Gives what code in this heap writes (services on the coroutine carrier) to `take` until undone. */
+  readonly captureOwnOutput?: (take: TakeOwnOutput) => () => void;
 }
+
+/** Takes output of `owner`, a process of this kernel, or of nobody known. */
+export type TakeOwnOutput = (owner: object | undefined, stream: "stdout" | "stderr", data: Uint8Array) => void;
 
 /** What the manager process is told. */
 type Notice =
@@ -46,6 +52,7 @@ type Notice =
   | { readonly type: "added"; readonly instance: Instance; readonly result: SupervisorResult<unknown> }
   | { readonly type: "ready"; readonly instance: Instance; readonly pid: AnyPid }
   | { readonly type: "notReady"; readonly instance: Instance; readonly pid: AnyPid; readonly problem: string }
+  | { readonly type: "overdue"; readonly pid: AnyPid }
   | { readonly type: "failed"; readonly problem: string }
   | { readonly type: "stop" }
   | { readonly type: "kill" };
@@ -71,11 +78,17 @@ class Foreground implements RunningSystem {
   readonly #beganMs: number;
   readonly #sockets: ListenSocket[] = [];
   #resolveEnded: (exitCode: number) => void = () => {};
+  #endCapture: () => void = () => {};
   #self: AnyProcess | undefined;
   #root: AnyPid | undefined;
   #isUp = false;
   #isStopping = false;
+  #hasEnded = false;
   #problem: string | undefined;
+  /** Whose failure ends the system. */
+  #culprit: Instance | undefined;
+  /** The culprit used up its restart window. */
+  #hasGivenUp = false;
   #sampledMs = -Infinity;
 
   constructor(kernel: Kernel, plan: SystemPlan, options: ForegroundOptions) {
@@ -86,7 +99,12 @@ class Foreground implements RunningSystem {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
+    if (options.passthrough !== true && options.captureOwnOutput !== undefined) {
+      this.#endCapture = options.captureOwnOutput((owner, stream, data) => this.#ownOutput(owner, stream, data));
+    }
+    process.once("exit", this.#killLeft);
     this.#manager = kernel.spawn((self: AnyProcess) => this.#manage(self), { label: "manager" });
+    kernel.spawn((self: AnyProcess) => this.#guard(self), { label: "manager's guard" });
   }
 
   instances(): readonly InstanceStatus[] {
@@ -96,8 +114,10 @@ class Foreground implements RunningSystem {
   }
 
   subscribe(listener: (event: SystemEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    // Called for a process that may be ended for what goes wrong in it later; that is not the listener's process.
+    const entry = AsyncResource.bind((event: SystemEvent) => listener(event));
+    this.#listeners.add(entry);
+    return () => this.#listeners.delete(entry);
   }
 
   stop(): void {
@@ -118,21 +138,45 @@ class Foreground implements RunningSystem {
       this.#startDue();
       for (;;) {
         const message: unknown = await self.receive();
-        if (isExit(message, this.#root)) break;
+        if (isExit(message, this.#root)) {
+          if (!this.#isStopping) this.#failItself(message.reason);
+          break;
+        }
         if (!isExit(message)) await this.#take(message as Notice);
       }
     } catch (thrown) {
-      this.#problem ??= `colos itself failed: ${describeReason(thrown)}`;
-      this.#kernel.platform.log("error", thrown instanceof Error ? String(thrown.stack) : describeReason(thrown));
+      this.#failItself(thrown);
       if (this.#root !== undefined) await this.#endRoot(self, this.#root);
     }
     this.#finish();
   }
 
   async #endRoot(self: AnyProcess, root: AnyPid): Promise<void> {
+    this.#isStopping = true;
     const ref = self.monitor(root);
     self.exit(root, "shutdown");
-    await self.receive((message: unknown) => (message as { ref?: unknown } | null)?.ref === ref);
+    await self.receive((message: unknown) => isDown(message, ref));
+  }
+
+  /** Nothing is to end the manager but itself. If something does, its link ends the root, and this the system. */
+  async #guard(self: AnyProcess): Promise<void> {
+    const managerRef = self.monitor(this.#manager);
+    const { reason } = (await self.receive((message: unknown) => isDown(message, managerRef))) as {
+      reason: ExitReason;
+    };
+    if (this.#hasEnded) return;
+    this.#failItself(reason);
+    if (this.#root !== undefined) {
+      const rootRef = self.monitor(this.#root);
+      await self.receive((message: unknown) => isDown(message, rootRef));
+    }
+    this.#finish();
+  }
+
+  #failItself(reason: ExitReason): void {
+    this.#isStopping = true;
+    this.#problem ??= `colos itself failed: ${describeReason(reason)}`;
+    if (reason instanceof Error) this.#kernel.platform.log("error", String(reason.stack));
   }
 
   async #take(notice: Notice): Promise<void> {
@@ -145,6 +189,9 @@ class Foreground implements RunningSystem {
         return this.#ready(notice.instance, notice.pid);
       case "notReady":
         return this.#notReady(notice.instance, notice.pid, notice.problem);
+      case "overdue":
+        this.#self?.exit(notice.pid, "kill");
+        return undefined;
       case "failed":
         return this.#fail(notice.problem);
       case "stop":
@@ -175,19 +222,18 @@ class Foreground implements RunningSystem {
   /** Opens what the service needs, then its supervisor, then its instances one after the other. */
   async #begin(service: Service): Promise<void> {
     const { plan } = service;
-    for (const instance of service.instances) instance.enter("starting");
     if (plan.ready.kind === "port" && plan.listenPort !== plan.ready.port) {
       await assertPortFree(plan.ready.port, plan.ready.host);
     }
     const socket = plan.listenPort === undefined ? undefined : await openListenSocket(plan.listenPort);
-    if (socket !== undefined) this.#sockets.push(socket);
     const self = this.#self;
     const root = this.#root;
-    if (this.#isStopping || self === undefined || root === undefined) return;
+    if (this.#isStopping || self === undefined || root === undefined) return socket?.close();
+    if (socket !== undefined) this.#sockets.push(socket);
     const supervisor = await startChild(self, root, this.#supervisorSpec(service));
     if (!supervisor.ok || supervisor.value === undefined) return;
     for (const instance of service.instances) {
-      const result = await startChild(self, supervisor.value, this.#instanceSpec(instance, socket));
+      const result = await startChild(self, supervisor.value, this.#specOf(instance, socket));
       this.#tell({ type: "added", instance, result });
     }
   }
@@ -203,41 +249,22 @@ class Foreground implements RunningSystem {
     };
   }
 
-  #instanceSpec(instance: Instance, socket: ListenSocket | undefined): ChildSpec {
-    const { plan, name } = instance;
-    const { passthrough } = this.#options;
-    const runs = plan.run;
-    const start: ChildSpec["start"] = (self) => {
-      instance.begin(this.#kernel.platform.clock.monotonicMs());
-      return self.start(runs.kind === "command" ? command(...runs.command) : program(runs.file), {
-        carrier: plan.carrier,
-        label: name,
-        timeoutMs: startTimeoutMs,
-        env: { COLOS_INSTANCE: String(instance.number), COLOS_SERVICE: plan.name, ...plan.env },
-        ...(plan.carrier === "thread" || plan.carrier === "coroutine" ? {} : { cwd: plan.cwd }),
-        output: passthrough === true ? "inherit" : (stream, data) => instance.write(stream, data),
-        stdin: passthrough === true ? "inherit" : "pipe",
-        ...(socket === undefined ? {} : { listenFds: [socket.fd] }),
-        ...(runs.kind === "program" ? { argv: runs.args } : {}),
-        onSpawn: (pid) => {
-          instance.pid = pid;
-        },
-        onOsPid: (osPid) => {
-          instance.osPid = osPid;
-        },
-        onOsExit: (code, signal) => {
-          instance.osExit = { code, signal };
-        },
-      });
-    };
-    return { id: name, start, restart: plan.restart, shutdown: plan.shutdown };
+  #specOf(instance: Instance, socket: ListenSocket | undefined): ChildSpec {
+    return instanceSpec(instance, {
+      passthrough: this.#options.passthrough === true,
+      socket,
+      isStopping: () => this.#isStopping,
+      nowMs: () => this.#kernel.platform.clock.monotonicMs(),
+      runs: (each) => each.enter(this.#isStopping ? "stopping" : "starting"),
+    });
   }
 
   #added(instance: Instance, result: SupervisorResult<unknown>): void {
     if (result.ok || this.#isStopping) return;
+    const said = describeReason(result.error);
     instance.finish();
-    instance.enter("failed", describeReason(result.error));
-    this.#fail(`${instance.name} did not start: ${describeReason(result.error)}`, instance);
+    instance.enter("failed", said);
+    this.#fail(`${instance.name} did not start: ${said}`, instance);
   }
 
   // --- what the service supervisors report ---
@@ -253,6 +280,7 @@ class Foreground implements RunningSystem {
         this.#ended(instance, event.reason);
         return;
       case "restarting":
+        if (this.#isStopping) return;
         instance.restartsCount += 1;
         instance.enter("backoff", withDelay(instance.reason, event.delayMs));
         return;
@@ -268,11 +296,9 @@ class Foreground implements RunningSystem {
 
   #started(instance: Instance, pid: AnyPid): void {
     instance.pid = pid;
-    if (this.#isStopping) {
-      instance.enter("stopping");
-      return;
-    }
-    instance.enter("starting");
+    instance.isStarted = true;
+    instance.enter(this.#isStopping ? "stopping" : "starting");
+    if (this.#isStopping) return;
     if (instance.plan.ready.kind === "none") this.#ready(instance, pid);
     else void this.#check(instance, pid);
   }
@@ -303,36 +329,40 @@ class Foreground implements RunningSystem {
   #notReady(instance: Instance, pid: AnyPid, problem: string): void {
     if (instance.pid !== pid || this.#isStopping) return;
     instance.reason = problem;
+    instance.notReady = problem;
     if (!this.#isUp && !instance.wasReady) this.#fail(`${instance.name} was not ready in time: ${problem}`, instance);
-    else this.#self?.exit(pid, { tag: "notReady", problem });
+    else this.#endRun(instance, pid, { tag: "notReady", problem });
   }
 
   #ended(instance: Instance, reason: ExitReason): void {
-    const wasReady = instance.wasReady;
     instance.finish();
-    const said = isTagged(reason, "notReady") ? String(reason["problem"]) : describeReason(reason);
     if (this.#isStopping) {
-      instance.enter("stopped");
+      if (instance === this.#culprit) instance.enter("failed", instance.reason);
+      else instance.enter("stopped");
       return;
     }
+    const said = describeEnd(reason, instance);
     const { restart } = instance.plan;
-    if (restart === "permanent" || (restart === "transient" && !isOrderly(reason))) {
-      instance.reason = said;
-      if (!this.#isUp && !wasReady) this.#fail(`${instance.name} ended before it was ready: ${said}`, instance);
-      return;
+    if (!this.#isUp && !instance.wasReady) {
+      instance.enter("failed", said);
+      this.#fail(`${instance.name} ended before it was ready: ${said}`, instance);
+    } else if (restart === "permanent" || (restart === "transient" && !isOrderly(reason))) {
+      instance.reason = said; // what follows is a restart, or the end of the restarts
+    } else {
+      instance.enter(isOrderly(reason) ? "stopped" : "failed", said);
+      this.#endWhenAllStopped();
     }
-    const isGood = isOrderly(reason);
-    instance.enter(isGood ? "stopped" : "failed", said);
-    if (!this.#isUp && !wasReady) this.#fail(`${instance.name} ended before it was ready: ${said}`, instance);
-    else this.#endWhenAllStopped();
   }
 
   #gaveUp(instance: Instance, reason: ExitReason): void {
+    if (this.#isStopping) return;
     const { maxRestarts, periodMs } = instance.plan;
-    const said = isTagged(reason, "notReady") ? String(reason["problem"]) : describeReason(reason);
+    const said = describeEnd(reason, instance);
     instance.enter("failed", said);
     const times = `${maxRestarts + 1} times within ${Math.round(periodMs / 1000)} s`;
-    this.#fail(`${instance.name} failed ${times} and is given up: ${said}`, instance);
+    const verb = isOrderly(reason) ? "ended" : "failed";
+    this.#hasGivenUp = true;
+    this.#fail(`${instance.name} ${verb} ${times} and is given up: ${said}`, instance);
   }
 
   // --- ending ---
@@ -340,8 +370,8 @@ class Foreground implements RunningSystem {
   /** Ends the system because of `problem`; only the first counts. */
   #fail(problem: string, instance?: Instance): void {
     if (this.#isStopping) return;
-    const lines = instance?.lastLines ?? [];
-    this.#problem ??= lines.length === 0 ? problem : [`${problem}; its last output:`, ...lines].join("\n  ");
+    this.#problem ??= problem;
+    this.#culprit = instance;
     this.#stop();
   }
 
@@ -365,27 +395,50 @@ class Foreground implements RunningSystem {
       if (instance.pid !== undefined) instance.enter("stopping", instance.reason);
       else if (instance.state !== "failed") instance.enter("stopped", instance.reason);
     }
-    this.#endStarts();
+    // A program that still loads would hold its supervisor, and so the stop, until it has loaded.
+    for (const instance of this.#instances()) {
+      if (instance.pid !== undefined && !instance.isStarted) this.#endRun(instance, instance.pid, "shutdown");
+    }
     if (this.#root !== undefined) this.#self?.exit(this.#root, "shutdown");
   }
 
-  /** A program that still loads would hold its supervisor, and so the stop, until it has loaded. */
-  #endStarts(): void {
-    for (const { pid, wasReady, plan } of this.#instances()) {
-      if (pid !== undefined && !wasReady && plan.ready.kind === "none") this.#self?.exit(pid, "shutdown");
+  /** Ends one run that its supervisor is not asked to end, with the time that its plan gives it. */
+  #endRun(instance: Instance, pid: AnyPid, reason: ExitReason): void {
+    const { shutdown } = instance.plan;
+    this.#self?.exit(pid, shutdown === "brutal" ? "kill" : reason);
+    if (typeof shutdown !== "number") return;
+    const { clock } = this.#kernel.platform;
+    instance.cancelKill ??= clock.timer(shutdown, () => this.#tell({ type: "overdue", pid }));
+  }
+
+  /** Output of a process in this heap belongs to the instance it descends from, else to colos. */
+  #ownOutput(owner: object | undefined, stream: "stdout" | "stderr", data: Uint8Array): void {
+    let pid: AnyPid | undefined = owner instanceof Process ? owner.pid : undefined;
+    for (; pid !== undefined; pid = pid.process?.parent) {
+      const instance = this.#instances().find((each) => each.pid === pid);
+      if (instance !== undefined) {
+        instance.write(stream, data);
+        return;
+      }
+    }
+    for (const text of Buffer.from(data).toString().trimEnd().split("\n")) {
+      this.#emit({ type: "log", line: { name: "colos", stream, text } });
     }
   }
 
   #finish(): void {
+    this.#endCapture();
+    this.#hasEnded = true;
+    process.off("exit", this.#killLeft);
     for (const socket of this.#sockets) socket.close();
     for (const instance of this.#instances()) {
       if (instance.pid !== undefined) instance.finish();
       if (instance.state !== "failed") instance.enter("stopped", instance.reason);
     }
     const ownExitCode = this.#ownExitCode();
-    const exitCode = ownExitCode ?? (this.#problem === undefined ? 0 : 1);
-    // How a single program ended is for itself to say; its exit code is passed on.
-    const problem = ownExitCode === undefined ? this.#problem : undefined;
+    // How a single program ended is for itself to say; that it is not started again is not.
+    const problem = ownExitCode === undefined || this.#hasGivenUp ? this.#problem : undefined;
+    const exitCode = (this.#hasGivenUp ? ownExitCode || 1 : ownExitCode) ?? (problem === undefined ? 0 : 1);
     this.#emit({ type: "ended", exitCode, ...(problem === undefined ? {} : { problem }) });
     this.#resolveEnded(exitCode);
   }
@@ -397,6 +450,11 @@ class Foreground implements RunningSystem {
     const { code, signal } = only.osExit;
     return signal === null ? (code ?? 1) : 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
   }
+
+  /** The last chance, when the OS process of colos ends first: a program on a coroutine calls `process.exit()`. */
+  readonly #killLeft = (): void => {
+    for (const { osPid } of this.#instances()) if (osPid !== undefined) tryKillGroup(osPid);
+  };
 
   // --- small things ---
 
@@ -427,7 +485,15 @@ class Foreground implements RunningSystem {
   }
 
   #emit(event: SystemEvent): void {
-    for (const listener of this.#listeners) listener(event);
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (thrown) {
+        this.#listeners.delete(listener);
+        const why = thrown instanceof Error ? String(thrown.stack) : describeReason(thrown);
+        this.#kernel.platform.log("error", `a listener of the system threw and is told nothing more: ${why}`);
+      }
+    }
   }
 
   #sample(): void {
@@ -443,6 +509,21 @@ class Foreground implements RunningSystem {
 
 function hasBeenReady(service: Service): boolean {
   return service.instances.every((instance) => instance.wasReady);
+}
+
+/** For people: why a run is over. */
+function describeEnd(reason: ExitReason, { notReady, plan: { carrier } }: Instance): string {
+  if (notReady !== undefined) return notReady;
+  if (reason !== "normal") return describeReason(reason);
+  return carrier === "command" || carrier === "os-process" ? "exit code 0" : "it returned";
+}
+
+function tryKillGroup(leader: number): void {
+  try {
+    process.kill(-leader, "SIGKILL");
+  } catch {
+    // It has ended in between.
+  }
 }
 
 function withDelay(reason: string | undefined, delayMs: number): string {

@@ -12,9 +12,6 @@ import type { GroupSample } from "../os/process-sample.ts";
 import { cpuPercent } from "../os/process-sample.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
-/** Output lines kept for a person who asks why an instance ended. */
-export const lastLinesMax = 5;
-
 /** What an instance tells the manager. */
 export interface InstanceListener {
   changed(instance: Instance, before: InstanceState): void;
@@ -39,9 +36,15 @@ export class Instance {
   wasReady = false;
   /** The exit code and OS signal of its last run. */
   osExit: { readonly code: number | null; readonly signal: string | null } | undefined;
+  /** The current run has started: its program is loaded, or its executable runs. */
+  isStarted = false;
+  /** Why the current run is ended: its readiness check did not pass. */
+  notReady: string | undefined;
   /** Set while a readiness check runs. */
   check: AbortController | undefined;
-  #lastLines: string[] = [];
+  /** Set while the current run was told to end and is to be killed if it does not. */
+  cancelKill: (() => void) | undefined;
+  #lastLine: string | undefined;
   #sample: GroupSample | undefined;
   #cpuPercent: number | undefined;
 
@@ -71,6 +74,8 @@ export class Instance {
   begin(nowMs: number): void {
     this.startedMs = nowMs;
     this.osExit = undefined;
+    this.isStarted = false;
+    this.notReady = undefined;
     this.#sample = undefined;
     this.#cpuPercent = undefined;
   }
@@ -82,6 +87,9 @@ export class Instance {
     this.#splitters = this.#newSplitters();
     this.check?.abort(new Error("the instance ended"));
     this.check = undefined;
+    this.cancelKill?.();
+    this.cancelKill = undefined;
+    this.isStarted = false;
     this.pid = undefined;
     this.osPid = undefined;
     this.startedMs = undefined;
@@ -93,10 +101,6 @@ export class Instance {
     return () => this.#lineListeners.delete(listener);
   }
 
-  get lastLines(): readonly string[] {
-    return this.#lastLines;
-  }
-
   /** Takes a new sample of its process group; undefined when there is none. */
   measure(sample: GroupSample | undefined): void {
     if (sample === undefined) return;
@@ -106,7 +110,7 @@ export class Instance {
 
   status(nowMs: number): InstanceStatus {
     const { name, number, plan, state, restartsCount, osPid, startedMs, reason } = this;
-    const lastLogLine = this.#lastLines.at(-1);
+    const lastLogLine = this.#lastLine;
     const runs = startedMs !== undefined;
     return {
       name,
@@ -132,7 +136,7 @@ export class Instance {
   }
 
   #line(stream: "stdout" | "stderr", text: string): void {
-    this.#lastLines = [...this.#lastLines.slice(1 - lastLinesMax), text];
+    this.#lastLine = text;
     for (const listener of this.#lineListeners) listener(text);
     this.#listener.wrote({ name: this.name, stream, text });
   }

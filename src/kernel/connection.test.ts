@@ -94,3 +94,49 @@ describe("a channel that refuses a message", () => {
     expect(lines).toEqual([expect.stringContaining("was dropped")]);
   });
 });
+
+describe("the name of a process of another kernel", () => {
+  test.each(["monitor", "link"] as const)("is free when a %s made before the name tells of its end", async (how) => {
+    const { root, child, main } = family();
+    const watcher = root.attach();
+    watcher.trapExit(true);
+    const mainPid = root.decode(child.encode(main.pid)) as AnyPid;
+    watcher[how](mainPid);
+    watcher.register("main", mainPid);
+
+    await watcher.yield();
+    child.end(main, "shutdown");
+
+    expect(await watcher.receive()).toMatchObject({ reason: "shutdown" });
+    expect(watcher.whereis("main")).toBeUndefined();
+  });
+
+  test("is free when the loss of that kernel is told", async () => {
+    const { root, child, main, toChild } = family();
+    const watcher = root.attach();
+    const mainPid = root.decode(child.encode(main.pid)) as AnyPid;
+    watcher.register("main", mainPid);
+    watcher.monitor(mainPid);
+
+    toChild.lost("gone");
+
+    expect(await watcher.receive()).toMatchObject({ reason: { tag: "carrierDown" } });
+    expect(watcher.whereis("main")).toBeUndefined();
+  });
+
+  test("can be taken again at once", async () => {
+    const { root, child, main } = family();
+    const watcher = root.attach();
+    const mainPid = root.decode(child.encode(main.pid)) as AnyPid;
+    watcher.monitor(mainPid);
+    watcher.register("main", mainPid);
+    await watcher.yield();
+    child.end(main, "shutdown");
+    await watcher.receive();
+
+    watcher.register("main");
+    await watcher.yield();
+
+    expect(watcher.whereis("main")).toBe(watcher.pid);
+  });
+});

@@ -82,11 +82,12 @@ export interface CarrierSuite {
 
 /** Declares all cases. @throws Error when `skip` names a case that there is not. */
 export function testCarrier(suite: CarrierSuite): void {
-  const unknown = Object.keys(suite.skip ?? {}).filter((name) => !Object.hasOwn(cases, name));
+  const { skip = {} } = suite;
+  const unknown = Object.keys(skip).filter((name) => !Object.hasOwn(cases, name));
   if (unknown.length > 0) throw new Error(`the carrier suite has no case named ${unknown.join("; ")}`);
   for (const [name, run] of Object.entries(cases)) {
     suite.test(name, async (context) => {
-      const reason = suite.skip?.[name];
+      const reason = skip[name];
       if (reason === undefined) await runCase(suite, run);
       else context.skip(reason);
     });
