@@ -1,7 +1,16 @@
 import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { createSystem, nodeCarriers, nodePlatform, program, StartError, type Carrier, type CarrierName } from "colos";
+import {
+  createSystem,
+  isTagged,
+  nodeCarriers,
+  nodePlatform,
+  program,
+  StartError,
+  type Carrier,
+  type CarrierName,
+} from "colos";
 import { testCarrier, type CarrierSystem } from "colos/testing";
 import { describe, expect, test } from "vitest";
 import { commandFixtures, fileFixtures, lossFromInside, lossFromOutside } from "./carrier-fixtures.ts";
@@ -60,7 +69,8 @@ describe("os-process carrier", () => {
   testCarrier({
     carrier: carrierNamed("os-process"),
     system: silentSystem,
-    fixtures: fileFixtures(lossFromOutside),
+    // Its program had no say: it ends like every other process on the lost carrier.
+    fixtures: fileFixtures({ ...lossFromOutside, isReason: (reason) => isTagged(reason, "carrierDown") }),
     test,
   });
 });

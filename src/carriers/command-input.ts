@@ -54,8 +54,10 @@ export class CommandInput implements Intake {
     return true;
   }
 
-  shift(): void {
-    if (this.size > 0) this.#next();
+  dropOldest(): boolean {
+    if (this.size === 0) return false;
+    this.#next();
+    return true;
   }
 
   /** The executable runs and this is its standard input; the command carrier owns it. */

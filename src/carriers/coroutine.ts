@@ -13,7 +13,7 @@
 import type { Kernel, StartRequest } from "../kernel/kernel.ts";
 import type { AnyPid } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
-import { definedProgramOf, type DefinedProgram } from "../kernel/program.ts";
+import { acknowledgingBody, definedProgramOf, type DefinedProgram } from "../kernel/program.ts";
 import type { Carrier, ProgramLoader } from "./carrier.ts";
 
 /** What this carrier needs of the host. */
@@ -37,8 +37,8 @@ function start(kernel: Kernel, { program, options, parent, starter }: StartReque
     throw new Error("the coroutine carrier runs functions and program files; a command needs the command carrier");
   }
   const body = async (self: AnyProcess, ...args: readonly unknown[]): Promise<void> => {
-    const { body } = await load(self, program.url, loader);
-    await body(self, ...args);
+    const defined = await load(self, program.url, loader);
+    await acknowledgingBody(defined)(self, ...args);
   };
   const label = options.label ?? program.url.slice(program.url.lastIndexOf("/") + 1);
   return kernel.spawnLocal(parent, body, options.args, { label, mailbox: options.mailbox, starter });

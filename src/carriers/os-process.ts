@@ -137,6 +137,7 @@ class ChildVehicle implements Vehicle {
     let chunksCount = -1;
     let open = true;
     const done = ended.then(() => void (open = false));
+    // oxlint-disable-next-line no-unmodified-loop-condition -- modified above, when `ended` settles
     while (open && chunksCount !== this.#chunksCount) {
       chunksCount = this.#chunksCount;
       let stopWaiting = (): void => {};

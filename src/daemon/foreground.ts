@@ -21,7 +21,7 @@ import { describeReason, isOrderly, type ExitReason } from "../kernel/exit-reaso
 import type { Kernel } from "../kernel/kernel.ts";
 import { isDown, isExit } from "../kernel/message.ts";
 import type { AnyPid } from "../kernel/pid.ts";
-import type { AnyProcess } from "../kernel/process.ts";
+import { Process, type AnyProcess } from "../kernel/process.ts";
 import { assertPortFree } from "../os/port-holder.ts";
 import { sampleProcesses } from "../os/process-sample.ts";
 import type { ChildSpec, SupervisorEvent } from "../supervisor/child-spec.ts";
@@ -39,7 +39,12 @@ export interface ForegroundOptions {
   readonly passthrough?: boolean;
   /** colos's own environment, for checks that run a command. Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Gives what code in this heap writes (services on the coroutine carrier) to `take` until undone. */
+  readonly captureOwnOutput?: (take: TakeOwnOutput) => () => void;
 }
+
+/** Takes output of `owner`, a process of this kernel, or of nobody known. */
+export type TakeOwnOutput = (owner: object | undefined, stream: "stdout" | "stderr", data: Uint8Array) => void;
 
 /** What the manager process is told. */
 type Notice =
@@ -73,6 +78,7 @@ class Foreground implements RunningSystem {
   readonly #beganMs: number;
   readonly #sockets: ListenSocket[] = [];
   #resolveEnded: (exitCode: number) => void = () => {};
+  #endCapture: () => void = () => {};
   #self: AnyProcess | undefined;
   #root: AnyPid | undefined;
   #isUp = false;
@@ -94,6 +100,9 @@ class Foreground implements RunningSystem {
       this.#resolveEnded = resolve;
     });
     process.once("exit", this.#killLeft);
+    if (options.passthrough !== true && options.captureOwnOutput !== undefined) {
+      this.#endCapture = options.captureOwnOutput((owner, stream, data) => this.#ownOutput(owner, stream, data));
+    }
     this.#manager = kernel.spawn((self: AnyProcess) => this.#manage(self), { label: "manager" });
     kernel.spawn((self: AnyProcess) => this.#guard(self), { label: "manager's guard" });
   }
@@ -402,9 +411,25 @@ class Foreground implements RunningSystem {
     instance.cancelKill ??= clock.timer(shutdown, () => this.#tell({ type: "overdue", pid }));
   }
 
+  /** Output of a process in this heap belongs to the instance it descends from, else to colos. */
+  #ownOutput(owner: object | undefined, stream: "stdout" | "stderr", data: Uint8Array): void {
+    let pid: AnyPid | undefined = owner instanceof Process ? owner.pid : undefined;
+    for (; pid !== undefined; pid = pid.process?.parent) {
+      const instance = this.#instances().find((each) => each.pid === pid);
+      if (instance !== undefined) {
+        instance.write(stream, data);
+        return;
+      }
+    }
+    for (const text of Buffer.from(data).toString().trimEnd().split("\n")) {
+      this.#emit({ type: "log", line: { name: "colos", stream, text } });
+    }
+  }
+
   #finish(): void {
     this.#hasEnded = true;
     process.off("exit", this.#killLeft);
+    this.#endCapture();
     for (const socket of this.#sockets) socket.close();
     for (const instance of this.#instances()) {
       if (instance.pid !== undefined) instance.finish();

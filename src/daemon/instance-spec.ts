@@ -37,6 +37,7 @@ export function instanceSpec(instance: Instance, around: InstanceSurroundings): 
     return self.start(run.kind === "command" ? command(...run.command) : program(run.file), {
       carrier,
       label: name,
+      name,
       timeoutMs: startTimeoutMs,
       env: { COLOS_INSTANCE: String(instance.number), COLOS_SERVICE: plan.name, ...plan.env },
       ...(hasOsProcess ? { cwd: plan.cwd } : {}),

@@ -21,8 +21,8 @@ class Shelf implements Intake {
     return true;
   }
 
-  shift(): void {
-    this.items.shift();
+  dropOldest(): boolean {
+    return this.items.shift() !== undefined;
   }
 }
 

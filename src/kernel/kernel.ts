@@ -22,7 +22,7 @@ import {
   type ExitReason,
 } from "./exit-reason.ts";
 import { Mailbox, MailboxFullError, messagesMaxDefault, type Intake, type MailboxBound } from "./mailbox.ts";
-import { isDown } from "./message.ts";
+import { isDown, isExit } from "./message.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
   Extra,
@@ -98,7 +98,8 @@ export class Kernel {
   readonly #identities = new IdentityTable();
   /** Own refs that another kernel may answer to; by serial, strong, because nothing else may hold them. */
   readonly #exportedRefs = new Map<number, Ref>();
-  readonly #runningTimers = new WeakMap<Ref, Timer>();
+  /** With the process of this kernel that gets the message: its end takes the timer back. */
+  readonly #runningTimers = new WeakMap<Ref, { readonly timer: Timer; readonly receiver: AnyProcess | null }>();
   readonly #codec: WireIdentities;
   readonly #unlisten: () => void;
   #nameKeeper: AnyProcess | null = null;
@@ -397,7 +398,9 @@ export class Kernel {
     const reason = reasonOfThrown(thrown);
     if (!(thrown instanceof Exit) && !isOrderly(reason)) {
       const stack = thrown instanceof Error ? thrown.stack : undefined;
-      this.platform.log("error", `process ${nameOf(process)} crashed: ${stack ?? describeReason(reason)}`);
+      const report = `process ${nameOf(process)} crashed: ${stack ?? describeReason(reason)}`;
+      // As its own output, so that whoever reads the log of a service finds it there.
+      this.platform.strays.run(process, () => this.platform.log("error", report));
     }
     this.end(process, reason);
   }
@@ -477,8 +480,7 @@ export class Kernel {
     switch (extra.policy) {
       case "dropOldest":
         extra.droppedCount += 1;
-        mailbox.shift();
-        return true;
+        return mailbox.dropOldest((message) => !isDown(message) && !isExit(message));
       case "dropNewest":
         extra.droppedCount += 1;
         return false;
@@ -545,9 +547,10 @@ export class Kernel {
    * nothing waits in its mailbox.
    */
   #isIdleServer(server: AnyProcess): boolean {
-    const isIdle = server.kernel === this && server.reactor !== null && !server.busy && !server.queued;
+    const isServer = server.kernel === this && server.reactor !== null && (server.extra?.intake ?? null) === null;
     const hasNothingQueued = server.mailbox === null || server.mailbox.size === 0;
-    return isIdle && hasNothingQueued && this.#nestedCount < nestedMax && this.#scheduler.spend();
+    const isIdle = !server.busy && !server.queued && server.stage === "live";
+    return isServer && isIdle && hasNothingQueued && this.#nestedCount < nestedMax && this.#scheduler.spend();
   }
 
   #answerNow(server: AnyProcess, request: Request): void {
@@ -745,13 +748,24 @@ export class Kernel {
   /** @internal */
   startTimer(owner: AnyProcess, delayMs: Milliseconds, to: AnyPid | string, message: (ref: Ref) => unknown): Ref {
     const ref = this.newRef(owner);
+    const receiver = typeof to === "string" ? null : to.process;
+    const isHere = receiver !== null && receiver.kernel === this;
     const timer = this.timers.start(delayMs, () => {
-      this.#runningTimers.delete(ref);
+      this.#forgetTimer(ref);
       const target = typeof to === "string" ? this.#names.get(to) : to;
       if (target !== undefined) this.#sendQuietly(target, message(ref));
     });
-    this.#runningTimers.set(ref, timer);
+    if (isHere) ((receiver.extra ??= new Extra()).timers ??= new Set()).add(timer);
+    this.#runningTimers.set(ref, { timer, receiver: isHere ? receiver : null });
     return ref;
+  }
+
+  #forgetTimer(ref: Ref): Timer | undefined {
+    const running = this.#runningTimers.get(ref);
+    if (running === undefined) return undefined;
+    this.#runningTimers.delete(ref);
+    running.receiver?.extra?.timers?.delete(running.timer);
+    return running.timer;
   }
 
   /** A timer's sender may be long gone: a refused message has nobody to tell. */
@@ -765,16 +779,14 @@ export class Kernel {
 
   /** @internal */
   cancelTimer(ref: Ref): Milliseconds | false {
-    const timer = this.#runningTimers.get(ref);
-    if (timer === undefined) return false;
-    this.#runningTimers.delete(ref);
-    return this.timers.cancel(timer);
+    const timer = this.#forgetTimer(ref);
+    return timer === undefined ? false : this.timers.cancel(timer);
   }
 
   /** @internal */
   readTimer(ref: Ref): Milliseconds | false {
-    const timer = this.#runningTimers.get(ref);
-    return timer === undefined ? false : this.timers.remaining(timer);
+    const running = this.#runningTimers.get(ref);
+    return running === undefined ? false : this.timers.remaining(running.timer);
   }
 
   // --- ending ---
@@ -807,8 +819,11 @@ export class Kernel {
     ended.mailbox = null;
     if (ended.waitTimer !== null) this.timers.cancel(ended.waitTimer);
     ended.waitTimer = null;
-    const name = ended.extra?.name;
-    if (name !== undefined) this.#names.delete(name);
+    const { extra } = ended;
+    if (extra !== null) {
+      if (extra.name !== undefined) this.#names.delete(extra.name);
+      if (extra.timers !== null) for (const timer of extra.timers) this.timers.cancel(timer);
+    }
     const closing = this.#closeHandles(ended);
     if (closing === null) this.#queueEnding(ended, reason);
     else void this.#endAfter(closing, ended, reason);
@@ -849,9 +864,11 @@ export class Kernel {
     this.#endings.push({ process, reason });
     if (this.#sendingEndings) return;
     this.#sendingEndings = true;
-    for (let ending = this.#endings.shift(); ending !== undefined; ending = this.#endings.shift()) {
-      this.#announceEnd(ending.process, ending.reason);
+    for (let next = this.#endings[0], index = 0; next !== undefined; next = this.#endings[index]) {
+      index += 1;
+      this.#announceEnd(next.process, next.reason);
     }
+    this.#endings.length = 0;
     this.#sendingEndings = false;
   }
 

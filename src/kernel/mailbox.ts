@@ -17,7 +17,7 @@ export const messagesMaxDefault = 1_000_000;
 export type MailboxPolicy =
   /** It is dropped and counted. */
   | "dropNewest"
-  /** The oldest message is dropped and counted. */
+  /** The oldest message that is not the kernel's own (an exit, a down) is dropped and counted. */
   | "dropOldest"
   /** `send` throws `MailboxFullError` in the sender; from another carrier it is dropped and counted. */
   | "failSender"
@@ -50,8 +50,8 @@ export interface Intake {
    * @throws UncopyableError: `send` throws it in the sender, and nothing was sent.
    */
   take(message: unknown): boolean;
-  /** Forgets the oldest message that was not passed on yet. */
-  shift(): void;
+  /** Forgets the oldest message that was not passed on yet; false when there is none. */
+  dropOldest(): boolean;
 }
 
 /** Thrown in the sender when the receiver's mailbox is full and its policy is `failSender`. */
@@ -68,6 +68,9 @@ export class MailboxFullError extends Error {
 
 /** Below this many taken slots at the front, the array is not compacted. */
 const compactFrom = 1024;
+
+/** So many older messages are moved up one by one; for more, the younger ones are moved down together. */
+const moveAtMost = 32;
 
 /** A queue with removal from the middle. */
 export class Mailbox {
@@ -107,8 +110,20 @@ export class Mailbox {
 
   /** Removes the message at `position`, counted from the oldest. */
   takeAt(position: number): unknown {
-    if (position === 0) return this.shift();
-    return this.#items.splice(this.#head + position, 1)[0];
+    const items = this.#items;
+    const index = this.#head + position;
+    if (position > moveAtMost) return items.splice(index, 1)[0];
+    const message = items[index];
+    for (let place = index; place > this.#head; place -= 1) items[place] = items[place - 1];
+    this.shift();
+    return message;
+  }
+
+  /** Removes the oldest message that `mayDrop`; false when there is none. */
+  dropOldest(mayDrop: (message: unknown) => boolean): boolean {
+    const position = this.find(mayDrop);
+    if (position >= 0) this.takeAt(position);
+    return position >= 0;
   }
 
   /** The messages, oldest first, at most `countMax`. */

@@ -210,9 +210,7 @@ export class Process<Message = unknown> {
   ): Promise<Message | TimedOut>;
   receive(match?: (message: Message) => boolean, options?: { readonly timeoutMs: Milliseconds }): Promise<unknown> {
     if (this.stage === "dead" || this.stage === "exiting") return never();
-    if (this.wake !== null || this.resume !== null) {
-      return Promise.reject(new Error(`${this.pid} is already in receive; a process waits for one thing at a time`));
-    }
+    if (this.wake !== null || this.resume !== null) return this.#refuseSecondWait();
     const mailbox = this.mailbox;
     if (mailbox !== null && mailbox.size > 0) {
       const position = match === undefined ? 0 : mailbox.find(match as (message: unknown) => boolean);
@@ -240,6 +238,7 @@ export class Process<Message = unknown> {
   /** Lets other processes and the host's I/O run (OTP erlang:yield/0). */
   yield(): Promise<void> {
     if (this.stage !== "live") return never();
+    if (this.wake !== null || this.resume !== null) return this.#refuseSecondWait();
     return this.kernel.requeue(this);
   }
 
@@ -426,6 +425,10 @@ export class Process<Message = unknown> {
     return pid.process !== null && pid.process.kernel === this.kernel && pid.process.stage !== "exiting";
   }
 
+  #refuseSecondWait(): Promise<never> {
+    return Promise.reject(new Error(`${this.pid} is already in receive; a process waits for one thing at a time`));
+  }
+
   #assertAlive(): void {
     if (this.stage === "dead" || this.stage === "exiting") throw new ProcessEnded();
   }
@@ -441,6 +444,8 @@ export class Extra {
   name: string | undefined = undefined;
   label: string | undefined = undefined;
   handles: Set<Handle> | null = null;
+  /** Timers whose message is for this process. */
+  timers: Set<Timer> | null = null;
   messagesMax: number = messagesMaxDefault;
   policy: MailboxLimit["policy"] = "endReceiver";
   droppedCount = 0;

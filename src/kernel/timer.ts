@@ -10,6 +10,9 @@
  */
 import type { Milliseconds, Platform } from "../base/platform.ts";
 
+/** Lists without a timer that may stand in the heap before they are looked for and dropped. */
+const emptyListsMax = 64;
+
 /** A started timer. `list` is null once it has fired or was cancelled. */
 export class Timer {
   readonly dueMs: Milliseconds;
@@ -46,6 +49,8 @@ export class Timers {
   /** Binary heap of lists by `keyMs`. */
   readonly #heap: TimerList[] = [];
   #liveCount = 0;
+  /** Lists in the heap whose timers were all cancelled. */
+  #emptyCount = 0;
   #armedMs: Milliseconds = Infinity;
   #disarm: (() => void) | null = null;
   #tidyPlanned = false;
@@ -54,12 +59,24 @@ export class Timers {
     this.#platform = platform;
   }
 
-  /** Runs `fire` once, not before `durationMs` have passed. */
+  /** How many durations are kept track of. */
+  get listsCount(): number {
+    return this.#lists.size;
+  }
+
+  /**
+   * Runs `fire` once, not before `durationMs` have passed; below 0 counts as 0.
+   * @throws RangeError when the duration is not a number.
+   */
   start(durationMs: Milliseconds, fire: () => void): Timer {
+    if (Number.isNaN(durationMs)) throw new RangeError("a timer takes milliseconds, not NaN");
+    if (durationMs < 0) return this.start(0, fire);
     let list = this.#lists.get(durationMs);
     if (list === undefined) {
       list = new TimerList(durationMs);
       this.#lists.set(durationMs, list);
+    } else if (list.first === null && list.inHeap) {
+      this.#emptyCount -= 1;
     }
     const timer = new Timer(this.#platform.clock.monotonicMs() + durationMs, fire, list);
     timer.previous = list.last;
@@ -78,6 +95,7 @@ export class Timers {
     if (remainingMs === false) return false;
     this.#unlink(timer);
     if (this.#liveCount === 0) this.#planTidy();
+    if (this.#emptyCount > emptyListsMax && this.#emptyCount * 2 > this.#heap.length) this.#dropEmpty();
     return remainingMs;
   }
 
@@ -98,6 +116,17 @@ export class Timers {
     timer.previous = null;
     timer.next = null;
     this.#liveCount -= 1;
+    if (list.first === null && list.inHeap) this.#emptyCount += 1;
+  }
+
+  /** Durations that were used once must not stay until they would have been due. */
+  #dropEmpty(): void {
+    const lists = this.#heap.splice(0);
+    this.#emptyCount = 0;
+    for (const list of lists) {
+      if (list.first === null) this.#lists.delete(list.durationMs);
+      else this.#push(list, list.keyMs);
+    }
   }
 
   /** An armed host timer would keep an idle program alive; taking it back once per turn costs nothing per call. */
@@ -107,6 +136,7 @@ export class Timers {
     this.#platform.scheduling.macrotask(() => {
       this.#tidyPlanned = false;
       if (this.#liveCount > 0) return;
+      this.#dropEmpty();
       this.#disarm?.();
       this.#disarm = null;
       this.#armedMs = Infinity;
@@ -130,10 +160,12 @@ export class Timers {
       this.#pop();
       const timer = list.first;
       if (timer === null) {
+        this.#emptyCount -= 1;
         this.#lists.delete(list.durationMs);
         continue;
       }
-      if (timer.dueMs > nowMs) {
+      if (timer.dueMs > list.keyMs) {
+        // Its first was cancelled; others may be due before the next one.
         this.#push(list, timer.dueMs);
         continue;
       }

@@ -114,6 +114,11 @@ function nextId(): string {
 
 /* One for the whole OS process (each worker thread has its own): every further one makes every promise dearer. */
 const owners = new AsyncLocalStorage<object | undefined>();
+
+/** Whose code runs now: the owner given to `strays.run`, also in asynchronous work that it started. */
+export function currentOwner(): object | undefined {
+  return owners.getStore();
+}
 const strayListeners = new Set<(owner: object, error: unknown) => void>();
 type Emit = (event: string | symbol, ...values: unknown[]) => boolean;
 let release: (() => void) | undefined;

@@ -1,0 +1,329 @@
+/** Messages and mailboxes: OTP's statements (M), and what a full mailbox does. */
+import { describe, expect, test } from "vitest";
+import { forwarder, idle, World } from "../testing/world.ts";
+import { Mailbox, MailboxFullError, type MailboxPolicy } from "./mailbox.ts";
+import { isDown } from "./message.ts";
+import { timedOut, type AnyProcess } from "./process.ts";
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+describe("messages", () => {
+  test("M1 messages of one sender to one receiver arrive in send order (10^4)", async () => {
+    const { self } = new World();
+    self.spawn((sender) => {
+      for (const number of numbers(10_000)) sender.send(self.pid, number);
+    });
+
+    const received: unknown[] = [];
+    while (received.length < 10_000) received.push(await self.receive());
+
+    expect(received).toEqual(numbers(10_000));
+  });
+
+  test("M2 sending to a dead pid is silent and returns the message", async () => {
+    const world = new World();
+
+    expect(world.self.send(await world.deadPid(), "hello")).toBe("hello");
+  });
+
+  test("M3 sending to an unregistered local name fails at once in the sender", () => {
+    const { self } = new World();
+
+    expect(() => self.send("nobody", "x")).toThrow('no process is registered as "nobody"');
+  });
+
+  test("M4 receive takes the first message in arrival order that matches any clause", async () => {
+    const { self } = new World();
+    for (const message of ["a", "b", "c", "b"]) self.send(self.pid, message);
+
+    expect(await self.receive((message) => message === "c" || message === "b")).toBe("b");
+    expect(await self.receive((message) => message === "c" || message === "b")).toBe("c");
+  });
+
+  test("M5 messages that do not match stay, in order", async () => {
+    const world = new World();
+    for (const message of [1, 2, 3, 4]) world.self.send(world.self.pid, message);
+
+    await world.self.receive((message) => message === 3);
+
+    expect(await world.all()).toEqual([1, 2, 4]);
+  });
+
+  test("M6 receive with time-out 0 scans the whole mailbox first", async () => {
+    const { self } = new World();
+    for (const message of [...numbers(1000), "hit"]) self.send(self.pid, message);
+
+    const isHit = (message: unknown): boolean => message === "hit";
+    expect(await self.receive(isHit, { timeoutMs: 0 })).toBe("hit");
+    expect(await self.receive(isHit, { timeoutMs: 0 })).toBe(timedOut);
+    expect(self.info()?.messagesCount).toBe(1000);
+  });
+
+  test("M7 receive with time-out T fires when nothing matching came within T, never earlier", async () => {
+    const world = new World();
+    let fired = false;
+    void world.self
+      .receive((message) => message === "no match", { timeoutMs: 50 })
+      .then((result) => {
+        fired = result === timedOut;
+      });
+
+    await world.advance(49.999);
+    const early = fired;
+    await world.advance(0.001);
+
+    expect([early, fired]).toEqual([false, true]);
+  });
+
+  test("M8 non-matching messages do not restart the receive timer", async () => {
+    const world = new World();
+    let result: unknown;
+    void world.self
+      .receive((message) => message === "wanted", { timeoutMs: 100 })
+      .then((value) => {
+        result = value;
+      });
+
+    for (const number of numbers(5)) {
+      await world.advance(20);
+      world.self.send(world.self.pid, number);
+    }
+
+    await world.settle();
+    expect(result).toBe(timedOut);
+    expect(await world.all()).toEqual(numbers(5));
+  });
+
+  test("M9 receive without a time-out never fires", async () => {
+    const world = new World();
+    const pids = [Infinity, undefined].map((timeoutMs) =>
+      world.self.spawn(async (self) => {
+        await (timeoutMs === undefined ? self.receive() : self.receive(undefined, { timeoutMs }));
+        self.exit("bad");
+      }),
+    );
+
+    await world.advance(10 ** 12);
+
+    expect(pids.map((pid) => world.self.isAlive(pid))).toEqual([true, true]);
+  });
+
+  test("M10 a process can send to itself", async () => {
+    const { self } = new World();
+
+    self.send(self.pid, "x");
+
+    expect(await self.receive()).toBe("x");
+  });
+
+  test("M11 a message sent before the sender exits arrives before its EXIT and its DOWN", async () => {
+    const { self } = new World();
+    self.trapExit(true);
+
+    for (let index = 0; index < 300; index += 1) {
+      const pid = self.spawnLink((child) => child.send(self.pid, "last"));
+      self.monitor(pid);
+      const received = [await self.receive(), await self.receive(), await self.receive()];
+      expect(received).toMatchObject(["last", { type: "exit" }, { type: "down" }]);
+    }
+  });
+
+  test("M12 order is promised per pair: A to C never reorders, also when it comes through B", async () => {
+    const world = new World();
+    const pid = world.self.spawn(forwarder(world.self.pid));
+
+    world.self.send(pid, 1);
+    world.self.send(pid, 2);
+
+    expect(await world.all()).toEqual([
+      [pid, 1],
+      [pid, 2],
+    ]);
+  });
+
+  test("M13 a sender is not blocked by a receiver that never reads (10^5 sends)", async () => {
+    const world = new World();
+    const pid = world.self.spawn(idle);
+
+    for (let index = 0; index < 100_000; index += 1) world.self.send(pid, index);
+
+    expect(world.self.info(pid)?.messagesCount).toBe(100_000);
+  });
+
+  test("M14 an exception in a receive clause leaves the taken message removed and the others kept", async () => {
+    const world = new World();
+    const { self } = world;
+    self.send(self.pid, "a");
+    self.send(self.pid, "b");
+
+    const failing = self.receive((message) => message === "a").then(() => Promise.reject(new Error("x")));
+
+    await expect(failing).rejects.toThrow("x");
+    expect(await world.all()).toEqual(["b"]);
+  });
+
+  test("M15 the mailbox of a crashed process is dropped; a restarted process starts empty", async () => {
+    const world = new World();
+    const first = world.self.spawn(idle, { name: "worker" });
+    world.self.send("worker", "junk");
+    world.self.exit(first, "kill");
+    await world.reasonOf(first);
+
+    const second = world.self.spawn(idle, { name: "worker" });
+
+    expect(world.self.info(second)?.messagesCount).toBe(0);
+    expect(world.self.whereis("worker")).toBe(second);
+  });
+
+  test("a process waits for one thing at a time: a second receive is refused, the first goes on", async () => {
+    const { self } = new World();
+    const first = self.receive();
+
+    await expect(self.receive()).rejects.toThrow("already in receive");
+    await expect(self.yield()).rejects.toThrow("already in receive");
+
+    self.send(self.pid, "x");
+    expect(await first).toBe("x");
+  });
+
+  test("a match that throws ends the receiver, not the sender", async () => {
+    const world = new World();
+    const error = new Error("bad match");
+    const body = async (self: AnyProcess): Promise<void> => {
+      await self.receive(() => {
+        throw error;
+      });
+    };
+    const { pid } = world.self.spawnMonitor(body);
+    await world.settle();
+
+    expect(world.self.send(pid, "x")).toBe("x");
+
+    expect(await world.next()).toMatchObject({ type: "down", reason: error });
+  });
+});
+
+describe("a full mailbox", () => {
+  /** What becomes of five messages to a process that holds three and takes none. */
+  function overfill(world: World, policy: MailboxPolicy): { sent: unknown[]; kept: unknown[]; droppedCount?: number } {
+    const pid = world.self.spawn(idle, { mailbox: { messagesMax: 3, policy } });
+    const sent = numbers(5).map((number) => {
+      try {
+        return world.self.send(pid, number);
+      } catch (refused) {
+        return refused;
+      }
+    });
+    const kept = pid.process?.mailbox?.peek(10) ?? [];
+    return { sent, kept, ...world.self.info(pid) };
+  }
+
+  test.each([
+    ["dropNewest", [0, 1, 2]],
+    ["dropOldest", [2, 3, 4]],
+  ] as const)("%s keeps what it says and counts what it drops", (policy, kept) => {
+    expect(overfill(new World(), policy)).toMatchObject({ sent: numbers(5), kept, droppedCount: 2 });
+  });
+
+  test("failSender throws in the sender and keeps what was there", () => {
+    const { sent, kept, droppedCount } = overfill(new World(), "failSender");
+
+    expect(sent.map((result) => result instanceof MailboxFullError)).toEqual([false, false, false, true, true]);
+    expect([kept, droppedCount]).toEqual([[0, 1, 2], 2]);
+  });
+
+  test("endReceiver, the default, ends the receiver with { tag: mailboxFull }", async () => {
+    const world = new World();
+    const { pid, ref } = world.self.spawnMonitor(idle, { mailbox: { messagesMax: 3 } });
+
+    for (const number of numbers(5)) world.self.send(pid, number);
+
+    const reason = { tag: "mailboxFull", messagesMax: 3 };
+    expect(await world.all()).toEqual([{ type: "down", ref, from: pid, reason }]);
+  });
+
+  test("a message that a waiting receiver takes at once does not count", async () => {
+    const world = new World();
+    const { self } = world;
+    const pid = self.spawn(forwarder(self.pid), { mailbox: { messagesMax: 1 } });
+
+    for (const number of numbers(5)) {
+      await world.settle();
+      self.send(pid, number);
+    }
+
+    expect(await world.all()).toHaveLength(5);
+    expect(self.info(pid)?.droppedCount).toBe(0);
+  });
+
+  test.each(["dropNewest", "dropOldest", "failSender", "endReceiver"] as const)(
+    "%s: what the kernel says of ends always arrives, and is never dropped for a message",
+    async (policy) => {
+      const world = new World();
+      const { self } = world;
+      const pid = self.spawn(
+        async (receiver) => {
+          const { ref } = receiver.spawnMonitor(idle, { name: "watched" });
+          await receiver.receive((message) => message === "go");
+          const down = await receiver.receive((message) => isDown(message, ref));
+          receiver.send(self.pid, (down as { reason: unknown }).reason);
+        },
+        { mailbox: { messagesMax: 2, policy } },
+      );
+      await world.settle();
+
+      self.exit(self.whereis("watched")!, "seen");
+      self.send(pid, 1);
+      await world.settle();
+      if (policy === "dropOldest") for (const number of [2, 3, 4]) self.send(pid, number);
+      self.send(pid, "go");
+
+      expect(await world.next()).toBe("seen");
+    },
+  );
+
+  test("dropOldest with nothing but notices drops the new message", async () => {
+    const world = new World();
+    const { self } = world;
+    const pid = self.spawn(
+      async (receiver) => {
+        for (const name of ["a", "b"]) receiver.spawnMonitor(idle, { name });
+        await receiver.receive((message) => message === "go");
+      },
+      { mailbox: { messagesMax: 2, policy: "dropOldest" } },
+    );
+    await world.settle();
+
+    for (const name of ["a", "b"]) self.exit(self.whereis(name)!, "x");
+    self.send(pid, "lost");
+
+    expect(self.info(pid)).toMatchObject({ messagesCount: 2, droppedCount: 1 });
+  });
+});
+
+describe("the queue", () => {
+  test("is an array with removal from anywhere, through growth and compaction", () => {
+    const mailbox = new Mailbox();
+    const model: number[] = [];
+    let seed = 1;
+    const draw = (below: number): number => {
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed % below;
+    };
+
+    for (let step = 0; step < 20_000; step += 1) {
+      if (draw(100) < (step < 10_000 ? 70 : 40) || model.length === 0) {
+        mailbox.push(step);
+        model.push(step);
+        continue;
+      }
+      const position = draw(3) === 0 ? draw(model.length) : 0;
+      const taken = model.splice(position, 1)[0];
+      expect(mailbox.find((message) => message === taken)).toBe(position);
+      expect(mailbox.takeAt(position)).toBe(taken);
+    }
+
+    expect(mailbox.size).toBe(model.length);
+    expect(mailbox.peek(model.length)).toEqual(model);
+  });
+});

@@ -1,0 +1,222 @@
+/** Timers: OTP's statements (T), and many deadlines on one host timer. */
+import { describe, expect, test } from "vitest";
+import { VirtualPlatform } from "../testing/virtual-platform.ts";
+import { forwarder, idle, World } from "../testing/world.ts";
+import type { Ref } from "./pid.ts";
+import { Timers } from "./timer.ts";
+
+describe("timers of processes", () => {
+  test("T1 sendAfter delivers once, not before T", async () => {
+    const world = new World();
+    world.self.sendAfter(50, world.self.pid, "x");
+
+    await world.advance(49.999);
+    const early = await world.all();
+    await world.advance(1000);
+
+    expect([early, await world.all()]).toEqual([[], ["x"]]);
+  });
+
+  test("T2 cancelTimer gives the remaining milliseconds and the message never comes", async () => {
+    const world = new World();
+    const ref = world.self.sendAfter(100, world.self.pid, "x");
+    await world.advance(30);
+
+    expect(world.self.cancelTimer(ref)).toBe(70);
+    await world.advance(1000);
+    expect(await world.all()).toEqual([]);
+  });
+
+  test("T3 cancelTimer of a fired timer gives false; its message may already be queued", async () => {
+    const world = new World();
+    const ref = world.self.sendAfter(1, world.self.pid, "x");
+    await world.advance(30);
+
+    expect(world.self.cancelTimer(ref)).toBe(false);
+    expect(await world.all()).toEqual(["x"]);
+  });
+
+  test("T4 startTimer's message is { type: timeout, ref, message }", async () => {
+    const world = new World();
+    const ref = world.self.startTimer(5, world.self.pid, "m");
+
+    await world.advance(5);
+
+    expect(await world.all()).toEqual([{ type: "timeout", ref, message: "m" }]);
+  });
+
+  test("T5 a timer to a dead pid or an unknown name is dropped silently", async () => {
+    const world = new World();
+    world.self.sendAfter(5, await world.deadPid(), "x");
+    world.self.sendAfter(5, "nobody", "x");
+
+    await world.advance(20);
+
+    expect([await world.all(), world.platform.logged]).toEqual([[], []]);
+  });
+
+  test("T6 a timer to a name is resolved when it fires", async () => {
+    const world = new World();
+    const { self } = world;
+    self.sendAfter(40, "t6", "x");
+    const pid = self.spawn(forwarder(self.pid));
+    self.register("t6", pid);
+
+    await world.advance(40);
+
+    expect(await world.all()).toEqual([[pid, "x"]]);
+  });
+
+  test("T7 timers fire in order of their due time", async () => {
+    const world = new World();
+    for (const delayMs of [90, 30, 60, 10]) world.self.sendAfter(delayMs, world.self.pid, delayMs);
+
+    await world.advance(100);
+
+    expect(await world.all()).toEqual([10, 30, 60, 90]);
+  });
+
+  test("T8 readTimer gives remaining time, false after firing", async () => {
+    const world = new World();
+    const ref = world.self.sendAfter(60, world.self.pid, "x");
+    await world.advance(20);
+    const remainingMs = world.self.readTimer(ref);
+
+    await world.advance(40);
+
+    expect([remainingMs, world.self.readTimer(ref)]).toEqual([40, false]);
+  });
+
+  test("T9 a timer of a dead owner still fires for a living target", async () => {
+    const world = new World();
+    const { self } = world;
+    self.spawn((owner) => owner.sendAfter(40, self.pid, "late"));
+
+    await world.advance(40);
+
+    expect(await world.all()).toEqual(["late"]);
+  });
+
+  test("a timer for a process that has ended is taken back", async () => {
+    const world = new World();
+    const refs: Ref[] = [];
+    const pid = world.self.spawn(async (self) => {
+      refs.push(self.sendAfter(3_600_000, self.pid, "x"));
+      await idle(self);
+    });
+    await world.settle();
+
+    world.self.exit(pid, "kill");
+    await world.settle();
+
+    expect(world.self.readTimer(refs[0]!)).toBe(false);
+    expect(world.platform.timersCount).toBe(0);
+  });
+
+  test("a duration that is no number is refused, one below 0 is 0", async () => {
+    const world = new World();
+    const { self } = world;
+
+    expect(() => self.sendAfter(Number.NaN, self.pid, "x")).toThrow("not NaN");
+    expect(() => self.receive(undefined, { timeoutMs: Number.NaN })).toThrow("not NaN");
+    self.sendAfter(-5, self.pid, "at once");
+    self.sendAfter(Infinity, self.pid, "never");
+    await world.advance(10 ** 12);
+
+    expect(await world.all()).toEqual(["at once"]);
+  });
+});
+
+describe("timers", () => {
+  function started(): { platform: VirtualPlatform; timers: Timers; fired: unknown[] } {
+    const platform = new VirtualPlatform();
+    return { platform, timers: new Timers(platform), fired: [] };
+  }
+
+  test("of many durations fire in order of their due times, each at its own", async () => {
+    const { platform, timers, fired } = started();
+    const due: number[] = [];
+    for (let index = 0; index < 500; index += 1) {
+      const dueMs = ((index * 7919) % 1000) / 4;
+      due.push(dueMs);
+      timers.start(dueMs, () => fired.push([dueMs, platform.clock.monotonicMs()]));
+    }
+
+    await platform.advance(1000);
+
+    const sorted = due.toSorted((a, b) => a - b);
+    expect(fired).toEqual(sorted.map((dueMs) => [dueMs, dueMs]));
+  });
+
+  test("of one duration fire in the order in which they were started", async () => {
+    const { platform, timers, fired } = started();
+    for (let index = 0; index < 100; index += 1) timers.start(10, () => fired.push(index));
+
+    await platform.advance(10);
+
+    expect(fired).toEqual(Array.from({ length: 100 }, (_, index) => index));
+  });
+
+  test("that fire late fire in order of their due times too, also after one before them was cancelled", async () => {
+    const { platform, timers, fired } = started();
+    const cancelled = timers.start(10, () => fired.push("cancelled"));
+    platform.stall(5);
+    timers.start(10, () => fired.push(15));
+    timers.start(6, () => fired.push(11));
+    timers.cancel(cancelled);
+
+    platform.stall(100);
+    await platform.advance(0);
+
+    expect(fired).toEqual([11, 15]);
+  });
+
+  test("a cancelled timer never fires, and cancelling again gives false", async () => {
+    const { platform, timers, fired } = started();
+    const all = Array.from({ length: 100 }, (_, index) => timers.start(index % 7, () => fired.push(index)));
+
+    const first = all.filter((_, index) => index % 2 === 0).map((timer) => timers.cancel(timer));
+    const second = all.filter((_, index) => index % 2 === 0).map((timer) => timers.cancel(timer));
+    await platform.advance(10);
+
+    expect(first.every((remainingMs) => typeof remainingMs === "number")).toBe(true);
+    expect(second.every((remainingMs) => remainingMs === false)).toBe(true);
+    expect(fired).toHaveLength(50);
+    expect(fired.every((index) => (index as number) % 2 === 1)).toBe(true);
+  });
+
+  test("one that is started while another fires fires in its turn", async () => {
+    const { platform, timers, fired } = started();
+    timers.start(10, () => {
+      fired.push("first");
+      timers.start(0, () => fired.push("at once"));
+      timers.start(5, () => fired.push("later"));
+    });
+    timers.start(12, () => fired.push("between"));
+
+    await platform.advance(20);
+
+    expect(fired).toEqual(["first", "at once", "between", "later"]);
+  });
+
+  test("use one host timer, and none when nothing is due", async () => {
+    const { platform, timers } = started();
+
+    const all = Array.from({ length: 1000 }, (_, index) => timers.start(index + 1, () => {}));
+    const armed = platform.timersCount;
+    for (const timer of all) timers.cancel(timer);
+    await platform.settle();
+
+    expect([armed, platform.timersCount]).toEqual([1, 0]);
+  });
+
+  test("that were cancelled are forgotten, whatever their durations", () => {
+    const { timers } = started();
+    const kept = timers.start(5000, () => {});
+
+    for (let index = 0; index < 100_000; index += 1) timers.cancel(timers.start(4000 + index / 1000, () => {}));
+
+    expect(timers.listsCount).toBeLessThan(1000);
+    expect(timers.remaining(kept)).toBe(5000);
+  });
+});
