@@ -70,7 +70,10 @@ describe("os-process carrier", () => {
     carrier: carrierNamed("os-process"),
     system: silentSystem,
     // Its program had no say: it ends like every other process on the lost carrier.
-    fixtures: fileFixtures({ ...lossFromOutside, isReason: (reason) => isTagged(reason, "carrierDown") }),
+    fixtures: fileFixtures({
+      ...lossFromOutside,
+      isReason: (reason) => isTagged(reason, "carrierDown") && lossFromOutside.isReason(reason["cause"]),
+    }),
     test,
   });
 });

@@ -114,6 +114,17 @@ describe("a command's output", () => {
     expect(Object.getPrototypeOf(pieces[0]?.data)).toBe(Uint8Array.prototype);
   });
 
+  test("is complete when the end is told, for many at once", async () => {
+    const countBytes = 150_000;
+    const all = await Promise.all(
+      Array.from({ length: 30 }, () => run(command("head", "-c", String(countBytes), "/dev/zero"))),
+    );
+
+    const said = await Promise.all(all.map(saidInAll));
+
+    expect(said.map(({ stdout }) => stdout.length)).toEqual(said.map(() => countBytes));
+  });
+
   test("goes to a function", async () => {
     const pieces: string[] = [];
     const started = await shell("printf out; printf err >&2", {

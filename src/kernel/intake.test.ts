@@ -3,6 +3,7 @@ import { nodePlatform } from "../platforms/node/node-platform.ts";
 import { Kernel } from "./kernel.ts";
 import { MailboxFullError, type Intake, type MailboxLimit } from "./mailbox.ts";
 import type { AnyPid, Pid } from "./pid.ts";
+import type { AnyProcess } from "./process.ts";
 import { UncopyableError } from "./wire.ts";
 
 /** Keeps strings, at most `bytesMax` characters. */
@@ -84,6 +85,18 @@ describe("intake", () => {
     expect(await watcher.receive()).toMatchObject({ type: "down", reason: "normal" });
     expect(heard).toEqual([{ type: "exit", from: watcher.pid, reason: "shutdown" }]);
     expect(shelf.size).toBe(0);
+  });
+
+  test("refuses a request, also where an idle reactor would answer at once", async () => {
+    const kernel = new Kernel(platform);
+    const reacted: unknown[] = [];
+    const react = (self: AnyProcess): void => self.react((notice) => void reacted.push(notice));
+    const pid = kernel.spawnLocal(null, react, undefined, { intake: new Shelf() });
+    const caller = kernel.attach();
+    await caller.yield();
+
+    await expect(caller.request(pid, "a")).rejects.toThrow(UncopyableError);
+    expect(reacted).toEqual([]);
   });
 
   test("takes one message of any size when it has none", () => {

@@ -73,6 +73,12 @@ export interface KernelOptions {
 /** A body of unknown message and argument types. */
 type LocalBody = (self: AnyProcess, ...args: readonly unknown[]) => unknown;
 
+/** An ended process whose signals are still to be sent. */
+interface Ending {
+  readonly process: AnyProcess;
+  readonly reason: ExitReason;
+}
+
 /** How a process of this kernel is set up. */
 interface LocalOptions {
   readonly label?: string | undefined;
@@ -109,7 +115,7 @@ export class Kernel {
   #nextRef = 1;
   #nextChild = 1;
   /** Ended processes whose signals are still to be sent: a queue, so that long chains of links need no stack. */
-  readonly #endings: { process: AnyProcess; reason: ExitReason }[] = [];
+  readonly #endings: Ending[] = [];
   #sendingEndings = false;
   #nestedCount = 0;
 
@@ -819,7 +825,8 @@ export class Kernel {
     ended.mailbox = null;
     if (ended.waitTimer !== null) this.timers.cancel(ended.waitTimer);
     ended.waitTimer = null;
-    const { extra } = ended;
+    const { extra, monitors } = ended;
+    if (monitors !== null) this.#dropMonitors(ended, monitors);
     if (extra !== null) {
       if (extra.name !== undefined) this.#names.delete(extra.name);
       if (extra.timers !== null) for (const timer of extra.timers) this.timers.cancel(timer);
@@ -829,17 +836,19 @@ export class Kernel {
     else void this.#endAfter(closing, ended, reason);
   }
 
-  /** Closes last opened first; what takes time is returned. */
+  /** Closes last opened first, on the ended process's account; what takes time is returned. */
   #closeHandles(process: AnyProcess): PromiseLike<unknown>[] | null {
     const handles = process.extra?.handles ?? null;
     if (handles === null || handles.size === 0) return null;
     const closing: PromiseLike<unknown>[] = [];
+    const failed = (thrown: unknown): void =>
+      this.platform.log("error", `a handle of ${nameOf(process)} failed to close: ${describeReason(thrown)}`);
     for (const handle of [...handles].toReversed()) {
       try {
-        const work = handle.close();
-        if (isThenable(work)) closing.push(work);
+        const work = this.platform.strays.run(process, () => handle.close());
+        if (isThenable(work)) closing.push(Promise.resolve(work).catch(failed));
       } catch (thrown) {
-        this.platform.log("error", `a handle of ${nameOf(process)} failed to close: ${describeReason(thrown)}`);
+        failed(thrown);
       }
     }
     handles.clear();
@@ -847,11 +856,12 @@ export class Kernel {
   }
 
   async #endAfter(closing: readonly PromiseLike<unknown>[], process: AnyProcess, reason: ExitReason): Promise<void> {
+    const closed = Promise.all(closing);
     const late = new Promise<typeof timedOut>((resolve) => {
       const timer = this.timers.start(handleCloseMs, () => resolve(timedOut));
-      void Promise.allSettled(closing).then(() => this.timers.cancel(timer));
+      void closed.then(() => this.timers.cancel(timer));
     });
-    if ((await Promise.race([Promise.allSettled(closing), late])) === timedOut) {
+    if ((await Promise.race([closed, late])) === timedOut) {
       this.platform.log(
         "error",
         `${nameOf(process)} has ended, but what it held is still open after ${handleCloseMs} ms`,
@@ -861,15 +871,22 @@ export class Kernel {
   }
 
   #queueEnding(process: AnyProcess, reason: ExitReason): void {
-    this.#endings.push({ process, reason });
+    const endings = this.#endings;
+    endings.push({ process, reason });
     if (this.#sendingEndings) return;
     this.#sendingEndings = true;
-    for (let next = this.#endings[0], index = 0; next !== undefined; next = this.#endings[index]) {
-      index += 1;
-      this.#announceEnd(next.process, next.reason);
+    let sentCount = 0;
+    try {
+      while (sentCount < endings.length) {
+        const ending = endings[sentCount] as Ending;
+        sentCount += 1;
+        this.#announceEnd(ending.process, ending.reason);
+      }
+    } finally {
+      if (sentCount === endings.length) endings.length = 0;
+      else endings.splice(0, sentCount);
+      this.#sendingEndings = false;
     }
-    this.#endings.length = 0;
-    this.#sendingEndings = false;
   }
 
   /** Takes the process out of all tables, then tells those who are linked and those who watch. */
@@ -882,11 +899,10 @@ export class Kernel {
     if (process.after !== null) process.after.before = process.before;
     process.before = null;
     process.after = null;
-    const { links, watchers, monitors, extra } = process;
+    const { links, watchers, extra } = process;
     process.links = null;
     process.watchers = null;
     process.extra = null;
-    if (monitors !== null) this.#dropMonitors(process, monitors);
     if (extra?.exportedRefs != null) for (const ref of extra.exportedRefs) this.#exportedRefs.delete(ref.serial);
     if (links !== null) for (const peer of links) this.#announceToPeer(process.pid, peer, reason);
     if (watchers !== null) for (const ref of watchers) this.#announceToWatcher(ref, reason);

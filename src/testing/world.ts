@@ -68,6 +68,15 @@ export class World {
   }
 }
 
+/** A promise and what settles it. */
+export function deferred<T = void>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let settle: (value: T) => void = () => {};
+  const promise = new Promise<T>((resolve) => {
+    settle = resolve;
+  });
+  return { promise, resolve: settle };
+}
+
 /** Waits for the message `stop`, leaving all others in its mailbox. */
 export async function idle(self: AnyProcess): Promise<void> {
   await self.receive((message: unknown) => message === "stop");
