@@ -39,7 +39,7 @@ import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
 import { mainSerial, type Channel, type Signal } from "./signal.ts";
 import { Timers, type Timer } from "./timer.ts";
-import { decode, encode, UncopyableError, type WireIdentities, type WireValue } from "./wire.ts";
+import { decode, encode, isEncodedRequest, UncopyableError, type WireIdentities, type WireValue } from "./wire.ts";
 
 /** Messages a reactor handles before others get their turn. */
 const messagesPerStep = 64;
@@ -1161,7 +1161,8 @@ export class Kernel {
     if (pid === undefined && this.#uplink !== null) {
       this.#transmit([signal[0], this.#uplink.kernelId, ...signal.slice(2)] as unknown as Signal);
     } else if (pid === undefined) {
-      if (signal[0] === "message")
+      // A call learns it by its monitor.
+      if (signal[0] === "message" && !isEncodedRequest(signal[3]))
         this.platform.log("warning", `a message to "${name}" was dropped: nobody has that name`);
       this.#refuse(signal);
     } else {

@@ -198,6 +198,12 @@ function decodeEntries(entries: readonly (readonly [WireValue, WireValue])[], id
   return Object.fromEntries(decoded as [string, unknown][]);
 }
 
+/** Whether the wire form is that of a request. */
+export function isEncodedRequest(wire: WireValue): boolean {
+  const marked = (wire as { readonly [mark]?: readonly unknown[] } | null | undefined)?.[mark];
+  return marked?.[0] === "request";
+}
+
 function decodeMarked(marked: readonly unknown[], identities: WireIdentities): unknown {
   const [kind, first, second, third, fourth, fifth] = marked;
   switch (kind) {
