@@ -448,7 +448,6 @@ class Foreground implements RunningSystem {
 
   #finish(): void {
     clearInterval(this.#keptAlive);
-    this.#endCapture();
     this.#hasEnded = true;
     process.off("exit", this.#killLeft);
     this.#endCapture();
