@@ -1251,10 +1251,10 @@ export class Kernel {
   }
 
   #spreadLoss(loss: Loss, except: Neighbour | null): void {
-    const notice = this.#encodeReason(loss);
     const others = [...this.#neighbours.values(), ...(this.#uplink === null ? [] : [this.#uplink])];
     for (const neighbour of others) {
-      if (neighbour !== except) neighbour.channel.send(["lost", neighbour.kernelId, 0, notice]);
+      // Each gets its own copy, because decoding takes it over.
+      if (neighbour !== except) neighbour.channel.send(["lost", neighbour.kernelId, 0, this.#encodeReason(loss)]);
     }
   }
 
