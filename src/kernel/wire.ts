@@ -88,7 +88,7 @@ function encodeValue(value: unknown, identities: WireIdentities, path: Path, dep
 
 function encodeObject(value: object, identities: WireIdentities, path: Path, depth: number): WireValue {
   if (Array.isArray(value)) {
-    return value.map((item, index) => encodeValue(item, identities, path && `${path}[${index}]`, depth + 1));
+    return Array.from(value, (item, index) => encodeValue(item, identities, path && `${path}[${index}]`, depth + 1));
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) {
@@ -163,24 +163,36 @@ function encodeBuiltIn(value: object, identities: WireIdentities, path: Path, de
   throw new UncopyableError(path, `an instance of ${value.constructor?.name || "an unnamed class"}`);
 }
 
+/** Errors being encoded: one that comes again inside itself is told without its attachments. */
+const openErrors: Error[] = [];
+
 function encodeError(error: Error, inner: (item: unknown, where: string) => WireValue): WireValue {
-  const extras: Record<string, unknown> = {};
-  for (const key of Object.keys(error)) {
-    if (["name", "message", "stack", "cause"].includes(key)) continue;
+  if (openErrors.includes(error)) return { [mark]: ["error", error.name, error.message, error.stack, undefined, {}] };
+  // An error must be able to tell what happened even when something attached to it cannot travel.
+  const attempt = (item: unknown, where: string): WireValue => {
     try {
-      extras[key] = inner((error as unknown as Record<string, unknown>)[key], `.${key}`);
+      return inner(item, where);
     } catch {
-      // An error must be able to tell what happened even when something attached to it cannot travel.
+      return undefined;
     }
-  }
-  let cause: WireValue;
+  };
+  openErrors.push(error);
   try {
-    cause = inner(error.cause, ".cause");
-  } catch {
-    cause = undefined;
+    const extras: Record<string, WireValue> = {};
+    const keys = new Set(error instanceof AggregateError ? ["errors", ...Object.keys(error)] : Object.keys(error));
+    for (const key of keys) {
+      if (ownOfErrors.has(key)) continue;
+      const item = (error as unknown as Record<string, unknown>)[key];
+      const encoded = attempt(item, `.${key}`);
+      if (encoded !== undefined || item === undefined) extras[key] = encoded;
+    }
+    return { [mark]: ["error", error.name, error.message, error.stack, attempt(error.cause, ".cause"), extras] };
+  } finally {
+    openErrors.pop();
   }
-  return { [mark]: ["error", error.name, error.message, error.stack, cause, extras] };
 }
+
+const ownOfErrors = new Set(["name", "message", "stack", "cause"]);
 
 /** The value that `encode` was given, with this kernel's own pids and refs. Takes `wire` over: it becomes the value. */
 export function decode(wire: WireValue, identities: WireIdentities): unknown {
@@ -212,6 +224,12 @@ function decodeRecord(record: Record<string, unknown>, identities: WireIdentitie
 function decodeEntries(entries: readonly (readonly [WireValue, WireValue])[], identities: WireIdentities): unknown {
   const decoded = entries.map(([key, item]) => [decode(key, identities), decode(item, identities)]);
   return Object.fromEntries(decoded as [string, unknown][]);
+}
+
+/** Whether the wire form is that of a request. */
+export function isEncodedRequest(wire: WireValue): boolean {
+  const marked = (wire as { readonly [mark]?: readonly unknown[] } | null | undefined)?.[mark];
+  return marked?.[0] === "request";
 }
 
 function decodeMarked(marked: readonly unknown[], identities: WireIdentities): unknown {
