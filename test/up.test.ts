@@ -228,6 +228,7 @@ linux.describe("colos up: stopping", () => {
 
     expect(await colos.stop()).toEqual({ code: 0, signal: null });
     expect(colos.lines().filter((line) => / starting/.test(line))).toHaveLength(1);
+    expect(colos.lines()).toContain("db    = stopped");
   });
 
   test("nothing starts again while the rest stops", async ({ place }) => {

@@ -34,6 +34,8 @@ import { reasonText } from "./reason-text.ts";
 
 /** Milliseconds between two samples of memory and CPU. */
 export const sampleEveryMs = 1000;
+/** How often a timer fires that is only there to be there, in milliseconds. */
+const keepAliveEveryMs = 2 ** 30;
 
 export interface ForegroundOptions {
   /** The services inherit stdin, stdout and stderr, and no log events come. */
@@ -91,6 +93,8 @@ class Foreground implements RunningSystem {
   /** The culprit used up its restart window. */
   #hasGivenUp = false;
   #sampledMs = -Infinity;
+  /** Coroutines that wait for messages keep no event loop alive, and colos would end under them. */
+  readonly #keptAlive = setInterval(() => {}, keepAliveEveryMs);
 
   constructor(kernel: Kernel, plan: SystemPlan, options: ForegroundOptions) {
     this.#kernel = kernel;
@@ -256,7 +260,11 @@ class Foreground implements RunningSystem {
       socket,
       isStopping: () => this.#isStopping,
       nowMs: () => this.#kernel.platform.clock.monotonicMs(),
-      runs: (each) => each.enter(this.#isStopping ? "stopping" : "starting"),
+      runs: (each) => {
+        each.enter(this.#isStopping ? "stopping" : "starting");
+        // What is said while the program loads counts, so this check begins with the run.
+        if (each.plan.ready.kind === "log" && each.pid !== undefined) void this.#check(each, each.pid);
+      },
     });
   }
 
@@ -308,8 +316,8 @@ class Foreground implements RunningSystem {
     instance.isStarted = true;
     instance.enter(this.#isStopping ? "stopping" : "starting");
     if (this.#isStopping) return;
-    if (instance.plan.ready.kind === "none") this.#ready(instance, pid);
-    else void this.#check(instance, pid);
+    if (instance.plan.ready.kind === "none" || instance.hasPassed) this.#ready(instance, pid);
+    else if (instance.check === undefined) void this.#check(instance, pid);
   }
 
   async #check(instance: Instance, pid: AnyPid): Promise<void> {
@@ -331,6 +339,8 @@ class Foreground implements RunningSystem {
 
   #ready(instance: Instance, pid: AnyPid): void {
     if (instance.pid !== pid || instance.state !== "starting") return;
+    instance.hasPassed = true;
+    if (!instance.isStarted) return;
     instance.enter("ready");
     this.#startDue();
   }
@@ -403,7 +413,7 @@ class Foreground implements RunningSystem {
     for (const instance of this.#instances()) {
       instance.check?.abort(new Error("the system stops"));
       if (instance.pid !== undefined) instance.enter("stopping", instance.reason);
-      else if (instance.state !== "failed") instance.enter("stopped", instance.reason);
+      else if (instance.state !== "failed") instance.enter("stopped");
     }
     // A program that still loads would hold its supervisor, and so the stop, until it has loaded.
     for (const instance of this.#instances()) {
@@ -437,6 +447,7 @@ class Foreground implements RunningSystem {
   }
 
   #finish(): void {
+    clearInterval(this.#keptAlive);
     this.#hasEnded = true;
     process.off("exit", this.#killLeft);
     this.#endCapture();

@@ -38,6 +38,8 @@ export class Instance {
   osExit: { readonly code: number | null; readonly signal: string | null } | undefined;
   /** The current run has started: its program is loaded, or its executable runs. */
   isStarted = false;
+  /** The readiness check of the current run has passed; it may do so before the run has started. */
+  hasPassed = false;
   /** Why the current run is ended: its readiness check did not pass. */
   notReady: string | undefined;
   /** Set while a readiness check runs. */
@@ -75,6 +77,7 @@ export class Instance {
     this.startedMs = nowMs;
     this.osExit = undefined;
     this.isStarted = false;
+    this.hasPassed = false;
     this.notReady = undefined;
     this.#sample = undefined;
     this.#cpuPercent = undefined;
@@ -136,7 +139,7 @@ export class Instance {
   }
 
   #line(stream: "stdout" | "stderr", text: string): void {
-    this.#lastLine = text;
+    if (text.trim() !== "") this.#lastLine = text;
     for (const listener of this.#lineListeners) listener(text);
     this.#listener.wrote({ name: this.name, stream, text });
   }

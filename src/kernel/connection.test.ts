@@ -77,6 +77,34 @@ describe("a kernel that loses the one above it", () => {
   });
 });
 
+describe("a name that nobody has, asked for from another kernel", () => {
+  function asked(send: (self: AnyProcess) => unknown): { outcome: unknown; lines: readonly string[] } {
+    const lines: string[] = [];
+    const root = new Kernel(nodePlatform({ writeLine: (line) => lines.push(line) }));
+    const child = new Kernel(nodePlatform(), { id: root.newChildId() });
+    tie(root, child);
+    return { outcome: send(child.attach()), lines };
+  }
+
+  test("fails a call with noproc, and there is nothing to warn of", async () => {
+    const { outcome, lines } = asked((self) => self.request("nobody", "hello"));
+
+    await expect(outcome).rejects.toMatchObject({ reason: { tag: "call", reason: "noproc", to: "nobody" } });
+    expect(lines).toEqual([]);
+  });
+
+  test("swallows a message, with a warning", async () => {
+    const { outcome, lines } = asked(async (self) => {
+      self.send("nobody", "hello");
+      await self.request("nobody", "hello").catch(() => {});
+    });
+
+    await outcome;
+
+    expect(lines).toEqual(['colos warning: a message to "nobody" was dropped: nobody has that name']);
+  });
+});
+
 describe("a channel that refuses a message", () => {
   test("fails the sender, and not a kernel in between", () => {
     const lines: string[] = [];

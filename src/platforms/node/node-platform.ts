@@ -184,8 +184,21 @@ function logTo(writeLine: (line: string) => void, leastLevel: number): Platform[
 
 function logLine(level: LogLevel, message: string, facts: Readonly<Record<string, unknown>> = {}): string {
   const shown = Object.keys(facts).map((name) => ` ${name}=${factText(facts, name)}`);
-  const line = `colos ${level}: ${message}${shown.join("")}`.replaceAll(/\s*[\r\n]+\s*/g, " | ");
+  const line = `colos ${level}: ${withoutOwnFrames(message)}${shown.join("")}`.replaceAll(/\s*[\r\n]+\s*/g, " | ");
   return line.length <= logLineMaxChars ? line : `${line.slice(0, logLineMaxChars - 1)}…`;
+}
+
+/** Where colos itself stands: what is built, and what a source map makes of it. */
+const ownFolders: readonly string[] = ["../../", "../../../src/"].map((path) => new URL(path, import.meta.url).href);
+
+/** Of a stack the part that is about the program; all of it when there is none. */
+function withoutOwnFrames(message: string): string {
+  const isFrame = (line: string): boolean => /^\s+at /.test(line);
+  const isOwn = (line: string): boolean =>
+    isFrame(line) && (line.includes("node:") || ownFolders.some((folder) => line.includes(folder)));
+  const lines = message.split("\n");
+  const kept = lines.filter((line) => !isOwn(line));
+  return kept.some(isFrame) ? kept.join("\n") : message;
 }
 
 function factText(facts: Readonly<Record<string, unknown>>, name: string): string {
