@@ -24,8 +24,10 @@ class Terminal {
     this.#control = spawn(tmux.path, ["-S", `${place.folder}/tmux`, "-f", "/dev/null", "-C", ...session], {
       cwd: place.folder,
       env: { ...process.env, ...place.env, LANG: "C.UTF-8", LC_ALL: "C.UTF-8" },
-      stdio: ["pipe", "pipe", "ignore"],
+      // The server, a daemon, inherits the last one: its end is that of the server.
+      stdio: ["pipe", "pipe", "ignore", "pipe"],
     });
+    this.#control.stdio[3]!.on("data", () => {});
     createInterface({ input: this.#control.stdout! }).on("line", (line) => this.#take(line));
   }
 
@@ -53,7 +55,7 @@ class Terminal {
   }
 
   async close(): Promise<void> {
-    const closed = once(this.#control, "close");
+    const closed = Promise.all([once(this.#control, "close"), once(this.#control.stdio[3]!, "close")]);
     this.#control.stdin!.end("kill-server\n");
     await closed;
   }
