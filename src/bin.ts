@@ -66,4 +66,12 @@ const host: CliHost = {
   },
 };
 
-process.exitCode = await runCli(process.argv.slice(2), host);
+/** Settles when everything written so far was taken by the reader, or never will be. */
+function drained(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => void stream.write("", () => resolve()));
+}
+
+const exitCode = await runCli(process.argv.slice(2), host);
+// What ran in this heap, a config or a service on a coroutine, may have left a timer that would keep colos running.
+await Promise.all([drained(process.stdout), drained(process.stderr)]);
+process.exit(exitCode);

@@ -132,11 +132,7 @@ linux.describe("colos up: what a service gets", () => {
 
 linux.describe("colos up: stopping", () => {
   test("dependents stop before what they depend on", async ({ place }) => {
-    const farewell = (name: string) => [
-      "sh",
-      "-c",
-      `trap 'echo ${name} goes; exit' TERM; echo up; while :; do sleep 0.01; done`,
-    ];
+    const farewell = (name: string) => ["sh", "-c", `trap 'echo ${name} goes; exit' TERM; echo up; sleep 1000 & wait`];
     const colos = place.up({
       db: { command: farewell("db"), ready: saysUp },
       api: { command: farewell("api"), ready: saysUp, dependsOn: ["db"] },
@@ -213,6 +209,17 @@ linux.describe("colos up: stopping", () => {
 
     expect(await colos.stop()).toEqual({ code: 0, signal: null });
   });
+
+  for (const carrier of ["os-process", "thread", "coroutine"]) {
+    test(`Ctrl+C while a program on ${carrier} loads does not wait for it`, async ({ place }) => {
+      place.write("endless.ts", "await new Promise(() => setInterval(() => {}, 1000));");
+      const ready = { log: "up", timeoutMs: patientMs };
+      const colos = place.up({ api: { program: "endless.ts", carrier, ready, shutdown: 50 } });
+      await colos.line(/api +. starting/);
+
+      expect(await colos.stop()).toEqual({ code: 0, signal: null });
+    });
+  }
 
   test("Ctrl+C while a restart waits starts nothing again", async ({ place }) => {
     const backoff = { initialMs: patientMs, maxMs: patientMs };

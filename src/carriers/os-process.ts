@@ -23,10 +23,8 @@ import { environmentWith } from "./hosted-kernel-environment.ts";
 import { drainOutput } from "./hosted-kernel-output.ts";
 import { HostedKernelParent, prepare, type Vehicle } from "./hosted-kernel-parent.ts";
 import type { Item } from "./hosted-kernel.ts";
-import { FrameReader, FrameWriter } from "./os-process-frame.ts";
+import { channelWaitingMaxBytes, OsProcessChannel } from "./os-process-channel.ts";
 
-/** Bytes that wait for a child; more, and its carrier is lost with `{ tag: "channelFull" }`. */
-export const waitingMaxBytes: number = 256 * 2 ** 20;
 /** How long output is awaited once the OS process is gone: only a program that left it holds it open, in milliseconds. */
 export const outputCloseMs: Milliseconds = 500;
 const firstListenFd = 3;
@@ -98,35 +96,41 @@ function reportOsPid(kernel: Kernel, options: SpawnOptions, osPid: number): void
 class ChildVehicle implements Vehicle {
   /** Its end is known when the OS process is gone, and told then. */
   readonly killSilences = false;
-  readonly #hosted: HostedKernelParent;
   readonly #osPid: number;
-  readonly #socket: Socket;
-  readonly #writer = new FrameWriter();
-  #planned = false;
-  #open = true;
+  readonly #channel: OsProcessChannel;
   /** Pieces of anything read from the child. */
   #chunksCount = 0;
-  readonly #turn = (): void => this.#write();
+  /** The OS process was waited for: its id may soon be another's. */
+  #isReaped = false;
 
   constructor(kernel: Kernel, hosted: HostedKernelParent, child: ChildProcess, osPid: number, options: SpawnOptions) {
-    this.#hosted = hosted;
     this.#osPid = osPid;
-    this.#socket = child.stdio[firstListenFd + (options.listenFds?.length ?? 0)] as Socket;
-    const closed = this.#listen();
+    const socket = child.stdio[firstListenFd + (options.listenFds?.length ?? 0)] as Socket;
+    let channelEnded = (): void => {};
+    const closed = new Promise<void>((resolve) => {
+      channelEnded = resolve;
+    });
+    this.#channel = new OsProcessChannel(socket, {
+      receive: (items) => hosted.receive(items),
+      malformed: (description) => hosted.fail({ tag: "protocol", description }),
+      full: () => hosted.fail({ tag: "channelFull", channelWaitingMaxBytes }),
+      ended: channelEnded,
+    });
     const { stdout, stderr } = child;
     const drained = drainOutput(kernel, hosted.pid, options.output ?? "ignore", { stdout, stderr });
-    for (const stream of [this.#socket, stdout, stderr]) stream?.on("data", () => (this.#chunksCount += 1));
+    for (const stream of [socket, stdout, stderr]) stream?.on("data", () => (this.#chunksCount += 1));
     child.on("error", () => {});
     child.once("exit", (code, signal) => {
       // Who is left of the group holds output and belongs to a program that is gone.
       this.#killGroup();
+      this.#isReaped = true;
       void this.#readToEnd(kernel, Promise.all([closed, drained])).then(() => {
-        this.#close();
+        this.#channel.close();
         stdout?.destroy();
         stderr?.destroy();
         const reason = osExitReason(code, signal);
-        hosted.exited(reason === "normal" ? { tag: "exitStatus", code: 0 } : reason);
         reportOsExit(kernel, options, code, signal);
+        hosted.exited(reason === "normal" ? { tag: "exitStatus", code: 0 } : reason);
       });
     });
   }
@@ -134,71 +138,40 @@ class ChildVehicle implements Vehicle {
   /** Waits for `ended`, or for a time without output. What a busy event loop has not read yet counts as output. */
   async #readToEnd(kernel: Kernel, ended: Promise<unknown>): Promise<void> {
     const { clock, scheduling } = kernel.platform;
-    let chunksCount = -1;
-    let open = true;
-    const done = ended.then(() => void (open = false));
-    // oxlint-disable-next-line no-unmodified-loop-condition -- modified above, when `ended` settles
-    while (open && chunksCount !== this.#chunksCount) {
+    let isOver = false;
+    const over = ended.then(() => {
+      isOver = true;
+    });
+    for (let chunksCount = -1; chunksCount !== this.#chunksCount;) {
       chunksCount = this.#chunksCount;
       let stopWaiting = (): void => {};
-      const quiet = new Promise<void>((resolve) => (stopWaiting = clock.timer(outputCloseMs, resolve)));
-      await Promise.race([done, quiet]);
+      const quiet = new Promise<void>((resolve) => {
+        stopWaiting = clock.timer(outputCloseMs, resolve);
+      });
+      await Promise.race([over, quiet]);
       stopWaiting();
+      if (isOver) return;
       // Twice, so that a whole turn for input has passed since the timer.
-      if (open) await new Promise<void>((resolve) => scheduling.macrotask(() => scheduling.macrotask(resolve)));
+      await new Promise<void>((resolve) => scheduling.macrotask(() => scheduling.macrotask(resolve)));
     }
-  }
-
-  /** Settles when the channel has been read to its end. */
-  #listen(): Promise<void> {
-    const reader = new FrameReader((items) => this.#hosted.receive(items));
-    this.#socket.on("data", (chunk: Buffer) => {
-      try {
-        reader.push(chunk);
-      } catch (error) {
-        this.#hosted.fail({ tag: "protocol", description: describeReason(error) });
-      }
-    });
-    this.#socket.on("error", () => {});
-    return new Promise((resolve) => void this.#socket.once("close", () => resolve()));
   }
 
   send(item: Item): void {
-    if (!this.#open) return;
-    this.#writer.add(item);
-    if (this.#writer.waitingBytes + this.#socket.writableLength > waitingMaxBytes) {
-      this.#hosted.fail({ tag: "channelFull", waitingMaxBytes });
-      return;
-    }
-    if (this.#planned) return;
-    this.#planned = true;
-    queueMicrotask(this.#turn);
-  }
-
-  #write(): void {
-    this.#planned = false;
-    const frames = this.#writer.take();
-    if (!this.#open) return;
-    const [only] = frames;
-    if (only !== undefined) this.#socket.write(frames.length === 1 ? only : Buffer.concat(frames));
+    this.#channel.send(item);
   }
 
   kill(): void {
-    this.#open = false;
+    this.#channel.mute();
     this.#killGroup();
   }
 
   #killGroup(): void {
+    if (this.#isReaped) return;
     try {
       process.kill(-this.#osPid, "SIGKILL");
     } catch {
       // Nobody is left.
     }
-  }
-
-  #close(): void {
-    this.#open = false;
-    this.#socket.destroy();
   }
 }
 

@@ -151,11 +151,12 @@ function readJson(text: string, source: string): ReadConfig | Problems {
 function readYaml(text: string, source: string): ReadConfig | Problems {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: false, prettyErrors: false, merge: true });
-  const errors = [...document.errors, ...document.warnings].map(({ pos, message }) => {
-    const { line, column } = positionAt(lines, pos[0]);
-    return `${source}:${line}:${column}: ${message.split("\n")[0]!}`;
-  });
-  if (errors.length > 0) return { problems: errors };
+  // What comes after the first error of a syntax mostly follows from it.
+  const [error] = [...document.errors, ...document.warnings];
+  if (error !== undefined) {
+    const { line, column } = positionAt(lines, error.pos[0]);
+    return problem(`${source}:${line}:${column}: ${error.message.split("\n")[0]!}`);
+  }
   return readDocument(configPositions(document, lines), source, () => document.toJS() as unknown);
 }
 

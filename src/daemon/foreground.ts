@@ -17,7 +17,7 @@ import { AsyncResource } from "node:async_hooks";
 import { constants } from "node:os";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import type { InstanceState, InstanceStatus, RunningSystem, SystemEvent } from "../control/service.ts";
-import { describeReason, isOrderly, type ExitReason } from "../kernel/exit-reason.ts";
+import { describeReason, isOrderly, isTagged, type ExitReason } from "../kernel/exit-reason.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { isDown, isExit } from "../kernel/message.ts";
 import type { AnyPid } from "../kernel/pid.ts";
@@ -30,6 +30,7 @@ import { instanceSpec } from "./instance-spec.ts";
 import { Instance } from "./instance.ts";
 import { openListenSocket, type ListenSocket } from "./listen-socket.ts";
 import { awaitReady } from "./readiness.ts";
+import { reasonText } from "./reason-text.ts";
 
 /** Milliseconds between two samples of memory and CPU. */
 export const sampleEveryMs = 1000;
@@ -55,7 +56,7 @@ type Notice =
   | { readonly type: "ready"; readonly instance: Instance; readonly pid: AnyPid }
   | { readonly type: "notReady"; readonly instance: Instance; readonly pid: AnyPid; readonly problem: string }
   | { readonly type: "overdue"; readonly pid: AnyPid }
-  | { readonly type: "failed"; readonly problem: string }
+  | { readonly type: "notBegun"; readonly service: Service; readonly problem: string }
   | { readonly type: "stop" }
   | { readonly type: "kill" };
 
@@ -103,10 +104,10 @@ class Foreground implements RunningSystem {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
+    process.once("exit", this.#killLeft);
     if (options.passthrough !== true && options.captureOwnOutput !== undefined) {
       this.#endCapture = options.captureOwnOutput((owner, stream, data) => this.#ownOutput(owner, stream, data));
     }
-    process.once("exit", this.#killLeft);
     this.#manager = kernel.spawn((self: AnyProcess) => this.#manage(self), { label: "manager" });
     kernel.spawn((self: AnyProcess) => this.#guard(self), { label: "manager's guard" });
   }
@@ -196,8 +197,8 @@ class Foreground implements RunningSystem {
       case "overdue":
         this.#self?.exit(notice.pid, "kill");
         return undefined;
-      case "failed":
-        return this.#fail(notice.problem);
+      case "notBegun":
+        return this.#notBegun(notice.service, notice.problem);
       case "stop":
         return this.#stop();
       case "kill":
@@ -217,7 +218,7 @@ class Foreground implements RunningSystem {
       if (service.begun || !service.plan.dependsOn.every(isReady)) continue;
       service.begun = true;
       void this.#begin(service).catch((thrown: unknown) => {
-        this.#tell({ type: "failed", problem: `${service.plan.name}: ${describeReason(thrown)}` });
+        this.#tell({ type: "notBegun", service, problem: reasonText(thrown) });
       });
     }
     this.#announceUp();
@@ -267,10 +268,18 @@ class Foreground implements RunningSystem {
     });
   }
 
+  #notBegun(service: Service, problem: string): void {
+    if (this.#isStopping) return;
+    for (const instance of service.instances) instance.enter("failed", problem);
+    this.#fail(`${service.plan.name} did not start: ${problem}`);
+  }
+
   #added(instance: Instance, result: SupervisorResult<unknown>): void {
     if (result.ok || this.#isStopping) return;
-    const said = describeReason(result.error);
+    const said = reasonText(result.error);
     instance.finish();
+    // What could not be loaded has not run, so how its OS process ended says nothing.
+    instance.osExit = result.error instanceof Error ? undefined : (instance.osExit ?? osExitOf(result.error));
     instance.enter("failed", said);
     this.#fail(`${instance.name} did not start: ${said}`, instance);
   }
@@ -294,7 +303,7 @@ class Foreground implements RunningSystem {
         return;
       case "startFailed":
         instance.finish();
-        instance.reason = `did not start: ${describeReason(event.reason)}`;
+        instance.reason = `did not start: ${reasonText(event.reason)}`;
         return;
       case "gaveUp":
         instance.finish();
@@ -324,7 +333,7 @@ class Foreground implements RunningSystem {
       this.#tell({ type: "ready", instance, pid });
     } catch (thrown) {
       if (check.signal.aborted) return;
-      this.#tell({ type: "notReady", instance, pid, problem: describeError(thrown) });
+      this.#tell({ type: "notReady", instance, pid, problem: reasonText(thrown) });
     }
   }
 
@@ -346,6 +355,7 @@ class Foreground implements RunningSystem {
 
   #ended(instance: Instance, reason: ExitReason): void {
     instance.finish();
+    instance.osExit ??= osExitOf(reason);
     if (this.#isStopping) {
       if (instance === this.#culprit) instance.enter("failed", instance.reason);
       else instance.enter("stopped");
@@ -369,10 +379,10 @@ class Foreground implements RunningSystem {
     const { maxRestarts, periodMs } = instance.plan;
     const said = describeEnd(reason, instance);
     instance.enter("failed", said);
-    const times = `${maxRestarts + 1} times within ${Math.round(periodMs / 1000)} s`;
+    const times = maxRestarts === 0 ? "" : ` ${maxRestarts + 1} times within ${Math.round(periodMs / 1000)} s`;
     const verb = isOrderly(reason) ? "ended" : "failed";
     this.#hasGivenUp = true;
-    this.#fail(`${instance.name} ${verb} ${times} and is given up: ${said}`, instance);
+    this.#fail(`${instance.name} ${verb}${times} and is given up: ${said}`, instance);
   }
 
   // --- ending ---
@@ -438,9 +448,9 @@ class Foreground implements RunningSystem {
 
   #finish(): void {
     clearInterval(this.#keptAlive);
-    this.#endCapture();
     this.#hasEnded = true;
     process.off("exit", this.#killLeft);
+    this.#endCapture();
     for (const socket of this.#sockets) socket.close();
     for (const instance of this.#instances()) {
       if (instance.pid !== undefined) instance.finish();
@@ -525,8 +535,14 @@ function hasBeenReady(service: Service): boolean {
 /** For people: why a run is over. */
 function describeEnd(reason: ExitReason, { notReady, plan: { carrier } }: Instance): string {
   if (notReady !== undefined) return notReady;
-  if (reason !== "normal") return describeReason(reason);
+  if (reason !== "normal") return reasonText(reason);
   return carrier === "command" || carrier === "os-process" ? "exit code 0" : "it returned";
+}
+
+/** How a thread ended, in the words of an OS process. */
+function osExitOf(reason: ExitReason): Instance["osExit"] {
+  if (isTagged(reason, "exitStatus")) return { code: Number(reason["code"]), signal: null };
+  return reason === "normal" ? { code: 0, signal: null } : undefined;
 }
 
 function tryKillGroup(leader: number): void {
@@ -549,8 +565,4 @@ function withChanges(
   const merged: Record<string, string | undefined> = { ...env };
   for (const [name, value] of Object.entries(changes)) merged[name] = value ?? undefined;
   return merged;
-}
-
-function describeError(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : describeReason(thrown);
 }

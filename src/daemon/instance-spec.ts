@@ -17,7 +17,7 @@ export const startTimeoutMs = 30_000;
 
 /** What the start of an instance asks of the system around it, and tells it. */
 export interface InstanceSurroundings {
-  /** The service inherits stdin, stdout and stderr. */
+  /** The service inherits stdout, stderr and, when it is an OS process of its own, stdin. */
   readonly passthrough: boolean;
   readonly socket: ListenSocket | undefined;
   isStopping(): boolean;
@@ -42,7 +42,7 @@ export function instanceSpec(instance: Instance, around: InstanceSurroundings): 
       env: { COLOS_INSTANCE: String(instance.number), COLOS_SERVICE: plan.name, ...plan.env },
       ...(hasOsProcess ? { cwd: plan.cwd } : {}),
       output: around.passthrough ? "inherit" : (stream, data) => instance.write(stream, data),
-      stdin: around.passthrough ? "inherit" : "pipe",
+      stdin: around.passthrough && hasOsProcess ? "inherit" : "pipe",
       ...(around.socket === undefined ? {} : { listenFds: [around.socket.fd] }),
       ...(run.kind === "program" ? { argv: run.args } : {}),
       onSpawn: (pid) => {

@@ -43,7 +43,9 @@ export class IdentityTable {
 
   addPid(pid: AnyPid): void {
     const key = `${pid.kernelId}:${pid.serial}`;
-    if (this.#pids.get(key)?.deref() !== undefined) return;
+    const known = this.#pids.get(key)?.deref();
+    // A live process replaces what was made of its number before it began.
+    if (known !== undefined && (pid.process === null || known.process !== null)) return;
     this.#pids.set(key, new WeakRef(pid));
     this.#forgetPid.register(pid, key);
   }

@@ -97,8 +97,8 @@ export class Kernel {
   readonly #carriers: ReadonlyMap<string, Starter>;
   readonly #scheduler: Scheduler;
   readonly #names = new Map<string, AnyPid>();
-  /** Those of `#names` that processes of other kernels have. */
-  readonly #foreignNames = new Set<string>();
+  /** Names of processes of other kernels, with the monitor that tells of their ends. */
+  readonly #remoteNames = new Map<AnyPid, { readonly name: string; readonly ref: Ref }>();
   readonly #neighbours = new Map<string, Neighbour>();
   #uplink: Neighbour | null = null;
   readonly #identities = new IdentityTable();
@@ -251,7 +251,12 @@ export class Kernel {
     const starter = process.extra?.starter ?? null;
     if (starter === null || process.extra === null) return;
     process.extra.starter = null;
-    this.send(starter, acknowledgement);
+    try {
+      this.send(starter, acknowledgement);
+    } catch (refused) {
+      if (acknowledgement.ready || !(refused instanceof UncopyableError)) throw refused;
+      this.send(starter, { ready: false, reason: uncopyable(acknowledgement.reason) });
+    }
   }
 
   #create(parent: AnyPid | null, options: LocalOptions): AnyProcess {
@@ -535,16 +540,27 @@ export class Kernel {
       return reply;
     }
     try {
-      this.send(target, request);
+      this.#ask(caller, ref, target, request);
     } catch (refused) {
-      ref.route = "none";
-      ref.pending = null;
+      this.#settle(ref);
       this.#exportedRefs.delete(ref.serial);
       return Promise.reject(refused);
     }
-    this.monitor(caller, ref, target);
     this.#startDeadline(ref, timeoutMs);
     return reply;
+  }
+
+  /** Sends a request and watches who is asked. In another kernel the monitor goes first, so that an end gives its reason. */
+  #ask(caller: AnyProcess, ref: Ref, target: AnyPid | string, request: Request): void {
+    if (typeof target !== "string" && target.kernelId === this.id) {
+      this.send(target, request);
+      this.monitor(caller, ref, target);
+      return;
+    }
+    const wire = this.#encode(request);
+    this.monitor(caller, ref, target);
+    if (typeof target !== "string") this.#transmit(["message", target.kernelId, target.serial, wire]);
+    else if (this.#uplink !== null) this.#transmit(["message", this.#uplink.kernelId, target, wire]);
   }
 
   /**
@@ -663,8 +679,8 @@ export class Kernel {
 
   /** Ends a monitor on both sides; false when there was none. */
   #forgetMonitor(owner: AnyProcess, ref: Ref): boolean {
-    this.#exportedRefs.delete(ref.serial);
     if (owner.monitors?.delete(ref) !== true) return false;
+    this.#exportedRefs.delete(ref.serial);
     const { target } = ref;
     if (target === null) {
       if (this.#uplink === null || ref.targetName === null) return true;
@@ -708,8 +724,9 @@ export class Kernel {
     } else if (pid.kernelId === this.id) {
       throw new Error(`${pid} has ended and cannot be registered as "${name}"`);
     } else {
-      (this.#nameKeeper ??= this.#startNameKeeper()).monitor(pid);
-      this.#foreignNames.add(name);
+      const known = this.#remoteNames.get(pid);
+      if (known !== undefined) throw new Error(`${pid} is already registered as "${known.name}"`);
+      this.#remoteNames.set(pid, { name, ref: (this.#nameKeeper ??= this.#startNameKeeper()).monitor(pid) });
     }
     this.#names.set(name, pid);
   }
@@ -727,23 +744,25 @@ export class Kernel {
   }
 
   /** Before anybody here learns of the end of processes of other kernels, their names are free (N18). */
-  #freeForeignNames(hasEnded: (pid: AnyPid) => boolean): void {
-    for (const name of this.#foreignNames) {
-      const pid = this.#names.get(name);
-      if (pid !== undefined && hasEnded(pid)) this.#forgetName(name);
-    }
-  }
-
-  #forgetName(name: string): void {
-    this.#names.delete(name);
-    this.#foreignNames.delete(name);
+  #freeRemoteNames(hasEnded: (pid: AnyPid) => boolean): void {
+    for (const pid of this.#remoteNames.keys()) if (hasEnded(pid)) this.#forgetRemoteName(pid);
   }
 
   /** See `Process.unregister`. */
   unregister(name: string): void {
-    const process = this.#resolve(name).process;
-    this.#forgetName(name);
+    const pid = this.#resolve(name);
+    this.#names.delete(name);
+    this.#forgetRemoteName(pid);
+    const { process } = pid;
     if (process !== null && process.extra !== null) process.extra.name = undefined;
+  }
+
+  #forgetRemoteName(pid: AnyPid): void {
+    const known = this.#remoteNames.get(pid);
+    if (known === undefined) return;
+    this.#remoteNames.delete(pid);
+    this.#names.delete(known.name);
+    this.#nameKeeper?.demonitor(known.ref, { flush: true });
   }
 
   /** See `Process.whereis`. */
@@ -991,7 +1010,8 @@ export class Kernel {
       lost: (cause, mainReason) => {
         if (!open) return;
         open = false;
-        if (this.#uplink === neighbour) this.#uplink = null;
+        const isAbove = this.#uplink === neighbour;
+        if (isAbove) this.#uplink = null;
         else this.#neighbours.delete(kernelId);
         const survivorId = direction === "uplink" ? this.id : null;
         const loss: Loss = { kernelId, survivorId, cause, mainReason: mainReason ?? carrierDown(cause) };
@@ -1048,20 +1068,35 @@ export class Kernel {
     try {
       return this.#encode(reason);
     } catch {
-      return this.#encode({ tag: "uncopyable", description: describeReason(reason) });
+      return this.#encode(uncopyable(reason));
     }
   }
 
+  /** Only what another kernel may answer to is held: a monitor or request until it ends, an alias until it is off. */
   #exportRef(ref: Ref): void {
     if (ref.kernelId !== this.id) return;
     const owner = ref.owner.process;
     if (owner === null) return;
     this.#identities.addRef(ref);
     this.#identities.addPid(ref.owner);
+    const isMonitor = owner.monitors?.has(ref) === true;
+    if (ref.route === "none" && !isMonitor) return;
     this.#exportedRefs.set(ref.serial, ref);
-    if (ref.route === "reply" || ref.pending !== null) return;
+    if (ref.pending !== null || isMonitor) return;
     const extra = (owner.extra ??= new Extra());
     (extra.exportedRefs ??= new Set()).add(ref);
+  }
+
+  /** @internal An alias was switched off; a monitor that was an alias too stays. */
+  forgetAlias(owner: AnyProcess, ref: Ref): void {
+    ref.route = "none";
+    owner.extra?.exportedRefs?.delete(ref);
+    if (owner.monitors?.has(ref) !== true) this.#exportedRefs.delete(ref.serial);
+  }
+
+  /** @internal Own refs that are held because another kernel may answer to them. */
+  get exportedRefsCount(): number {
+    return this.#exportedRefs.size;
   }
 
   #importRef(kernelId: string, serial: number, owner: AnyPid): Ref {
@@ -1149,24 +1184,24 @@ export class Kernel {
 
   #receiveReply(serial: number, wire: WireValue): void {
     const ref = this.#exportedRefs.get(serial);
-    if (ref !== undefined) this.#deliverToRef(ref, this.decode(wire));
+    if (ref !== undefined) this.#receiveQuietly(ref.owner.process, () => this.#deliverToRef(ref, this.decode(wire)));
   }
 
   #receiveDown(serial: number, wire: WireValue): void {
     const ref = this.#exportedRefs.get(serial);
     if (ref === undefined) return;
-    this.#freeForeignNames((pid) => pid === ref.target);
+    this.#freeRemoteNames((pid) => pid === ref.target);
     this.#deliverDown(ref, this.decode(wire));
   }
 
   #receiveFor(process: AnyProcess | null, signal: Signal): void {
     switch (signal[0]) {
       case "message":
-        if (process !== null) this.#receiveMessage(process, signal[3]);
+        if (process !== null) this.#receiveQuietly(process, () => this.#deliver(process, this.decode(signal[3])));
         return;
       case "exit": {
         const from = this.#identities.pid(signal[3], signal[4]);
-        if (signal[6]) this.#freeForeignNames((pid) => pid === from);
+        if (signal[6]) this.#freeRemoteNames((pid) => pid === from);
         if (process === null || (signal[6] && process.links?.delete(from) !== true)) return;
         this.#receiveExit(process, from, this.decode(signal[5]), signal[6]);
         return;
@@ -1193,11 +1228,12 @@ export class Kernel {
     }
   }
 
-  #receiveMessage(process: AnyProcess, wire: WireValue): void {
+  /** A mailbox that fails its sender only drops and counts what comes from another kernel. */
+  #receiveQuietly(process: AnyProcess | null, deliver: () => void): void {
     try {
-      this.#deliver(process, this.decode(wire));
+      deliver();
     } catch (refused) {
-      if (refused instanceof UncopyableError) this.#countRefused(process, refused);
+      if (refused instanceof UncopyableError && process !== null) this.#countRefused(process, refused);
       else if (!(refused instanceof MailboxFullError)) throw refused;
     }
   }
@@ -1215,10 +1251,10 @@ export class Kernel {
   }
 
   #spreadLoss(loss: Loss, except: Neighbour | null): void {
-    const notice = this.#encodeReason(loss);
     const others = [...this.#neighbours.values(), ...(this.#uplink === null ? [] : [this.#uplink])];
     for (const neighbour of others) {
-      if (neighbour !== except) neighbour.channel.send(["lost", neighbour.kernelId, 0, notice]);
+      // Each gets its own copy, because decoding takes it over.
+      if (neighbour !== except) neighbour.channel.send(["lost", neighbour.kernelId, 0, this.#encodeReason(loss)]);
     }
   }
 
@@ -1230,7 +1266,7 @@ export class Kernel {
       pid.kernelId === kernelId && pid.serial === mainSerial ? mainReason : reason;
     const gone = (pid: AnyPid): boolean =>
       survivorId === null ? isWithin(pid.kernelId, kernelId) : !isWithin(pid.kernelId, survivorId);
-    this.#freeForeignNames(gone);
+    this.#freeRemoteNames(gone);
     for (const pid of this.processes()) {
       const process = pid.process;
       if (process === null) continue;
@@ -1263,6 +1299,11 @@ type Acknowledgement = { readonly ready: true } | { readonly ready: false; reado
 
 function callFailed(reason: ExitReason, to: AnyPid | string): CallFailed {
   return { tag: "call", reason, to: String(to) };
+}
+
+/** What is told of a reason that cannot leave its carrier. */
+function uncopyable(reason: ExitReason): { readonly tag: "uncopyable"; readonly description: string } {
+  return { tag: "uncopyable", description: describeReason(reason) };
 }
 
 /** What runs for a local program; whoever waits for its start is told. */

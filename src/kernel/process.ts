@@ -377,7 +377,7 @@ export class Process<Message = unknown> {
   unalias(ref: Ref): boolean {
     this.#assertAlive();
     if (ref.owner !== this.pid || ref.route === "none") return false;
-    ref.route = "none";
+    this.kernel.forgetAlias(this, ref);
     return true;
   }
 

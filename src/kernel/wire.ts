@@ -30,10 +30,11 @@ export class UncopyableError extends Error {
   /** Where in the value, such as `message.users[2].save`. */
   readonly path: string;
 
-  constructor(path: string, what: string, remedy = "send plain data, pids or refs") {
-    super(`${path} is ${what} and cannot be copied to another carrier; ${remedy}`);
+  /** `path` null: the value itself. */
+  constructor(path: string | null, what: string, remedy = "send plain data, pids or refs") {
+    super(`${path ?? "the message"} is ${what} and cannot be copied to another carrier; ${remedy}`);
     this.name = "UncopyableError";
-    this.path = path;
+    this.path = path ?? "message";
   }
 }
 
@@ -49,7 +50,20 @@ export interface WireIdentities {
  * Copies `value` into wire form.
  * @throws UncopyableError
  */
-export function encode(value: unknown, identities: WireIdentities, path = "message", depth = 0): WireValue {
+export function encode(value: unknown, identities: WireIdentities, path = "message"): WireValue {
+  try {
+    return encodeValue(value, identities, null, 0);
+  } catch (refused) {
+    if (!(refused instanceof UncopyableError)) throw refused;
+    // Only now is it worth knowing the place.
+    return encodeValue(value, identities, path, 0);
+  }
+}
+
+/** Where in the value; null while nobody asks. */
+type Path = string | null;
+
+function encodeValue(value: unknown, identities: WireIdentities, path: Path, depth: number): WireValue {
   switch (typeof value) {
     case "string":
       return isWellFormed(value) ? value : { [mark]: ["utf16", utf16Of(value)] };
@@ -72,9 +86,9 @@ export function encode(value: unknown, identities: WireIdentities, path = "messa
   }
 }
 
-function encodeObject(value: object, identities: WireIdentities, path: string, depth: number): WireValue {
+function encodeObject(value: object, identities: WireIdentities, path: Path, depth: number): WireValue {
   if (Array.isArray(value)) {
-    return value.map((item, index) => encode(item, identities, `${path}[${index}]`, depth + 1));
+    return Array.from(value, (item, index) => encodeValue(item, identities, path && `${path}[${index}]`, depth + 1));
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) {
@@ -89,8 +103,8 @@ function encodeObject(value: object, identities: WireIdentities, path: string, d
     return { [mark]: ["ref", value.kernelId, value.serial, value.owner.kernelId, value.owner.serial] };
   }
   if (value instanceof Request) {
-    const from = encode(value.from, identities, `${path}.from`, depth + 1);
-    return { [mark]: ["request", from, encode(value.body, identities, path, depth + 1)] };
+    const from = encodeValue(value.from, identities, path && `${path}.from`, depth + 1);
+    return { [mark]: ["request", from, encodeValue(value.body, identities, path, depth + 1)] };
   }
   return encodeBuiltIn(value, identities, path, depth);
 }
@@ -98,13 +112,13 @@ function encodeObject(value: object, identities: WireIdentities, path: string, d
 function encodeRecord(
   value: Record<string, unknown>,
   identities: WireIdentities,
-  path: string,
+  path: Path,
   depth: number,
 ): WireValue {
   const copy: Record<string, unknown> = {};
   for (const key of Object.keys(value)) {
     if (key === "__proto__" || !isWellFormed(key)) return encodeEntries(value, identities, path, depth);
-    copy[key] = encode(value[key], identities, `${path}.${key}`, depth + 1);
+    copy[key] = encodeValue(value[key], identities, path && `${path}.${key}`, depth + 1);
   }
   return mark in copy ? { [mark]: ["object", copy] } : copy;
 }
@@ -113,10 +127,11 @@ function encodeRecord(
 function encodeEntries(
   value: Record<string, unknown>,
   identities: WireIdentities,
-  path: string,
+  path: Path,
   depth: number,
 ): WireValue {
-  const inner = (item: unknown, where: string): WireValue => encode(item, identities, `${path}${where}`, depth + 1);
+  const inner = (item: unknown, where: string): WireValue =>
+    encodeValue(item, identities, path && `${path}${where}`, depth + 1);
   return {
     [mark]: ["entries", Object.entries(value).map(([key, item]) => [inner(key, ".key"), inner(item, `.${key}`)])],
   };
@@ -131,8 +146,9 @@ function utf16Of(text: string): number[] {
   return Array.from({ length: text.length }, (_, index) => text.charCodeAt(index));
 }
 
-function encodeBuiltIn(value: object, identities: WireIdentities, path: string, depth: number): WireValue {
-  const inner = (item: unknown, where: string): WireValue => encode(item, identities, `${path}${where}`, depth + 1);
+function encodeBuiltIn(value: object, identities: WireIdentities, path: Path, depth: number): WireValue {
+  const inner = (item: unknown, where: string): WireValue =>
+    encodeValue(item, identities, path && `${path}${where}`, depth + 1);
   if (value instanceof Error) return encodeError(value, inner);
   if (value instanceof Date) return { [mark]: ["date", value.getTime()] };
   if (value instanceof Map) {
@@ -147,38 +163,62 @@ function encodeBuiltIn(value: object, identities: WireIdentities, path: string, 
   throw new UncopyableError(path, `an instance of ${value.constructor?.name || "an unnamed class"}`);
 }
 
+/** Errors being encoded: one that comes again inside itself is told without its attachments. */
+const openErrors: Error[] = [];
+
 function encodeError(error: Error, inner: (item: unknown, where: string) => WireValue): WireValue {
-  const extras: Record<string, unknown> = {};
-  for (const key of Object.keys(error)) {
-    if (["name", "message", "stack", "cause"].includes(key)) continue;
+  if (openErrors.includes(error)) return { [mark]: ["error", error.name, error.message, error.stack, undefined, {}] };
+  // An error must be able to tell what happened even when something attached to it cannot travel.
+  const attempt = (item: unknown, where: string): WireValue => {
     try {
-      extras[key] = inner((error as unknown as Record<string, unknown>)[key], `.${key}`);
+      return inner(item, where);
     } catch {
-      // An error must be able to tell what happened even when something attached to it cannot travel.
+      return undefined;
     }
-  }
-  let cause: WireValue;
+  };
+  openErrors.push(error);
   try {
-    cause = inner(error.cause, ".cause");
-  } catch {
-    cause = undefined;
+    const extras: Record<string, WireValue> = {};
+    const keys = new Set(error instanceof AggregateError ? ["errors", ...Object.keys(error)] : Object.keys(error));
+    for (const key of keys) {
+      if (ownOfErrors.has(key)) continue;
+      const item = (error as unknown as Record<string, unknown>)[key];
+      const encoded = attempt(item, `.${key}`);
+      if (encoded !== undefined || item === undefined) extras[key] = encoded;
+    }
+    return { [mark]: ["error", error.name, error.message, error.stack, attempt(error.cause, ".cause"), extras] };
+  } finally {
+    openErrors.pop();
   }
-  return { [mark]: ["error", error.name, error.message, error.stack, cause, extras] };
 }
 
-/** The value that `encode` was given, with this kernel's own pids and refs. */
+const ownOfErrors = new Set(["name", "message", "stack", "cause"]);
+
+/** The value that `encode` was given, with this kernel's own pids and refs. Takes `wire` over: it becomes the value. */
 export function decode(wire: WireValue, identities: WireIdentities): unknown {
-  if (typeof wire !== "object" || wire === null || wire instanceof Uint8Array) return wire;
-  if (Array.isArray(wire)) return wire.map((item) => decode(item, identities));
+  return typeof wire === "object" && wire !== null ? decodeObject(wire, identities) : wire;
+}
+
+function decodeObject(wire: object, identities: WireIdentities): unknown {
+  if (wire instanceof Uint8Array) return wire;
+  if (Array.isArray(wire)) {
+    for (let index = 0; index < wire.length; index += 1) {
+      const item: unknown = wire[index];
+      if (typeof item === "object" && item !== null) wire[index] = decodeObject(item, identities);
+    }
+    return wire;
+  }
   const record = wire as Record<string, unknown>;
-  if (mark in record) return decodeMarked(record[mark] as readonly unknown[], identities);
-  return decodeRecord(record, identities);
+  const marked = record[mark];
+  return marked === undefined ? decodeRecord(record, identities) : decodeMarked(marked as unknown[], identities);
 }
 
 function decodeRecord(record: Record<string, unknown>, identities: WireIdentities): unknown {
-  const value: Record<string, unknown> = {};
-  for (const key of Object.keys(record)) value[key] = decode(record[key], identities);
-  return value;
+  for (const key in record) {
+    const item = record[key];
+    if (typeof item === "object" && item !== null) record[key] = decodeObject(item, identities);
+  }
+  return record;
 }
 
 function decodeEntries(entries: readonly (readonly [WireValue, WireValue])[], identities: WireIdentities): unknown {

@@ -74,6 +74,18 @@ export class FrameWriter {
   }
 }
 
+/** Packs many items as frames do, without a length. The caller owns the bytes, which fill their buffer. */
+export function packItems(items: readonly Item[]): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(described.pack(items));
+}
+
+/** The items of `packItems`; what is bytes in them is copied. */
+export function unpackItems(bytes: Uint8Array): readonly Item[] {
+  const items: unknown = described.unpack(bytes);
+  if (!Array.isArray(items)) throw new Error("a frame that holds no array");
+  return items as readonly Item[];
+}
+
 function frameOf(items: readonly Item[]): Buffer {
   const packed = (items.length < recordsFromItems ? keyed : described).pack(items);
   const frame = Buffer.allocUnsafe(lengthBytes + packed.length);
@@ -127,18 +139,11 @@ export class FrameReader {
       this.#neededBytes = end;
       if (buffer.length < end) break;
       this.#neededBytes = lengthBytes;
-      this.#receive(unpack(buffer, end));
+      // Not as a Buffer, so that bytes in messages arrive as Uint8Array.
+      this.#receive(unpackItems(new Uint8Array(buffer.buffer, buffer.byteOffset + lengthBytes, sizeBytes)));
       buffer = buffer.subarray(end);
     }
     this.#chunks = buffer.length === 0 ? [] : [buffer];
     this.#heldBytes = buffer.length;
   }
-}
-
-/** Not through a Buffer, so that bytes in messages arrive as Uint8Array. */
-function unpack(buffer: Buffer, end: number): readonly Item[] {
-  const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset + lengthBytes, end - lengthBytes);
-  const items: unknown = described.unpack(bytes);
-  if (!Array.isArray(items)) throw new Error("a frame that holds no array");
-  return items as readonly Item[];
 }
