@@ -220,6 +220,10 @@ export class Kernel {
     options: StartOptions<A>,
   ): Promise<Pid<M>> {
     const self = parent;
+    const holder = options.name === undefined ? undefined : this.#names.get(options.name);
+    if (holder !== undefined) {
+      throw new StartError({ tag: "alreadyStarted", pid: holder }, nameTaken(options.name as string, holder));
+    }
     const ref = this.newRef(self);
     const outcome = new Promise<unknown>((resolve, reject) => {
       ref.pending = new PendingReply(self, resolve, (reason) => reject(new Exit(reason)));
@@ -370,6 +374,7 @@ export class Kernel {
     for (let count = 0; count < messagesPerStep; count += 1) {
       const { mailbox } = process;
       if (process.reactor === null || mailbox === null || mailbox.size === 0) return;
+      if (count > 0 && !this.#scheduler.spend()) break;
       if (!this.#reactTo(process, mailbox.shift())) return;
     }
     this.enqueue(process);
@@ -524,8 +529,11 @@ export class Kernel {
   /** @internal */
   request(caller: AnyProcess, to: AnyPid | string, body: unknown, timeoutMs: Milliseconds): Promise<unknown> {
     const target = typeof to === "string" ? (this.#names.get(to) ?? this.#nameAbove(to)) : to;
-    if (target === undefined) return Promise.reject(new Exit(callFailed("noproc", to)));
-    if (target === caller.pid) return Promise.reject(new Exit(callFailed("callingSelf", to)));
+    if (target === undefined) return this.#refuseRequest(caller, callFailed("noproc", to));
+    if (target === caller.pid) return this.#refuseRequest(caller, callFailed("callingSelf", to));
+    if (typeof target !== "string" && target.process === null && target.kernelId === this.id) {
+      return this.#refuseRequest(caller, callFailed("noproc", to));
+    }
     const ref = this.newRef(caller);
     const reply = new Promise<unknown>((resolve, reject) => {
       ref.pending = new PendingReply(caller, resolve, (reason) => reject(new Exit(callFailed(reason, to))));
@@ -586,6 +594,16 @@ export class Kernel {
   /** A name that only a kernel above may know. */
   #nameAbove(name: string): string | undefined {
     return this.#uplink === null ? undefined : name;
+  }
+
+  /** At once, or in a later turn: a loop that asks nobody must not keep the host from its work. */
+  #refuseRequest(caller: AnyProcess, failure: CallFailed): Promise<never> {
+    if (this.#scheduler.spend()) return Promise.reject(new Exit(failure));
+    return new Promise((_resolve, reject) => {
+      this.#scheduler.nextTurn(() => {
+        if (caller.stage === "live") reject(new Exit(failure));
+      });
+    });
   }
 
   #startDeadline(ref: Ref, timeoutMs: Milliseconds): void {
@@ -733,7 +751,7 @@ export class Kernel {
 
   #assertNameFree(name: string): void {
     const holder = this.#names.get(name);
-    if (holder !== undefined) throw new Error(`the name "${name}" is taken by ${holder}`);
+    if (holder !== undefined) throw new Error(nameTaken(name, holder));
   }
 
   /** Monitors the processes of other kernels that have names here, so that this kernel hears of their ends. */
@@ -890,10 +908,21 @@ export class Kernel {
   }
 
   #queueEnding(process: AnyProcess, reason: ExitReason): void {
-    const endings = this.#endings;
-    endings.push({ process, reason });
-    if (this.#sendingEndings) return;
+    if (this.#sendingEndings) {
+      this.#endings.push({ process, reason });
+      return;
+    }
     this.#sendingEndings = true;
+    try {
+      this.#announceEnd(process, reason);
+      if (this.#endings.length > 0) this.#sendEndings();
+    } finally {
+      this.#sendingEndings = false;
+    }
+  }
+
+  #sendEndings(): void {
+    const endings = this.#endings;
     let sentCount = 0;
     try {
       while (sentCount < endings.length) {
@@ -902,9 +931,7 @@ export class Kernel {
         this.#announceEnd(ending.process, ending.reason);
       }
     } finally {
-      if (sentCount === endings.length) endings.length = 0;
-      else endings.splice(0, sentCount);
-      this.#sendingEndings = false;
+      endings.splice(0, sentCount);
     }
   }
 
@@ -1131,13 +1158,11 @@ export class Kernel {
 
   /** The other kernel is gone: links and monitors learn it at once (L4, N2), messages vanish (M2). */
   #refuse(signal: Signal): void {
-    if (signal[0] === "link") {
-      const back: Signal = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
-      this.platform.scheduling.microtask(() => this.#receive(back, null));
-    } else if (signal[0] === "monitor") {
-      const back: Signal = ["down", signal[4], signal[3], "noproc"];
-      this.platform.scheduling.microtask(() => this.#receive(back, null));
-    }
+    let back: Signal;
+    if (signal[0] === "link") back = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
+    else if (signal[0] === "monitor") back = ["down", signal[4], signal[3], "noproc"];
+    else return;
+    this.platform.scheduling.macrotask(() => this.#receive(back, null));
   }
 
   #receive(signal: Signal, from: Neighbour | null): void {
@@ -1296,6 +1321,10 @@ interface Loss {
 
 /** What a starting process tells its starter. */
 type Acknowledgement = { readonly ready: true } | { readonly ready: false; readonly reason: ExitReason };
+
+function nameTaken(name: string, holder: AnyPid): string {
+  return `the name "${name}" is taken by ${holder}`;
+}
 
 function callFailed(reason: ExitReason, to: AnyPid | string): CallFailed {
   return { tag: "call", reason, to: String(to) };

@@ -16,7 +16,7 @@ import { isDown, isExit } from "../kernel/message.ts";
 import { Pid, type AnyPid, type Ref } from "../kernel/pid.ts";
 import { StartError, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import type { DefinedProgram } from "../kernel/program.ts";
-import { call, defineServer, ignore, stop, type Outcome, type Server } from "../server/server.ts";
+import { call, defineServer, isIgnored, stop, type Outcome, type Server } from "../server/server.ts";
 import {
   checkFlags,
   checkSpec,
@@ -64,7 +64,7 @@ export function defineSupervisor<Args extends readonly unknown[]>(
 /**
  * Starts a supervisor and returns its pid when all children are up (OTP supervisor:start_link/2).
  * @throws StartError with reason `{ tag: "shutdown", detail: { tag: "failedToStartChild", id, reason } }` (S3), a
- * `SpecProblem` (S33 to S35), or `ignore`.
+ * `SpecProblem` (S33 to S35), or one that `isIgnored` (S38).
  */
 export function startSupervisor(
   self: AnyProcess,
@@ -268,7 +268,7 @@ class Supervisor implements Server<Operation, never, unknown> {
       return ok(pid);
     } catch (thrown) {
       const reason = thrown instanceof StartError || thrown instanceof Exit ? thrown.reason : thrown;
-      return reason === ignore ? ok(undefined) : failed(reason);
+      return isIgnored(reason) ? ok(undefined) : failed(reason);
     }
   }
 
