@@ -118,6 +118,10 @@ export class Kernel {
   readonly #endings: Ending[] = [];
   #sendingEndings = false;
   #nestedCount = 0;
+  /** The process whose step is about to run: two functions for all steps, where a closure for each would be garbage. */
+  #stepping: AnyProcess | null = null;
+  readonly #beginStepping = (): void => this.#begin(this.#stepping as AnyProcess);
+  readonly #reactStepping = (): void => this.#react(this.#stepping as AnyProcess);
 
   constructor(platform: Platform, options: KernelOptions = {}) {
     this.platform = platform;
@@ -208,7 +212,8 @@ export class Kernel {
     options: LocalOptions = {},
   ): AnyPid {
     const process = this.#create(parent, options);
-    process.begin = args === undefined ? () => body(process) : () => body(process, ...args);
+    process.begin = body;
+    process.resumeValue = args;
     this.#scheduler.begin(process);
     return process.pid;
   }
@@ -334,7 +339,8 @@ export class Kernel {
   #step(process: AnyProcess): void {
     if (process.stage === "new") {
       process.stage = "live";
-      this.platform.strays.run(process, () => this.#begin(process));
+      this.#stepping = process;
+      this.platform.strays.run(process, this.#beginStepping);
     } else if (process.resume !== null) {
       const resume = process.resume;
       const value = process.resumeValue;
@@ -342,16 +348,19 @@ export class Kernel {
       process.resumeValue = undefined;
       resume(value as never);
     } else if (process.reactor !== null && !process.busy) {
-      this.platform.strays.run(process, () => this.#react(process));
+      this.#stepping = process;
+      this.platform.strays.run(process, this.#reactStepping);
     }
   }
 
   #begin(process: AnyProcess): void {
-    const begin = process.begin;
+    const body = process.begin;
+    const args = process.resumeValue as readonly unknown[] | undefined;
     process.begin = null;
-    if (begin === null) return;
+    process.resumeValue = undefined;
+    if (body === null) return;
     try {
-      const result = begin();
+      const result = args === undefined ? body(process) : body(process, ...args);
       if (isThenable(result)) {
         result.then(
           () => this.#finish(process),
@@ -1070,7 +1079,7 @@ export class Kernel {
       process,
       begin: (body) => {
         if (process.stage !== "new") return;
-        process.begin = () => body(process);
+        process.begin = body;
         this.#scheduler.begin(process);
       },
     };
