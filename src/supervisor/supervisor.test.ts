@@ -4,7 +4,7 @@ import { shutdown } from "../kernel/exit-reason.ts";
 import { isExit } from "../kernel/message.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import { StartError, type AnyProcess } from "../kernel/process.ts";
-import { call, defineServer, ignore, type Server } from "../server/server.ts";
+import { call, cast, defineServer, ignore, type Server } from "../server/server.ts";
 import { idle, World } from "../testing/world.ts";
 import {
   child,
@@ -683,6 +683,19 @@ describe("operations", () => {
       { id: "sub", pid: expect.anything() as unknown, type: "supervisor" },
     ]);
     expect(await countChildren(family.self, supervisor)).toEqual({ specs: 3, active: 2, supervisors: 1, workers: 2 });
+  });
+
+  test("an unknown call is answered with an error, and the supervisor lives on", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+
+    for (const request of ["junk", 7, null, undefined, { operation: "explode" }]) {
+      const error = { tag: "unknownRequest", request };
+      expect(await call(family.self, supervisor, request)).toEqual({ ok: false, error });
+    }
+    cast(family.self, supervisor, "junk");
+
+    expect(await family.list(supervisor)).toEqual([["a", family.pid("a")]]);
   });
 
   test("a child added by startChild whose start fails leaves no spec behind", async () => {

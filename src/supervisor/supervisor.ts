@@ -220,6 +220,7 @@ class Supervisor implements Server<Operation, never, unknown> {
   }
 
   handleCall(request: Operation): unknown {
+    if (typeof request !== "object" || request === null) return failed({ tag: "unknownRequest", request });
     switch (request.operation) {
       case "whichChildren":
         return this.#children.map((child) => this.#describe(child));
