@@ -698,6 +698,16 @@ describe("operations", () => {
     expect(await family.list(supervisor)).toEqual([["a", family.pid("a")]]);
   });
 
+  test("startChild with something that is no spec is answered with an error", async () => {
+    const family = new Family();
+    const supervisor = await family.start([]);
+
+    for (const spec of [undefined, null, "a", {}, []]) {
+      const result = await startChild(family.self, supervisor, spec as never);
+      expect(result).toMatchObject({ ok: false, error: { tag: "startSpec", problem: "missingId" } });
+    }
+  });
+
   test("a child added by startChild whose start fails leaves no spec behind", async () => {
     const family = new Family();
     const supervisor = await family.start([]);
