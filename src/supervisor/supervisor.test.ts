@@ -244,6 +244,20 @@ describe("start and stop", () => {
     expect([family.isUp(supervisor), family.isUp("a")]).toEqual([true, true]);
   });
 
+  test("S40 unexpected plain messages do not harm a supervisor", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { restart: "transient" })]);
+    await family.end("a", "normal");
+    const before = await family.list(supervisor);
+
+    for (const junk of ["junk", null, undefined, [], { type: "exit" }, { type: "$restart" }, { type: "down" }]) {
+      family.self.send(supervisor, junk);
+    }
+
+    expect(await family.list(supervisor)).toEqual(before);
+    expect(await family.log()).toEqual(["up a"]);
+  });
+
   test("S41 a killed supervisor takes its non-trapping children with it (reason killed)", async () => {
     const family = new Family();
     const supervisor = await family.start([family.member("a")]);

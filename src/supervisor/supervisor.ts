@@ -305,7 +305,7 @@ class Supervisor implements Server<Operation, never, unknown> {
   // --- children that ended ---
 
   #childEnded(pid: AnyPid, reason: ExitReason): unknown {
-    const child = this.#children.find((each) => each.pid === pid);
+    const child = this.#children.find((each) => each.pid !== undefined && each.pid === pid);
     if (child === undefined) return undefined;
     child.pid = undefined;
     this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
@@ -492,7 +492,8 @@ function patience(child: Child | undefined): number {
 }
 
 function isRestart(message: unknown): message is RestartMessage {
-  return typeof message === "object" && message !== null && (message as RestartMessage).type === "$restart";
+  const restart = message as RestartMessage | null | undefined;
+  return restart?.type === "$restart" && restart.child instanceof Child;
 }
 
 /** A sentence about why a supervisor did not start, for people. */
