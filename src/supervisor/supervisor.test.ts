@@ -861,6 +861,22 @@ describe("simpleOneForOne", () => {
 
     expect(await family.endOf(supervisor)).toBe("shutdown");
   });
+
+  test("a child whose restart is ignored is forgotten", async () => {
+    const family = new Family();
+    let startsCount = 0;
+    const start: StartChild = (self) => {
+      startsCount += 1;
+      return startsCount === 1 ? family.member("a").start(self) : ignored("a").start(self);
+    };
+    const supervisor = await family.start([{ id: "w", start }], { strategy: "simpleOneForOne" });
+    await startChild(family.self, supervisor, []);
+
+    await family.crash("a");
+
+    expect(startsCount).toBe(2);
+    expect(await family.list(supervisor)).toEqual([]);
+  });
 });
 
 describe("autoShutdown", () => {

@@ -388,7 +388,8 @@ class Supervisor implements Server<Operation, never, unknown> {
       if (other.pid !== undefined) continue;
       const result = await this.#startOne(other);
       if (result.ok) {
-        if (result.value === undefined && other.spec.restart === "temporary") this.#remove(other);
+        const forgotten = other.spec.restart === "temporary" || this.#template !== undefined;
+        if (result.value === undefined && forgotten) this.#remove(other);
         continue;
       }
       this.#flags.observe({ type: "startFailed", id: other.spec.id, reason: result.error });
