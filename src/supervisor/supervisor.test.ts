@@ -877,6 +877,13 @@ describe("simpleOneForOne", () => {
     expect(startsCount).toBe(2);
     expect(await family.list(supervisor)).toEqual([]);
   });
+
+  test("getChildSpec gives the spec before any child runs", async () => {
+    const family = new Family();
+    const supervisor = await startSimple(family);
+
+    expect(await getChildSpec(family.self, supervisor, "w")).toMatchObject({ ok: true, value: { id: "w" } });
+  });
 });
 
 describe("autoShutdown", () => {

@@ -235,8 +235,8 @@ class Supervisor implements Server<Operation, never, unknown> {
       case "deleteChild":
         return this.#deleteChild(request.id);
       case "getChildSpec": {
-        const child = this.#find(request.id);
-        return child === undefined ? failed("notFound") : ok(child.spec);
+        const spec = this.#template?.id === request.id ? this.#template : this.#find(request.id)?.spec;
+        return spec === undefined ? failed("notFound") : ok(spec);
       }
       default:
         return failed({ tag: "unknownRequest", request });
