@@ -912,6 +912,37 @@ describe("autoShutdown", () => {
 
     expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
   });
+
+  test("a significant child that waits for its restart has not ended", async () => {
+    const family = new Family();
+    const significant: MemberOptions = { restart: "transient", significant: true };
+    const children = [family.member("a", significant), family.member("b", significant)];
+    const supervisor = await family.start(children, { autoShutdown: "allSignificant", backoff: steady(100) });
+
+    await family.crash("a");
+    await family.end("b", "normal");
+    const waiting = await family.endOf(supervisor);
+    await family.world.advance(100);
+    const again = family.isUp("a");
+    await family.end("a", "normal");
+
+    expect([waiting, again, await family.endOf(supervisor)]).toEqual(["alive", true, "shutdown"]);
+  });
+
+  test("a significant child that restarts with another one has not ended", async () => {
+    const family = new Family();
+    const significant: MemberOptions = { restart: "transient", significant: true };
+    const children = [family.member("a", significant), family.member("b"), family.member("c", significant)];
+    const flags = { strategy: "restForOne", autoShutdown: "allSignificant", backoff: steady(100) } as const;
+    const supervisor = await family.start(children, flags);
+
+    await family.crash("b");
+    await family.end("a", "normal");
+    const waiting = await family.endOf(supervisor);
+    await family.world.advance(100);
+
+    expect([waiting, family.isUp("c")]).toEqual(["alive", true]);
+  });
 });
 
 /** Always the same delay. */

@@ -318,7 +318,12 @@ class Supervisor implements Server<Operation, never, unknown> {
   /** Whether the end of a significant child ends the supervisor now. */
   #endsWithChildren(): boolean {
     if (this.#flags.autoShutdown === "anySignificant") return true;
-    return this.#children.every((child) => !child.spec.significant || child.pid === undefined);
+    return !this.#children.some((child) => child.spec.significant && (child.pid !== undefined || this.#isDue(child)));
+  }
+
+  /** Whether a restart that waits will start this child. */
+  #isDue(child: Child): boolean {
+    return this.#children.some((other) => other.planned !== null && this.#affected(other).includes(child));
   }
 
   /** Counts the restart, stops who must restart too, and starts them again now or after the backoff. */
