@@ -1077,6 +1077,26 @@ describe("backoff", () => {
     expect(await family.log()).toEqual(["up a", "up b", "up c"]);
   });
 
+  test("oneForAll: a child that dies while the others are being stopped does not count again", async () => {
+    const family = new Family();
+    const children = [family.member("a"), family.member("b"), family.member("c", { manner: 50 })];
+    const supervisor = await family.start(children, { strategy: "oneForAll", backoff: steady(100), maxRestarts: 1 });
+
+    await family.crash("b");
+    await family.crash("a");
+    await family.world.advance(150);
+
+    expect(await family.endOf(supervisor)).toBe("alive");
+    expect(await family.log()).toEqual(["up a", "up b", "up c", "down c shutdown", "up a", "up b", "up c"]);
+    expect(family.delays()).toEqual([100]);
+    const ends = family.events.flatMap((event) => (event.type === "ended" ? [[event.id, event.reason]] : []));
+    expect(ends).toEqual([
+      ["b", "crash"],
+      ["c", "shutdown"],
+      ["a", "crash"],
+    ]);
+  });
+
   test("oneForAll: a child that was added in the wait and dies restarts all together, once", async () => {
     const family = new Family();
     const flags = { strategy: "oneForAll", backoff: steady(100) } as const;

@@ -459,9 +459,10 @@ class Supervisor implements Server<Operation, never, unknown> {
       this.#self.exit(pid, "kill");
       down = await this.#self.receive((message) => isDown(message, ref));
     }
-    await this.#self.receive((message) => isExit(message, pid), { timeoutMs: 0 });
+    // There only when it had ended by itself before; the down message says no more than `noproc` then.
+    const exit: unknown = await this.#self.receive((message) => isExit(message, pid), { timeoutMs: 0 });
     child.pid = undefined;
-    const reason = isDown(down) ? down.reason : undefined;
+    const reason = isExit(exit) ? exit.reason : isDown(down) ? down.reason : undefined;
     this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
   }
 
