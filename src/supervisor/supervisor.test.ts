@@ -1010,6 +1010,31 @@ describe("backoff", () => {
     expect(family.delays()).toEqual([100, 200, 100]);
   });
 
+  test("it grows while starts fail, however healthy the child was before", async () => {
+    const family = new Family();
+    await family.world.advance(1);
+    await family.start([family.flaky("a", 4)], { backoff: growing });
+    await family.world.advance(60_000);
+
+    await family.crash("a");
+    await family.world.advance(1200);
+
+    expect(family.delays()).toEqual([100, 200, 400, 500]);
+  });
+
+  test("health counts too when the child ended because its group restarts", async () => {
+    const family = new Family();
+    await family.start([family.member("a"), family.member("b")], { backoff: growing, strategy: "oneForAll" });
+    await family.crash("b");
+    await family.world.advance(100 + 10_000);
+
+    await family.crash("a");
+    await family.world.advance(100);
+    await family.crash("b");
+
+    expect(family.delays()).toEqual([100, 100, 100]);
+  });
+
   test("a restart that waits is shown, and terminateChild cancels it", async () => {
     const family = new Family();
     const supervisor = await family.start([family.member("a")], { backoff: steady(100) });

@@ -307,12 +307,18 @@ class Supervisor implements Server<Operation, never, unknown> {
   #childEnded(pid: AnyPid, reason: ExitReason): unknown {
     const child = this.#children.find((each) => each.pid !== undefined && each.pid === pid);
     if (child === undefined) return undefined;
-    child.pid = undefined;
-    this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
+    this.#noteEnd(child, pid, reason);
     const { restart } = child.spec;
     if (restart === "permanent" || (restart === "transient" && !isOrderly(reason))) return this.#restart(child, reason);
     if (restart === "temporary" || this.#template !== undefined) this.#remove(child);
     return child.spec.significant && this.#endsWithChildren() ? stop("shutdown") : undefined;
+  }
+
+  #noteEnd(child: Child, pid: AnyPid, reason: ExitReason): void {
+    child.pid = undefined;
+    const livedMs = this.#self.kernel.platform.clock.monotonicMs() - child.startedMs;
+    if (livedMs >= (this.#flags.backoff?.resetAfterMs ?? Infinity)) child.attempts = 0;
+    this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
   }
 
   /** Whether the end of a significant child ends the supervisor now. */
@@ -335,17 +341,16 @@ class Supervisor implements Server<Operation, never, unknown> {
       return stop("shutdown");
     }
     this.#restartsCount += 1;
-    const delayMs = this.#nextDelay(child, nowMs);
+    const delayMs = this.#nextDelay(child);
     this.#flags.observe({ type: "restarting", id: child.spec.id, delayMs, restartsCount: this.#restartsCount });
     await this.#stopAll(this.#affected(child).filter((other) => other !== child));
     this.#removeTemporary(child);
     return delayMs === 0 ? this.#startAgain(child) : this.#plan(child, delayMs);
   }
 
-  #nextDelay(child: Child, nowMs: number): number {
+  #nextDelay(child: Child): number {
     const { backoff } = this.#flags;
     if (backoff === undefined) return 0;
-    if (child.startedMs > 0 && nowMs - child.startedMs >= backoff.resetAfterMs) child.attempts = 0;
     const draw = this.#self.kernel.platform.random("supervisor.backoff") / 2 ** 32;
     const delayMs = backoffDelay(backoff, child.attempts, draw);
     child.attempts += 1;
@@ -461,9 +466,7 @@ class Supervisor implements Server<Operation, never, unknown> {
     }
     // There only when it had ended by itself before; the down message says no more than `noproc` then.
     const exit: unknown = await this.#self.receive((message) => isExit(message, pid), { timeoutMs: 0 });
-    child.pid = undefined;
-    const reason = isExit(exit) ? exit.reason : isDown(down) ? down.reason : undefined;
-    this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
+    this.#noteEnd(child, pid, isExit(exit) ? exit.reason : isDown(down) ? down.reason : undefined);
   }
 
   // --- looking ---
