@@ -13,6 +13,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/tidy.test.ts", "test/tidy/**"],
           testTimeout: 30_000,
+          // The built package is what people import; vitest must not load a second copy of its modules.
+          server: { deps: { external: [/\/dist\//] } },
         },
       },
     ],

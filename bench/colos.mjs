@@ -9,44 +9,33 @@
  * @module
  */
 
-// --- SEAM -----------------------------------------------------------------------------------------------------------
-// Everything that these programs assume of colos's own API stands here; nothing below imports or guesses more.
-// Assumed of `self`: pid, spawn, spawnMonitor, send, receive, yield. A body is `async (self) => …`.
-import { Kernel, call, createNodePlatform, startServer } from "../dist/index.js";
+import { call, Kernel, nodePlatform, startServer } from "../dist/index.js";
 
-const api = {
-  /** Runs `body` as a process of a new kernel and settles with what it returns. */
-  run: (body) => {
-    const kernel = new Kernel(createNodePlatform());
-    return new Promise((resolve, reject) => {
-      kernel.spawn(async (self) => {
-        await Promise.resolve(body(self, kernel)).then(resolve, reject);
-      });
+/** Runs `body` as a process of a new kernel and settles with what it returns. */
+function run(body) {
+  const kernel = new Kernel(nodePlatform());
+  return new Promise((resolve, reject) => {
+    kernel.spawn(async (self) => {
+      await Promise.resolve(body(self, kernel)).then(resolve, reject);
     });
-  },
-  /** How many processes live in this kernel. */
-  processesCount: (kernel) => kernel.processesCount,
-  /** Starts a server that answers every call with "pong"; gives its pid. */
-  startServer: (self) => startServer(self, { init: () => undefined, handleCall: () => "pong" }),
-  call: (self, server, request) => call(self, server, request),
-};
-// --- END OF SEAM ----------------------------------------------------------------------------------------------------
+  });
+}
 
 const ringSize = 1000;
 
 /** What stands before the clock starts. */
 const prepare = {
-  spawn: (_self, kernel) => api.processesCount(kernel),
+  spawn: (_self, kernel) => kernel.processesCount,
   ping_pong: (self) => self.spawn(pong),
   ring: (self) => ring(self, ringSize),
-  call: (self) => api.startServer(self),
+  call: (self) => startServer(self, () => ({ handleCall: () => "pong" })),
 };
 
 const work = {
   /** Processes that end at once; all of them have ended when it returns. */
   spawn: async (self, count, before, kernel) => {
     for (let index = 0; index < count; index++) self.spawn(() => {});
-    while (api.processesCount(kernel) > before) await self.yield();
+    while (kernel.processesCount > before) await self.yield();
   },
 
   /** One at a time, each with its notice of the end. */
@@ -73,7 +62,7 @@ const work = {
 
   /** Calls of a server, one after the other. */
   call: async (self, count, server) => {
-    for (let index = 0; index < count; index++) await api.call(self, server, "ping");
+    for (let index = 0; index < count; index++) await call(self, server, "ping");
   },
 
   /** One process sends so many messages to another, which takes them all. */
@@ -137,12 +126,14 @@ async function skynet(self, parent, number, size) {
 }
 
 /** Bytes of one idle process that waits in receive. */
-async function memory(self, count) {
+async function memory(self, kernel, count) {
   const before = heapBytes();
-  for (let index = 0; index < count; index++) self.spawn(idle);
-  await self.yield();
-  await self.yield();
-  return (heapBytes() - before) / count;
+  let last;
+  for (let index = 0; index < count; index++) last = self.spawn(idle);
+  while (kernel.info(last).status !== "waiting") await self.yield();
+  const bytes = (heapBytes() - before) / count;
+  if (kernel.processesCount < count) throw new Error("the processes do not live");
+  return bytes;
 }
 
 async function idle(self) {
@@ -157,8 +148,8 @@ function heapBytes() {
 
 /** One sample, taken in a kernel of its own. */
 function measure(name, operations) {
-  return api.run(async (self, kernel) => {
-    if (name === "memory") return memory(self, operations);
+  return run(async (self, kernel) => {
+    if (name === "memory") return memory(self, kernel, operations);
     const prepared = await prepare[name]?.(self, kernel);
     const start = process.hrtime.bigint();
     await work[name](self, operations, prepared, kernel);

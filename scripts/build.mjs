@@ -1,6 +1,6 @@
 // Compiles src/ to dist/ once: does nothing when no source is newer than the last build.
 import { execFileSync } from "node:child_process";
-import { readdirSync, rmSync, statSync, writeFileSync, chmodSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync, chmodSync } from "node:fs";
 
 const stamp = "dist/.built";
 const newest = (path) => {
@@ -15,6 +15,6 @@ if (inputs >= built) {
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
     stdio: "inherit",
   });
-  chmodSync("dist/bin.js", 0o755);
+  if (existsSync("dist/bin.js")) chmodSync("dist/bin.js", 0o755);
   writeFileSync(stamp, "");
 }

@@ -1,7 +1,10 @@
 /**
  * Config: what a person may write in `colos.config.(ts|js|json|yaml)`, and what the daemon makes of it.
- * `SystemConfig` is the written form, every field optional where a default is honest; `parseConfig` turns it
- * into `SystemPlan`, where every default is filled in, every reference is checked and nothing is ambiguous.
+ * `SystemConfig` is the written form, every field optional where a default is honest; `SystemPlan` is what it
+ * means, where every default is filled in, every reference is checked and nothing is ambiguous.
+ *
+ * Not here: the way from one to the other (`parseConfig`, config-parser.ts), so that a program that types its
+ * config with `defineConfig` loads no validation.
  *
  * @module
  */

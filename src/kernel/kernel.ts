@@ -21,7 +21,7 @@ import {
   type CallFailed,
   type ExitReason,
 } from "./exit-reason.ts";
-import { Mailbox, MailboxFullError, messagesMaxDefault } from "./mailbox.ts";
+import { Mailbox, MailboxFullError, messagesMaxDefault, type Intake, type MailboxBound } from "./mailbox.ts";
 import { isDown, isExit } from "./message.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
@@ -39,10 +39,12 @@ import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
 import { mainSerial, type Channel, type Signal } from "./signal.ts";
 import { Timers, type Timer } from "./timer.ts";
-import { decode, encode, UncopyableError, type WireIdentities, type WireValue } from "./wire.ts";
+import { decode, encode, isEncodedRequest, UncopyableError, type WireIdentities, type WireValue } from "./wire.ts";
 
 /** Messages a reactor handles before others get their turn. */
 const messagesPerStep = 64;
+/** Servers that answer on each other's stack at most; deeper calls go through the queue. */
+const nestedMax = 8;
 /** How long handles of an ended process may take to close before its exit signals go out anyway, in milliseconds. */
 export const handleCloseMs: Milliseconds = 5000;
 
@@ -77,21 +79,14 @@ interface Ending {
   readonly reason: ExitReason;
 }
 
-/** Kernels that are gone: `kernelId` and all below it or, with `isAbove`, all that is not. */
-interface Loss {
-  readonly kernelId: string;
-  readonly isAbove: boolean;
-  readonly cause: unknown;
-  /** What the program ended with for which the lost kernel was started. */
-  readonly mainReason: ExitReason;
-}
-
 /** How a process of this kernel is set up. */
 interface LocalOptions {
   readonly label?: string | undefined;
   readonly mailbox?: SpawnOptions["mailbox"] | undefined;
   readonly starter?: Ref | null;
   readonly serial?: number;
+  /** Takes the messages in place of the mailbox, from the moment of the spawn. */
+  readonly intake?: Intake | null;
 }
 
 export class Kernel {
@@ -102,7 +97,7 @@ export class Kernel {
   readonly #carriers: ReadonlyMap<string, Starter>;
   readonly #scheduler: Scheduler;
   readonly #names = new Map<string, AnyPid>();
-  /** Names of processes of other kernels, with the monitor that frees the name. */
+  /** Names of processes of other kernels, with the monitor that tells of their ends. */
   readonly #remoteNames = new Map<AnyPid, { readonly name: string; readonly ref: Ref }>();
   readonly #neighbours = new Map<string, Neighbour>();
   #uplink: Neighbour | null = null;
@@ -122,6 +117,11 @@ export class Kernel {
   /** Ended processes whose signals are still to be sent: a queue, so that long chains of links need no stack. */
   readonly #endings: Ending[] = [];
   #sendingEndings = false;
+  #nestedCount = 0;
+  /** The process whose step is about to run: two functions for all steps, where a closure for each would be garbage. */
+  #stepping: AnyProcess | null = null;
+  readonly #beginStepping = (): void => this.#begin(this.#stepping as AnyProcess);
+  readonly #reactStepping = (): void => this.#react(this.#stepping as AnyProcess);
 
   constructor(platform: Platform, options: KernelOptions = {}) {
     this.platform = platform;
@@ -212,7 +212,8 @@ export class Kernel {
     options: LocalOptions = {},
   ): AnyPid {
     const process = this.#create(parent, options);
-    process.begin = args === undefined ? () => body(process) : () => body(process, ...args);
+    process.begin = body;
+    process.resumeValue = args;
     this.#scheduler.begin(process);
     return process.pid;
   }
@@ -269,12 +270,14 @@ export class Kernel {
 
   #create(parent: AnyPid | null, options: LocalOptions): AnyProcess {
     const process = new Process(this, options.serial ?? (this.#nextSerial += 1), parent);
-    if (options.label !== undefined || options.mailbox !== undefined || (options.starter ?? null) !== null) {
+    const { intake = null, starter = null } = options;
+    if (options.label !== undefined || options.mailbox !== undefined || starter !== null || intake !== null) {
       const extra = (process.extra = new Extra());
       extra.label = options.label;
       extra.messagesMax = options.mailbox?.messagesMax ?? messagesMaxDefault;
       extra.policy = options.mailbox?.policy ?? "endReceiver";
-      extra.starter = options.starter ?? null;
+      extra.starter = starter;
+      extra.intake = intake;
     }
     process.after = this.#first;
     if (this.#first !== null) this.#first.before = process;
@@ -336,7 +339,8 @@ export class Kernel {
   #step(process: AnyProcess): void {
     if (process.stage === "new") {
       process.stage = "live";
-      this.platform.strays.run(process, () => this.#begin(process));
+      this.#stepping = process;
+      this.platform.strays.run(process, this.#beginStepping);
     } else if (process.resume !== null) {
       const resume = process.resume;
       const value = process.resumeValue;
@@ -344,16 +348,19 @@ export class Kernel {
       process.resumeValue = undefined;
       resume(value as never);
     } else if (process.reactor !== null && !process.busy) {
-      this.platform.strays.run(process, () => this.#react(process));
+      this.#stepping = process;
+      this.platform.strays.run(process, this.#reactStepping);
     }
   }
 
   #begin(process: AnyProcess): void {
-    const begin = process.begin;
+    const body = process.begin;
+    const args = process.resumeValue as readonly unknown[] | undefined;
     process.begin = null;
-    if (begin === null) return;
+    process.resumeValue = undefined;
+    if (body === null) return;
     try {
-      const result = begin();
+      const result = args === undefined ? body(process) : body(process, ...args);
       if (isThenable(result)) {
         result.then(
           () => this.#finish(process),
@@ -374,32 +381,41 @@ export class Kernel {
 
   #react(process: AnyProcess): void {
     for (let count = 0; count < messagesPerStep; count += 1) {
-      const { mailbox, reactor } = process;
-      if (reactor === null || mailbox === null || mailbox.size === 0) return;
+      const { mailbox } = process;
+      if (process.reactor === null || mailbox === null || mailbox.size === 0) return;
       if (count > 0 && !this.#scheduler.spend()) break;
-      try {
-        const result = reactor(mailbox.shift());
-        if (isThenable(result)) {
-          this.#park(process, result);
-          return;
-        }
-      } catch (thrown) {
-        this.#crash(process, thrown);
-        return;
-      }
+      if (!this.#reactTo(process, mailbox.shift())) return;
     }
     this.enqueue(process);
   }
 
-  #park(process: AnyProcess, work: PromiseLike<unknown>): void {
+  /** Gives one message to the reactor; false when the next one must wait or will never come. */
+  #reactTo(process: AnyProcess, message: unknown): boolean {
     process.busy = true;
+    try {
+      const result = process.reactor?.(message);
+      if (isThenable(result)) {
+        this.#park(process, result);
+        return false;
+      }
+    } catch (thrown) {
+      this.#crash(process, thrown);
+      return false;
+    }
+    process.busy = false;
+    return true;
+  }
+
+  #park(process: AnyProcess, work: PromiseLike<unknown>): void {
     work.then(
-      () => {
-        process.busy = false;
-        if (process.reactor !== null && process.mailbox !== null && process.mailbox.size > 0) this.enqueue(process);
-      },
+      () => this.#unpark(process),
       (thrown: unknown) => this.#crash(process, thrown),
     );
+  }
+
+  #unpark(process: AnyProcess): void {
+    process.busy = false;
+    if (process.reactor !== null && process.mailbox !== null && process.mailbox.size > 0) this.enqueue(process);
   }
 
   #crash(process: AnyProcess, thrown: unknown): void {
@@ -407,7 +423,9 @@ export class Kernel {
     const reason = reasonOfThrown(thrown);
     if (!(thrown instanceof Exit) && !isOrderly(reason)) {
       const stack = thrown instanceof Error ? thrown.stack : undefined;
-      this.platform.log("error", `process ${nameOf(process)} crashed: ${stack ?? describeReason(reason)}`);
+      const report = `process ${nameOf(process)} crashed: ${stack ?? describeReason(reason)}`;
+      // As its own output, so that whoever reads the log of a service finds it there.
+      this.platform.strays.run(process, () => this.platform.log("error", report));
     }
     this.end(process, reason);
   }
@@ -423,6 +441,8 @@ export class Kernel {
     } else if (to instanceof Ref) {
       if (to.kernelId === this.id) this.#deliverToRef(to, message);
       else this.#transmit(["reply", to.kernelId, to.serial, this.#encode(message)]);
+    } else if (this.#uplink !== null && !this.#names.has(to)) {
+      this.#transmit(["message", this.#uplink.kernelId, to, this.#encode(message)]);
     } else {
       this.send(this.#resolve(to), message);
     }
@@ -436,15 +456,25 @@ export class Kernel {
 
   #deliver(process: AnyProcess, message: unknown): void {
     if (process.stage === "exiting" || process.stage === "dead") return;
+    if (process.extra !== null && process.extra.intake !== null) {
+      this.#deliverToIntake(process, process.extra.intake, message);
+      return;
+    }
     if (process.wake !== null && this.#matches(process, message)) {
       this.awaken(process, message);
       return;
     }
     const mailbox = (process.mailbox ??= new Mailbox());
     const messagesMax = process.extra === null ? messagesMaxDefault : process.extra.messagesMax;
-    if (mailbox.size >= messagesMax && !this.#makeRoom(process, mailbox, messagesMax)) return;
+    if (mailbox.size >= messagesMax && !this.#makeRoom(process, mailbox, { messagesMax })) return;
     mailbox.push(message);
     if (process.reactor !== null && !process.busy && !process.queued) this.#scheduler.enqueue(process);
+  }
+
+  #deliverToIntake(process: AnyProcess, intake: Intake, message: unknown): void {
+    while (!intake.take(message)) {
+      if (!this.#makeRoom(process, intake, { bytesMax: intake.bytesMax })) return;
+    }
   }
 
   /** What the kernel itself has to say always arrives, whatever the mailbox's limit. */
@@ -470,24 +500,20 @@ export class Kernel {
   }
 
   /** Carries out the policy of a full mailbox; true when the message may be added. */
-  #makeRoom(process: AnyProcess, mailbox: Mailbox, messagesMax: number): boolean {
+  #makeRoom(process: AnyProcess, mailbox: Mailbox | Intake, limit: MailboxBound): boolean {
     const extra = (process.extra ??= new Extra());
     switch (extra.policy) {
-      case "dropOldest": {
+      case "dropOldest":
         extra.droppedCount += 1;
-        const oldest = mailbox.find((message) => !isDown(message) && !isExit(message));
-        if (oldest < 0) return false;
-        mailbox.takeAt(oldest);
-        return true;
-      }
+        return mailbox.dropOldest((message) => !isDown(message) && !isExit(message));
       case "dropNewest":
         extra.droppedCount += 1;
         return false;
       case "failSender":
         extra.droppedCount += 1;
-        throw new MailboxFullError(nameOf(process), messagesMax);
+        throw new MailboxFullError(nameOf(process), limit);
       default:
-        this.end(process, { tag: "mailboxFull", messagesMax });
+        this.end(process, { tag: "mailboxFull", ...limit });
         return false;
     }
   }
@@ -511,10 +537,10 @@ export class Kernel {
 
   /** @internal */
   request(caller: AnyProcess, to: AnyPid | string, body: unknown, timeoutMs: Milliseconds): Promise<unknown> {
-    const target = typeof to === "string" ? this.#names.get(to) : to;
+    const target = typeof to === "string" ? (this.#names.get(to) ?? this.#nameAbove(to)) : to;
     if (target === undefined) return this.#refuseRequest(caller, callFailed("noproc", to));
     if (target === caller.pid) return this.#refuseRequest(caller, callFailed("callingSelf", to));
-    if (target.process === null && target.kernelId === this.id) {
+    if (typeof target !== "string" && target.process === null && target.kernelId === this.id) {
       return this.#refuseRequest(caller, callFailed("noproc", to));
     }
     const ref = this.newRef(caller);
@@ -522,23 +548,61 @@ export class Kernel {
       ref.pending = new PendingReply(caller, resolve, (reason) => reject(new Exit(callFailed(reason, to))));
     });
     ref.route = "reply";
-    const isHere = target.kernelId === this.id;
-    const message = new Request(ref, body);
-    let wire: WireValue;
+    const request = new Request(ref, body);
+    const server = typeof target === "string" ? null : target.process;
+    if (server !== null && this.#isIdleServer(server)) {
+      this.monitor(caller, ref, target);
+      this.#answerNow(server, request);
+      if (ref.pending !== null) this.#startDeadline(ref, timeoutMs);
+      return reply;
+    }
     try {
-      if (isHere) this.send(target, message);
-      else wire = this.#encode(message);
+      this.#ask(caller, ref, target, request);
     } catch (refused) {
-      ref.route = "none";
-      ref.pending = null;
+      this.#settle(ref);
       this.#exportedRefs.delete(ref.serial);
       return Promise.reject(refused);
     }
-    this.monitor(caller, ref, target);
-    // After the monitor, so that a process that ends at once because of the request still gives its reason (G11).
-    if (!isHere) this.#transmit(["message", target.kernelId, target.serial, wire]);
     this.#startDeadline(ref, timeoutMs);
     return reply;
+  }
+
+  /** Sends a request and watches who is asked. In another kernel the monitor goes first, so that an end gives its reason. */
+  #ask(caller: AnyProcess, ref: Ref, target: AnyPid | string, request: Request): void {
+    if (typeof target !== "string" && target.kernelId === this.id) {
+      this.send(target, request);
+      this.monitor(caller, ref, target);
+      return;
+    }
+    const wire = this.#encode(request);
+    this.monitor(caller, ref, target);
+    if (typeof target !== "string") this.#transmit(["message", target.kernelId, target.serial, wire]);
+    else if (this.#uplink !== null) this.#transmit(["message", this.#uplink.kernelId, target, wire]);
+  }
+
+  /**
+   * The fast path of a call: an idle server takes the request now, on the caller's stack, which saves a trip through the
+   * queue. The caller cannot tell, because it waits for the reply anyway, and the server's order is kept, because
+   * nothing waits in its mailbox.
+   */
+  #isIdleServer(server: AnyProcess): boolean {
+    const isServer = server.kernel === this && server.reactor !== null && (server.extra?.intake ?? null) === null;
+    const hasNothingQueued = server.mailbox === null || server.mailbox.size === 0;
+    const isIdle = !server.busy && !server.queued && server.stage === "live";
+    return isServer && isIdle && hasNothingQueued && this.#nestedCount < nestedMax && this.#scheduler.spend();
+  }
+
+  #answerNow(server: AnyProcess, request: Request): void {
+    this.#nestedCount += 1;
+    this.platform.strays.run(server, () => {
+      if (this.#reactTo(server, request)) this.#unpark(server);
+    });
+    this.#nestedCount -= 1;
+  }
+
+  /** A name that only a kernel above may know. */
+  #nameAbove(name: string): string | undefined {
+    return this.#uplink === null ? undefined : name;
   }
 
   /** At once, or in a later turn: a loop that asks nobody must not keep the host from its work. */
@@ -615,6 +679,10 @@ export class Kernel {
     const watched = pid?.process ?? null;
     if (watched !== null && watched.kernel === this) {
       (watched.watchers ??= new Set()).add(ref);
+    } else if (pid === undefined && this.#uplink !== null) {
+      this.#exportRef(ref);
+      const { kernelId } = this.#uplink;
+      this.#transmit(["monitor", kernelId, target as string, ref.serial, this.id, owner.pid.serial]);
     } else if (pid === undefined || pid.kernelId === this.id) {
       this.#deliverDown(ref, "noproc");
     } else {
@@ -641,7 +709,12 @@ export class Kernel {
     if (owner.monitors?.delete(ref) !== true) return false;
     this.#exportedRefs.delete(ref.serial);
     const { target } = ref;
-    if (target === null) return true;
+    if (target === null) {
+      if (this.#uplink === null || ref.targetName === null) return true;
+      const { kernelId } = this.#uplink;
+      this.#transmit(["demonitor", kernelId, ref.targetName, ref.serial, this.id, ref.owner.serial]);
+      return true;
+    }
     const watched = target.process;
     if (watched !== null && watched.kernel === this) {
       watched.watchers?.delete(ref);
@@ -690,13 +763,16 @@ export class Kernel {
     if (holder !== undefined) throw new Error(nameTaken(name, holder));
   }
 
-  /** Frees the names of processes of other kernels when they end. */
+  /** Monitors the processes of other kernels that have names here, so that this kernel hears of their ends. */
   #startNameKeeper(): AnyProcess {
     const keeper = this.attach("names");
-    keeper.react((message) => {
-      if (isDown(message)) this.#forgetRemoteName(message.from as AnyPid);
-    });
+    keeper.react(() => {});
     return keeper;
+  }
+
+  /** Before anybody here learns of the end of processes of other kernels, their names are free (N18). */
+  #freeRemoteNames(hasEnded: (pid: AnyPid) => boolean): void {
+    for (const pid of this.#remoteNames.keys()) if (hasEnded(pid)) this.#forgetRemoteName(pid);
   }
 
   /** See `Process.unregister`. */
@@ -704,7 +780,7 @@ export class Kernel {
     const pid = this.#resolve(name);
     this.#names.delete(name);
     this.#forgetRemoteName(pid);
-    const process = pid.process;
+    const { process } = pid;
     if (process !== null && process.extra !== null) process.extra.name = undefined;
   }
 
@@ -885,6 +961,7 @@ export class Kernel {
     if (extra?.exportedRefs != null) for (const ref of extra.exportedRefs) this.#exportedRefs.delete(ref.serial);
     if (links !== null) for (const peer of links) this.#announceToPeer(process.pid, peer, reason);
     if (watchers !== null) for (const ref of watchers) this.#announceToWatcher(ref, reason);
+    if (extra !== null && extra.ended !== null) extra.ended(reason);
   }
 
   #announceToPeer(from: AnyPid, to: AnyPid, reason: ExitReason): void {
@@ -937,7 +1014,7 @@ export class Kernel {
       label: process.extra?.label,
       parent: process.parent,
       status: statusOf(process),
-      messagesCount: process.mailbox?.size ?? 0,
+      messagesCount: (process.mailbox?.size ?? 0) + (process.extra?.intake?.size ?? 0),
       droppedCount: process.extra?.droppedCount ?? 0,
       links: [...(process.links ?? [])],
       monitors: [...(process.monitors ?? [])].flatMap((ref) => ref.targetName ?? ref.target ?? []),
@@ -972,8 +1049,10 @@ export class Kernel {
         const isAbove = this.#uplink === neighbour;
         if (isAbove) this.#uplink = null;
         else this.#neighbours.delete(kernelId);
-        const loss = { cause, mainReason: mainReason ?? carrierDown(cause), isAbove };
-        this.#lose({ ...loss, kernelId: isAbove ? this.id : kernelId }, neighbour);
+        const survivorId = direction === "uplink" ? this.id : null;
+        const loss: Loss = { kernelId, survivorId, cause, mainReason: mainReason ?? carrierDown(cause) };
+        this.#lose(loss);
+        this.#spreadLoss(loss, neighbour);
       },
     };
   }
@@ -983,27 +1062,32 @@ export class Kernel {
     return this.#identities.pid(kernelId, mainSerial);
   }
 
-  /** For carriers: the process that this kernel was started for. It runs once `begin` is given. */
+  /**
+   * For carriers: the process that this kernel was started for. It runs once `begin` is given. `ended` is called
+   * when its exit signals are sent; it must not throw.
+   */
   spawnMain(
     parent: AnyPid,
     starter: Ref | null,
     options: Pick<SpawnOptions, "label" | "mailbox">,
+    ended?: (reason: ExitReason) => void,
   ): { readonly process: AnyProcess; begin(body: (self: AnyProcess) => unknown): void } {
     const process = this.#create(parent, { ...options, starter, serial: mainSerial });
+    (process.extra ??= new Extra()).ended = ended ?? null;
     this.#identities.addPid(process.pid);
     return {
       process,
       begin: (body) => {
         if (process.stage !== "new") return;
-        process.begin = () => body(process);
+        process.begin = body;
         this.#scheduler.begin(process);
       },
     };
   }
 
-  /** For carriers: copies a value that is to cross; @throws UncopyableError. */
-  encode(value: unknown): WireValue {
-    return this.#encode(value);
+  /** For carriers: copies a value that is to cross; `path` names it in errors. @throws UncopyableError. */
+  encode(value: unknown, path?: string): WireValue {
+    return encode(value, this.#codec, path);
   }
 
   /** For carriers: the value that another kernel encoded. */
@@ -1091,30 +1175,67 @@ export class Kernel {
   }
 
   #receive(signal: Signal, from: Neighbour | null): void {
-    if (signal[0] === "lost") this.#lose(this.decode(signal[3]) as Loss, from);
-    else if (signal[1] !== this.id) this.#transmit(signal);
+    if (signal[0] === "lost") this.#receiveLoss(signal, from);
+    else if (signal[1] !== this.id) this.#forward(signal);
     else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3]);
     else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
-    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process as AnyProcess | null, signal);
+    else if (signal[0] === "watching") this.#receiveWatching(signal[2], this.#identities.pid(signal[3], signal[4]));
+    else if (typeof signal[2] === "string") this.#receiveForName(signal[2], signal);
+    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process, signal);
+  }
+
+  #receiveWatching(serial: number, target: AnyPid): void {
+    const ref = this.#exportedRefs.get(serial);
+    if (ref !== undefined) ref.target = target;
+  }
+
+  /** Sends a signal on to who has the name, here or above; nobody having it is told as a process that has ended is. */
+  #receiveForName(name: string, signal: Signal): void {
+    const pid = this.#names.get(name);
+    if (pid === undefined && this.#uplink !== null) {
+      this.#transmit([signal[0], this.#uplink.kernelId, ...signal.slice(2)] as unknown as Signal);
+    } else if (pid === undefined) {
+      // A call learns it by its monitor.
+      if (signal[0] === "message" && !isEncodedRequest(signal[3]))
+        this.platform.log("warning", `a message to "${name}" was dropped: nobody has that name`);
+      this.#refuse(signal);
+    } else {
+      if (signal[0] === "monitor") this.#transmit(["watching", signal[4], signal[3], pid.kernelId, pid.serial]);
+      const [kind, , , ...rest] = signal;
+      this.#identities.addPid(pid);
+      this.#receive([kind, pid.kernelId, pid.serial, ...rest] as unknown as Signal, null);
+    }
+  }
+
+  /** The sender is in another kernel: what the next channel refuses has nobody to tell here. */
+  #forward(signal: Signal): void {
+    try {
+      this.#transmit(signal);
+    } catch (refused) {
+      this.platform.log("warning", `a message for kernel ${signal[1]} was dropped: ${describeReason(refused)}`);
+    }
   }
 
   #receiveReply(serial: number, wire: WireValue): void {
     const ref = this.#exportedRefs.get(serial);
-    if (ref !== undefined) this.#receiveQuietly(() => this.#deliverToRef(ref, this.decode(wire)));
+    if (ref !== undefined) this.#receiveQuietly(ref.owner.process, () => this.#deliverToRef(ref, this.decode(wire)));
   }
 
   #receiveDown(serial: number, wire: WireValue): void {
     const ref = this.#exportedRefs.get(serial);
-    if (ref !== undefined) this.#deliverDown(ref, this.decode(wire));
+    if (ref === undefined) return;
+    this.#freeRemoteNames((pid) => pid === ref.target);
+    this.#deliverDown(ref, this.decode(wire));
   }
 
   #receiveFor(process: AnyProcess | null, signal: Signal): void {
     switch (signal[0]) {
       case "message":
-        if (process !== null) this.#receiveQuietly(() => this.#deliver(process, this.decode(signal[3])));
+        if (process !== null) this.#receiveQuietly(process, () => this.#deliver(process, this.decode(signal[3])));
         return;
       case "exit": {
         const from = this.#identities.pid(signal[3], signal[4]);
+        if (signal[6]) this.#freeRemoteNames((pid) => pid === from);
         if (process === null || (signal[6] && process.links?.delete(from) !== true)) return;
         this.#receiveExit(process, from, this.decode(signal[5]), signal[6]);
         return;
@@ -1142,20 +1263,44 @@ export class Kernel {
   }
 
   /** A mailbox that fails its sender only drops and counts what comes from another kernel. */
-  #receiveQuietly(deliver: () => void): void {
+  #receiveQuietly(process: AnyProcess | null, deliver: () => void): void {
     try {
       deliver();
     } catch (refused) {
-      if (!(refused instanceof MailboxFullError)) throw refused;
+      if (refused instanceof UncopyableError && process !== null) this.#countRefused(process, refused);
+      else if (!(refused instanceof MailboxFullError)) throw refused;
     }
   }
 
-  /** Everything lost is gone: each link and each monitor to it gives its one signal. Neighbours are told. */
-  #lose(loss: Loss, from: Neighbour | null): void {
-    const gone = (pid: AnyPid): boolean => isWithin(pid.kernelId, loss.kernelId) !== loss.isAbove;
+  /** The sender is in another kernel and cannot be told any more. */
+  #countRefused(process: AnyProcess, refused: UncopyableError): void {
+    (process.extra ??= new Extra()).droppedCount += 1;
+    this.platform.log("warning", `a message to ${nameOf(process)} was dropped: ${refused.message}`);
+  }
+
+  #receiveLoss(signal: Signal & readonly ["lost", string, number, WireValue], from: Neighbour | null): void {
+    const loss = this.decode(signal[3]) as Loss;
+    this.#lose(loss);
+    this.#spreadLoss(loss, from);
+  }
+
+  #spreadLoss(loss: Loss, except: Neighbour | null): void {
+    const others = [...this.#neighbours.values(), ...(this.#uplink === null ? [] : [this.#uplink])];
+    for (const neighbour of others) {
+      // Each gets its own copy, because decoding takes it over.
+      if (neighbour !== except) neighbour.channel.send(["lost", neighbour.kernelId, 0, this.#encodeReason(loss)]);
+    }
+  }
+
+  /** Everything that `loss` took is gone: each link and each monitor to it gives its one signal. */
+  #lose(loss: Loss): void {
+    const { kernelId, survivorId, mainReason } = loss;
     const reason = carrierDown(loss.cause);
     const reasonFor = (pid: AnyPid): ExitReason =>
-      pid.kernelId === loss.kernelId && pid.serial === mainSerial ? loss.mainReason : reason;
+      pid.kernelId === kernelId && pid.serial === mainSerial ? mainReason : reason;
+    const gone = (pid: AnyPid): boolean =>
+      survivorId === null ? isWithin(pid.kernelId, kernelId) : !isWithin(pid.kernelId, survivorId);
+    this.#freeRemoteNames(gone);
     for (const pid of this.processes()) {
       const process = pid.process;
       if (process === null) continue;
@@ -1169,12 +1314,18 @@ export class Kernel {
         }
       }
     }
-    const notice = this.#encodeReason(loss);
-    const others = [...this.#neighbours.values(), ...(this.#uplink === null ? [] : [this.#uplink])];
-    for (const neighbour of others) {
-      if (neighbour !== from) neighbour.channel.send(["lost", neighbour.kernelId, 0, notice]);
-    }
   }
+}
+
+/** Kernels that are gone for good, as one kernel tells another. */
+interface Loss {
+  /** The neighbour that was lost; gone with all below it, unless `survivorId` says otherwise. */
+  readonly kernelId: string;
+  /** Set by a kernel that lost the one above it: only itself and those below it are left. */
+  readonly survivorId: string | null;
+  readonly cause: unknown;
+  /** What the program of `kernelId` itself ended with. */
+  readonly mainReason: ExitReason;
 }
 
 /** What a starting process tells its starter. */

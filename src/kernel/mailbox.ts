@@ -4,6 +4,7 @@
  * Guarantees: `take` removes the first message that matches and leaves all others in place and in order
  * (selective receive, OTP M4, M5).
  * Limit: `messagesMax`; what happens at the limit is the mailbox's policy and is carried out by the kernel.
+ * A process whose messages leave this heap at once has an `Intake` in place of it.
  * Unlike Erlang: messages are not copied inside one heap, so a sender must not change what it sent.
  *
  * @module
@@ -27,14 +28,40 @@ export type MailboxPolicy =
 export interface MailboxLimit {
   /** Messages; default `messagesMaxDefault`. */
   readonly messagesMax?: number;
+  /** Bytes, where messages are bytes: what waits for a command's standard input. Its default is the carrier's. */
+  readonly bytesMax?: number;
   /** Default `endReceiver`. */
   readonly policy?: MailboxPolicy;
 }
 
+/** The limit that was reached. */
+export type MailboxBound = { readonly messagesMax: number } | { readonly bytesMax: number };
+
+/**
+ * What takes a process's messages in place of its mailbox, where they leave this heap at once, such as into a pipe.
+ * What the kernel itself has to say (exits, downs) still comes through the mailbox.
+ */
+export interface Intake {
+  /** Messages taken and not passed on yet; with none, there is room for any message. */
+  readonly size: number;
+  readonly bytesMax: number;
+  /**
+   * Takes a copy of `message` while its sender waits; false when there is no room for it.
+   * @throws UncopyableError: `send` throws it in the sender, and nothing was sent.
+   */
+  take(message: unknown): boolean;
+  /** Forgets the oldest message that was not passed on yet; false when there is none. */
+  dropOldest(): boolean;
+}
+
 /** Thrown in the sender when the receiver's mailbox is full and its policy is `failSender`. */
 export class MailboxFullError extends Error {
-  constructor(to: string, messagesMax: number) {
-    super(`the mailbox of ${to} is full (${messagesMax} messages); slow down or raise mailbox.messagesMax`);
+  constructor(to: string, limit: MailboxBound) {
+    const bound =
+      "bytesMax" in limit
+        ? `${limit.bytesMax} bytes); slow down or raise mailbox.bytesMax`
+        : `${limit.messagesMax} messages); slow down or raise mailbox.messagesMax`;
+    super(`the mailbox of ${to} is full (${bound}`);
     this.name = "MailboxFullError";
   }
 }
@@ -90,6 +117,13 @@ export class Mailbox {
     for (let place = index; place > this.#head; place -= 1) items[place] = items[place - 1];
     this.shift();
     return message;
+  }
+
+  /** Removes the oldest message that `mayDrop`; false when there is none. */
+  dropOldest(mayDrop: (message: unknown) => boolean): boolean {
+    const position = this.find(mayDrop);
+    if (position >= 0) this.takeAt(position);
+    return position >= 0;
   }
 
   /** The messages, oldest first, at most `countMax`. */

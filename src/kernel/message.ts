@@ -40,6 +40,14 @@ export interface OutputMessage {
   readonly data: Uint8Array;
 }
 
+/** Sent to a command, closes its standard input once everything sent before has been written. */
+export interface EndOfInput {
+  readonly type: "endOfInput";
+}
+
+/** The one value of its type; a copy from another carrier means the same. */
+export const endOfInput: EndOfInput = Object.freeze({ type: "endOfInput" });
+
 /** Whether `message` is an exit message, optionally of one process. */
 export function isExit(message: unknown, from?: AnyPid): message is ExitMessage {
   const exit = message as ExitMessage | null | undefined;

@@ -14,7 +14,7 @@ import type { Milliseconds } from "../base/platform.ts";
 import { Exit, ProcessEnded, type ExitReason } from "./exit-reason.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mailbox } from "./mailbox.ts";
-import { messagesMaxDefault, type MailboxLimit } from "./mailbox.ts";
+import { messagesMaxDefault, type Intake, type MailboxLimit } from "./mailbox.ts";
 import type { Ref } from "./pid.ts";
 import { Pid, type AnyPid } from "./pid.ts";
 import type { HostOptions, Program } from "./program.ts";
@@ -106,7 +106,8 @@ export class Process<Message = unknown> {
   /** @internal */ trapping = false;
   /** @internal In the run queue. */ queued = false;
   /** @internal Its reactor or body is running or parked in a promise. */ busy = false;
-  /** @internal */ begin: (() => unknown) | null = null;
+  /** @internal The body, until it runs; its arguments wait in `resumeValue`. */
+  begin: ((self: AnyProcess, ...args: readonly unknown[]) => unknown) | null = null;
   /** @internal Resolves the promise that the body waits on. */ wake: ((value: never) => void) | null = null;
   /** @internal Set when woken and not resumed yet. */ resume: ((value: never) => void) | null = null;
   /** @internal */ resumeValue: unknown = undefined;
@@ -449,8 +450,12 @@ export class Extra {
   messagesMax: number = messagesMaxDefault;
   policy: MailboxLimit["policy"] = "endReceiver";
   droppedCount = 0;
+  /** Takes the messages in place of the mailbox. */
+  intake: Intake | null = null;
   /** Where `ready` goes. */
   starter: Ref | null = null;
   /** Own refs that other kernels know. */
   exportedRefs: Set<Ref> | null = null;
+  /** Called once its exit signals are sent. */
+  ended: ((reason: ExitReason) => void) | null = null;
 }

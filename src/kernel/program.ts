@@ -127,6 +127,8 @@ export interface HostOptions {
   readonly argv?: readonly string[];
   /** The standard input: `pipe` (default; a command's messages go there) or `inherit`. */
   readonly stdin?: "pipe" | "inherit";
+  /** What an ordered stop sends to a command's whole process group; default `SIGTERM`. */
+  readonly stopSignal?: string;
   /** Called with the OS process id as soon as there is one. */
   readonly onOsPid?: (osPid: number) => void;
   /** Called with how the OS process ended: an exit code, or the OS signal that ended it. */

@@ -30,10 +30,11 @@ export class UncopyableError extends Error {
   /** Where in the value, such as `message.users[2].save`. */
   readonly path: string;
 
-  constructor(path: string, what: string) {
-    super(`${path} is ${what} and cannot be copied to another carrier; send plain data, pids or refs`);
+  /** `path` null: the value itself. */
+  constructor(path: string | null, what: string, remedy = "send plain data, pids or refs") {
+    super(`${path ?? "the message"} is ${what} and cannot be copied to another carrier; ${remedy}`);
     this.name = "UncopyableError";
-    this.path = path;
+    this.path = path ?? "message";
   }
 }
 
@@ -49,10 +50,25 @@ export interface WireIdentities {
  * Copies `value` into wire form.
  * @throws UncopyableError
  */
-export function encode(value: unknown, identities: WireIdentities, path = "message", depth = 0): WireValue {
+export function encode(value: unknown, identities: WireIdentities, path = "message"): WireValue {
+  try {
+    return encodeValue(value, identities, null, 0);
+  } catch (refused) {
+    if (!(refused instanceof UncopyableError)) throw refused;
+    // Only now is it worth knowing the place.
+    return encodeValue(value, identities, path, 0);
+  }
+}
+
+/** Where in the value; null while nobody asks. */
+type Path = string | null;
+
+function encodeValue(value: unknown, identities: WireIdentities, path: Path, depth: number): WireValue {
   switch (typeof value) {
     case "string":
+      return isWellFormed(value) ? value : { [mark]: ["utf16", utf16Of(value)] };
     case "number":
+      return Object.is(value, -0) ? { [mark]: ["-0"] } : value;
     case "boolean":
     case "undefined":
       return value;
@@ -70,9 +86,9 @@ export function encode(value: unknown, identities: WireIdentities, path = "messa
   }
 }
 
-function encodeObject(value: object, identities: WireIdentities, path: string, depth: number): WireValue {
+function encodeObject(value: object, identities: WireIdentities, path: Path, depth: number): WireValue {
   if (Array.isArray(value)) {
-    return Array.from(value, (item, index) => encode(item, identities, `${path}[${index}]`, depth + 1));
+    return Array.from(value, (item, index) => encodeValue(item, identities, path && `${path}[${index}]`, depth + 1));
   }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) {
@@ -87,8 +103,8 @@ function encodeObject(value: object, identities: WireIdentities, path: string, d
     return { [mark]: ["ref", value.kernelId, value.serial, value.owner.kernelId, value.owner.serial] };
   }
   if (value instanceof Request) {
-    const from = encode(value.from, identities, `${path}.from`, depth + 1);
-    return { [mark]: ["request", from, encode(value.body, identities, path, depth + 1)] };
+    const from = encodeValue(value.from, identities, path && `${path}.from`, depth + 1);
+    return { [mark]: ["request", from, encodeValue(value.body, identities, path, depth + 1)] };
   }
   return encodeBuiltIn(value, identities, path, depth);
 }
@@ -96,20 +112,43 @@ function encodeObject(value: object, identities: WireIdentities, path: string, d
 function encodeRecord(
   value: Record<string, unknown>,
   identities: WireIdentities,
-  path: string,
+  path: Path,
   depth: number,
 ): WireValue {
   const copy: Record<string, unknown> = {};
   for (const key of Object.keys(value)) {
-    const encoded = encode(value[key], identities, `${path}.${key}`, depth + 1);
-    if (key === "__proto__") Object.defineProperty(copy, key, { value: encoded, enumerable: true, configurable: true });
-    else copy[key] = encoded;
+    if (key === "__proto__" || !isWellFormed(key)) return encodeEntries(value, identities, path, depth);
+    copy[key] = encodeValue(value[key], identities, path && `${path}.${key}`, depth + 1);
   }
   return mark in copy ? { [mark]: ["object", copy] } : copy;
 }
 
-function encodeBuiltIn(value: object, identities: WireIdentities, path: string, depth: number): WireValue {
-  const inner = (item: unknown, where: string): WireValue => encode(item, identities, `${path}${where}`, depth + 1);
+/** Keys that msgpack or an assignment would change travel as values. */
+function encodeEntries(
+  value: Record<string, unknown>,
+  identities: WireIdentities,
+  path: Path,
+  depth: number,
+): WireValue {
+  const inner = (item: unknown, where: string): WireValue =>
+    encodeValue(item, identities, path && `${path}${where}`, depth + 1);
+  return {
+    [mark]: ["entries", Object.entries(value).map(([key, item]) => [inner(key, ".key"), inner(item, `.${key}`)])],
+  };
+}
+
+/** Well-formed strings are the ones UTF-8 can say; Node 20 has this, the ES2023 types do not. */
+function isWellFormed(text: string): boolean {
+  return (text as string & { isWellFormed(): boolean }).isWellFormed();
+}
+
+function utf16Of(text: string): number[] {
+  return Array.from({ length: text.length }, (_, index) => text.charCodeAt(index));
+}
+
+function encodeBuiltIn(value: object, identities: WireIdentities, path: Path, depth: number): WireValue {
+  const inner = (item: unknown, where: string): WireValue =>
+    encodeValue(item, identities, path && `${path}${where}`, depth + 1);
   if (value instanceof Error) return encodeError(value, inner);
   if (value instanceof Date) return { [mark]: ["date", value.getTime()] };
   if (value instanceof Map) {
@@ -155,24 +194,42 @@ function encodeError(error: Error, inner: (item: unknown, where: string) => Wire
 
 const ownOfErrors = new Set(["name", "message", "stack", "cause"]);
 
-/** The value that `encode` was given, with this kernel's own pids and refs. */
+/** The value that `encode` was given, with this kernel's own pids and refs. Takes `wire` over: it becomes the value. */
 export function decode(wire: WireValue, identities: WireIdentities): unknown {
-  if (typeof wire !== "object" || wire === null || wire instanceof Uint8Array) return wire;
-  if (Array.isArray(wire)) return wire.map((item) => decode(item, identities));
+  return typeof wire === "object" && wire !== null ? decodeObject(wire, identities) : wire;
+}
+
+function decodeObject(wire: object, identities: WireIdentities): unknown {
+  if (wire instanceof Uint8Array) return wire;
+  if (Array.isArray(wire)) {
+    for (let index = 0; index < wire.length; index += 1) {
+      const item: unknown = wire[index];
+      if (typeof item === "object" && item !== null) wire[index] = decodeObject(item, identities);
+    }
+    return wire;
+  }
   const record = wire as Record<string, unknown>;
-  if (mark in record) return decodeMarked(record[mark] as readonly unknown[], identities);
-  return decodeRecord(record, identities);
+  const marked = record[mark];
+  return marked === undefined ? decodeRecord(record, identities) : decodeMarked(marked as unknown[], identities);
 }
 
 function decodeRecord(record: Record<string, unknown>, identities: WireIdentities): unknown {
-  const value: Record<string, unknown> = {};
-  for (const key of Object.keys(record)) {
-    const decoded = decode(record[key], identities);
-    if (key === "__proto__")
-      Object.defineProperty(value, key, { value: decoded, enumerable: true, configurable: true });
-    else value[key] = decoded;
+  for (const key in record) {
+    const item = record[key];
+    if (typeof item === "object" && item !== null) record[key] = decodeObject(item, identities);
   }
-  return value;
+  return record;
+}
+
+function decodeEntries(entries: readonly (readonly [WireValue, WireValue])[], identities: WireIdentities): unknown {
+  const decoded = entries.map(([key, item]) => [decode(key, identities), decode(item, identities)]);
+  return Object.fromEntries(decoded as [string, unknown][]);
+}
+
+/** Whether the wire form is that of a request. */
+export function isEncodedRequest(wire: WireValue): boolean {
+  const marked = (wire as { readonly [mark]?: readonly unknown[] } | null | undefined)?.[mark];
+  return marked?.[0] === "request";
 }
 
 function decodeMarked(marked: readonly unknown[], identities: WireIdentities): unknown {
@@ -188,6 +245,12 @@ function decodeMarked(marked: readonly unknown[], identities: WireIdentities): u
       return new Request(decode(first, identities) as Ref, decode(second, identities));
     case "object":
       return decodeRecord(first as Record<string, unknown>, identities);
+    case "entries":
+      return decodeEntries(first as [WireValue, WireValue][], identities);
+    case "utf16":
+      return (first as number[]).map((unit) => String.fromCharCode(unit)).join("");
+    case "-0":
+      return -0;
     case "bigint":
       return BigInt(first as string);
     case "date":

@@ -1,11 +1,12 @@
 /** Process sample: real process groups where Linux is, and folders that look like /proc for what cannot be staged. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, test } from "vitest";
+import { needsLinux } from "../../test/debian.ts";
 import {
   cpuPercent,
   findProcessStat,
@@ -58,7 +59,7 @@ function stat(
   return `${pid} (${name}) ${state} 1 ${group} ${group} 0 -1 0 0 0 0 0 ${ticks.join(" ")} 20 0 3 0 777 1000 10 18446744073709551615 1 1\n`;
 }
 
-describe.runIf(process.platform === "linux")("process sample: this machine", () => {
+needsLinux().describe("process sample: this machine", () => {
   test("a group's members are its living OS processes", async () => {
     const { firstLine, group } = await startGroup(`sleep 1000 & sleep 1000 & echo $!; wait`);
 
@@ -70,13 +71,14 @@ describe.runIf(process.platform === "linux")("process sample: this machine", () 
   });
 
   test("a zombie is no member", async () => {
-    // Nobody waits for the child: its parent has become a sleep.
-    const { firstLine, group } = await startGroup(`sleep 1000 & echo $!; exec sleep 1000`);
+    // The child's parent becomes a program that waits for nobody; before that, the shell might.
+    const { firstLine, group } = await startGroup(`sleep 1000 & echo $!; exec tail -f /dev/null`);
     const child = Number(firstLine);
+    await until(() => readFileSync(`/proc/${group}/comm`, "utf8") === "tail\n");
 
-    await endUnawaited(child);
+    process.kill(child, "SIGKILL");
+    await until(() => findProcessStat(child)?.state === "Z");
 
-    expect(findProcessStat(child)?.state).toBe("Z");
     expect(groupMembers(group)).toEqual([group]);
     expect(sampleProcesses([group]).get(group)).toMatchObject({ processesCount: 1 });
   });
@@ -138,10 +140,9 @@ describe.runIf(process.platform === "linux")("process sample: this machine", () 
   });
 });
 
-/** Ends a child of somebody else and waits until the kernel says that it has ended. */
-async function endUnawaited(pid: number): Promise<void> {
-  process.kill(pid, "SIGKILL");
-  while (findProcessStat(pid)?.state !== "Z") await new Promise((resolve) => setImmediate(resolve));
+/** Looks once per turn of the event loop; for what the kernel tells nobody. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe("process sample: any machine", () => {

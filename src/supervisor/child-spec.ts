@@ -112,7 +112,7 @@ export function child<M, A extends readonly unknown[]>(
     id,
     start: (self, ...extra) => {
       const args = [...(start.args ?? []), ...extra] as unknown as A;
-      return self.start(program, { label: id, ...start, args, link: true });
+      return self.start(program, { label: id, ...start, ...(args.length === 0 ? {} : { args }), link: true });
     },
     ...(restart === undefined ? {} : { restart }),
     ...(shutdown === undefined ? {} : { shutdown }),

@@ -1,1319 +1,1397 @@
-/** Supervisors: OTP's statements (S), in virtual time, and what is ours: backoff, and staying answerable. */
+/** Supervisors: OTP's statements (S), and what is ours: backoff, the window in milliseconds, errors for unknown calls. */
 import { describe, expect, test } from "vitest";
-import type { ExitReason } from "../kernel/exit-reason.ts";
 import { shutdown } from "../kernel/exit-reason.ts";
-import { isDown, isExit } from "../kernel/message.ts";
+import { isExit } from "../kernel/message.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
-import { timedOut, type AnyProcess, type StartError } from "../kernel/process.ts";
-import { defineProgram, type DefinedProgram } from "../kernel/program.ts";
-import { call, cast, ignore, isIgnored, startServer, type Server } from "../server/server.ts";
-import { World } from "../testing/world.ts";
-import { child, type ChildSpec, type SupervisorEvent, type SupervisorFlags } from "./child-spec.ts";
+import { StartError, type AnyProcess } from "../kernel/process.ts";
+import { call, cast, defineServer, ignore, isIgnored, type Server } from "../server/server.ts";
+import { idle, World } from "../testing/world.ts";
+import {
+  child,
+  type Backoff,
+  type ChildSpec,
+  type StartChild,
+  type SupervisorEvent,
+  type SupervisorFlags,
+} from "./child-spec.ts";
 import {
   countChildren,
+  defineSupervisor,
   deleteChild,
-  describeStartFailure,
   getChildSpec,
   restartChild,
   startChild,
   startSupervisor,
   terminateChild,
   whichChildren,
+  type SupervisorInit,
 } from "./supervisor.ts";
 
-type SpecOptions = Partial<Omit<ChildSpec, "id" | "start">>;
-/** What a trapping worker does when it is told to stop. */
-type Mode = "nice" | "stubborn" | { readonly slowMs: number };
+/** How a member takes an exit signal: not at all, at once and telling, so many milliseconds later, or never. */
+type Manner = "plain" | "nice" | "stubborn" | number;
 
-/** Enough restarts for tests that are not about them. */
-const many = { maxRestarts: 10, periodMs: 5000 } satisfies SupervisorFlags;
+type MemberOptions = Omit<ChildSpec, "id" | "start"> & { readonly manner?: Manner };
 
-/** A world whose test process starts supervisors and hears from their children. */
-class Nursery extends World {
-  /** Starts a supervisor linked to the test. */
-  supervise(flags: SupervisorFlags, children: readonly ChildSpec[]): Promise<Pid<unknown>> {
-    return startSupervisor(this.self, { flags, children });
+/** A world, a supervisor's children, and a log of what they did in the order in which they did it. */
+class Family {
+  readonly world = new World();
+  readonly self: AnyProcess = this.world.self;
+  readonly events: SupervisorEvent[] = [];
+  #log: string[] = [];
+  readonly #pids = new Map<string, Pid<unknown>>();
+
+  constructor() {
+    this.self.trapExit(true);
   }
 
-  /** A child that says `["up", id, pid]` and ends when told `crash` or `["exit", reason]`. */
-  worker(id: string, options: SpecOptions = {}): ChildSpec {
-    return child(id, this.#program(id), options);
+  /** Starts a supervisor that allows ten restarts unless told otherwise. */
+  start(children: readonly ChildSpec[], flags: SupervisorFlags = {}): Promise<Pid<unknown>> {
+    const observe = (event: SupervisorEvent): void => void this.events.push(event);
+    return startSupervisor(this.self, { flags: { maxRestarts: 10, observe, ...flags }, children });
   }
 
-  /** A child that traps exits, says `["down", id, reason]` when told to stop, and then does as `mode` says. */
-  trapping(id: string, mode: Mode = "nice", options: SpecOptions = {}): ChildSpec {
-    return child(id, this.#program(id, mode), options);
+  member(id: string, { manner = "plain", ...options }: MemberOptions = {}): ChildSpec {
+    return child(id, (self: AnyProcess) => this.live(self, id, manner), options);
   }
 
-  #program(id: string, mode?: Mode): DefinedProgram<unknown, readonly unknown[]> {
-    return defineProgram<unknown, readonly unknown[]>(
-      async (self) => {
-        self.trapExit(mode !== undefined);
-        self.send(this.self.pid, ["up", id, self.pid]);
-        self.ready();
-        for (;;) {
-          const message = await self.receive();
-          if (message === "crash") self.exit("crash");
-          if (Array.isArray(message) && message[0] === "exit") self.exit(message[1]);
-          if (!isExit(message)) continue;
-          self.send(this.self.pid, ["down", id, message.reason]);
-          if (typeof mode === "object") await self.receive(() => false, { timeoutMs: mode.slowMs });
-          if (mode !== "stubborn") self.exit(message.reason);
-        }
+  /** A member whose every start after the first, up to and including number `until`, fails. */
+  flaky(id: string, until: number, options: MemberOptions = {}): ChildSpec {
+    const { start } = this.member(id, options);
+    let startsCount = 0;
+    return {
+      ...options,
+      id,
+      start: (self) => {
+        startsCount += 1;
+        if (startsCount === 1 || startsCount > until) return start(self);
+        this.#log.push(`failed ${id}`);
+        throw new Error(`flaky ${startsCount}`);
       },
-      { acknowledges: true },
-    );
+    };
   }
 
-  /** The pid of the next child that says it is up under this id. */
-  async up(id: string): Promise<Pid<unknown>> {
-    await this.settle();
-    const isUp = (message: unknown): boolean => Array.isArray(message) && message[0] === "up" && message[1] === id;
-    const message = await this.self.receive(isUp, { timeoutMs: 0 });
-    if (message === timedOut) throw new Error(`${id} did not come up`);
-    return (message as [string, string, Pid<unknown>])[2];
+  async live(self: AnyProcess, id: string, manner: Manner = "plain"): Promise<void> {
+    this.#pids.set(id, self.pid);
+    this.#log.push(`up ${id}`);
+    self.trapExit(manner !== "plain");
+    for (;;) {
+      const message: unknown = await self.receive();
+      if (!isExit(message)) self.exit((message as { readonly exit: unknown }).exit);
+      this.#log.push(`down ${id} ${String(message.reason)}`);
+      if (manner === "stubborn") continue;
+      if (typeof manner === "number") await self.sleep(manner);
+      self.exit(message.reason);
+    }
   }
 
-  /** Ids of what was said since, in order: `+a` for up, `-a` for down. */
-  async events(): Promise<string[]> {
-    const messages = await this.all();
-    return messages.flatMap((message) =>
-      Array.isArray(message) ? [`${message[0] === "up" ? "+" : "-"}${message[1]}`] : [],
-    );
+  /** What happened since the last look, once everything has run. */
+  async log(): Promise<string[]> {
+    await this.world.settle();
+    const log = this.#log;
+    this.#log = [];
+    return log;
   }
 
-  crash(pid: Pid<unknown>, reason: ExitReason = "crash"): void {
-    this.self.send(pid, ["exit", reason]);
+  pid(id: string): Pid<unknown> {
+    return this.#pids.get(id)!;
   }
 
-  /** How the supervisor ended, or undefined while it lives. */
-  async ended(supervisor: AnyPid): Promise<ExitReason> {
-    await this.settle();
-    const message = await this.self.receive((each) => isExit(each, supervisor), { timeoutMs: 0 });
-    return isExit(message) ? message.reason : undefined;
+  /** Whether the youngest process of a member, or the given one, lives. */
+  isUp(member: string | AnyPid): boolean {
+    return this.self.isAlive(typeof member === "string" ? this.pid(member) : member);
   }
 
-  /** Pids by id, in order. */
-  async children(supervisor: AnyPid): Promise<[string | undefined, AnyPid | "restarting" | undefined][]> {
-    const listed = await whichChildren(this.self, supervisor);
-    return listed.map(({ id, pid }) => [id, pid]);
+  /** Ends a member and lets follow what follows. */
+  async end(id: string, reason: unknown): Promise<void> {
+    this.self.send(this.pid(id), { exit: reason });
+    await this.world.settle();
+  }
+
+  crash(id: string): Promise<void> {
+    return this.end(id, "crash");
+  }
+
+  /** The reason of a supervisor's end, or "alive". */
+  async endOf(supervisor: AnyPid): Promise<unknown> {
+    const exit = (await this.world.all()).find((message) => isExit(message, supervisor));
+    return isExit(exit) ? exit.reason : this.isUp(supervisor) ? "alive" : "no exit message";
+  }
+
+  /** Stops a supervisor as its parent does. */
+  async stop(supervisor: AnyPid): Promise<void> {
+    this.self.exit(supervisor, "shutdown");
+    await this.world.settle();
+  }
+
+  /** What `whichChildren` says, without types. */
+  async list(supervisor: AnyPid): Promise<[string | undefined, unknown][]> {
+    return (await whichChildren(this.self, supervisor)).map(({ id, pid }) => [id, pid]);
+  }
+
+  /** What was observed, in short. */
+  story(): string[] {
+    return this.events.map(({ type, id }) => `${type} ${id}`);
+  }
+
+  /** The delays of all restarts so far. */
+  delays(): number[] {
+    return this.events.flatMap((event) => (event.type === "restarting" ? [event.delayMs] : []));
   }
 }
 
-function nursery(): Nursery {
-  const world = new Nursery();
-  world.self.trapExit(true);
-  return world;
-}
-
-const failure = (starting: Promise<unknown>): Promise<ExitReason> =>
-  starting.then(
+/** Why something did not start. */
+async function startReason(start: Promise<unknown>): Promise<unknown> {
+  const error: unknown = await start.then(
     () => "started",
-    (error: StartError) => error.reason,
+    (thrown: unknown) => thrown,
+  );
+  return error instanceof StartError ? error.reason : error;
+}
+
+const doesNotStart: StartChild = () => {
+  throw new Error("nope");
+};
+
+const ignored = (id: string, options: Omit<ChildSpec, "id" | "start"> = {}): ChildSpec =>
+  child(
+    id,
+    defineServer(() => ({ init: () => ignore })),
+    options,
   );
 
-const failing = (id: string, reason: ExitReason, options: SpecOptions = {}): ChildSpec => ({
-  id,
-  start: (self) => self.start(defineProgram((body) => body.failStart(reason), { acknowledges: true })),
-  ...options,
-});
-
-/** Starts once, then fails as often as told, then starts again. */
-function flaky(world: Nursery, id: string, failuresCount: number, options: SpecOptions = {}): ChildSpec {
-  const good = world.worker(id);
-  let startsCount = 0;
-  return {
-    ...good,
-    ...options,
-    start: (self) => {
-      startsCount += 1;
-      if (startsCount === 1 || startsCount > 1 + failuresCount) return good.start(self);
-      throw new Error(`flaky ${startsCount}`);
-    },
-  };
-}
-
-describe("starting and stopping", () => {
+describe("start and stop", () => {
   test("S1 children start left to right, each before the next", async () => {
-    const world = nursery();
+    const family = new Family();
 
-    await world.supervise(many, [world.worker("a"), world.worker("b"), world.worker("c")]);
+    await family.start([family.member("a"), family.member("b"), family.member("c")]);
 
-    expect(await world.events()).toEqual(["+a", "+b", "+c"]);
-  });
-
-  test("S1 each is ready before the next is started", async () => {
-    const world = nursery();
-    const slow = defineProgram(
-      async (self: AnyProcess) => {
-        await self.receive(() => false, { timeoutMs: 100 });
-        self.send(world.self.pid as Pid<unknown>, ["up", "slow", self.pid]);
-        self.ready();
-        await self.receive();
-      },
-      { acknowledges: true },
-    );
-    const starting = world.supervise(many, [child("slow", slow), world.worker("b")]);
-    await world.advance(99);
-    const before = await world.events();
-
-    await world.advance(1);
-    await starting;
-
-    expect([before, await world.events()]).toEqual([[], ["+slow", "+b"]]);
+    expect(await family.log()).toEqual(["up a", "up b", "up c"]);
   });
 
   test("S2 children are stopped in reverse start order", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(
-      many,
-      ["a", "b", "c"].map((id) => world.trapping(id)),
-    );
-    await world.events();
+    const family = new Family();
+    const supervisor = await family.start(["a", "b", "c"].map((id) => family.member(id, { manner: "nice" })));
+    await family.log();
 
-    world.self.exit(supervisor, "shutdown");
+    await family.stop(supervisor);
 
-    expect(await world.events()).toEqual(["-c", "-b", "-a"]);
+    expect(await family.log()).toEqual(["down c shutdown", "down b shutdown", "down a shutdown"]);
+    expect(await family.endOf(supervisor)).toBe("shutdown");
   });
 
-  test("S3 a child that fails to start: those already up are stopped in reverse order, the start fails with its id", async () => {
-    const world = nursery();
+  test("S3 a child that fails to start: those already up are stopped in reverse order and the start fails", async () => {
+    const family = new Family();
+    const nice = ["a", "b"].map((id) => family.member(id, { manner: "nice" }));
 
-    const reason = await failure(
-      world.supervise(many, [world.trapping("a"), world.trapping("b"), failing("bad", "nope"), world.worker("never")]),
-    );
+    const reason = await startReason(family.start([...nice, { id: "bad", start: doesNotStart }]));
 
-    expect(reason).toEqual(shutdown({ tag: "failedToStartChild", id: "bad", reason: "nope" }));
-    expect(describeStartFailure(reason)).toBe("bad did not start: nope");
-    expect(await world.events()).toEqual(["+a", "+b", "-b", "-a"]);
-    expect(world.kernel.processesCount).toBe(1);
-  });
-
-  test("S17 defaults: strategy oneForOne, maxRestarts 1, periodMs 5000", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise({}, [world.worker("a"), world.worker("b")]);
-    const b = await world.up("b");
-
-    world.crash(await world.up("a"));
-    const second = await world.up("a");
-    const between = [world.self.isAlive(supervisor), world.self.isAlive(b)];
-    await world.advance(5000);
-    world.crash(second);
-
-    expect(between).toEqual([true, true]);
-    expect(await world.ended(supervisor)).toBe("shutdown");
-  });
-
-  test("S18 child defaults: permanent, worker, shutdown 5000 (infinity for a supervisor)", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.worker("a"), world.worker("b", { type: "supervisor" })]);
-
-    const specs = await Promise.all(["a", "b"].map((id) => getChildSpec(world.self, supervisor, id)));
-
-    expect(specs).toMatchObject([
-      { value: { restart: "permanent", shutdown: 5000, type: "worker" } },
-      { value: { restart: "permanent", shutdown: "infinity", type: "supervisor" } },
-    ]);
-    expect(await getChildSpec(world.self, supervisor, "zz")).toEqual({ ok: false, error: "notFound" });
+    expect(reason).toEqual(shutdown({ tag: "failedToStartChild", id: "bad", reason: new Error("nope") }));
+    expect(await family.log()).toEqual(["up a", "up b", "down b shutdown", "down a shutdown"]);
   });
 
   test("S19 shutdown T: exit shutdown, then kill after T for a child that does not stop", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.trapping("a", "stubborn", { shutdown: 100 })]);
-    const ref = world.self.monitor(await world.up("a"));
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { manner: "stubborn", shutdown: 100 })]);
+    const ref = family.self.monitor(family.pid("a"));
+    await family.log();
 
-    world.self.exit(supervisor, "shutdown");
-    await world.advance(99.9);
-    const before = await world.all();
-    await world.advance(0.1);
+    await family.stop(supervisor);
+    await family.world.advance(99);
+    const before = family.isUp("a");
+    await family.world.advance(1);
 
-    expect(before).toEqual([["down", "a", "shutdown"]]);
-    expect(await world.all()).toMatchObject([
-      { type: "down", ref, reason: "killed" },
-      { type: "exit", reason: "shutdown" },
-    ]);
+    expect([before, family.isUp("a")]).toEqual([true, false]);
+    expect(await family.log()).toEqual(["down a shutdown"]);
+    expect(await family.world.all()).toContainEqual({ type: "down", ref, from: family.pid("a"), reason: "killed" });
   });
 
   test("S20 brutal: the child gets no chance, reason killed", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.trapping("a", "nice", { shutdown: "brutal" })]);
-    world.self.monitor(await world.up("a"));
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { manner: "nice", shutdown: "brutal" })]);
+    const ref = family.self.monitor(family.pid("a"));
 
-    world.self.exit(supervisor, "shutdown");
+    await family.stop(supervisor);
 
-    expect(await world.all()).toMatchObject([{ type: "down", reason: "killed" }, { type: "exit" }]);
+    expect(await family.log()).toEqual(["up a"]);
+    expect(await family.world.all()).toContainEqual({ type: "down", ref, from: family.pid("a"), reason: "killed" });
   });
 
   test("S21 shutdown infinity waits for a slow child", async () => {
-    const world = nursery();
-    const slow = world.trapping("a", { slowMs: 3_600_000 }, { shutdown: "infinity" });
-    const supervisor = await world.supervise(many, [slow]);
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { manner: 60_000, shutdown: "infinity" })]);
 
-    world.self.exit(supervisor, "shutdown");
-    await world.advance(3_599_999);
-    const before = await world.ended(supervisor);
-    await world.advance(1);
+    await family.stop(supervisor);
+    await family.world.advance(59_999);
+    const before = await family.endOf(supervisor);
+    await family.world.advance(1);
 
-    expect([before, await world.ended(supervisor)]).toEqual([undefined, "shutdown"]);
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
   });
 
-  test("S38 init ignore of a supervisor: the start says so", async () => {
-    const world = nursery();
+  test("S38 init ignore of a supervisor: its start gives ignore", async () => {
+    const family = new Family();
 
-    expect(isIgnored(await failure(startSupervisor(world.self, ignore)))).toBe(true);
+    expect(isIgnored(await startReason(startSupervisor(family.self, ignore)))).toBe(true);
+  });
+
+  test("S39 an exit signal from a process that is not the parent does not stop the supervisor", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+
+    family.self.spawn((stranger) => stranger.exit(supervisor, "shutdown"));
+    await family.world.settle();
+
+    expect([family.isUp(supervisor), family.isUp("a")]).toEqual([true, true]);
+  });
+
+  test("S40 unexpected plain messages do not harm a supervisor", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { restart: "transient" })]);
+    await family.end("a", "normal");
+    const before = await family.list(supervisor);
+
+    for (const junk of ["junk", null, undefined, [], { type: "exit" }, { type: "$restart" }, { type: "down" }]) {
+      family.self.send(supervisor, junk);
+    }
+
+    expect(await family.list(supervisor)).toEqual(before);
+    expect(await family.log()).toEqual(["up a"]);
   });
 
   test("S41 a killed supervisor takes its non-trapping children with it (reason killed)", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.worker("a")]);
-    const ref = world.self.monitor(await world.up("a"));
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+    const ref = family.self.monitor(family.pid("a"));
 
-    world.self.exit(supervisor, "kill");
+    family.self.exit(supervisor, "kill");
 
-    const signals = await world.all();
-    expect(signals.find((signal) => isDown(signal, ref))).toMatchObject({ reason: "killed" });
-  });
-
-  test("a supervisor that is killed while it stops a child: that child is told too", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.trapping("a", "stubborn", { shutdown: "infinity" })]);
-    await world.events();
-
-    world.self.exit(supervisor, "shutdown");
-    await world.settle();
-    world.self.exit(supervisor, "kill");
-
-    expect(await world.all()).toMatchObject([
-      ["down", "a", "shutdown"],
-      { type: "exit", reason: "killed" },
-      ["down", "a", "killed"],
-    ]);
+    expect(await family.world.all()).toContainEqual({ type: "down", ref, from: family.pid("a"), reason: "killed" });
   });
 
   test("S42 the death of the supervisor's parent stops it and its children in order", async () => {
-    const world = nursery();
-    const parent = world.self.spawn(async (self) => {
-      await startSupervisor(self, { flags: many, children: [world.trapping("a"), world.trapping("b")] });
-      await self.receive();
+    const family = new Family();
+    const children = ["a", "b"].map((id) => family.member(id, { manner: "nice" }));
+    const parent = family.self.spawn(async (self) => {
+      await startSupervisor(self, { children });
+      await idle(self);
       self.exit("gone");
     });
-    await world.up("b");
-    await world.up("a");
+    await family.log();
 
-    world.self.send(parent, "x" as never);
+    family.self.send(parent, "stop");
 
-    expect(await world.all()).toEqual([
-      ["down", "b", "shutdown"],
-      ["down", "a", "shutdown"],
-    ]);
-    expect(world.kernel.processesCount).toBe(1);
+    expect(await family.log()).toEqual(["down b shutdown", "down a shutdown"]);
   });
 
   test("S51 a child that unlinked itself is still stopped (and waited for) at shutdown", async () => {
-    const world = nursery();
-    const unlinked: ChildSpec = {
-      id: "a",
-      start: (supervisor) =>
-        supervisor.spawnLink(async (self: AnyProcess) => {
-          self.unlink(supervisor.pid);
-          self.trapExit(true);
-          const message: unknown = await self.receive();
-          await self.receive(() => false, { timeoutMs: 500 });
-          self.exit(isExit(message) ? message.reason : "odd");
-        }),
-      shutdown: 1000,
-    };
-    const supervisor = await world.supervise(many, [unlinked]);
-    await world.settle();
-    const [[, pid] = []] = await world.children(supervisor);
-    const ref = world.self.monitor(pid as AnyPid);
+    const family = new Family();
+    const loose = child("a", (self: AnyProcess) => {
+      self.unlink(self.parent!);
+      return family.live(self, "a", 300);
+    });
+    const supervisor = await family.start([loose]);
 
-    world.self.exit(supervisor, "shutdown");
-    await world.advance(499);
-    const before = await world.all();
-    await world.advance(1);
+    await family.stop(supervisor);
+    const before = await family.endOf(supervisor);
+    await family.world.advance(300);
 
-    expect(before).toEqual([]);
-    expect(await world.all()).toMatchObject([
-      { type: "down", ref, reason: "shutdown" },
-      { type: "exit", from: supervisor },
-    ]);
+    expect(before).toBe("alive");
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+    expect(family.isUp("a")).toBe(false);
   });
 
-  test("S52 a start function that gives no pid is an error of that child", async () => {
-    const world = nursery();
+  test("a child that is being stopped is told when its supervisor is killed meanwhile", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { manner: "stubborn", shutdown: "infinity" })]);
+    await family.stop(supervisor);
 
-    const reason = await failure(world.supervise(many, [{ id: "a", start: () => "banana" as never }]));
+    family.self.exit(supervisor, "kill");
 
-    expect(reason).toMatchObject({
-      detail: { tag: "failedToStartChild", id: "a", reason: { tag: "badReturnValue", value: "banana" } },
-    });
+    expect(await family.log()).toEqual(["up a", "down a shutdown", "down a killed"]);
+  });
+
+  test("S52 a start function that returns no pid is an error of that child", async () => {
+    const family = new Family();
+
+    const reason = await startReason(family.start([{ id: "a", start: () => "banana" as never }]));
+
+    expect(reason).toEqual(
+      shutdown({ tag: "failedToStartChild", id: "a", reason: { tag: "badReturnValue", value: "banana" } }),
+    );
   });
 });
 
-describe("checks", () => {
-  test("S33 duplicate ids are rejected at start", async () => {
-    const world = nursery();
-
-    expect(await failure(world.supervise(many, [world.worker("a"), world.worker("a")]))).toEqual({
-      tag: "startSpec",
-      problem: "duplicateChildName",
-      id: "a",
-    });
-  });
-
-  test("S34 a spec without id or start is rejected", async () => {
-    const world = nursery();
-    const start = (self: AnyProcess): AnyPid => self.spawnLink(wait);
-
-    expect(await failure(world.supervise(many, [{ start } as never]))).toMatchObject({ problem: "missingId" });
-    expect(await failure(world.supervise(many, [{ id: "a" } as never]))).toMatchObject({ problem: "missingStart" });
-  });
-
-  const backoff = { initialMs: 100, maxMs: 1000, factor: 2, jitter: 0, resetAfterMs: 1000 };
-
-  test.each([
-    [{ strategy: "bogus" }, "invalidStrategy"],
-    [{ autoShutdown: "bogus" }, "invalidAutoShutdown"],
-    [{ maxRestarts: -1 }, "invalidMaxRestarts"],
-    [{ maxRestarts: Number.NaN }, "invalidMaxRestarts"],
-    [{ periodMs: 0 }, "invalidPeriodMs"],
-    [{ backoff: { ...backoff, jitter: 2 } }, "invalidBackoff"],
-    [{ backoff: { ...backoff, initialMs: Number.NaN } }, "invalidBackoff"],
-    [{ backoff: { initialMs: 1 } }, "invalidBackoff"],
-    [{ backoff: { ...backoff, factor: 0.5 } }, "invalidBackoff"],
-  ])("S35 bad supervisor flags are rejected: %j", async (flags, problem) => {
-    const world = nursery();
-
-    expect(await failure(world.supervise(flags as SupervisorFlags, []))).toMatchObject({
-      tag: "supervisorFlags",
-      problem,
-    });
-  });
-
-  test.each([
-    [{ restart: "often" }, "invalidRestart"],
-    [{ type: "boss" }, "invalidType"],
-    [{ shutdown: -1 }, "invalidShutdown"],
-    [{ shutdown: Number.NaN }, "invalidShutdown"],
-  ])("a spec with %j is rejected, at start and later", async (options, problem) => {
-    const world = nursery();
-    const spec = { ...world.worker("a"), ...options } as ChildSpec;
-    const supervisor = await world.supervise(many, []);
-
-    expect(await failure(world.supervise(many, [spec]))).toMatchObject({ tag: "startSpec", problem });
-    expect(await startChild(world.self, supervisor, spec)).toMatchObject({ ok: false, error: { problem } });
-  });
-
-  test("S50 a significant permanent child, or significant with autoShutdown never, is rejected", async () => {
-    const world = nursery();
-    const transient = world.worker("a", { restart: "transient", significant: true });
-    const permanent = world.worker("a", { restart: "permanent", significant: true });
-
-    for (const starting of [
-      world.supervise(many, [transient]),
-      world.supervise({ ...many, autoShutdown: "anySignificant" }, [permanent]),
-    ]) {
-      expect(await failure(starting)).toMatchObject({ problem: "badCombination" });
-    }
-  });
-});
-
-describe("restarting", () => {
+describe("strategies", () => {
   test("S4 oneForOne: only the failed child is restarted", async () => {
-    const world = nursery();
-    await world.supervise(many, [world.worker("a"), world.worker("b")]);
-    const [a, b] = [await world.up("a"), await world.up("b")];
+    const family = new Family();
+    await family.start([family.member("a"), family.member("b")]);
+    const [a, b] = [family.pid("a"), family.pid("b")];
+    await family.log();
 
-    world.crash(a);
+    await family.crash("a");
 
-    expect(await world.up("a")).not.toBe(a);
-    expect(world.self.isAlive(b)).toBe(true);
-    expect(await world.events()).toEqual([]);
+    expect(await family.log()).toEqual(["up a"]);
+    expect([family.isUp(a), family.isUp("a"), family.isUp(b)]).toEqual([false, true, true]);
   });
 
   test("S5 oneForAll: all others are stopped, then all start in order", async () => {
-    const world = nursery();
-    const specs = [world.trapping("a"), world.worker("b"), world.trapping("c")];
-    await world.supervise({ ...many, strategy: "oneForAll" }, specs);
-    const b = await world.up("b");
-    await world.events();
+    const family = new Family();
+    const children = ["a", "b", "c"].map((id) => family.member(id, { manner: "nice" }));
+    await family.start(children, { strategy: "oneForAll" });
+    await family.log();
 
-    world.crash(b);
+    await family.crash("b");
 
-    expect(await world.events()).toEqual(["-c", "-a", "+a", "+b", "+c"]);
+    expect(await family.log()).toEqual(["down c shutdown", "down a shutdown", "up a", "up b", "up c"]);
   });
 
   test("S6 restForOne: later children are stopped and restarted, earlier ones untouched", async () => {
-    const world = nursery();
-    const specs = [world.worker("a"), world.worker("b"), world.trapping("c")];
-    await world.supervise({ ...many, strategy: "restForOne" }, specs);
-    const [a, b] = [await world.up("a"), await world.up("b")];
-    await world.events();
+    const family = new Family();
+    const children = ["a", "b", "c", "d"].map((id) => family.member(id, { manner: "nice" }));
+    await family.start(children, { strategy: "restForOne" });
+    const a = family.pid("a");
+    await family.log();
 
-    world.crash(b);
+    await family.crash("b");
 
-    expect(await world.events()).toEqual(["-c", "+b", "+c"]);
-    expect(world.self.isAlive(a)).toBe(true);
+    expect(await family.log()).toEqual(["down d shutdown", "down c shutdown", "up b", "up c", "up d"]);
+    expect(family.isUp(a)).toBe(true);
   });
 
-  test("S7 permanent: restarted after normal, shutdown and abnormal exit", async () => {
-    const world = nursery();
-    await world.supervise(many, [world.worker("a")]);
+  test("S53 startChild on a running supervisor appends at the end: later start, earlier stop", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { manner: "nice" })]);
 
-    for (const reason of ["normal", "shutdown", shutdown("x"), "boom"]) world.crash(await world.up("a"), reason);
+    await startChild(family.self, supervisor, family.member("b", { manner: "nice" }));
+    await family.stop(supervisor);
 
-    expect(world.self.isAlive(await world.up("a"))).toBe(true);
-  });
-
-  test("S8 transient: restarted after an abnormal exit only", async () => {
-    const world = nursery();
-    await world.supervise(many, [world.worker("a", { restart: "transient" })]);
-
-    world.crash(await world.up("a"), "boom");
-    world.crash(await world.up("a"), "normal");
-
-    expect(await world.events()).toEqual([]);
-  });
-
-  test("S9 transient: not restarted after shutdown or { tag: shutdown, … }", async () => {
-    const world = nursery();
-    const specs = ["a", "b"].map((id) => world.worker(id, { restart: "transient" }));
-    await world.supervise(many, specs);
-
-    world.crash(await world.up("a"), "shutdown");
-    world.crash(await world.up("b"), shutdown("x"));
-
-    expect(await world.events()).toEqual([]);
-  });
-
-  test("S10 temporary: never restarted and its spec is removed on exit", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.worker("a", { restart: "temporary" })]);
-
-    world.crash(await world.up("a"));
-
-    expect(await world.events()).toEqual([]);
-    expect(await world.children(supervisor)).toEqual([]);
-  });
-
-  test("S11 temporary children are not restarted by oneForAll either", async () => {
-    const world = nursery();
-    const specs = [world.worker("a", { restart: "temporary" }), world.worker("b")];
-    const supervisor = await world.supervise({ ...many, strategy: "oneForAll" }, specs);
-    await world.up("a");
-
-    world.crash(await world.up("b"));
-
-    const b = await world.up("b");
-    expect(await world.events()).toEqual([]);
-    expect(await world.children(supervisor)).toEqual([["b", b]]);
-  });
-
-  test("S12 a transient child that ended normally keeps its spec with pid undefined", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.worker("a", { restart: "transient" })]);
-
-    world.crash(await world.up("a"), "normal");
-    await world.settle();
-
-    expect(await world.children(supervisor)).toEqual([["a", undefined]]);
-  });
-
-  test("S13 maxRestarts n: n restarts within the period are allowed, the n+1st ends all children and the supervisor", async () => {
-    const world = nursery();
-    const specs = [world.trapping("other"), world.worker("a")];
-    const supervisor = await world.supervise({ maxRestarts: 3, periodMs: 5000 }, specs);
-    for (let index = 0; index < 3; index += 1) world.crash(await world.up("a"));
-    const last = await world.up("a");
-    await world.events();
-    const before = await world.ended(supervisor);
-
-    world.crash(last);
-
-    expect(await world.all()).toEqual([
-      ["down", "other", "shutdown"],
-      { type: "exit", from: supervisor, reason: "shutdown" },
-    ]);
-    expect([before, world.kernel.processesCount]).toEqual([undefined, 1]);
-  });
-
-  test("S14 the window slides, by milliseconds: restarts older than the period do not count", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise({ maxRestarts: 1, periodMs: 1000 }, [world.worker("a")]);
-
-    for (let index = 0; index < 5; index += 1) {
-      world.crash(await world.up("a"));
-      await world.advance(1001);
-    }
-    const alive = world.self.isAlive(supervisor);
-    world.crash(await world.up("a"));
-    await world.advance(999);
-    world.crash(await world.up("a"));
-
-    expect([alive, await world.ended(supervisor)]).toEqual([true, "shutdown"]);
-  });
-
-  test("S15 maxRestarts 0: the first failure ends the supervisor", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise({ maxRestarts: 0 }, [world.worker("a")]);
-
-    world.crash(await world.up("a"));
-
-    expect(await world.ended(supervisor)).toBe("shutdown");
-  });
-
-  test("S16 one failure under oneForAll counts as one restart however many siblings", async () => {
-    const world = nursery();
-    const specs = ["a", "b", "c"].map((id) => world.worker(id));
-    const supervisor = await world.supervise({ strategy: "oneForAll", maxRestarts: 1 }, specs);
-    const a = await world.up("a");
-    await world.events();
-
-    world.crash(a);
-
-    expect(await world.events()).toEqual(["+a", "+b", "+c"]);
-    expect(world.self.isAlive(supervisor)).toBe(true);
-  });
-
-  test("S22 a restart whose start fails is tried again and counts towards maxRestarts", async () => {
-    const world = nursery();
-    const exact = await world.supervise({ maxRestarts: 3 }, [flaky(world, "a", 2)]);
-    world.crash(await world.up("a"));
-    const exactUp = await world.up("a");
-
-    const over = await world.supervise({ maxRestarts: 2 }, [flaky(world, "b", 2)]);
-    world.crash(await world.up("b"));
-
-    expect([world.self.isAlive(exactUp), world.self.isAlive(exact)]).toEqual([true, true]);
-    expect(await world.ended(over)).toBe("shutdown");
-  });
-
-  test("S23 a start that keeps failing on restart ends the supervisor when maxRestarts is passed", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise({ maxRestarts: 2 }, [flaky(world, "a", 99)]);
-
-    world.crash(await world.up("a"));
-
-    expect(await world.ended(supervisor)).toBe("shutdown");
-  });
-
-  test("S24 escalation: a supervisor that gave up is restarted by its parent, with fresh children", async () => {
-    const world = nursery();
-    const sub: ChildSpec = {
-      id: "sub",
-      type: "supervisor",
-      start: (self) => startSupervisor(self, { flags: { maxRestarts: 1 }, children: [world.worker("w")] }),
-    };
-    await world.supervise(many, [sub]);
-
-    world.crash(await world.up("w"));
-    world.crash(await world.up("w"));
-
-    expect(world.self.isAlive(await world.up("w"))).toBe(true);
-  });
-
-  test("S25 a transient sub-supervisor that gave up (reason shutdown) is not restarted", async () => {
-    const world = nursery();
-    const sub: ChildSpec = {
-      id: "sub",
-      type: "supervisor",
-      restart: "transient",
-      start: (self) => startSupervisor(self, { flags: { maxRestarts: 0 }, children: [world.worker("w")] }),
-    };
-    const top = await world.supervise(many, [sub]);
-
-    world.crash(await world.up("w"));
-
-    expect(await world.events()).toEqual([]);
-    expect(world.self.isAlive(top)).toBe(true);
-  });
-
-  test("S36 ignore from a child's start: the spec is kept with pid undefined, not restarted", async () => {
-    const world = nursery();
-    const ignored: ChildSpec = { id: "i", start: (self) => startServer(self, () => ({ init: () => ignore })) };
-    const supervisor = await world.supervise(many, [ignored]);
-
-    expect(await world.children(supervisor)).toEqual([["i", undefined]]);
-  });
-
-  test("S37 ignore from a temporary child: no spec is kept", async () => {
-    const world = nursery();
-    const start: ChildSpec["start"] = (self) => startServer(self, () => ({ init: () => ignore }));
-    const supervisor = await world.supervise(many, [{ id: "i", restart: "temporary", start }]);
-
-    expect(await startChild(world.self, supervisor, { id: "j", restart: "temporary", start })).toMatchObject({
-      ok: true,
-      value: undefined,
-    });
-    expect(await world.children(supervisor)).toEqual([]);
+    expect(await family.log()).toEqual(["up a", "up b", "down b shutdown", "down a shutdown"]);
   });
 
   test("S54 a restarted child keeps its place in the order (restForOne after an earlier restart)", async () => {
-    const world = nursery();
-    const specs = ["a", "b", "c"].map((id) => world.worker(id));
-    await world.supervise({ ...many, strategy: "restForOne" }, specs);
-    await world.up("a");
-    world.crash(await world.up("b"));
-    await world.up("c");
-    const [b, c] = [await world.up("b"), await world.up("c")];
+    const family = new Family();
+    await family.start([family.member("a"), family.member("b"), family.member("c")], { strategy: "restForOne" });
+    await family.crash("b");
+    const b = family.pid("b");
+    await family.log();
 
-    world.crash(c);
+    await family.crash("c");
 
-    expect(await world.events()).toEqual(["+c"]);
-    expect(world.self.isAlive(b)).toBe(true);
+    expect(await family.log()).toEqual(["up c"]);
+    expect(family.isUp(b)).toBe(true);
   });
+});
 
-  class Cell implements Server<["set", unknown] | "get", never, never> {
-    value: unknown = 0;
+describe("restart policies", () => {
+  test("S7 permanent: restarted after normal, shutdown and abnormal exit", async () => {
+    const family = new Family();
+    await family.start([family.member("a")]);
+    await family.log();
 
-    handleCall(request: ["set", unknown] | "get"): unknown {
-      if (request === "get") return this.value;
-      this.value = request[1];
-      return "ok";
+    for (const reason of ["normal", "shutdown", shutdown("x"), "boom"]) {
+      await family.end("a", reason);
+      expect(await family.log()).toEqual(["up a"]);
     }
-  }
-  const cell = (name: string): ChildSpec => ({
-    id: name,
-    start: (self) => startServer(self, () => new Cell(), { name }),
   });
 
-  test("S55 child state does not survive a restart", async () => {
-    const world = nursery();
-    await world.supervise(many, [cell("s55")]);
-    await call(world.self, "s55", ["set", 9]);
+  test("S8 transient: restarted after an abnormal exit only", async () => {
+    const family = new Family();
+    await family.start([family.member("a", { restart: "transient" })]);
 
-    world.self.exit(world.self.whereis("s55")!, "kill");
-    await world.settle();
+    await family.end("a", "boom");
+    const afterBoom = await family.log();
+    await family.end("a", "normal");
 
-    expect(await call(world.self, "s55", "get")).toBe(0);
+    expect(afterBoom).toEqual(["up a", "up a"]);
+    expect(await family.log()).toEqual([]);
+  });
+
+  test("S9 transient: not restarted after shutdown or { shutdown, detail }", async () => {
+    const family = new Family();
+    await family.start([family.member("a", { restart: "transient" }), family.member("b", { restart: "transient" })]);
+    await family.log();
+
+    await family.end("a", "shutdown");
+    await family.end("b", shutdown("x"));
+
+    expect(await family.log()).toEqual([]);
+  });
+
+  test("S10 temporary: never restarted and its spec is removed on exit", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { restart: "temporary" })]);
+
+    await family.crash("a");
+
+    expect(await family.log()).toEqual(["up a"]);
+    expect(await family.list(supervisor)).toEqual([]);
+  });
+
+  test("S11 temporary children are not restarted by oneForAll either", async () => {
+    const family = new Family();
+    const children = [family.member("a", { restart: "temporary" }), family.member("b")];
+    const supervisor = await family.start(children, { strategy: "oneForAll" });
+    await family.log();
+
+    await family.crash("b");
+
+    expect(await family.log()).toEqual(["up b"]);
+    expect(await family.list(supervisor)).toEqual([["b", family.pid("b")]]);
+  });
+
+  test("S12 a transient child that ended normally keeps its spec with pid undefined", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { restart: "transient" })]);
+
+    await family.end("a", "normal");
+
+    expect(await family.list(supervisor)).toEqual([["a", undefined]]);
+  });
+
+  test("S36 ignore from a child's start: the spec is kept with pid undefined, not restarted", async () => {
+    const family = new Family();
+
+    const supervisor = await family.start([ignored("i")]);
+    await family.world.settle();
+
+    expect(await family.list(supervisor)).toEqual([["i", undefined]]);
+    expect(family.events).toEqual([]);
+  });
+
+  test("S37 ignore from a temporary child: no spec is kept", async () => {
+    const family = new Family();
+
+    const supervisor = await family.start([ignored("i", { restart: "temporary" })]);
+
+    expect(await family.list(supervisor)).toEqual([]);
+  });
+
+  test("S55 child state does not survive a restart unless stored outside the child", async () => {
+    const family = new Family();
+    await family.start([child("counter", defineServer(counter), { name: "counter" })]);
+    await call(family.self, "counter", "increment");
+
+    family.self.exit(family.self.whereis("counter")!, "kill");
+    await family.world.settle();
+
+    expect(await call(family.self, "counter", "increment")).toBe(1);
   });
 
   test("S56 after a restart the registered name leads to the new process", async () => {
-    const world = nursery();
-    await world.supervise(many, [cell("s56")]);
-    const first = world.self.whereis("s56")!;
+    const family = new Family();
+    await family.start([child("counter", defineServer(counter), { name: "counter" })]);
+    const before = family.self.whereis("counter")!;
 
-    world.self.exit(first, "kill");
-    await world.settle();
+    family.self.exit(before, "kill");
+    await family.world.settle();
 
-    expect(world.self.whereis("s56")).toBeDefined();
-    expect(world.self.whereis("s56")).not.toBe(first);
+    const after = family.self.whereis("counter");
+    expect(after).toBeDefined();
+    expect(after).not.toBe(before);
+  });
+});
+
+function counter(): Server<unknown> {
+  let count = 0;
+  return { handleCall: () => (count += 1) };
+}
+
+describe("restart window", () => {
+  test("S13 maxRestarts n: n restarts within the period are allowed, the n+1st ends all with shutdown", async () => {
+    const family = new Family();
+    const children = [family.member("other", { manner: "nice" }), family.member("a")];
+    const supervisor = await family.start(children, { maxRestarts: 3 });
+
+    for (let count = 0; count < 3; count += 1) await family.crash("a");
+    const before = await family.endOf(supervisor);
+    await family.log();
+    await family.crash("a");
+
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+    expect(await family.log()).toEqual(["down other shutdown"]);
+  });
+
+  test("S14 the window slides by milliseconds: restarts older than the period do not count", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { maxRestarts: 1, periodMs: 1000 });
+
+    await family.crash("a");
+    await family.world.advance(1001);
+    await family.crash("a");
+    const slid = await family.endOf(supervisor);
+    await family.world.advance(1000);
+    await family.crash("a");
+
+    expect([slid, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+  });
+
+  test("S15 maxRestarts 0: the first failure ends the supervisor", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { maxRestarts: 0 });
+
+    await family.crash("a");
+
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+  });
+
+  test("S16 one failure under oneForAll counts as one restart however many siblings", async () => {
+    const family = new Family();
+    const children = [family.member("a"), family.member("b"), family.member("c")];
+    const supervisor = await family.start(children, { strategy: "oneForAll", maxRestarts: 1 });
+
+    await family.crash("a");
+
+    expect(await family.endOf(supervisor)).toBe("alive");
+    expect(await family.log()).toEqual(["up a", "up b", "up c", "up a", "up b", "up c"]);
+  });
+
+  test("S17 defaults: oneForOne, 1 restart within 5 seconds", async () => {
+    const family = new Family();
+    const children = [family.member("a"), family.member("b")];
+    const supervisor = await startSupervisor(family.self, { children });
+
+    await family.crash("a");
+    await family.world.advance(5001);
+    await family.crash("a");
+    const before = await family.endOf(supervisor);
+    await family.world.advance(5000);
+    await family.crash("a");
+
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+    expect(await family.log()).toEqual(["up a", "up b", "up a", "up a"]);
+  });
+
+  test("S22 a restart whose start fails is tried again and counts towards maxRestarts", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.flaky("a", 3)], { maxRestarts: 3 });
+
+    await family.crash("a");
+    const log = await family.log();
+    const before = await family.endOf(supervisor);
+    await family.crash("a");
+
+    expect(log).toEqual(["up a", "failed a", "failed a", "up a"]);
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+  });
+
+  test("S23 a start that keeps failing on restart ends the supervisor when maxRestarts is passed", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.flaky("a", Infinity)], { maxRestarts: 2 });
+
+    await family.crash("a");
+
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+    expect(await family.log()).toEqual(["up a", "failed a", "failed a"]);
+  });
+
+  test("S24 a supervisor that gave up is restarted by its permanent spec in the parent, with fresh children", async () => {
+    const family = new Family();
+    const lower = defineSupervisor((): SupervisorInit => ({ children: [family.member("w")] }));
+    const top = await family.start([child("sub", lower, { type: "supervisor" })]);
+    const [before] = await family.list(top);
+
+    await family.crash("w");
+    await family.crash("w");
+
+    expect(await family.log()).toEqual(["up w", "up w", "up w"]);
+    expect(family.isUp("w")).toBe(true);
+    expect((await family.list(top))[0]).not.toEqual(before);
+  });
+
+  test("S25 a transient sub-supervisor that gave up (reason shutdown) is not restarted", async () => {
+    const family = new Family();
+    const flags = { maxRestarts: 0 };
+    const lower = defineSupervisor((): SupervisorInit => ({ flags, children: [family.member("w")] }));
+    const top = await family.start([child("sub", lower, { type: "supervisor", restart: "transient" })]);
+
+    await family.crash("w");
+
+    expect(await family.log()).toEqual(["up w"]);
+    expect(await family.list(top)).toEqual([["sub", undefined]]);
+  });
+
+  test("S32 terminateChild does not count as a restart", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { maxRestarts: 1 });
+
+    for (let count = 0; count < 5; count += 1) {
+      await terminateChild(family.self, supervisor, "a");
+      await restartChild(family.self, supervisor, "a");
+    }
+    await family.crash("a");
+
+    expect(await family.endOf(supervisor)).toBe("alive");
+    expect(await family.log()).toEqual(Array.from({ length: 7 }, () => "up a"));
   });
 });
 
 describe("operations", () => {
-  test("S26 startChild with a running id: { tag: alreadyStarted, pid }", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.worker("a")]);
-    const pid = await world.up("a");
+  test("S26 startChild with a running id: alreadyStarted with its pid", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
 
-    const error = { tag: "alreadyStarted", pid };
-    expect(await startChild(world.self, supervisor, world.worker("a"))).toEqual({ ok: false, error });
+    const result = await startChild(family.self, supervisor, family.member("a"));
+
+    expect(result).toEqual({ ok: false, error: { tag: "alreadyStarted", pid: family.pid("a") } });
   });
 
   test("S27 startChild with a stopped id: alreadyPresent", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.worker("a")]);
-    await terminateChild(world.self, supervisor, "a");
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+    await terminateChild(family.self, supervisor, "a");
 
-    expect(await startChild(world.self, supervisor, world.worker("a"))).toEqual({ ok: false, error: "alreadyPresent" });
+    const result = await startChild(family.self, supervisor, family.member("a"));
+
+    expect(result).toEqual({ ok: false, error: "alreadyPresent" });
   });
 
   test("S28 terminateChild stops without restart and keeps the spec", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.worker("a")]);
-    const pid = await world.up("a");
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
 
-    expect(await terminateChild(world.self, supervisor, "a")).toEqual({ ok: true, value: undefined });
+    await terminateChild(family.self, supervisor, "a");
 
-    expect(world.self.isAlive(pid)).toBe(false);
-    expect(await world.events()).toEqual([]);
-    expect(await world.children(supervisor)).toEqual([["a", undefined]]);
+    expect(await family.log()).toEqual(["up a"]);
+    expect(await family.list(supervisor)).toEqual([["a", undefined]]);
   });
 
   test("S29 terminateChild of a stopped child is ok; of an unknown id notFound", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.worker("a")]);
-    await terminateChild(world.self, supervisor, "a");
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
 
-    expect(await terminateChild(world.self, supervisor, "a")).toMatchObject({ ok: true });
-    expect(await terminateChild(world.self, supervisor, "zz")).toEqual({ ok: false, error: "notFound" });
+    await terminateChild(family.self, supervisor, "a");
+
+    expect(await terminateChild(family.self, supervisor, "a")).toEqual({ ok: true, value: undefined });
+    expect(await terminateChild(family.self, supervisor, "zz")).toEqual({ ok: false, error: "notFound" });
   });
 
-  test("S30 restartChild: running -> running; stopped -> its pid; unknown -> notFound", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.worker("a")]);
+  test("S30 restartChild: running is an error; stopped gives a pid; unknown is notFound", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
 
-    const running = await restartChild(world.self, supervisor, "a");
-    await terminateChild(world.self, supervisor, "a");
-    await world.events();
-    const restarted = await restartChild(world.self, supervisor, "a");
+    const running = await restartChild(family.self, supervisor, "a");
+    await terminateChild(family.self, supervisor, "a");
+    const stopped = await restartChild(family.self, supervisor, "a");
 
     expect(running).toEqual({ ok: false, error: "running" });
-    expect(restarted).toEqual({ ok: true, value: await world.up("a") });
-    expect(await restartChild(world.self, supervisor, "zz")).toEqual({ ok: false, error: "notFound" });
+    expect(stopped).toEqual({ ok: true, value: family.pid("a") });
+    expect(await restartChild(family.self, supervisor, "zz")).toEqual({ ok: false, error: "notFound" });
   });
 
-  test("S31 deleteChild: running -> running; stopped -> ok and the id is gone", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.worker("a")]);
+  test("S31 deleteChild: running is an error; stopped is ok and the id is gone", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
 
-    const running = await deleteChild(world.self, supervisor, "a");
-    await terminateChild(world.self, supervisor, "a");
+    const running = await deleteChild(family.self, supervisor, "a");
+    await terminateChild(family.self, supervisor, "a");
+    const stopped = await deleteChild(family.self, supervisor, "a");
 
-    expect(running).toEqual({ ok: false, error: "running" });
-    expect(await deleteChild(world.self, supervisor, "a")).toMatchObject({ ok: true });
-    expect(await deleteChild(world.self, supervisor, "a")).toEqual({ ok: false, error: "notFound" });
-    expect(await world.children(supervisor)).toEqual([]);
-  });
-
-  test("S32 terminateChild does not count as a restart", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise({ maxRestarts: 1 }, [world.worker("a")]);
-
-    for (let index = 0; index < 5; index += 1) {
-      await terminateChild(world.self, supervisor, "a");
-      await restartChild(world.self, supervisor, "a");
-    }
-
-    expect(world.self.isAlive(supervisor)).toBe(true);
-  });
-
-  test("S39 an exit signal from a process that is not the parent does not stop the supervisor", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.worker("a")]);
-    const a = await world.up("a");
-
-    world.self.spawn((stranger) => stranger.exit(supervisor, "shutdown"));
-    await world.settle();
-
-    expect([world.self.isAlive(supervisor), world.self.isAlive(a)]).toEqual([true, true]);
-  });
-
-  test("S40 unexpected messages, casts and calls do not harm a supervisor", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.worker("a")]);
-    const a = await world.up("a");
-    const nonsense = [undefined, null, 7, "text", {}, { operation: "dance" }, { operation: "startChild" }];
-
-    for (const message of nonsense) {
-      world.self.send(supervisor, message);
-      cast(world.self, supervisor, message);
-    }
-    const answers = await Promise.all(nonsense.map((request) => call(world.self, supervisor, request)));
-
-    expect(answers.every((answer) => (answer as { ok: boolean }).ok === false)).toBe(true);
-    expect(await world.children(supervisor)).toEqual([["a", a]]);
-  });
-
-  test("S47 whichChildren lists id, pid, type; countChildren counts specs, active, supervisors, workers", async () => {
-    const world = nursery();
-    const specs = [world.worker("a"), world.worker("b", { restart: "transient", type: "supervisor" })];
-    const supervisor = await world.supervise(many, specs);
-    const a = await world.up("a");
-
-    world.crash(await world.up("b"), "normal");
-    await world.settle();
-
-    expect(await whichChildren(world.self, supervisor)).toEqual([
-      { id: "a", pid: a, type: "worker" },
-      { id: "b", pid: undefined, type: "supervisor" },
+    expect([running, stopped]).toEqual([
+      { ok: false, error: "running" },
+      { ok: true, value: undefined },
     ]);
-    expect(await countChildren(world.self, supervisor)).toEqual({ specs: 2, active: 1, supervisors: 1, workers: 1 });
+    expect(await family.list(supervisor)).toEqual([]);
   });
 
-  test("S53 startChild on a running supervisor appends at the end: later start, earlier stop", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, [world.trapping("a")]);
-    await startChild(world.self, supervisor, world.trapping("b"));
-    await world.events();
+  test("S47 whichChildren lists id, pid and type; countChildren counts specs, active, supervisors, workers", async () => {
+    const family = new Family();
+    const lower = defineSupervisor((): SupervisorInit => ({ children: [] }));
+    const children = [family.member("a"), family.member("b", { restart: "transient" })];
+    const supervisor = await family.start([...children, child("sub", lower, { type: "supervisor" })]);
 
-    world.self.exit(supervisor, "shutdown");
+    await family.end("b", "normal");
 
-    expect(await world.events()).toEqual(["-b", "-a"]);
+    expect(await whichChildren(family.self, supervisor)).toEqual([
+      { id: "a", pid: family.pid("a"), type: "worker" },
+      { id: "b", pid: undefined, type: "worker" },
+      { id: "sub", pid: expect.anything() as unknown, type: "supervisor" },
+    ]);
+    expect(await countChildren(family.self, supervisor)).toEqual({ specs: 3, active: 2, supervisors: 1, workers: 2 });
   });
 
-  test("startChild whose start fails gives the reason and keeps no spec", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(many, []);
+  test("an unknown call is answered with an error, and the supervisor lives on", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
 
-    expect(await startChild(world.self, supervisor, failing("a", "nope"))).toEqual({ ok: false, error: "nope" });
-    expect(await world.children(supervisor)).toEqual([]);
+    for (const request of ["junk", 7, null, undefined, { operation: "explode" }]) {
+      const error = { tag: "unknownRequest", request };
+      expect(await call(family.self, supervisor, request)).toEqual({ ok: false, error });
+    }
+    cast(family.self, supervisor, "junk");
+
+    expect(await family.list(supervisor)).toEqual([["a", family.pid("a")]]);
+  });
+
+  test("startChild with something that is no spec is answered with an error", async () => {
+    const family = new Family();
+    const supervisor = await family.start([]);
+
+    for (const spec of [undefined, null, "a", {}, []]) {
+      const result = await startChild(family.self, supervisor, spec as never);
+      expect(result).toMatchObject({ ok: false, error: { tag: "startSpec", problem: "missingId" } });
+    }
+  });
+
+  test("a child added by startChild whose start fails leaves no spec behind", async () => {
+    const family = new Family();
+    const supervisor = await family.start([]);
+
+    const result = await startChild(family.self, supervisor, { id: "bad", start: doesNotStart });
+
+    expect(result).toEqual({ ok: false, error: new Error("nope") });
+    expect(await family.list(supervisor)).toEqual([]);
+  });
+});
+
+describe("specs and flags", () => {
+  test("S18 child defaults: permanent, worker, shutdown 5000 (infinity for a supervisor)", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a"), family.member("b", { type: "supervisor" })]);
+
+    expect(await getChildSpec(family.self, supervisor, "a")).toMatchObject({
+      ok: true,
+      value: { id: "a", restart: "permanent", shutdown: 5000, type: "worker", significant: false },
+    });
+    expect(await getChildSpec(family.self, supervisor, "b")).toMatchObject({ value: { shutdown: "infinity" } });
+    expect(await getChildSpec(family.self, supervisor, "zz")).toEqual({ ok: false, error: "notFound" });
+  });
+
+  test("S33 duplicate ids are rejected at start", async () => {
+    const family = new Family();
+
+    const reason = await startReason(family.start([family.member("a"), family.member("a")]));
+
+    expect(reason).toEqual({ tag: "startSpec", problem: "duplicateChildName", id: "a" });
+    expect(await family.log()).toEqual([]);
+  });
+
+  test("S34 a spec without id or start is rejected", async () => {
+    const family = new Family();
+
+    expect(await startReason(family.start([{ start: doesNotStart } as never]))).toMatchObject({
+      tag: "startSpec",
+      problem: "missingId",
+    });
+    expect(await startReason(family.start([{ id: "a" } as never]))).toMatchObject({
+      tag: "startSpec",
+      problem: "missingStart",
+      value: "a",
+    });
+  });
+
+  test("S35 bad supervisor flags are rejected", async () => {
+    const family = new Family();
+    const problems: [SupervisorFlags, string][] = [
+      [{ strategy: "bogus" as never }, "invalidStrategy"],
+      [{ maxRestarts: -1 }, "invalidMaxRestarts"],
+      [{ maxRestarts: NaN }, "invalidMaxRestarts"],
+      [{ periodMs: 0 }, "invalidPeriodMs"],
+      [{ autoShutdown: "bogus" as never }, "invalidAutoShutdown"],
+    ];
+
+    for (const [flags, problem] of problems) {
+      expect(await startReason(family.start([], flags))).toMatchObject({ tag: "supervisorFlags", problem });
+    }
+  });
+
+  test.each([
+    { initialMs: Number.NaN },
+    { initialMs: Infinity },
+    { maxMs: -1 },
+    { factor: 0.5 },
+    { jitter: 2 },
+    { resetAfterMs: undefined },
+  ])("a backoff with %j is rejected", async (wrong) => {
+    const backoff = { ...steady(100), ...wrong } as Backoff;
+
+    expect(await startReason(new Family().start([], { backoff }))).toMatchObject({
+      tag: "supervisorFlags",
+      problem: "invalidBackoff",
+    });
+  });
+
+  test("S50 a significant permanent child, or significant with autoShutdown never, is rejected", async () => {
+    const family = new Family();
+    const transient = family.member("a", { restart: "transient", significant: true });
+    const permanent = family.member("a", { restart: "permanent", significant: true });
+    const rejected = { tag: "startSpec", problem: "badCombination" };
+
+    expect(await startReason(family.start([transient]))).toMatchObject(rejected);
+    expect(await startReason(family.start([permanent], { autoShutdown: "anySignificant" }))).toMatchObject(rejected);
   });
 });
 
 describe("simpleOneForOne", () => {
-  const simple = { ...many, strategy: "simpleOneForOne" } satisfies SupervisorFlags;
-
-  /** A child whose extra argument is its name. */
-  function template(world: Nursery, options: SpecOptions & { readonly mode?: Mode } = {}): ChildSpec {
-    const { mode, ...spec } = options;
-    const start: ChildSpec["start"] = (self, id) =>
-      (mode === undefined ? world.worker(String(id)) : world.trapping(String(id), mode)).start(self);
-    return { id: "w", start, ...spec };
-  }
+  /** Starts a supervisor of members named by the argument of `startChild`. */
+  const startSimple = (family: Family, options: MemberOptions = {}): Promise<Pid<unknown>> => {
+    const start: StartChild = (self, id) => family.member(String(id), options).start(self);
+    const { manner: _, ...rest } = options;
+    return family.start([{ id: "w", start, ...rest }], { strategy: "simpleOneForOne" });
+  };
 
   test("S43 startChild appends its arguments and any number can run", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(simple, [template(world)]);
+    const family = new Family();
+    const supervisor = await startSimple(family);
 
-    for (const id of ["1", "2", "3"]) await startChild(world.self, supervisor, [id]);
+    for (const id of ["1", "2", "3"]) await startChild(family.self, supervisor, [id]);
 
-    expect(await world.events()).toEqual(["+1", "+2", "+3"]);
-    expect(await whichChildren(world.self, supervisor)).toMatchObject([1, 2, 3].map(() => ({ id: undefined })));
-    expect(await countChildren(world.self, supervisor)).toEqual({ specs: 1, active: 3, supervisors: 0, workers: 3 });
+    expect(await family.log()).toEqual(["up 1", "up 2", "up 3"]);
+    expect(await family.list(supervisor)).toEqual(["1", "2", "3"].map((id) => [undefined, family.pid(id)]));
+    expect(await countChildren(family.self, supervisor)).toEqual({ specs: 1, active: 3, supervisors: 0, workers: 3 });
   });
 
   test("S43 child(): the arguments come after those of the spec", async () => {
-    const world = nursery();
+    const family = new Family();
     const got: unknown[] = [];
     const program = async (self: AnyProcess, ...args: unknown[]): Promise<void> => {
       got.push(args);
       await self.receive();
     };
-    const supervisor = await world.supervise(simple, [child("w", program, { args: ["fixed"] })]);
+    const spec = child("w", program, { args: ["fixed"] });
+    const supervisor = await family.start([spec], { strategy: "simpleOneForOne" });
 
-    await startChild(world.self, supervisor, ["own", 1]);
-    await startChild(world.self, supervisor, []);
+    await startChild(family.self, supervisor, ["own", 1]);
+    await startChild(family.self, supervisor, []);
 
     expect(got).toEqual([["fixed", "own", 1], ["fixed"]]);
   });
 
-  test("S44 a crashed permanent child is restarted with the arguments it was started with", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(simple, [template(world)]);
-    await startChild(world.self, supervisor, ["7"]);
+  test("ten thousand children come, go and are stopped", async () => {
+    const family = new Family();
+    const spec = child("w", idle, { restart: "temporary" });
+    const supervisor = await family.start([spec], { strategy: "simpleOneForOne", observe: () => {} });
+    const pids: AnyPid[] = [];
+    for (let index = 0; index < 10_000; index += 1) {
+      const result = await startChild(family.self, supervisor, []);
+      pids.push((result as { readonly value: AnyPid }).value);
+    }
 
-    world.crash(await world.up("7"));
+    for (const pid of pids.slice(0, 5000)) family.self.exit(pid, "gone");
+    const { active } = await countChildren(family.self, supervisor);
+    await family.stop(supervisor);
 
-    expect(world.self.isAlive(await world.up("7"))).toBe(true);
+    expect([active, await family.endOf(supervisor)]).toEqual([5000, "shutdown"]);
+    expect(family.world.kernel.processesCount).toBe(1);
   });
 
-  test("S45 restartChild and deleteChild by id are errors; terminateChild works by pid", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(simple, [template(world)]);
-    await startChild(world.self, supervisor, ["1"]);
-    const pid = await world.up("1");
+  test("S44 a crashed permanent child is restarted with the arguments it was started with", async () => {
+    const family = new Family();
+    const supervisor = await startSimple(family);
+    await startChild(family.self, supervisor, ["7"]);
 
-    const error = { ok: false, error: "simpleOneForOne" };
-    expect(await restartChild(world.self, supervisor, "w")).toEqual(error);
-    expect(await deleteChild(world.self, supervisor, "w")).toEqual(error);
-    expect(await terminateChild(world.self, supervisor, "w")).toEqual(error);
-    expect(await terminateChild(world.self, supervisor, pid)).toMatchObject({ ok: true });
-    expect(await terminateChild(world.self, supervisor, pid)).toEqual({ ok: false, error: "notFound" });
-    expect(await world.children(supervisor)).toEqual([]);
+    await family.crash("7");
+
+    expect(await family.log()).toEqual(["up 7", "up 7"]);
+    expect(family.isUp("7")).toBe(true);
+  });
+
+  test("S45 restartChild and deleteChild by id are simpleOneForOne errors; terminateChild works by pid", async () => {
+    const family = new Family();
+    const supervisor = await startSimple(family);
+    await startChild(family.self, supervisor, ["1"]);
+    const refused = { ok: false, error: "simpleOneForOne" };
+
+    expect(await restartChild(family.self, supervisor, "w")).toEqual(refused);
+    expect(await deleteChild(family.self, supervisor, "w")).toEqual(refused);
+    expect(await terminateChild(family.self, supervisor, "w")).toEqual(refused);
+    expect(await terminateChild(family.self, supervisor, family.pid("1"))).toEqual({ ok: true, value: undefined });
+    expect(await family.list(supervisor)).toEqual([]);
   });
 
   test("S46 children are stopped at the same time: 20 slow children take one delay, not twenty", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(simple, [template(world, { mode: { slowMs: 200 }, shutdown: 2000 })]);
-    for (let index = 0; index < 20; index += 1) await startChild(world.self, supervisor, [String(index)]);
+    const family = new Family();
+    const supervisor = await startSimple(family, { manner: 200, shutdown: 2000 });
+    for (let index = 0; index < 20; index += 1) await startChild(family.self, supervisor, [`${index}`]);
 
-    world.self.exit(supervisor, "shutdown");
-    await world.advance(199);
-    const before = await world.ended(supervisor);
-    await world.advance(1);
+    await family.stop(supervisor);
+    await family.world.advance(199);
+    const before = await family.endOf(supervisor);
+    await family.world.advance(1);
 
-    expect([before, await world.ended(supervisor)]).toEqual([undefined, "shutdown"]);
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
   });
 
-  test("stubborn children share one deadline", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(simple, [template(world, { mode: "stubborn", shutdown: 100 })]);
-    for (let index = 0; index < 20; index += 1) await startChild(world.self, supervisor, [String(index)]);
+  test("20 stubborn children are killed after one shutdown time, not twenty", async () => {
+    const family = new Family();
+    const supervisor = await startSimple(family, { manner: "stubborn", shutdown: 2000 });
+    for (let index = 0; index < 20; index += 1) await startChild(family.self, supervisor, [`${index}`]);
 
-    world.self.exit(supervisor, "shutdown");
-    await world.advance(100);
+    await family.stop(supervisor);
+    await family.world.advance(2000);
 
-    expect(await world.ended(supervisor)).toBe("shutdown");
-    expect(world.kernel.processesCount).toBe(1);
+    expect(await family.endOf(supervisor)).toBe("shutdown");
   });
 
-  test("ten thousand children come, go and are stopped", async () => {
-    const world = nursery();
-    const spec = child("w", defineProgram(wait), { restart: "temporary" });
-    const supervisor = await world.supervise(simple, [spec]);
-    const pids: AnyPid[] = [];
-    for (let index = 0; index < 10_000; index += 1) {
-      const result = await startChild(world.self, supervisor, []);
-      pids.push((result as { value: AnyPid }).value);
-    }
+  test("a child whose restart is ignored is forgotten", async () => {
+    const family = new Family();
+    let startsCount = 0;
+    const start: StartChild = (self) => {
+      startsCount += 1;
+      return startsCount === 1 ? family.member("a").start(self) : ignored("a").start(self);
+    };
+    const supervisor = await family.start([{ id: "w", start }], { strategy: "simpleOneForOne" });
+    await startChild(family.self, supervisor, []);
 
-    for (const pid of pids.slice(0, 5000)) world.self.exit(pid, "gone");
-    const counts = await countChildren(world.self, supervisor);
-    world.self.exit(supervisor, "shutdown");
+    await family.crash("a");
 
-    expect(counts.active).toBe(5000);
-    expect(await world.ended(supervisor)).toBe("shutdown");
-    expect(world.kernel.processesCount).toBe(1);
+    expect(startsCount).toBe(2);
+    expect(await family.list(supervisor)).toEqual([]);
+  });
+
+  test("getChildSpec gives the spec before any child runs", async () => {
+    const family = new Family();
+    const supervisor = await startSimple(family);
+
+    expect(await getChildSpec(family.self, supervisor, "w")).toMatchObject({ ok: true, value: { id: "w" } });
   });
 });
 
-describe("automatic shutdown", () => {
+describe("autoShutdown", () => {
   test("S48 anySignificant: the end of one significant child ends the supervisor with shutdown", async () => {
-    const world = nursery();
-    const specs = [world.worker("a", { restart: "transient", significant: true }), world.trapping("b")];
-    const supervisor = await world.supervise({ ...many, autoShutdown: "anySignificant" }, specs);
-    const a = await world.up("a");
-    await world.events();
+    const family = new Family();
+    const children = [family.member("a", { restart: "transient", significant: true }), family.member("b")];
+    const supervisor = await family.start(children, { autoShutdown: "anySignificant" });
 
-    world.crash(a, "normal");
+    await family.crash("a");
+    const restarted = await family.endOf(supervisor);
+    await family.end("a", "normal");
 
-    expect(await world.all()).toEqual([
-      ["down", "b", "shutdown"],
-      { type: "exit", from: supervisor, reason: "shutdown" },
-    ]);
+    expect([restarted, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+    expect(family.isUp("b")).toBe(false);
   });
 
   test("S49 allSignificant: only the end of the last significant child does", async () => {
-    const world = nursery();
-    const specs = ["a", "b"].map((id) => world.worker(id, { restart: "temporary", significant: true }));
-    const supervisor = await world.supervise({ ...many, autoShutdown: "allSignificant" }, specs);
+    const family = new Family();
+    const significant: MemberOptions = { restart: "temporary", significant: true };
+    const children = [family.member("a", significant), family.member("b", significant), family.member("c")];
+    const supervisor = await family.start(children, { autoShutdown: "allSignificant" });
 
-    world.crash(await world.up("a"), "normal");
-    const before = await world.ended(supervisor);
-    world.crash(await world.up("b"), "boom");
+    await family.end("a", "normal");
+    const before = await family.endOf(supervisor);
+    await family.crash("b");
 
-    expect([before, await world.ended(supervisor)]).toEqual([undefined, "shutdown"]);
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
   });
 
   test("a significant child that waits for its restart has not ended", async () => {
-    const world = nursery();
-    const backoff = { initialMs: 100, maxMs: 100, factor: 1, jitter: 0, resetAfterMs: 1000 };
-    const specs = ["a", "b"].map((id) => world.worker(id, { restart: "transient", significant: true }));
-    const supervisor = await world.supervise({ ...many, autoShutdown: "allSignificant", backoff }, specs);
-    const [a, b] = [await world.up("a"), await world.up("b")];
+    const family = new Family();
+    const significant: MemberOptions = { restart: "transient", significant: true };
+    const children = [family.member("a", significant), family.member("b", significant)];
+    const supervisor = await family.start(children, { autoShutdown: "allSignificant", backoff: steady(100) });
 
-    world.crash(a, "boom");
-    world.crash(b, "normal");
-    await world.advance(100);
+    await family.crash("a");
+    await family.end("b", "normal");
+    const waiting = await family.endOf(supervisor);
+    await family.world.advance(100);
+    const again = family.isUp("a");
+    await family.end("a", "normal");
 
-    expect(await world.ended(supervisor)).toBeUndefined();
-    expect(world.self.isAlive(await world.up("a"))).toBe(true);
+    expect([waiting, again, await family.endOf(supervisor)]).toEqual(["alive", true, "shutdown"]);
+  });
+
+  test("a significant child that restarts with another one has not ended", async () => {
+    const family = new Family();
+    const significant: MemberOptions = { restart: "transient", significant: true };
+    const children = [family.member("a", significant), family.member("b"), family.member("c", significant)];
+    const flags = { strategy: "restForOne", autoShutdown: "allSignificant", backoff: steady(100) } as const;
+    const supervisor = await family.start(children, flags);
+
+    await family.crash("b");
+    await family.end("a", "normal");
+    const waiting = await family.endOf(supervisor);
+    await family.world.advance(100);
+
+    expect([waiting, family.isUp("c")]).toEqual(["alive", true]);
   });
 });
 
+/** Always the same delay. */
+function steady(delayMs: number): Backoff {
+  return { initialMs: delayMs, maxMs: delayMs, factor: 1, jitter: 0, resetAfterMs: Infinity };
+}
+
 describe("backoff", () => {
-  const backoff = { initialMs: 100, maxMs: 1000, factor: 2, jitter: 0, resetAfterMs: 10_000 };
-  const patient = { maxRestarts: Infinity, backoff } satisfies SupervisorFlags;
+  const growing: Backoff = { initialMs: 100, maxMs: 500, factor: 2, jitter: 0, resetAfterMs: 10_000 };
 
-  /** Flags that remember what the supervisor did. */
-  function watched(flags: SupervisorFlags): { flags: SupervisorFlags; seen: SupervisorEvent[]; delays(): number[] } {
-    const seen: SupervisorEvent[] = [];
-    return {
-      flags: { ...flags, observe: (event) => seen.push(event) },
-      seen,
-      delays: () => seen.flatMap((event) => (event.type === "restarting" ? [event.delayMs] : [])),
-    };
-  }
+  test("it grows with each restart and is capped", async () => {
+    const family = new Family();
+    await family.start([family.member("a")], { backoff: growing });
+    await family.log();
 
-  test("grows by its factor up to its maximum, and is waited for", async () => {
-    const world = nursery();
-    const { flags, delays } = watched(patient);
-    await world.supervise(flags, [world.worker("a")]);
+    for (const delayMs of [100, 200, 400, 500, 500]) {
+      await family.crash("a");
+      await family.world.advance(delayMs - 1);
+      expect(await family.log()).toEqual([]);
+      await family.world.advance(1);
+      expect(await family.log()).toEqual(["up a"]);
+    }
+    expect(family.delays()).toEqual([100, 200, 400, 500, 500]);
+  });
 
-    for (const delayMs of [100, 200, 400, 800, 1000, 1000]) {
-      world.crash(await world.up("a"));
-      await world.advance(delayMs - 1);
-      expect(await world.events()).toEqual([]);
-      await world.advance(1);
+  test("it grows with each start that fails", async () => {
+    const family = new Family();
+    await family.start([family.flaky("a", 4)], { backoff: growing });
+
+    await family.crash("a");
+    await family.world.advance(1200);
+
+    expect(family.delays()).toEqual([100, 200, 400, 500]);
+    expect(await family.log()).toEqual(["up a", "failed a", "failed a", "failed a", "up a"]);
+  });
+
+  test("its jitter takes off a random part of the delay, and no more", async () => {
+    const family = new Family();
+    const backoff = { ...steady(1000), jitter: 0.25 };
+    await family.start([family.member("a")], { backoff, maxRestarts: Infinity });
+
+    for (let count = 0; count < 50; count += 1) {
+      await family.crash("a");
+      await family.world.advance(1000);
     }
 
-    expect(delays()).toEqual([100, 200, 400, 800, 1000, 1000]);
+    const delays = family.delays();
+    expect(delays).toHaveLength(50);
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(750);
+    expect(Math.min(...delays)).toBeLessThan(800);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(1000);
+    expect(Math.max(...delays)).toBeGreaterThan(950);
   });
 
-  test("starts afresh after health, and only after health", async () => {
-    const world = nursery();
-    const { flags, delays } = watched(patient);
-    await world.supervise(flags, [world.worker("a")]);
+  test("it starts again at the first delay after health", async () => {
+    const family = new Family();
+    await family.start([family.member("a")], { backoff: growing });
 
-    for (const livedMs of [10_000, 9999, 9999, 10_000]) {
-      const pid = await world.up("a");
-      await world.advance(livedMs);
-      world.crash(pid);
-      await world.settle();
-      await world.advance(delays().at(-1) ?? 0);
-    }
+    await family.crash("a");
+    await family.world.advance(100 + 9999);
+    await family.crash("a");
+    await family.world.advance(200 + 10_000);
+    await family.crash("a");
 
-    expect(delays()).toEqual([100, 200, 400, 100]);
+    expect(family.delays()).toEqual([100, 200, 100]);
   });
 
-  test("grows while starts fail, however long ago the last health was", async () => {
-    const world = nursery();
-    const { flags, delays } = watched({ maxRestarts: Infinity, backoff: { ...backoff, resetAfterMs: 500 } });
-    await world.supervise(flags, [flaky(world, "a", 6)]);
-    const pid = await world.up("a");
-    await world.advance(500);
+  test("it grows while starts fail, however healthy the child was before", async () => {
+    const family = new Family();
+    await family.world.advance(1);
+    await family.start([family.flaky("a", 4)], { backoff: growing });
+    await family.world.advance(60_000);
 
-    world.crash(pid);
-    await world.advance(10_000);
+    await family.crash("a");
+    await family.world.advance(1200);
 
-    expect(delays()).toEqual([100, 200, 400, 800, 1000, 1000, 1000]);
-    expect(world.self.isAlive(await world.up("a"))).toBe(true);
+    expect(family.delays()).toEqual([100, 200, 400, 500]);
   });
 
-  test("has jitter: delays differ, and stay between what is left of the full delay and the full delay", async () => {
-    const world = nursery();
-    const flat = { ...backoff, factor: 1, maxMs: 100, jitter: 0.5 };
-    const { flags, delays } = watched({ maxRestarts: Infinity, backoff: flat });
-    await world.supervise(flags, [world.worker("a")]);
+  test("health counts too when the child ended because its group restarts", async () => {
+    const family = new Family();
+    await family.start([family.member("a"), family.member("b")], { backoff: growing, strategy: "oneForAll" });
+    await family.crash("b");
+    await family.world.advance(100 + 10_000);
 
-    for (let index = 0; index < 50; index += 1) {
-      world.crash(await world.up("a"));
-      await world.advance(100);
-    }
+    await family.crash("a");
+    await family.world.advance(100);
+    await family.crash("b");
 
-    expect(Math.min(...delays())).toBeGreaterThanOrEqual(50);
-    expect(Math.max(...delays())).toBeLessThanOrEqual(100);
-    expect(new Set(delays()).size).toBeGreaterThan(10);
+    expect(family.delays()).toEqual([100, 100, 100]);
   });
 
-  test("of 0 stays 0, for ever", async () => {
-    const world = nursery();
-    const { flags, delays } = watched({ maxRestarts: Infinity, backoff: { ...backoff, initialMs: 0, factor: 10 } });
-    await world.supervise(flags, [world.worker("a")]);
+  test("a restart that waits is shown, and terminateChild cancels it", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { backoff: steady(100) });
+    await family.crash("a");
+    const waiting = await family.list(supervisor);
 
-    for (let index = 0; index < 400; index += 1) world.crash(await world.up("a"));
-    await world.settle();
-
-    expect(new Set(delays())).toEqual(new Set([0]));
-  });
-
-  test("a restart that waits is cancelled by terminateChild, and shown as restarting until then", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(patient, [world.worker("a")]);
-    world.crash(await world.up("a"));
-    await world.settle();
-    const waiting = await world.children(supervisor);
-    const refused = [
-      await restartChild(world.self, supervisor, "a"),
-      await deleteChild(world.self, supervisor, "a"),
-      await startChild(world.self, supervisor, world.worker("a")),
-    ];
-
-    await terminateChild(world.self, supervisor, "a");
-    await world.advance(10_000);
+    const result = await terminateChild(family.self, supervisor, "a");
+    await family.world.advance(1000);
 
     expect(waiting).toEqual([["a", "restarting"]]);
-    expect(refused.map((result) => (result as { error: unknown }).error)).toEqual([
-      "restarting",
-      "restarting",
-      "alreadyPresent",
+    expect(result).toEqual({ ok: true, value: undefined });
+    expect(await family.list(supervisor)).toEqual([["a", undefined]]);
+    expect(await family.log()).toEqual(["up a"]);
+  });
+
+  test("while a restart waits, deleteChild and restartChild are refused with restarting", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { backoff: steady(100) });
+    await family.crash("a");
+    const refused = { ok: false, error: "restarting" };
+
+    expect(await deleteChild(family.self, supervisor, "a")).toEqual(refused);
+    expect(await restartChild(family.self, supervisor, "a")).toEqual(refused);
+    await family.world.advance(100);
+    expect(family.isUp("a")).toBe(true);
+  });
+
+  test("terminateChild and restartChild in a wait start the child once", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { backoff: steady(100) });
+    await family.crash("a");
+
+    await terminateChild(family.self, supervisor, "a");
+    await restartChild(family.self, supervisor, "a");
+    await family.world.advance(1000);
+
+    expect(await family.log()).toEqual(["up a", "up a"]);
+  });
+
+  test("a supervisor that is stopped in a wait starts nothing any more", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { backoff: steady(100) });
+    await family.crash("a");
+
+    await family.stop(supervisor);
+    await family.world.advance(1000);
+
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+    expect(await family.log()).toEqual(["up a"]);
+  });
+
+  test("oneForAll: everybody waits stopped, then all start in order", async () => {
+    const family = new Family();
+    const children = ["a", "b", "c"].map((id) => family.member(id, { manner: "nice" }));
+    await family.start(children, { strategy: "oneForAll", backoff: steady(100) });
+    await family.log();
+
+    await family.crash("b");
+    await family.world.advance(99);
+    const waiting = await family.log();
+    await family.world.advance(1);
+
+    expect(waiting).toEqual(["down c shutdown", "down a shutdown"]);
+    expect(await family.log()).toEqual(["up a", "up b", "up c"]);
+  });
+
+  test("oneForAll: a child that dies while the others are being stopped does not count again", async () => {
+    const family = new Family();
+    const children = [family.member("a"), family.member("b"), family.member("c", { manner: 50 })];
+    const supervisor = await family.start(children, { strategy: "oneForAll", backoff: steady(100), maxRestarts: 1 });
+
+    await family.crash("b");
+    await family.crash("a");
+    await family.world.advance(150);
+
+    expect(await family.endOf(supervisor)).toBe("alive");
+    expect(await family.log()).toEqual(["up a", "up b", "up c", "down c shutdown", "up a", "up b", "up c"]);
+    expect(family.delays()).toEqual([100]);
+    const ends = family.events.flatMap((event) => (event.type === "ended" ? [[event.id, event.reason]] : []));
+    expect(ends).toEqual([
+      ["b", "crash"],
+      ["c", "shutdown"],
+      ["a", "crash"],
     ]);
-    expect(await world.events()).toEqual([]);
-    expect(await world.children(supervisor)).toEqual([["a", undefined]]);
-    expect(world.platform.timersCount).toBe(0);
   });
 
-  test("terminateChild just when the wait is over cancels the restart too", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(patient, [world.worker("a")]);
-    world.crash(await world.up("a"));
-    await world.settle();
-    // Before the timer's message in the mailbox, both handled in one go.
-    world.self.sendAfter(100, supervisor, "noise");
+  test("oneForAll: a child that was added in the wait and dies restarts all together, once", async () => {
+    const family = new Family();
+    const flags = { strategy: "oneForAll", backoff: steady(100) } as const;
+    const supervisor = await family.start([family.member("a"), family.member("b")], flags);
+    await family.crash("b");
+    await family.world.advance(60);
+    await startChild(family.self, supervisor, family.member("late"));
+    await family.log();
 
-    world.platform.stall(100);
-    const terminating = terminateChild(world.self, supervisor, "a");
-    await world.advance(0);
-    await terminating;
-    await world.advance(10_000);
+    await family.crash("late");
+    await family.world.advance(99);
+    const waiting = await family.log();
+    await family.world.advance(1000);
 
-    expect(await world.events()).toEqual([]);
+    expect(waiting).toEqual([]);
+    expect(await family.log()).toEqual(["up a", "up b", "up late"]);
   });
 
-  test("a supervisor that stops while a restart waits does not start it", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise(patient, [world.worker("a")]);
-    world.crash(await world.up("a"));
-    await world.settle();
+  test("oneForAll: a child that restartChild started in the wait is not started twice", async () => {
+    const family = new Family();
+    const flags = { strategy: "oneForAll", backoff: steady(100) } as const;
+    const supervisor = await family.start([family.member("a"), family.member("b")], flags);
+    await family.crash("b");
+    await family.log();
 
-    world.self.exit(supervisor, "shutdown");
-    const ended = await world.ended(supervisor);
-    await world.advance(10_000);
+    await restartChild(family.self, supervisor, "a");
+    await family.world.advance(1000);
 
-    expect([ended, await world.events(), world.platform.timersCount]).toEqual(["shutdown", [], 0]);
+    expect(await family.log()).toEqual(["up a", "up b"]);
   });
 
-  test("oneForAll: all others are stopped at once, and all start together after the wait", async () => {
-    const world = nursery();
-    const specs = [world.trapping("a"), world.worker("b"), world.trapping("c")];
-    const supervisor = await world.supervise({ ...patient, strategy: "oneForAll" }, specs);
-    const b = await world.up("b");
-    await world.events();
+  test("restForOne: an earlier child that dies in the wait takes the waiting ones along, once", async () => {
+    const family = new Family();
+    const children = ["a", "b", "c"].map((id) => family.member(id, { manner: "nice" }));
+    await family.start(children, { strategy: "restForOne", backoff: steady(100) });
+    await family.crash("b");
+    await family.world.advance(60);
+    await family.log();
 
-    world.crash(b);
-    const stopped = await world.events();
-    const waiting = await world.children(supervisor);
-    await world.advance(99);
-    const before = await world.events();
-    await world.advance(1);
+    await family.crash("a");
+    await family.world.advance(99);
+    const waiting = await family.log();
+    await family.world.advance(1000);
 
-    expect([stopped, before, await world.events()]).toEqual([["-c", "-a"], [], ["+a", "+b", "+c"]]);
-    expect(waiting).toEqual(["a", "b", "c"].map((id) => [id, "restarting"]));
+    expect(waiting).toEqual([]);
+    expect(await family.log()).toEqual(["up a", "up b", "up c"]);
   });
+});
 
-  test("restForOne: an earlier child that dies during the wait takes the restart over", async () => {
-    const world = nursery();
-    const specs = ["a", "b", "c"].map((id) => world.worker(id));
-    await world.supervise({ ...patient, strategy: "restForOne" }, specs);
-    const [a, b] = [await world.up("a"), await world.up("b")];
-    await world.events();
-
-    world.crash(b);
-    await world.advance(50);
-    world.crash(a);
-    await world.advance(99);
-    const before = await world.events();
-    await world.advance(1);
-
-    expect([before, await world.events()]).toEqual([[], ["+a", "+b", "+c"]]);
-    await world.advance(10_000);
-    expect(await world.events()).toEqual([]);
-  });
-
+describe("a group that waits for a restart", () => {
   test.each(["oneForAll", "restForOne"] as const)(
-    "%s: terminateChild of the child that the others wait for lets the others start",
+    "%s: all that will start are shown as restarting",
     async (strategy) => {
-      const world = nursery();
-      const specs = ["a", "b", "c"].map((id) => world.worker(id));
-      const supervisor = await world.supervise({ ...patient, strategy }, specs);
-      const a = await world.up("a");
-      await world.events();
-      world.crash(a);
-      await world.settle();
+      const family = new Family();
+      const children = ["a", "b", "c"].map((id) => family.member(id));
+      const supervisor = await family.start(children, { strategy, backoff: steady(100) });
 
-      await terminateChild(world.self, supervisor, "a");
+      await family.crash("a");
 
-      expect(await world.events()).toEqual(["+b", "+c"]);
-      expect(await world.children(supervisor)).toMatchObject([
-        ["a", undefined],
-        ["b", {}],
-        ["c", {}],
-      ]);
+      expect(await family.list(supervisor)).toEqual(["a", "b", "c"].map((id) => [id, "restarting"]));
     },
   );
 
-  test("oneForAll: terminateChild of one that waits for another keeps it stopped", async () => {
-    const world = nursery();
-    const specs = ["a", "b", "c"].map((id) => world.worker(id));
-    const supervisor = await world.supervise({ ...patient, strategy: "oneForAll" }, specs);
-    const a = await world.up("a");
-    await world.events();
-    world.crash(a);
-    await world.settle();
+  test.each(["oneForAll", "restForOne"] as const)(
+    "%s: goes on without the child it waits for when that is terminated",
+    async (strategy) => {
+      const family = new Family();
+      const children = ["a", "b", "c"].map((id) => family.member(id));
+      const supervisor = await family.start(children, { strategy, backoff: steady(100) });
+      await family.crash("a");
+      await family.log();
 
-    await terminateChild(world.self, supervisor, "b");
-    await world.advance(100);
+      await terminateChild(family.self, supervisor, "a");
 
-    expect(await world.events()).toEqual(["+a", "+c"]);
+      expect(await family.log()).toEqual(["up b", "up c"]);
+      expect((await family.list(supervisor))[0]).toEqual(["a", undefined]);
+    },
+  );
+
+  test.each([0, 100])("a terminated child stays stopped when its siblings restart (after %i ms)", async (delayMs) => {
+    const family = new Family();
+    const children = ["a", "b", "c"].map((id) => family.member(id));
+    const flags = { strategy: "oneForAll", ...(delayMs === 0 ? {} : { backoff: steady(delayMs) }) } as const;
+    const supervisor = await family.start(children, flags);
+    await terminateChild(family.self, supervisor, "b");
+    await family.log();
+
+    await family.crash("a");
+    await family.world.advance(delayMs);
+    const restarted = await family.log();
+    await restartChild(family.self, supervisor, "b");
+    await family.crash("a");
+    await family.world.advance(delayMs);
+
+    expect(restarted).toEqual(["up a", "up c"]);
+    expect(await family.log()).toEqual(["up b", "up a", "up b", "up c"]);
   });
 
-  test("a child that dies while another is being stopped for a restart is restarted with it, once", async () => {
-    const world = nursery();
-    const specs = [world.worker("a"), world.worker("b"), world.trapping("c", { slowMs: 50 })];
-    await world.supervise({ ...many, strategy: "oneForAll" }, specs);
-    const [a, b] = [await world.up("a"), await world.up("b")];
-    await world.events();
+  test("a delay of 0 stays 0, for ever", async () => {
+    const family = new Family();
+    const backoff = { ...steady(100), initialMs: 0, factor: 10 };
+    await family.start([family.member("a")], { maxRestarts: Infinity, backoff });
 
-    world.crash(a);
-    await world.settle();
-    world.crash(b);
-    await world.advance(50);
+    for (let index = 0; index < 400; index += 1) await family.crash("a");
 
-    expect(await world.events()).toEqual(["-c", "+a", "+b", "+c"]);
-    await world.advance(10_000);
-    expect(await world.events()).toEqual([]);
+    expect(new Set(family.delays())).toEqual(new Set([0]));
   });
 
-  test("a child that dies by itself just before it is stopped is told of with its own reason", async () => {
-    const world = nursery();
-    const { flags, seen } = watched(many);
-    const supervisor = await world.supervise(flags, [world.worker("a")]);
-    const a = await world.up("a");
+  test("leaves no monitors, messages and timers behind after a thousand restarts", async () => {
+    const family = new Family();
+    const children = [family.member("a"), family.member("b", { manner: "nice" })];
+    const supervisor = await family.start(children, { maxRestarts: Infinity, strategy: "oneForAll" });
 
-    world.self.exit(a, "its own");
-    await terminateChild(world.self, supervisor, "a");
-    await world.settle();
+    for (let index = 0; index < 1000; index += 1) await family.crash("a");
+    await family.world.settle();
 
-    const ends = seen.flatMap((event) => (event.type === "ended" ? [event.reason] : []));
-    expect(ends[0]).toBe("its own");
+    expect(family.self.info(supervisor)).toMatchObject({ monitors: [], messagesCount: 0 });
+    expect(family.self.info(supervisor)?.links).toHaveLength(3);
+    expect([family.world.kernel.processesCount, family.world.platform.timersCount]).toEqual([4, 0]);
   });
 });
 
-describe("a child that fails for ever, under infinite restarts", () => {
-  test.each(["start", "run"])("leaves the supervisor answerable and the host served (fails to %s)", async (how) => {
-    const world = nursery();
-    const crashing = child("a", async (self: AnyProcess) => {
-      await self.yield();
-      self.exit("soon");
-    });
-    const spec = how === "start" ? flaky(world, "a", Infinity) : crashing;
-    const supervisor = await world.supervise({ maxRestarts: Infinity }, [spec, world.worker("b")]);
-    const [a, b] = (await world.children(supervisor)).map(([, pid]) => pid as Pid<unknown>);
-    if (how === "start") world.crash(a!);
-    const served: string[] = [];
-    setImmediate(() => served.push("host"));
+describe("restarts that fail", () => {
+  test("a child that never starts again and unlimited restarts still let whichChildren answer", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.flaky("a", Infinity), family.member("b")], { maxRestarts: Infinity });
+    family.self.send(family.pid("a"), { exit: "crash" });
 
-    for (let index = 0; index < 50 || served.length === 0; index += 1) {
-      const children = await whichChildren(world.self, supervisor);
-      expect(children[1]?.pid).toBe(b);
+    for (let count = 0; count < 3; count += 1) {
+      expect(await family.list(supervisor)).toContainEqual(["b", family.pid("b")]);
     }
-    const deleted = await terminateChild(world.self, supervisor, "a");
+    expect(await terminateChild(family.self, supervisor, "a")).toEqual({ ok: true, value: undefined });
+    expect(await family.list(supervisor)).toEqual([
+      ["a", undefined],
+      ["b", family.pid("b")],
+    ]);
+  });
 
-    expect(deleted).toMatchObject({ ok: true });
-    expect(world.self.isAlive(supervisor)).toBe(true);
+  test("a child that ends at once and unlimited restarts still let whichChildren answer", async () => {
+    const family = new Family();
+    const hopeless = child("a", () => {});
+    const supervisor = await family.start([hopeless], { maxRestarts: Infinity });
+
+    expect(await family.list(supervisor)).toHaveLength(1);
+    expect(await terminateChild(family.self, supervisor, "a")).toEqual({ ok: true, value: undefined });
+    expect(await family.list(supervisor)).toEqual([["a", undefined]]);
+  });
+
+  test("oneForAll: all that started again are stopped before the next attempt", async () => {
+    const family = new Family();
+    const children = [family.member("a", { manner: "nice" }), family.flaky("b", 2), family.member("c")];
+    await family.start(children, { strategy: "oneForAll" });
+    await family.log();
+
+    await family.crash("c");
+
+    expect(await family.log()).toEqual([
+      "down a shutdown",
+      "up a",
+      "failed b",
+      "down a shutdown",
+      "up a",
+      "up b",
+      "up c",
+    ]);
+  });
+
+  test("restForOne: the next attempt begins with the one that failed", async () => {
+    const family = new Family();
+    const children = [family.member("a", { manner: "nice" }), family.flaky("b", 2), family.member("c")];
+    await family.start(children, { strategy: "restForOne" });
+    await family.log();
+
+    await family.crash("a");
+
+    expect(await family.log()).toEqual(["up a", "failed b", "up b", "up c"]);
   });
 });
 
-describe("what a supervisor tells", () => {
-  test("is each start, end, restart and giving up, in order", async () => {
-    const world = nursery();
-    const seen: SupervisorEvent[] = [];
-    const supervisor = await world.supervise({ maxRestarts: 2, observe: (event) => seen.push(event) }, [
-      flaky(world, "a", 1),
-    ]);
-    const first = await world.up("a");
+describe("observe", () => {
+  test("it tells of starts, ends and restarts in order", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a"), family.flaky("b", 2)], { maxRestarts: 2 });
+    const [a, b] = [family.pid("a"), family.pid("b")];
 
-    world.crash(first, "one");
-    const second = await world.up("a");
-    world.crash(second, "two");
-    await world.ended(supervisor);
+    await family.crash("b");
+    const again = family.pid("b");
+    await family.crash("b");
 
-    expect(seen).toEqual([
-      { type: "started", id: "a", pid: first },
-      { type: "ended", id: "a", pid: first, reason: "one" },
-      { type: "restarting", id: "a", delayMs: 0, restartsCount: 1 },
-      { type: "startFailed", id: "a", reason: new Error("flaky 2") },
-      { type: "restarting", id: "a", delayMs: 0, restartsCount: 2 },
-      { type: "started", id: "a", pid: second },
-      { type: "ended", id: "a", pid: second, reason: "two" },
-      { type: "gaveUp", id: "a", reason: "two" },
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+    expect(family.events).toEqual([
+      { type: "started", id: "a", pid: a },
+      { type: "started", id: "b", pid: b },
+      { type: "ended", id: "b", pid: b, reason: "crash" },
+      { type: "restarting", id: "b", delayMs: 0, restartsCount: 1 },
+      { type: "startFailed", id: "b", reason: new Error("flaky 2") },
+      { type: "restarting", id: "b", delayMs: 0, restartsCount: 2 },
+      { type: "started", id: "b", pid: again },
+      { type: "ended", id: "b", pid: again, reason: "crash" },
+      { type: "gaveUp", id: "b", reason: "crash" },
+      { type: "ended", id: "a", pid: a, reason: "shutdown" },
     ]);
   });
 
-  test("leaves no monitors and timers behind after a thousand restarts", async () => {
-    const world = nursery();
-    const supervisor = await world.supervise({ maxRestarts: Infinity, strategy: "oneForAll" }, [
-      world.worker("a"),
-      world.worker("b"),
-    ]);
-    for (let index = 0; index < 1000; index += 1) {
-      const a = await world.up("a");
-      await world.up("b");
-      world.crash(a);
-    }
-    await world.settle();
+  test("it tells of a group's restart in the order of the group", async () => {
+    const family = new Family();
+    await family.start([family.member("a"), family.member("b"), family.member("c")], { strategy: "restForOne" });
+    family.events.length = 0;
 
-    const info = world.self.info(supervisor);
-    expect([info?.links.length, info?.monitors, info?.messagesCount]).toEqual([3, [], 0]);
-    expect(world.kernel.processesCount).toBe(4);
-    await world.settle();
-    expect(world.platform.timersCount).toBe(0);
+    await family.crash("b");
+
+    expect(family.story()).toEqual(["ended b", "restarting b", "ended c", "started b", "started c"]);
   });
 });
-
-async function wait(self: AnyProcess): Promise<void> {
-  await self.receive();
-}

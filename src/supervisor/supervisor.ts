@@ -8,13 +8,13 @@
  * Unlike OTP: the window is in milliseconds; restarts may wait (`backoff`); an unknown call is answered with an error
  * instead of crashing the supervisor; a child stopped by `terminateChild` stays stopped until `restartChild`, also when a
  * sibling's end restarts all; children stay linked while they are being stopped, so that a supervisor that is killed
- * meanwhile leaves nobody behind.
+ * meanwhile leaves nobody untold.
  * A supervisor is an ordinary server: everything it does, it does with what any process may call.
  *
  * @module
  */
 import { describeReason, Exit, isOrderly, shutdown, type ExitReason } from "../kernel/exit-reason.ts";
-import { isDown, isExit, type DownMessage } from "../kernel/message.ts";
+import { isDown, isExit } from "../kernel/message.ts";
 import { Pid, type AnyPid, type Ref } from "../kernel/pid.ts";
 import { StartError, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import type { DefinedProgram } from "../kernel/program.ts";
@@ -167,8 +167,6 @@ class Child {
   /** Stopped by `terminateChild`: only `restartChild` starts it. */
   held = false;
   startedMs = 0;
-  /** How long its last process lived; 0 after a start that failed. */
-  livedMs = 0;
   /** Restarts in a row without health in between. */
   attempts = 0;
 
@@ -242,8 +240,8 @@ class Supervisor implements Server<Operation, never, unknown> {
       case "deleteChild":
         return this.#deleteChild(request.id);
       case "getChildSpec": {
-        const child = this.#find(request.id);
-        return child === undefined ? failed("notFound") : ok(child.spec);
+        const spec = this.#template?.id === request.id ? this.#template : this.#find(request.id)?.spec;
+        return spec === undefined ? failed("notFound") : ok(spec);
       }
       default:
         return failed({ tag: "unknownRequest", request });
@@ -307,7 +305,7 @@ class Supervisor implements Server<Operation, never, unknown> {
     const child = this.#find(id);
     if (child === undefined) return failed("notFound");
     if (child.pid !== undefined) return failed("running");
-    if (this.#waitsFor(child) !== undefined) return failed("restarting");
+    if (child.planned !== null) return failed("restarting");
     return this.#startOne(child);
   }
 
@@ -316,26 +314,33 @@ class Supervisor implements Server<Operation, never, unknown> {
   #childEnded(pid: AnyPid, reason: ExitReason): unknown {
     const child = this.#byPid.get(pid);
     if (child === undefined) return undefined;
-    this.#noteEnd(child, pid);
-    this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
+    this.#noteEnd(child, pid, reason);
     const { restart } = child.spec;
     if (restart === "permanent" || (restart === "transient" && !isOrderly(reason))) return this.#restart(child, reason);
     if (restart === "temporary" || this.#template !== undefined) this.#remove(child);
     return child.spec.significant && this.#endsWithChildren() ? stop("shutdown") : undefined;
   }
 
+  #noteEnd(child: Child, pid: AnyPid, reason: ExitReason): void {
+    child.pid = undefined;
+    this.#byPid.delete(pid);
+    const livedMs = this.#self.kernel.platform.clock.monotonicMs() - child.startedMs;
+    if (livedMs >= (this.#flags.backoff?.resetAfterMs ?? Infinity)) child.attempts = 0;
+    this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
+  }
+
   /** Whether the end of a significant child ends the supervisor now. */
   #endsWithChildren(): boolean {
     if (this.#flags.autoShutdown === "anySignificant") return true;
-    return [...this.#children].every(
-      (child) => !child.spec.significant || (child.pid === undefined && this.#waitsFor(child) === undefined),
-    );
+    const isUp = (child: Child): boolean => child.pid !== undefined || this.#isDue(child);
+    return ![...this.#children].some((child) => child.spec.significant && isUp(child));
   }
 
-  #noteEnd(child: Child, pid: AnyPid): void {
-    child.pid = undefined;
-    child.livedMs = this.#self.kernel.platform.clock.monotonicMs() - child.startedMs;
-    this.#byPid.delete(pid);
+  /** Whether a restart that waits will start this child. */
+  #isDue(child: Child): boolean {
+    if (child.planned !== null) return true;
+    if (child.held) return false;
+    return [...this.#children].some((other) => other.planned !== null && this.#affected(other).includes(child));
   }
 
   /** Counts the restart, stops who must restart too, and starts them again now or after the backoff. */
@@ -357,8 +362,6 @@ class Supervisor implements Server<Operation, never, unknown> {
   #nextDelay(child: Child): number {
     const { backoff } = this.#flags;
     if (backoff === undefined) return 0;
-    if (child.livedMs >= backoff.resetAfterMs) child.attempts = 0;
-    child.livedMs = 0;
     const draw = this.#self.kernel.platform.random("supervisor.backoff") / 2 ** 32;
     const delayMs = backoffDelay(backoff, child.attempts, draw);
     child.attempts += 1;
@@ -371,13 +374,6 @@ class Supervisor implements Server<Operation, never, unknown> {
     if (strategy !== "oneForAll" && strategy !== "restForOne") return [child];
     const children = [...this.#children];
     return strategy === "oneForAll" ? children : children.slice(children.indexOf(child));
-  }
-
-  /** The child with whose planned restart `child` will start, perhaps itself. */
-  #waitsFor(child: Child): Child | undefined {
-    if (child.planned !== null) return child;
-    if (child.pid !== undefined || child.held) return undefined;
-    return [...this.#children].find((other) => other.planned !== null && this.#affected(other).includes(child));
   }
 
   /** Temporary children are not restarted by a strategy either (S11). */
@@ -404,22 +400,19 @@ class Supervisor implements Server<Operation, never, unknown> {
   #queueStart(child: Child, failure?: { readonly reason: ExitReason }): undefined {
     child.plan += 1;
     child.planned = "queued";
-    const message: RestartMessage = {
-      type: "$restart",
-      child,
-      plan: child.plan,
-      ...(failure === undefined ? {} : { failure }),
-    };
+    const again = failure === undefined ? {} : { failure };
+    const message: RestartMessage = { type: "$restart", child, plan: child.plan, ...again };
     this.#self.send(this.#self.pid, message);
     return undefined;
   }
 
   async #startAgain(child: Child): Promise<unknown> {
     for (const other of this.#affected(child)) {
-      if (other.pid !== undefined || (other.held && other !== child)) continue;
+      if (other.pid !== undefined || other.held) continue;
       const result = await this.#startOne(other);
       if (result.ok) {
-        if (result.value === undefined && other.spec.restart === "temporary") this.#remove(other);
+        const forgotten = other.spec.restart === "temporary" || this.#template !== undefined;
+        if (result.value === undefined && forgotten) this.#remove(other);
         continue;
       }
       this.#flags.observe({ type: "startFailed", id: other.spec.id, reason: result.error });
@@ -453,7 +446,7 @@ class Supervisor implements Server<Operation, never, unknown> {
     const child = this.#find(id);
     if (child === undefined) return failed("notFound");
     if (child.pid !== undefined) return failed("running");
-    if (this.#waitsFor(child) !== undefined) return failed("restarting");
+    if (child.planned !== null) return failed("restarting");
     this.#remove(child);
     return ok(undefined);
   }
@@ -492,11 +485,9 @@ class Supervisor implements Server<Operation, never, unknown> {
       this.#self.exit(pid, "kill");
       down = await this.#self.receive((message) => isDown(message, ref));
     }
+    // Not there when the child had unlinked itself. When it had ended before, the down message says no more than `noproc`.
     const exit: unknown = await this.#self.receive((message) => isExit(message, pid), { timeoutMs: 0 });
-    this.#noteEnd(child, pid);
-    const reason =
-      isDown(down) && down.reason === "noproc" && isExit(exit) ? exit.reason : (down as DownMessage).reason;
-    this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
+    this.#noteEnd(child, pid, isExit(exit) ? exit.reason : isDown(down) ? down.reason : undefined);
   }
 
   // --- looking ---
@@ -512,7 +503,7 @@ class Supervisor implements Server<Operation, never, unknown> {
 
   #describe(child: Child): ChildInfo {
     const simple = this.#template !== undefined;
-    const pid = child.pid ?? (this.#waitsFor(child) === undefined ? undefined : "restarting");
+    const pid = child.pid ?? (this.#isDue(child) ? "restarting" : undefined);
     return { id: simple ? undefined : child.spec.id, pid, type: child.spec.type };
   }
 
@@ -534,7 +525,8 @@ function patience(child: Child | undefined): number {
 }
 
 function isRestart(message: unknown): message is RestartMessage {
-  return typeof message === "object" && message !== null && (message as RestartMessage).child instanceof Child;
+  const restart = message as RestartMessage | null | undefined;
+  return restart?.type === "$restart" && restart.child instanceof Child;
 }
 
 /** A sentence about why a supervisor did not start, for people. */

@@ -11,6 +11,8 @@ interface Plural {
   readonly contract: string;
   /** Implementations without host types; † lets others import these and the contract, nothing else. */
   readonly neutral: readonly string[];
+  /** What several implementations are made of; no implementation itself. */
+  readonly shared?: readonly string[];
 }
 
 /** One row of the table. */
@@ -43,7 +45,12 @@ const neutralFolders = {
 } satisfies Record<string, Folder>;
 
 const pluginFolders = {
-  carriers: plural("base kernel context", { contract: "carrier", neutral: ["coroutine"] }),
+  // os/ knows who is left of a process group; only host-bound carriers may ask it.
+  carriers: plural("base kernel context os", {
+    contract: "carrier",
+    neutral: ["coroutine"],
+    shared: ["hosted-kernel"],
+  }),
   runtimes: plural("base kernel context loader", { contract: "runtime", neutral: [] }),
   stores: plural("base", { contract: "store", neutral: ["memory"] }),
 } satisfies Record<(typeof contracts)[number], Folder>;
@@ -103,6 +110,7 @@ export function importProblem(from: string, to: string): string | undefined {
   if (target === undefined) return `${source}/ imports ${to}, a composition root; only other root files may`;
   if (source === target) return siblingProblem(from, to);
   const rules = layout[source];
+  if (isNeutral(from) && !isNeutral(to)) return `neutral code imports ${to}`;
   if (rules === undefined || rules.imports.includes(target)) return undefined;
   if (!rules.contracts.includes(target)) return `${source}/ may not import ${target}/`;
   return isContractFile(to) ? undefined : `${source}/ may import only the contract of ${target}/, not ${to}`;
@@ -114,12 +122,21 @@ function siblingProblem(from: string, to: string): string | undefined {
   const target = memberOf(to);
   const source = memberOf(from);
   if (rules === undefined || target === rules.contract || source === "index") return undefined;
-  return isPartOf(target, source) || isPartOf(source, target) ? undefined : `siblings never import each other: ${to}`;
+  if (rules.shared?.some((name) => isPartOf(target, name)) === true) return undefined;
+  return isPartOf(target, source) || isPartOf(source, target) || isSamePart(source, target)
+    ? undefined
+    : `siblings never import each other: ${to}`;
 }
 
 /** `thread-entry` is a part of `thread`. */
 function isPartOf(part: string | undefined, whole: string | undefined): boolean {
   return part !== undefined && whole !== undefined && (part === whole || part.startsWith(`${whole}-`));
+}
+
+/** `thread-uplink` and `thread-channel` are parts of the same `thread`. */
+function isSamePart(one: string | undefined, other: string | undefined): boolean {
+  const whole = one?.slice(0, one.lastIndexOf("-"));
+  return one !== undefined && one.includes("-") && isPartOf(other, whole);
 }
 
 function neutral(imports: string, ...only: string[]): Folder {

@@ -16,7 +16,6 @@ import { createHash, randomUUID } from "node:crypto";
 import * as fs from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { basename, dirname, isAbsolute, join } from "node:path";
-import process from "node:process";
 
 /** Bundles kept in one cache folder. */
 export const bundlesMax = 200;

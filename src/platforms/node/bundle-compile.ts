@@ -29,7 +29,6 @@ import type {
 import { readFileSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
 import { dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
-import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { stampOf, type NewBundle, type Stamp } from "./bundle-cache.ts";
 import { ProgramError, type ProgramProblem } from "./program-error.ts";

@@ -172,6 +172,19 @@ describe("node platform: log", () => {
     expect(sink.lines[0]).not.toMatch(/[\r\n]/);
   });
 
+  test("a stack shows the frames of the program, and all frames when colos itself failed", () => {
+    const sink = lines();
+    const own = `    at Kernel.end (${new URL("../../kernel/kernel.ts", import.meta.url).href}:3:1)`;
+    const host = "    at process.emit (node:events:519:28)";
+
+    sink.log("error", ["Error: no", "    at add (file:///shop/basket.ts:7:2)", own, host].join("\n"));
+    sink.log("error", ["Error: no", own, host].join("\n"));
+
+    expect(sink.lines[0]).toBe("colos error: Error: no | at add (file:///shop/basket.ts:7:2)");
+    expect(sink.lines[1]).toContain("Kernel.end");
+    expect(sink.lines[1]).toContain("process.emit");
+  });
+
   test("a long entry is cut", () => {
     const sink = lines();
 

@@ -1,0 +1,100 @@
+/**
+ * Frames on a byte stream that arrives in any pieces.
+ *
+ * @module
+ */
+import { assert, property, array, constantFrom, integer, uint8Array } from "fast-check";
+import { describe, expect, test } from "vitest";
+import { MessageTooLargeError } from "../kernel/signal.ts";
+import { frameMaxBytes, FrameReader, FrameWriter, packItems, unpackItems } from "./hosted-kernel-frame.ts";
+import type { Item } from "./hosted-kernel.ts";
+
+function message(value: unknown): Item {
+  return ["message", "0.1", 1, value];
+}
+
+function collect(): { readonly items: Item[]; readonly reader: FrameReader } {
+  const items: Item[] = [];
+  return { items, reader: new FrameReader((some) => items.push(...some)) };
+}
+
+describe("frames", () => {
+  test("arrive whole and in order, however the stream is cut", () => {
+    const value = constantFrom<unknown>("text", -1.5, null, undefined, true, { a: 1, b: { c: [] } }, { a: 2 });
+    const sizes = array(integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 20 });
+    assert(
+      property(array(array(value, { maxLength: 30 })), sizes, (turns, sizes) => {
+        const writer = new FrameWriter();
+        const sent: Item[] = [];
+        const frames = turns.flatMap((values) => {
+          for (const value of values) {
+            sent.push(message(value));
+            writer.add(message(value));
+          }
+          return writer.take();
+        });
+        const { items, reader } = collect();
+        const bytes = Buffer.concat(frames);
+
+        for (let start = 0, turn = 0; start < bytes.length; turn += 1) {
+          const size = sizes[turn % sizes.length] as number;
+          reader.push(bytes.subarray(start, start + size));
+          start += size;
+        }
+
+        expect(items).toEqual(sent);
+      }),
+    );
+  });
+
+  test("carry bytes as Uint8Array that shares no memory with the stream", () => {
+    assert(
+      property(uint8Array({ maxLength: 100 }), integer({ min: 1, max: 40 }), (data, count) => {
+        const writer = new FrameWriter();
+        for (let index = 0; index < count; index += 1) writer.add(message(data));
+        const stream = Buffer.concat(writer.take());
+        const { items, reader } = collect();
+
+        reader.push(stream);
+        stream.fill(0xff);
+
+        expect(items).toEqual(Array.from({ length: count }, () => message(data)));
+        expect((items[0] as readonly unknown[])[3]?.constructor).toBe(Uint8Array);
+      }),
+    );
+  });
+
+  test("keep a large item in its place", () => {
+    const writer = new FrameWriter();
+    const large = "x".repeat(3 * 2 ** 20);
+    for (const value of ["before", large, "after"]) writer.add(message(value));
+    const { items, reader } = collect();
+
+    reader.push(Buffer.concat(writer.take()));
+
+    expect(items).toEqual([message("before"), message(large), message("after")]);
+  });
+
+  test("refuse an item that is too large, and lose no other", () => {
+    const writer = new FrameWriter();
+    writer.add(message("before"));
+
+    expect(() => writer.add(message(new Uint8Array(frameMaxBytes)))).toThrow(MessageTooLargeError);
+
+    const { items, reader } = collect();
+    reader.push(Buffer.concat(writer.take()));
+    expect(items).toEqual([message("before")]);
+  });
+
+  test("that announce too much, or hold no items, are refused", () => {
+    expect(() => collect().reader.push(Buffer.from([255, 255, 255, 255]))).toThrow("a frame of 4294967295 bytes");
+    expect(() => collect().reader.push(Buffer.from([1, 0, 0, 0, 5]))).toThrow("no array");
+    expect(() => collect().reader.push(Buffer.from("GET / HTTP/1.1\r\n"))).toThrow("a frame of");
+  });
+});
+
+test("packed items are the same items", () => {
+  const items = Array.from({ length: 20 }, (_, index) => message({ index, data: new Uint8Array([index]) }));
+
+  expect(unpackItems(packItems(items))).toEqual(items);
+});

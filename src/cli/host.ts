@@ -1,0 +1,70 @@
+/**
+ * Host: everything that the command line needs from the place where it runs. The composition root (`src/bin.ts`)
+ * implements it once; tests implement it with a terminal made of an array.
+ *
+ * Guarantees: the command line touches `process` nowhere; what it may do to the host is written here.
+ *
+ * @module
+ */
+import type { Clock } from "../base/platform.ts";
+import type { SystemPlan } from "../control/config.ts";
+import type { RunningSystem } from "../control/service.ts";
+
+/** OS signals that mean that a person, or their session, wants an end. */
+export type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
+
+/** Where lines go: a terminal, a pipe or a file. `process.stdout` is one. */
+export interface Output {
+  /** Absent or false: not a terminal. */
+  readonly isTTY?: boolean;
+  /** Characters across; absent when it is no terminal. */
+  readonly columns?: number;
+  /** Lines down; absent when it is no terminal. */
+  readonly rows?: number;
+  /** Bytes written and not yet taken by the reader. */
+  readonly writableLength?: number;
+  write(text: string): boolean;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "resize", listener: () => void): unknown;
+  off(event: "resize", listener: () => void): unknown;
+}
+
+export interface StartOptions {
+  /**
+   * True: the one service of the plan inherits stdin, stdout and stderr, and no log events come. False: its output
+   * comes as log events, and its stdin is empty.
+   */
+  readonly passthrough: boolean;
+}
+
+/** What is wrong with a module that cannot be loaded; an error with `problems` of this kind is shown line by line. */
+export interface ModuleProblem {
+  /** Absolute; absent when the problem has no place. */
+  readonly file?: string;
+  /** Counted from 1. */
+  readonly line?: number;
+  /** One sentence without a place. */
+  readonly text: string;
+}
+
+/** The place where `colos` runs. */
+export interface CliHost {
+  readonly version: string;
+  /** Absolute. */
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly clock: Clock;
+  /**
+   * Runs a TypeScript or JavaScript file and gives its module namespace. Rejects with an error that has `problems`
+   * (ModuleProblem) when it does not compile, and with the file's own error when it throws.
+   */
+  loadModule(file: string): Promise<unknown>;
+  /** Starts a system and returns without waiting for readiness. Throws or rejects when nothing could be started. */
+  startSystem(plan: SystemPlan, options: StartOptions): RunningSystem | Promise<RunningSystem>;
+  /** From now on these OS signals go to `listener` and no longer end colos. Returns a function that undoes it. */
+  onStopSignal(listener: (signal: StopSignal) => void): () => void;
+  /** Calls `listener` when colos ends, also by an uncaught error; it may only write. Returns a function that undoes it. */
+  onExit(listener: () => void): () => void;
+}

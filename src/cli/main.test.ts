@@ -1,0 +1,276 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { FakeHost, FakeSystem, FakeTerminal, instance } from "../../test/fake-cli-host.ts";
+import { runCli } from "./main.ts";
+
+/** A host in a folder with a config of one service, api, and a program, worm.ts. */
+function shopHost(system: FakeSystem = new FakeSystem(instance("api"))): FakeHost {
+  const cwd = mkdtempSync(join(tmpdir(), "colos-main-"));
+  onTestFinished(() => rmSync(cwd, { recursive: true }));
+  writeFileSync(join(cwd, "shop.json"), '{"services": {"api": {"command": ["sh"]}}}');
+  writeFileSync(join(cwd, "bad.json"), '{"services": {"api": {"command": ["sh"],\n"restart": "allways"}}}');
+  writeFileSync(join(cwd, "worm.ts"), "");
+  const host = new FakeHost(system);
+  host.cwd = cwd;
+  return host;
+}
+
+/** Starts a command that runs, and gives its exit code to wait for. */
+async function running(host: FakeHost, line: string): Promise<{ exitCode: Promise<number> }> {
+  const exitCode = runCli(line.split(" "), host);
+  await host.hasStarted;
+  return { exitCode };
+}
+
+const upShop = "up --foreground shop.json";
+
+describe("colos: words", () => {
+  test("--version prints the version", async () => {
+    const host = new FakeHost();
+
+    expect(await runCli(["--version"], host)).toBe(0);
+    expect(host.stdout.text).toBe("colos 1.2.3\n");
+  });
+
+  test("--help prints help to stdout", async () => {
+    const host = new FakeHost();
+
+    expect(await runCli(["--help"], host)).toBe(0);
+    expect(host.stdout.text).toContain("colos run");
+    expect(host.stderr.text).toBe("");
+  });
+
+  test("nothing typed is wrong usage, with help on stderr", async () => {
+    const host = new FakeHost();
+
+    expect(await runCli([], host)).toBe(2);
+    expect(host.stdout.text).toBe("");
+    expect(host.stderr.text).toContain("colos run");
+  });
+
+  test.each([
+    ["rum x", 'colos: "rum" is not a verb; did you mean "run"?'],
+    ["up", "colos up: the daemon does not exist yet; write colos up --foreground"],
+    ["run none.ts", 'colos run: "none.ts" does not exist'],
+    ["up --foreground none.json", "none.json: there is no such file"],
+    [
+      "up --foreground bad.json",
+      'bad.json:2: services.api.restart: "allways" is not one of permanent, transient, temporary',
+    ],
+  ])("colos %s is refused with one line on stderr and exit code 2", async (line, problem) => {
+    const host = shopHost();
+
+    expect(await runCli(line.split(" "), host)).toBe(2);
+    expect(host.stderr.text).toBe(`${problem}\n`);
+    expect(host.stdout.text).toBe("");
+    expect(host.started).toBeUndefined();
+  });
+});
+
+describe("colos up", () => {
+  test("starts the plan of the config and prints lines to a pipe", async () => {
+    const host = shopHost();
+    const { exitCode } = await running(host, upShop);
+
+    host.system.log("api", "hello");
+    host.system.end(0);
+
+    expect(await exitCode).toBe(0);
+    expect(host.started).toMatchObject({ plan: { services: [{ name: "api" }] }, options: { passthrough: false } });
+    expect(host.stdout.lines).toEqual(["api   = ready", "api   | hello", "colos = ended"]);
+  });
+
+  test("shows the live table on a terminal", async () => {
+    const host = shopHost();
+    const terminal = new FakeTerminal();
+    host.stdout = terminal;
+    host.env["NO_COLOR"] = "1";
+    const { exitCode } = await running(host, upShop);
+
+    host.system.end(0);
+
+    expect(await exitCode).toBe(0);
+    expect(terminal.screen[0]).toBe("shop: ended after 0s");
+    expect(terminal.isCursorShown).toBe(true);
+  });
+
+  test.each(["--plain", "--no-tty"])("%s prints lines on a terminal as well", async (option) => {
+    const host = shopHost();
+    host.stdout = new FakeTerminal();
+    host.env["NO_COLOR"] = "1";
+    const { exitCode } = await running(host, `${upShop} ${option}`);
+
+    host.system.end(0);
+    await exitCode;
+
+    expect(host.stdout.lines).toEqual(["api   = ready", "colos = ended"]);
+  });
+
+  test("a dumb terminal gets lines", async () => {
+    const host = shopHost();
+    host.stdout = new FakeTerminal();
+    host.env["TERM"] = "dumb";
+    const { exitCode } = await running(host, upShop);
+
+    host.system.end(0);
+    await exitCode;
+
+    expect(host.stdout.lines[0]).toBe("api   = ready");
+  });
+
+  test("a system that fails gives its code, and its sentence on stderr", async () => {
+    const host = shopHost();
+    const { exitCode } = await running(host, upShop);
+
+    host.system.end(1, "api failed: exited with code 3");
+
+    expect(await exitCode).toBe(1);
+    expect(host.stderr.text).toBe("colos: api failed: exited with code 3\n");
+  });
+
+  test("after the live table the last lines of what failed are shown", async () => {
+    const host = shopHost(new FakeSystem(instance("api"), instance("web")));
+    host.stdout = new FakeTerminal();
+    host.env["NO_COLOR"] = "1";
+    const { exitCode } = await running(host, upShop);
+    for (let line = 1; line <= 30; line++) host.system.log("api", `line ${line}`, "stderr");
+    host.system.log("web", "fine");
+
+    host.system.change(instance("api", { state: "failed" }));
+    host.system.end(1, "api failed");
+    await exitCode;
+
+    expect(host.stderr.lines).toHaveLength(22);
+    expect(host.stderr.lines.slice(0, 2)).toEqual(["colos: the last lines of api:", "  | line 11"]);
+    expect(host.stderr.lines.at(-1)).toBe("colos: api failed");
+  });
+
+  test("a system that cannot be started is a sentence and exit code 1", async () => {
+    const host = shopHost();
+    host.startSystem = () => {
+      throw new Error("no shell");
+    };
+
+    expect(await runCli(upShop.split(" "), host)).toBe(1);
+    expect(host.stderr.text).toBe("colos: the system could not be started: no shell\n");
+    expect(host.signalListenersCount).toBe(0);
+  });
+});
+
+describe("colos: stopping", () => {
+  test("the first OS signal stops in order, and the exit code is the system's", async () => {
+    const host = shopHost();
+    const { exitCode } = await running(host, upShop);
+
+    host.signal("SIGINT");
+    expect(host.system).toMatchObject({ stopsCount: 1, killsCount: 0 });
+    host.system.end(0);
+
+    expect(await exitCode).toBe(0);
+    expect(host.signalListenersCount).toBe(0);
+  });
+
+  test("the second OS signal kills, and the exit code tells which it was", async () => {
+    const host = shopHost();
+    const { exitCode } = await running(host, upShop);
+
+    host.signal("SIGINT");
+    host.signal("SIGTERM");
+    host.signal("SIGINT");
+    host.system.end(1);
+
+    expect(await exitCode).toBe(143);
+    expect(host.system).toMatchObject({ stopsCount: 1, killsCount: 2 });
+  });
+
+  test("an OS signal while the system is being started stops it when it is there", async () => {
+    const host = shopHost();
+    let finishStart = () => {};
+    host.startSystem = () =>
+      new Promise((resolve) => {
+        finishStart = () => resolve(host.system);
+      });
+    const exitCode = runCli(["run", "sh"], host);
+
+    host.signal("SIGTERM");
+    finishStart();
+    host.system.end(0);
+
+    expect(await exitCode).toBe(0);
+    expect(host.system.stopsCount).toBe(1);
+  });
+
+  test("a reader that goes away is an orderly stop", async () => {
+    const host = shopHost();
+    const { exitCode } = await running(host, upShop);
+
+    host.stdout.emit("error", Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+    host.system.log("api", "late");
+    host.system.end(0);
+
+    expect(await exitCode).toBe(0);
+    expect(host.system.stopsCount).toBe(1);
+    expect(host.stdout.text).not.toContain("late");
+    expect(host.stderr.text).toBe("");
+  });
+
+  test("a full disk behind stdout is said once and stops nothing", async () => {
+    const host = shopHost();
+    const { exitCode } = await running(host, upShop);
+
+    for (let count = 0; count < 2; count++) host.stdout.emit("error", new Error("no space left on device"));
+    host.system.end(0);
+    await exitCode;
+
+    expect(host.system.stopsCount).toBe(0);
+    expect(host.stderr.text).toBe("colos: stdout cannot be written, nothing more is shown: no space left on device\n");
+  });
+
+  test("a reader of help that goes away is no crash", async () => {
+    const host = new FakeHost();
+    await runCli(["--help"], host);
+
+    expect(() => host.stdout.emit("error")).not.toThrow();
+  });
+});
+
+describe("colos run", () => {
+  test("passes output through and gives the program's exit code", async () => {
+    const host = shopHost(new FakeSystem(instance("worm")));
+    const { exitCode } = await running(host, "run worm.ts --fast");
+
+    host.system.log("worm", "not mine");
+    host.system.end(7);
+
+    expect(await exitCode).toBe(7);
+    expect(host.started).toMatchObject({
+      plan: { services: [{ name: "worm", restart: "temporary", run: { args: ["--fast"] } }] },
+      options: { passthrough: true },
+    });
+    expect([host.stdout.text, host.stderr.text]).toEqual(["", ""]);
+  });
+
+  test("says on stderr why the program is restarted", async () => {
+    const host = shopHost(new FakeSystem(instance("worm")));
+    const { exitCode } = await running(host, "run --restart permanent worm.ts");
+
+    host.system.change(instance("worm", { state: "backoff", reason: "exited with code 1; again in 100 ms" }));
+    host.system.end(0);
+    await exitCode;
+
+    expect(host.stderr.text).toBe("colos: worm is restarted: exited with code 1; again in 100 ms\n");
+  });
+
+  test("draws nothing on a terminal", async () => {
+    const host = shopHost(new FakeSystem(instance("worm")));
+    host.stdout = new FakeTerminal();
+    const { exitCode } = await running(host, "run worm.ts");
+
+    host.system.end(0);
+    await exitCode;
+
+    expect(host.stdout.text).toBe("");
+  });
+});

@@ -1,0 +1,93 @@
+/**
+ * colos: processes, links, monitors and supervision for TypeScript, with Erlang/OTP's process model.
+ *
+ * @module
+ */
+export type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "./base/platform.ts";
+export {
+  carrierDown,
+  describeReason,
+  Exit,
+  isOrderly,
+  isTagged,
+  osExitReason,
+  ProcessEnded,
+  reasonOfThrown,
+  shutdown,
+  type CallFailed,
+  type CarrierDown,
+  type ExitReason,
+  type ExitStatus,
+  type Shutdown,
+  type Signalled,
+  type Tagged,
+} from "./kernel/exit-reason.ts";
+export { handleCloseMs, isNoProcess, Kernel, type KernelOptions } from "./kernel/kernel.ts";
+export { MailboxFullError, messagesMaxDefault, type MailboxLimit, type MailboxPolicy } from "./kernel/mailbox.ts";
+export {
+  endOfInput,
+  isDown,
+  isExit,
+  type DownMessage,
+  type EndOfInput,
+  type ExitMessage,
+  type OutputMessage,
+  type TimeoutMessage,
+} from "./kernel/message.ts";
+export { Pid, Ref, type AnyPid } from "./kernel/pid.ts";
+export {
+  callTimeoutMsDefault,
+  Process,
+  StartError,
+  timedOut,
+  type AnyProcess,
+  type Handle,
+  type MonitorOptions,
+  type ProcessInfo,
+  type Reactor,
+  type SpawnOptions,
+  type StartOptions,
+  type TimedOut,
+} from "./kernel/process.ts";
+export {
+  command,
+  defineProgram,
+  program,
+  type Body,
+  type CommandLine,
+  type DefinedProgram,
+  type HostOptions,
+  type OutputSink,
+  type Program,
+  type ProgramFile,
+} from "./kernel/program.ts";
+export { Request } from "./kernel/request.ts";
+export { MessageTooLargeError } from "./kernel/signal.ts";
+export { UncopyableError } from "./kernel/wire.ts";
+export type { Carrier, CarrierName, ProgramLoader } from "./carriers/carrier.ts";
+export { commandCarrier } from "./carriers/command.ts";
+export { coroutineCarrier } from "./carriers/coroutine.ts";
+export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-process.ts";
+export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
+export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
+export * from "./server/server.ts";
+export * from "./supervisor/supervisor.ts";
+export {
+  child,
+  maxRestartsDefault,
+  periodMsDefault,
+  shutdownMsDefault,
+  type AutoShutdown,
+  type Backoff,
+  type ChildSpec,
+  type FullChildSpec,
+  type RestartPolicy,
+  type ShutdownPolicy,
+  type StartChild,
+  type Strategy,
+  type SupervisorEvent,
+  type SupervisorFlags,
+} from "./supervisor/child-spec.ts";
+export { defineConfig, type ReadyConfig, type ServiceConfig, type SystemConfig } from "./control/config.ts";
+export { listenOptions } from "./platforms/node/listen-options.ts";
+export { createSystem, nodeCarriers, type System, type SystemOptions } from "./node-system.ts";

@@ -1,0 +1,57 @@
+/**
+ * A system on Node: kernel, platform and carriers put together, for programs that use colos as a library and for the
+ * `colos` command.
+ *
+ * @module
+ */
+import type { Platform } from "./base/platform.ts";
+import type { Carrier, ProgramLoader } from "./carriers/carrier.ts";
+import { commandCarrier } from "./carriers/command.ts";
+import { coroutineCarrier } from "./carriers/coroutine.ts";
+import { osProcessCarrier } from "./carriers/os-process.ts";
+import { threadCarrier } from "./carriers/thread.ts";
+import { Kernel } from "./kernel/kernel.ts";
+import { nodePlatform } from "./platforms/node/node-platform.ts";
+import { bundleProgram } from "./platforms/node/program-bundle.ts";
+
+export interface SystemOptions {
+  /** Default: `nodePlatform()`. */
+  readonly platform?: Platform;
+  /** Default: all that colos has. */
+  readonly carriers?: readonly Carrier[];
+}
+
+/** A kernel with what it stands on. */
+export interface System {
+  readonly kernel: Kernel;
+  readonly platform: Platform;
+}
+
+const colosUrl = new URL("./index.js", import.meta.url).href;
+
+/** Asks before every start, because the cache of bundles forgets old ones. */
+const loader: ProgramLoader = {
+  resolve: async (url) => (await bundleProgram(new URL(url), { colosUrl })).url,
+};
+
+/** All carriers colos has on Node. */
+export function nodeCarriers(): readonly Carrier[] {
+  return [
+    coroutineCarrier({ loader }),
+    threadCarrier({ loader, entry: new URL("./thread-entry.js", import.meta.url) }),
+    osProcessCarrier({ loader, entry: new URL("./os-process-entry.js", import.meta.url) }),
+    commandCarrier(),
+  ];
+}
+
+/** Carriers by name, as a kernel takes them. */
+export function carriersByName(carriers: readonly Carrier[]): ReadonlyMap<string, Carrier> {
+  return new Map(carriers.map((carrier) => [carrier.name, carrier]));
+}
+
+/** A kernel on Node with all carriers; the root of a system. */
+export function createSystem(options: SystemOptions = {}): System {
+  const platform = options.platform ?? nodePlatform();
+  const carriers = carriersByName(options.carriers ?? nodeCarriers());
+  return { kernel: new Kernel(platform, { carriers }), platform };
+}

@@ -1,0 +1,16 @@
+/**
+ * Testing: the contract suites that colos runs over its own plug-ins, for those who write others.
+ *
+ * @module
+ */
+export {
+  burstCount,
+  crowdCount,
+  hearMs,
+  testCarrier,
+  type CarrierFixtures,
+  type CarrierSuite,
+  type CarrierSystem,
+  type Launch,
+  type TestContext,
+} from "./carrier-contract.ts";
