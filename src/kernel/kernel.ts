@@ -587,9 +587,13 @@ export class Kernel {
    */
   #isIdleServer(server: AnyProcess): boolean {
     const isServer = server.kernel === this && server.reactor !== null && (server.extra?.intake ?? null) === null;
+    // Its body may wait in receive beside the reactor, and is asked first.
+    const hasBody = server.wake !== null || server.resume !== null;
     const hasNothingQueued = server.mailbox === null || server.mailbox.size === 0;
     const isIdle = !server.busy && !server.queued && server.stage === "live";
-    return isServer && isIdle && hasNothingQueued && this.#nestedCount < nestedMax && this.#scheduler.spend();
+    return (
+      isServer && !hasBody && isIdle && hasNothingQueued && this.#nestedCount < nestedMax && this.#scheduler.spend()
+    );
   }
 
   #answerNow(server: AnyProcess, request: Request): void {
