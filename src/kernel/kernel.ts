@@ -5,14 +5,15 @@
  * closed before anybody learns of its end (N18); each link and each monitor gives exactly one signal, also when a
  * carrier is lost (K5). An error that no `await` caught ends the process whose code started the work, not the program.
  * Unlike Erlang: a program on another carrier has a kernel of its own, and names are per kernel.
- * How to read it: spawning, sending, links and monitors, ending, other kernels. What a body may call is process.ts.
+ * How to read it: spawning, running, sending, links and monitors, ending. What a body may call is process.ts; names
+ * are names.ts; everything about other kernels is border.ts.
  *
  * @module
  */
 import type { Milliseconds, Platform } from "../base/platform.ts";
-import { isWithin, IdentityTable, type Connection, type Neighbour } from "./connection.ts";
+import { Border, uncopyable } from "./border.ts";
+import type { Connection } from "./connection.ts";
 import {
-  carrierDown,
   describeReason,
   Exit,
   isOrderly,
@@ -23,9 +24,11 @@ import {
 } from "./exit-reason.ts";
 import { Mailbox, MailboxFullError, messagesMaxDefault, type Intake, type MailboxBound } from "./mailbox.ts";
 import { isDown, isExit } from "./message.ts";
+import { Names, nameTaken } from "./names.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
   Extra,
+  nameOf,
   Process,
   StartError,
   timedOut,
@@ -37,9 +40,9 @@ import {
 import { acknowledgingBody, defineProgram, type DefinedProgram, type Program } from "./program.ts";
 import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
-import { mainSerial, type Channel, type Signal } from "./signal.ts";
+import { mainSerial, type Channel } from "./signal.ts";
 import { Timers, type Timer } from "./timer.ts";
-import { decode, encode, isEncodedRequest, UncopyableError, type WireIdentities, type WireValue } from "./wire.ts";
+import { UncopyableError, type WireValue } from "./wire.ts";
 
 /** Messages a reactor handles before others get their turn. */
 const messagesPerStep = 64;
@@ -96,19 +99,11 @@ export class Kernel {
   readonly timers: Timers;
   readonly #carriers: ReadonlyMap<string, Starter>;
   readonly #scheduler: Scheduler;
-  readonly #names = new Map<string, AnyPid>();
-  /** Names of processes of other kernels, with the monitor that tells of their ends. */
-  readonly #remoteNames = new Map<AnyPid, { readonly name: string; readonly ref: Ref }>();
-  readonly #neighbours = new Map<string, Neighbour>();
-  #uplink: Neighbour | null = null;
-  readonly #identities = new IdentityTable();
-  /** Own refs that another kernel may answer to; by serial, strong, because nothing else may hold them. */
-  readonly #exportedRefs = new Map<number, Ref>();
+  readonly #names: Names = new Names(this);
+  readonly #border: Border;
   /** With the process of this kernel that gets the message: its end takes the timer back. */
   readonly #runningTimers = new WeakMap<Ref, { readonly timer: Timer; readonly receiver: AnyProcess | null }>();
-  readonly #codec: WireIdentities;
   readonly #unlisten: () => void;
-  #nameKeeper: AnyProcess | null = null;
   #first: AnyProcess | null = null;
   #processesCount = 0;
   #nextSerial: number = mainSerial;
@@ -129,12 +124,17 @@ export class Kernel {
     this.#carriers = options.carriers ?? new Map<string, Starter>();
     this.timers = new Timers(platform);
     this.#scheduler = new Scheduler(platform, (process) => this.#step(process));
-    this.#codec = {
-      exportPid: (pid) => this.#identities.addPid(pid),
-      exportRef: (ref) => this.#exportRef(ref),
-      importPid: (kernelId, serial) => this.#identities.pid(kernelId, serial),
-      importRef: (kernelId, serial, owner) => this.#importRef(kernelId, serial, owner),
-    };
+    this.#border = new Border({
+      id: this.id,
+      platform,
+      deliver: (process, message) => this.#deliver(process, message),
+      deliverToRef: (ref, message) => this.#deliverToRef(ref, message),
+      deliverDown: (ref, reason) => this.#deliverDown(ref, reason),
+      receiveExit: (process, from, reason, overLink) => this.#receiveExit(process, from, reason, overLink),
+      whereis: (name) => this.#names.whereis(name),
+      freeRemoteNames: (hasEnded) => this.#names.freeRemote(hasEnded),
+      processes: () => this.processes(),
+    });
     this.#unlisten = platform.strays.listen((owner, error) => {
       if (owner instanceof Process && owner.kernel === this) this.#crash(owner, error);
     });
@@ -172,7 +172,7 @@ export class Kernel {
     starter: Ref | null = null,
   ): Pid<M> {
     const parentPid: AnyPid | null = parent === null ? null : parent.pid;
-    if (options?.name !== undefined) this.#assertNameFree(options.name);
+    if (options?.name !== undefined) this.#names.assertFree(options.name);
     const pid = this.#startOn(parentPid, program as Program<never, readonly never[]>, options, starter);
     if (link && parent !== null) this.link(parent, pid);
     if (monitor !== null && parent !== null) this.monitor(parent, monitor, pid);
@@ -201,7 +201,7 @@ export class Kernel {
       const known = [...this.#carriers.keys()].join(", ") || "none besides coroutine";
       throw new Error(`there is no carrier "${carrier}" here (known: ${known})`);
     }
-    return chosen.start(this, { program, options: options ?? {}, parent: parent ?? this.#anyone(), starter });
+    return chosen.start(this, { program, options: options ?? {}, parent: parent ?? this.#names.keeper.pid, starter });
   }
 
   /** @internal For carriers: a process of this kernel that runs `body` on the coroutine carrier. */
@@ -225,7 +225,7 @@ export class Kernel {
     options: StartOptions<A>,
   ): Promise<Pid<M>> {
     const self = parent;
-    const holder = options.name === undefined ? undefined : this.#names.get(options.name);
+    const holder = options.name === undefined ? undefined : this.#names.whereis(options.name);
     if (holder !== undefined) {
       throw new StartError({ tag: "alreadyStarted", pid: holder }, nameTaken(options.name as string, holder));
     }
@@ -284,11 +284,6 @@ export class Kernel {
     this.#first = process;
     this.#processesCount += 1;
     return process;
-  }
-
-  /** The parent of processes that the host itself spawns on other carriers. */
-  #anyone(): AnyPid {
-    return (this.#nameKeeper ??= this.#startNameKeeper()).pid;
   }
 
   // --- running ---
@@ -437,21 +432,16 @@ export class Kernel {
     if (to instanceof Pid) {
       const process = to.process;
       if (process !== null && process.kernel === this) this.#deliver(process, message);
-      else if (to.kernelId !== this.id) this.#transmit(["message", to.kernelId, to.serial, this.#encode(message)]);
+      else if (to.kernelId !== this.id)
+        this.#border.transmit(["message", to.kernelId, to.serial, this.#border.encode(message)]);
     } else if (to instanceof Ref) {
       if (to.kernelId === this.id) this.#deliverToRef(to, message);
-      else this.#transmit(["reply", to.kernelId, to.serial, this.#encode(message)]);
-    } else if (this.#uplink !== null && !this.#names.has(to)) {
-      this.#transmit(["message", this.#uplink.kernelId, to, this.#encode(message)]);
+      else this.#border.transmit(["reply", to.kernelId, to.serial, this.#border.encode(message)]);
     } else {
-      this.send(this.#resolve(to), message);
+      const { aboveId } = this.#border;
+      if (aboveId === null || this.#names.whereis(to) !== undefined) this.send(this.#names.get(to), message);
+      else this.#border.transmit(["message", aboveId, to, this.#border.encode(message)]);
     }
-  }
-
-  #resolve(name: string): AnyPid {
-    const pid = this.#names.get(name);
-    if (pid === undefined) throw new Error(`no process is registered as "${name}" in kernel ${this.id}`);
-    return pid;
   }
 
   #deliver(process: AnyProcess, message: unknown): void {
@@ -537,7 +527,9 @@ export class Kernel {
 
   /** @internal */
   request(caller: AnyProcess, to: AnyPid | string, body: unknown, timeoutMs: Milliseconds): Promise<unknown> {
-    const target = typeof to === "string" ? (this.#names.get(to) ?? this.#nameAbove(to)) : to;
+    // A name that nobody has here may be known above.
+    const above = this.#border.aboveId === null ? undefined : to;
+    const target = typeof to === "string" ? (this.#names.whereis(to) ?? above) : to;
     if (target === undefined) return this.#refuseRequest(caller, callFailed("noproc", to));
     if (target === caller.pid) return this.#refuseRequest(caller, callFailed("callingSelf", to));
     if (typeof target !== "string" && target.process === null && target.kernelId === this.id) {
@@ -560,7 +552,7 @@ export class Kernel {
       this.#ask(caller, ref, target, request);
     } catch (refused) {
       this.#settle(ref);
-      this.#exportedRefs.delete(ref.serial);
+      this.#border.release(ref);
       return Promise.reject(refused);
     }
     this.#startDeadline(ref, timeoutMs);
@@ -574,10 +566,11 @@ export class Kernel {
       this.monitor(caller, ref, target);
       return;
     }
-    const wire = this.#encode(request);
+    const wire = this.#border.encode(request);
     this.monitor(caller, ref, target);
-    if (typeof target !== "string") this.#transmit(["message", target.kernelId, target.serial, wire]);
-    else if (this.#uplink !== null) this.#transmit(["message", this.#uplink.kernelId, target, wire]);
+    const { aboveId } = this.#border;
+    if (typeof target !== "string") this.#border.transmit(["message", target.kernelId, target.serial, wire]);
+    else if (aboveId !== null) this.#border.transmit(["message", aboveId, target, wire]);
   }
 
   /**
@@ -602,11 +595,6 @@ export class Kernel {
       if (this.#reactTo(server, request)) this.#unpark(server);
     });
     this.#nestedCount -= 1;
-  }
-
-  /** A name that only a kernel above may know. */
-  #nameAbove(name: string): string | undefined {
-    return this.#uplink === null ? undefined : name;
   }
 
   /** At once, or in a later turn: a loop that asks nobody must not keep the host from its work. */
@@ -660,8 +648,8 @@ export class Kernel {
       this.#deliverNotice(from, { type: "exit", from: to, reason: "noproc" });
     } else {
       (from.links ??= new Set()).add(to);
-      this.#identities.addPid(from.pid);
-      this.#transmit(["link", to.kernelId, to.serial, this.id, from.pid.serial]);
+      this.#border.addPid(from.pid);
+      this.#border.transmit(["link", to.kernelId, to.serial, this.id, from.pid.serial]);
     }
   }
 
@@ -670,12 +658,12 @@ export class Kernel {
     if (from.links?.delete(to) !== true) return;
     const peer = to.process;
     if (peer !== null && peer.kernel === this) peer.links?.delete(from.pid);
-    else this.#transmit(["unlink", to.kernelId, to.serial, this.id, from.pid.serial]);
+    else this.#border.transmit(["unlink", to.kernelId, to.serial, this.id, from.pid.serial]);
   }
 
   /** @internal */
   monitor(owner: AnyProcess, ref: Ref, target: AnyPid | string): void {
-    const pid = typeof target === "string" ? this.#names.get(target) : target;
+    const pid = typeof target === "string" ? this.#names.whereis(target) : target;
     if (typeof target === "string") ref.targetName = target;
     if (pid === owner.pid) return;
     (owner.monitors ??= new Set()).add(ref);
@@ -683,15 +671,14 @@ export class Kernel {
     const watched = pid?.process ?? null;
     if (watched !== null && watched.kernel === this) {
       (watched.watchers ??= new Set()).add(ref);
-    } else if (pid === undefined && this.#uplink !== null) {
-      this.#exportRef(ref);
-      const { kernelId } = this.#uplink;
-      this.#transmit(["monitor", kernelId, target as string, ref.serial, this.id, owner.pid.serial]);
+    } else if (pid === undefined && this.#border.aboveId !== null) {
+      this.#border.exportRef(ref);
+      this.#border.transmit(["monitor", this.#border.aboveId, target as string, ref.serial, this.id, owner.pid.serial]);
     } else if (pid === undefined || pid.kernelId === this.id) {
       this.#deliverDown(ref, "noproc");
     } else {
-      this.#exportRef(ref);
-      this.#transmit(["monitor", pid.kernelId, pid.serial, ref.serial, this.id, owner.pid.serial]);
+      this.#border.exportRef(ref);
+      this.#border.transmit(["monitor", pid.kernelId, pid.serial, ref.serial, this.id, owner.pid.serial]);
     }
   }
 
@@ -711,19 +698,19 @@ export class Kernel {
   /** Ends a monitor on both sides; false when there was none. */
   #forgetMonitor(owner: AnyProcess, ref: Ref): boolean {
     if (owner.monitors?.delete(ref) !== true) return false;
-    this.#exportedRefs.delete(ref.serial);
+    this.#border.release(ref);
     const { target } = ref;
     if (target === null) {
-      if (this.#uplink === null || ref.targetName === null) return true;
-      const { kernelId } = this.#uplink;
-      this.#transmit(["demonitor", kernelId, ref.targetName, ref.serial, this.id, ref.owner.serial]);
+      const { aboveId } = this.#border;
+      if (aboveId === null || ref.targetName === null) return true;
+      this.#border.transmit(["demonitor", aboveId, ref.targetName, ref.serial, this.id, ref.owner.serial]);
       return true;
     }
     const watched = target.process;
     if (watched !== null && watched.kernel === this) {
       watched.watchers?.delete(ref);
     } else if (target.kernelId !== this.id) {
-      this.#transmit(["demonitor", target.kernelId, target.serial, ref.serial, this.id, ref.owner.serial]);
+      this.#border.transmit(["demonitor", target.kernelId, target.serial, ref.serial, this.id, ref.owner.serial]);
     }
     return true;
   }
@@ -731,7 +718,7 @@ export class Kernel {
   #deliverDown(ref: Ref, reason: ExitReason): void {
     const owner = ref.owner.process;
     if (owner === null || owner.monitors?.delete(ref) !== true) return;
-    this.#exportedRefs.delete(ref.serial);
+    this.#border.release(ref);
     const { pending } = ref;
     ref.route = "none";
     if (pending === null) {
@@ -745,60 +732,17 @@ export class Kernel {
 
   /** Gives a process of any kernel a name in this one; see `Process.register`. */
   register(name: string, pid: AnyPid): void {
-    this.#assertNameFree(name);
-    const process = pid.process;
-    if (process !== null && process.kernel === this) {
-      if (process.stage === "exiting") throw new Error(`${pid} has ended and cannot be registered as "${name}"`);
-      const extra = (process.extra ??= new Extra());
-      if (extra.name !== undefined) throw new Error(`${pid} is already registered as "${extra.name}"`);
-      extra.name = name;
-    } else if (pid.kernelId === this.id) {
-      throw new Error(`${pid} has ended and cannot be registered as "${name}"`);
-    } else {
-      const known = this.#remoteNames.get(pid);
-      if (known !== undefined) throw new Error(`${pid} is already registered as "${known.name}"`);
-      this.#remoteNames.set(pid, { name, ref: (this.#nameKeeper ??= this.#startNameKeeper()).monitor(pid) });
-    }
-    this.#names.set(name, pid);
-  }
-
-  #assertNameFree(name: string): void {
-    const holder = this.#names.get(name);
-    if (holder !== undefined) throw new Error(nameTaken(name, holder));
-  }
-
-  /** Monitors the processes of other kernels that have names here, so that this kernel hears of their ends. */
-  #startNameKeeper(): AnyProcess {
-    const keeper = this.attach("names");
-    keeper.react(() => {});
-    return keeper;
-  }
-
-  /** Before anybody here learns of the end of processes of other kernels, their names are free (N18). */
-  #freeRemoteNames(hasEnded: (pid: AnyPid) => boolean): void {
-    for (const pid of this.#remoteNames.keys()) if (hasEnded(pid)) this.#forgetRemoteName(pid);
+    this.#names.register(name, pid);
   }
 
   /** See `Process.unregister`. */
   unregister(name: string): void {
-    const pid = this.#resolve(name);
-    this.#names.delete(name);
-    this.#forgetRemoteName(pid);
-    const { process } = pid;
-    if (process !== null && process.extra !== null) process.extra.name = undefined;
-  }
-
-  #forgetRemoteName(pid: AnyPid): void {
-    const known = this.#remoteNames.get(pid);
-    if (known === undefined) return;
-    this.#remoteNames.delete(pid);
-    this.#names.delete(known.name);
-    this.#nameKeeper?.demonitor(known.ref, { flush: true });
+    this.#names.unregister(name);
   }
 
   /** See `Process.whereis`. */
   whereis(name: string): AnyPid | undefined {
-    return this.#names.get(name);
+    return this.#names.whereis(name);
   }
 
   /** @internal */
@@ -808,7 +752,7 @@ export class Kernel {
     const isHere = receiver !== null && receiver.kernel === this;
     const timer = this.timers.start(delayMs, () => {
       this.#forgetTimer(ref);
-      const target = typeof to === "string" ? this.#names.get(to) : to;
+      const target = typeof to === "string" ? this.#names.whereis(to) : to;
       if (target !== undefined) this.#sendQuietly(target, message(ref));
     });
     if (isHere) ((receiver.extra ??= new Extra()).timers ??= new Set()).add(timer);
@@ -851,7 +795,7 @@ export class Kernel {
   exit(from: AnyPid, to: AnyPid, reason: ExitReason): void {
     const process = to.process;
     if (process !== null && process.kernel === this) this.#receiveExit(process, from, reason, false);
-    else if (to.kernelId !== this.id) this.#transmitExit(from, to, reason, false);
+    else if (to.kernelId !== this.id) this.#border.transmitExit(from, to, reason, false);
   }
 
   /** OTP's rules for a received exit signal, in its order (reference manual, "Receiving Exit Signals"). */
@@ -878,7 +822,7 @@ export class Kernel {
     const { extra, monitors } = ended;
     if (monitors !== null) this.#dropMonitors(ended, monitors);
     if (extra !== null) {
-      if (extra.name !== undefined) this.#names.delete(extra.name);
+      if (extra.name !== undefined) this.#names.free(extra.name);
       if (extra.timers !== null) for (const timer of extra.timers) this.timers.cancel(timer);
     }
     const closing = this.#closeHandles(ended);
@@ -962,7 +906,7 @@ export class Kernel {
     process.links = null;
     process.watchers = null;
     process.extra = null;
-    if (extra?.exportedRefs != null) for (const ref of extra.exportedRefs) this.#exportedRefs.delete(ref.serial);
+    if (extra?.exportedRefs != null) for (const ref of extra.exportedRefs) this.#border.release(ref);
     if (links !== null) for (const peer of links) this.#announceToPeer(process.pid, peer, reason);
     if (watchers !== null) for (const ref of watchers) this.#announceToWatcher(ref, reason);
     if (extra !== null && extra.ended !== null) extra.ended(reason);
@@ -971,7 +915,7 @@ export class Kernel {
   #announceToPeer(from: AnyPid, to: AnyPid, reason: ExitReason): void {
     const peer = to.process;
     if (peer === null || peer.kernel !== this) {
-      if (to.kernelId !== this.id) this.#transmitExit(from, to, reason, true);
+      if (to.kernelId !== this.id) this.#border.transmitExit(from, to, reason, true);
     } else if (peer.links?.delete(from) === true) {
       this.#receiveExit(peer, from, reason, true);
     }
@@ -979,7 +923,7 @@ export class Kernel {
 
   #announceToWatcher(ref: Ref, reason: ExitReason): void {
     if (ref.kernelId === this.id) this.#deliverDown(ref, reason);
-    else this.#transmit(["down", ref.kernelId, ref.serial, this.#encodeReason(reason)]);
+    else this.#border.transmit(["down", ref.kernelId, ref.serial, this.#border.encodeReason(reason)]);
   }
 
   #dropMonitors(process: AnyProcess, monitors: Set<Ref>): void {
@@ -1027,7 +971,7 @@ export class Kernel {
     };
   }
 
-  // --- other kernels ---
+  // --- other kernels: border.ts ---
 
   /** For carriers: an id for a kernel that will run below this one. */
   newChildId(): string {
@@ -1038,32 +982,12 @@ export class Kernel {
 
   /** For carriers: ties the kernel `kernelId`, below this one or (as `uplink`) above it, by `channel`. */
   connect(kernelId: string, channel: Channel, direction: "child" | "uplink" = "child"): Connection {
-    const neighbour: Neighbour = { kernelId, channel };
-    if (direction === "uplink") this.#uplink = neighbour;
-    else this.#neighbours.set(kernelId, neighbour);
-    let open = true;
-    return {
-      kernelId,
-      receive: (signal) => {
-        if (open) this.#receive(signal, neighbour);
-      },
-      lost: (cause, mainReason) => {
-        if (!open) return;
-        open = false;
-        const isAbove = this.#uplink === neighbour;
-        if (isAbove) this.#uplink = null;
-        else this.#neighbours.delete(kernelId);
-        const survivorId = direction === "uplink" ? this.id : null;
-        const loss: Loss = { kernelId, survivorId, cause, mainReason: mainReason ?? carrierDown(cause) };
-        this.#lose(loss);
-        this.#spreadLoss(loss, neighbour);
-      },
-    };
+    return this.#border.connect(kernelId, channel, direction);
   }
 
   /** For carriers: the pid of the program that the kernel `kernelId` was started for. */
   mainPidOf(kernelId: string): AnyPid {
-    return this.#identities.pid(kernelId, mainSerial);
+    return this.#border.mainPidOf(kernelId);
   }
 
   /**
@@ -1078,7 +1002,7 @@ export class Kernel {
   ): { readonly process: AnyProcess; begin(body: (self: AnyProcess) => unknown): void } {
     const process = this.#create(parent, { ...options, starter, serial: mainSerial });
     (process.extra ??= new Extra()).ended = ended ?? null;
-    this.#identities.addPid(process.pid);
+    this.#border.addPid(process.pid);
     return {
       process,
       begin: (body) => {
@@ -1091,261 +1015,30 @@ export class Kernel {
 
   /** For carriers: copies a value that is to cross; `path` names it in errors. @throws UncopyableError. */
   encode(value: unknown, path?: string): WireValue {
-    return encode(value, this.#codec, path);
+    return this.#border.encode(value, path);
   }
 
   /** For carriers: the value that another kernel encoded. */
   decode(wire: WireValue): unknown {
-    return decode(wire, this.#codec);
+    return this.#border.decode(wire);
   }
 
-  #encode(value: unknown): WireValue {
-    return encode(value, this.#codec);
-  }
-
-  /** An exit must reach its receivers even when its reason cannot be copied. */
-  #encodeReason(reason: ExitReason): WireValue {
-    try {
-      return this.#encode(reason);
-    } catch {
-      return this.#encode(uncopyable(reason));
-    }
-  }
-
-  /** Only what another kernel may answer to is held: a monitor or request until it ends, an alias until it is off. */
-  #exportRef(ref: Ref): void {
-    if (ref.kernelId !== this.id) return;
-    const owner = ref.owner.process;
-    if (owner === null) return;
-    this.#identities.addRef(ref);
-    this.#identities.addPid(ref.owner);
-    const isMonitor = owner.monitors?.has(ref) === true;
-    if (ref.route === "none" && !isMonitor) return;
-    this.#exportedRefs.set(ref.serial, ref);
-    if (ref.pending !== null || isMonitor) return;
-    const extra = (owner.extra ??= new Extra());
-    (extra.exportedRefs ??= new Set()).add(ref);
-  }
-
-  /** @internal An alias was switched off; a monitor that was an alias too stays. */
+  /** @internal */
   forgetAlias(owner: AnyProcess, ref: Ref): void {
-    ref.route = "none";
-    owner.extra?.exportedRefs?.delete(ref);
-    if (owner.monitors?.has(ref) !== true) this.#exportedRefs.delete(ref.serial);
+    this.#border.forgetAlias(owner, ref);
   }
 
   /** @internal Own refs that are held because another kernel may answer to them. */
   get exportedRefsCount(): number {
-    return this.#exportedRefs.size;
+    return this.#border.heldRefsCount;
   }
-
-  #importRef(kernelId: string, serial: number, owner: AnyPid): Ref {
-    const own = kernelId === this.id ? this.#exportedRefs.get(serial) : undefined;
-    return own ?? this.#identities.ref(kernelId, serial, owner);
-  }
-
-  #neighbourFor(kernelId: string): Neighbour | null {
-    if (!isWithin(kernelId, this.id)) return this.#uplink;
-    const end = kernelId.indexOf(".", this.id.length + 1);
-    return this.#neighbours.get(end === -1 ? kernelId : kernelId.slice(0, end)) ?? null;
-  }
-
-  #transmitExit(from: AnyPid, to: AnyPid, reason: ExitReason, overLink: boolean): void {
-    this.#identities.addPid(from);
-    const wire = this.#encodeReason(reason);
-    this.#transmit(["exit", to.kernelId, to.serial, from.kernelId, from.serial, wire, overLink]);
-  }
-
-  /** Sends towards the signal's kernel; `kill` for a program is carried out by its carrier, busy or not. */
-  #transmit(signal: Signal): void {
-    const neighbour = this.#neighbourFor(signal[1]);
-    if (neighbour === null) {
-      this.#refuse(signal);
-      return;
-    }
-    const isKill = signal[0] === "exit" && signal[5] === "kill" && !signal[6];
-    const isForMain = signal[1] === neighbour.kernelId && signal[2] === mainSerial;
-    if (isKill && isForMain && neighbour.channel.condemn !== undefined) neighbour.channel.condemn();
-    else neighbour.channel.send(signal);
-  }
-
-  /** The other kernel is gone: links and monitors learn it at once (L4, N2), messages vanish (M2). */
-  #refuse(signal: Signal): void {
-    let back: Signal;
-    if (signal[0] === "link") back = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
-    else if (signal[0] === "monitor") back = ["down", signal[4], signal[3], "noproc"];
-    else return;
-    this.platform.scheduling.macrotask(() => this.#receive(back, null));
-  }
-
-  #receive(signal: Signal, from: Neighbour | null): void {
-    if (signal[0] === "lost") this.#receiveLoss(signal, from);
-    else if (signal[1] !== this.id) this.#forward(signal);
-    else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3]);
-    else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
-    else if (signal[0] === "watching") this.#receiveWatching(signal[2], this.#identities.pid(signal[3], signal[4]));
-    else if (typeof signal[2] === "string") this.#receiveForName(signal[2], signal);
-    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process, signal);
-  }
-
-  #receiveWatching(serial: number, target: AnyPid): void {
-    const ref = this.#exportedRefs.get(serial);
-    if (ref !== undefined) ref.target = target;
-  }
-
-  /** Sends a signal on to who has the name, here or above; nobody having it is told as a process that has ended is. */
-  #receiveForName(name: string, signal: Signal): void {
-    const pid = this.#names.get(name);
-    if (pid === undefined && this.#uplink !== null) {
-      this.#transmit([signal[0], this.#uplink.kernelId, ...signal.slice(2)] as unknown as Signal);
-    } else if (pid === undefined) {
-      // A call learns it by its monitor.
-      if (signal[0] === "message" && !isEncodedRequest(signal[3]))
-        this.platform.log("warning", `a message to "${name}" was dropped: nobody has that name`);
-      this.#refuse(signal);
-    } else {
-      if (signal[0] === "monitor") this.#transmit(["watching", signal[4], signal[3], pid.kernelId, pid.serial]);
-      const [kind, , , ...rest] = signal;
-      this.#identities.addPid(pid);
-      this.#receive([kind, pid.kernelId, pid.serial, ...rest] as unknown as Signal, null);
-    }
-  }
-
-  /** The sender is in another kernel: what the next channel refuses has nobody to tell here. */
-  #forward(signal: Signal): void {
-    try {
-      this.#transmit(signal);
-    } catch (refused) {
-      this.platform.log("warning", `a message for kernel ${signal[1]} was dropped: ${describeReason(refused)}`);
-    }
-  }
-
-  #receiveReply(serial: number, wire: WireValue): void {
-    const ref = this.#exportedRefs.get(serial);
-    if (ref !== undefined) this.#receiveQuietly(ref.owner.process, () => this.#deliverToRef(ref, this.decode(wire)));
-  }
-
-  #receiveDown(serial: number, wire: WireValue): void {
-    const ref = this.#exportedRefs.get(serial);
-    if (ref === undefined) return;
-    this.#freeRemoteNames((pid) => pid === ref.target);
-    this.#deliverDown(ref, this.decode(wire));
-  }
-
-  #receiveFor(process: AnyProcess | null, signal: Signal): void {
-    switch (signal[0]) {
-      case "message":
-        if (process !== null) this.#receiveQuietly(process, () => this.#deliver(process, this.decode(signal[3])));
-        return;
-      case "exit": {
-        const from = this.#identities.pid(signal[3], signal[4]);
-        if (signal[6]) this.#freeRemoteNames((pid) => pid === from);
-        if (process === null || (signal[6] && process.links?.delete(from) !== true)) return;
-        this.#receiveExit(process, from, this.decode(signal[5]), signal[6]);
-        return;
-      }
-      case "link": {
-        const from = this.#identities.pid(signal[3], signal[4]);
-        if (process === null) this.#transmitExit(this.#identities.pid(this.id, signal[2]), from, "noproc", true);
-        else (process.links ??= new Set()).add(from);
-        return;
-      }
-      case "unlink":
-        process?.links?.delete(this.#identities.pid(signal[3], signal[4]));
-        return;
-      case "monitor": {
-        const ref = this.#identities.ref(signal[4], signal[3], this.#identities.pid(signal[4], signal[5]));
-        if (process === null) this.#transmit(["down", signal[4], signal[3], "noproc"]);
-        else (process.watchers ??= new Set()).add(ref);
-        return;
-      }
-      case "demonitor": {
-        const ref = this.#identities.findRef(signal[4], signal[3]);
-        if (ref !== undefined) process?.watchers?.delete(ref);
-      }
-    }
-  }
-
-  /** A mailbox that fails its sender only drops and counts what comes from another kernel. */
-  #receiveQuietly(process: AnyProcess | null, deliver: () => void): void {
-    try {
-      deliver();
-    } catch (refused) {
-      if (refused instanceof UncopyableError && process !== null) this.#countRefused(process, refused);
-      else if (!(refused instanceof MailboxFullError)) throw refused;
-    }
-  }
-
-  /** The sender is in another kernel and cannot be told any more. */
-  #countRefused(process: AnyProcess, refused: UncopyableError): void {
-    (process.extra ??= new Extra()).droppedCount += 1;
-    this.platform.log("warning", `a message to ${nameOf(process)} was dropped: ${refused.message}`);
-  }
-
-  #receiveLoss(signal: Signal & readonly ["lost", string, number, WireValue], from: Neighbour | null): void {
-    const loss = this.decode(signal[3]) as Loss;
-    this.#lose(loss);
-    this.#spreadLoss(loss, from);
-  }
-
-  #spreadLoss(loss: Loss, except: Neighbour | null): void {
-    const others = [...this.#neighbours.values(), ...(this.#uplink === null ? [] : [this.#uplink])];
-    for (const neighbour of others) {
-      // Each gets its own copy, because decoding takes it over.
-      if (neighbour !== except) neighbour.channel.send(["lost", neighbour.kernelId, 0, this.#encodeReason(loss)]);
-    }
-  }
-
-  /** Everything that `loss` took is gone: each link and each monitor to it gives its one signal. */
-  #lose(loss: Loss): void {
-    const { kernelId, survivorId, mainReason } = loss;
-    const reason = carrierDown(loss.cause);
-    const reasonFor = (pid: AnyPid): ExitReason =>
-      pid.kernelId === kernelId && pid.serial === mainSerial ? mainReason : reason;
-    const gone = (pid: AnyPid): boolean =>
-      survivorId === null ? isWithin(pid.kernelId, kernelId) : !isWithin(pid.kernelId, survivorId);
-    this.#freeRemoteNames(gone);
-    for (const pid of this.processes()) {
-      const process = pid.process;
-      if (process === null) continue;
-      for (const ref of process.watchers ?? []) if (gone(ref.owner)) process.watchers?.delete(ref);
-      for (const ref of [...(process.monitors ?? [])]) {
-        if (ref.target !== null && gone(ref.target)) this.#deliverDown(ref, reasonFor(ref.target));
-      }
-      for (const peer of [...(process.links ?? [])]) {
-        if (gone(peer) && process.links?.delete(peer) === true) {
-          this.#receiveExit(process, peer, reasonFor(peer), true);
-        }
-      }
-    }
-  }
-}
-
-/** Kernels that are gone for good, as one kernel tells another. */
-interface Loss {
-  /** The neighbour that was lost; gone with all below it, unless `survivorId` says otherwise. */
-  readonly kernelId: string;
-  /** Set by a kernel that lost the one above it: only itself and those below it are left. */
-  readonly survivorId: string | null;
-  readonly cause: unknown;
-  /** What the program of `kernelId` itself ended with. */
-  readonly mainReason: ExitReason;
 }
 
 /** What a starting process tells its starter. */
 type Acknowledgement = { readonly ready: true } | { readonly ready: false; readonly reason: ExitReason };
 
-function nameTaken(name: string, holder: AnyPid): string {
-  return `the name "${name}" is taken by ${holder}`;
-}
-
 function callFailed(reason: ExitReason, to: AnyPid | string): CallFailed {
   return { tag: "call", reason, to: String(to) };
-}
-
-/** What is told of a reason that cannot leave its carrier. */
-function uncopyable(reason: ExitReason): { readonly tag: "uncopyable"; readonly description: string } {
-  return { tag: "uncopyable", description: describeReason(reason) };
 }
 
 /** What runs for a local program; whoever waits for its start is told. */
@@ -1362,11 +1055,6 @@ function defaultCarrier(program: Program<never, readonly never[]>): string {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
-}
-
-function nameOf(process: AnyProcess): string {
-  const name = process.extra?.name ?? process.extra?.label;
-  return name === undefined ? String(process.pid) : `${process.pid} (${name})`;
 }
 
 function statusOf(process: AnyProcess): ProcessInfo["status"] {

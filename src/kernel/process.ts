@@ -440,6 +440,12 @@ export class Process<Message = unknown> {
 // oxlint-disable-next-line no-explicit-any
 export type AnyProcess = Process<any>;
 
+/** @internal A process for people: its pid, and what it is called. */
+export function nameOf(process: AnyProcess): string {
+  const name = process.extra?.name ?? process.extra?.label;
+  return name === undefined ? String(process.pid) : `${process.pid} (${name})`;
+}
+
 /** @internal What most processes never need, kept apart so that an idle process stays small. */
 export class Extra {
   name: string | undefined = undefined;

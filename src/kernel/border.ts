@@ -1,0 +1,346 @@
+/**
+ * Border: everything about other kernels. Which way leads to them, the identities that crossed, what is sent and what
+ * comes in, and what the loss of one means here.
+ *
+ * Guarantees: order is kept per pair of processes; each link and each monitor to a kernel that is lost gives its one
+ * signal (K5); a request to another kernel is preceded by its monitor, so that an end gives its reason (G11); of own refs
+ * only those are held that another kernel may still answer to.
+ * Limit: two processes of two kernels that link to and unlink from each other at the same moment can end up with the link
+ * on one side only.
+ * Not here: what a signal does to a process (kernel.ts), the form of values (wire.ts), channels (carriers).
+ *
+ * @module
+ */
+import type { Platform } from "../base/platform.ts";
+import { IdentityTable, isWithin, type Connection, type Neighbour } from "./connection.ts";
+import { carrierDown, describeReason, type ExitReason } from "./exit-reason.ts";
+import { MailboxFullError } from "./mailbox.ts";
+import type { AnyPid, Ref } from "./pid.ts";
+import { Extra, nameOf, type AnyProcess } from "./process.ts";
+import { mainSerial, type Channel, type Signal } from "./signal.ts";
+import { decode, encode, isEncodedRequest, UncopyableError, type WireIdentities, type WireValue } from "./wire.ts";
+
+/** What the border does inside its own kernel. */
+export interface BorderHost {
+  readonly id: string;
+  readonly platform: Platform;
+  deliver(process: AnyProcess, message: unknown): void;
+  deliverToRef(ref: Ref, message: unknown): void;
+  deliverDown(ref: Ref, reason: ExitReason): void;
+  receiveExit(process: AnyProcess, from: AnyPid, reason: ExitReason, overLink: boolean): void;
+  whereis(name: string): AnyPid | undefined;
+  /** Frees the names here of all processes of other kernels that `hasEnded`. */
+  freeRemoteNames(hasEnded: (pid: AnyPid) => boolean): void;
+  processes(): AnyPid[];
+}
+
+/** Kernels that are gone for good, as one kernel tells another. */
+interface Loss {
+  /** The neighbour that was lost; gone with all below it, unless `survivorId` says otherwise. */
+  readonly kernelId: string;
+  /** Set by a kernel that lost the one above it: only itself and those below it are left. */
+  readonly survivorId: string | null;
+  readonly cause: unknown;
+  /** What the program of `kernelId` itself ended with. */
+  readonly mainReason: ExitReason;
+}
+
+export class Border {
+  readonly id: string;
+  readonly #host: BorderHost;
+  readonly #neighbours = new Map<string, Neighbour>();
+  #uplink: Neighbour | null = null;
+  readonly #identities = new IdentityTable();
+  /** Own refs that another kernel may answer to; by serial, strong, because nothing else may hold them. */
+  readonly #heldRefs = new Map<number, Ref>();
+  readonly #codec: WireIdentities;
+
+  constructor(host: BorderHost) {
+    this.id = host.id;
+    this.#host = host;
+    this.#codec = {
+      exportPid: (pid) => this.#identities.addPid(pid),
+      exportRef: (ref) => this.exportRef(ref),
+      importPid: (kernelId, serial) => this.#identities.pid(kernelId, serial),
+      importRef: (kernelId, serial, owner) => this.#importRef(kernelId, serial, owner),
+    };
+  }
+
+  /** The kernel above; names that nobody has here are asked for there. */
+  get aboveId(): string | null {
+    return this.#uplink === null ? null : this.#uplink.kernelId;
+  }
+
+  /** Makes an own pid known, so that signals to it find it. */
+  addPid(pid: AnyPid): void {
+    this.#identities.addPid(pid);
+  }
+
+  /** Nobody may answer to this ref any more. */
+  release(ref: Ref): void {
+    this.#heldRefs.delete(ref.serial);
+  }
+
+  /** Ties the kernel `kernelId`, below this one or (as `uplink`) above it, by `channel`. */
+  connect(kernelId: string, channel: Channel, direction: "child" | "uplink" = "child"): Connection {
+    const neighbour: Neighbour = { kernelId, channel };
+    if (direction === "uplink") this.#uplink = neighbour;
+    else this.#neighbours.set(kernelId, neighbour);
+    let open = true;
+    return {
+      kernelId,
+      receive: (signal) => {
+        if (open) this.#receive(signal, neighbour);
+      },
+      lost: (cause, mainReason) => {
+        if (!open) return;
+        open = false;
+        const isAbove = this.#uplink === neighbour;
+        if (isAbove) this.#uplink = null;
+        else this.#neighbours.delete(kernelId);
+        const survivorId = direction === "uplink" ? this.id : null;
+        const loss: Loss = { kernelId, survivorId, cause, mainReason: mainReason ?? carrierDown(cause) };
+        this.#lose(loss);
+        this.#spreadLoss(loss, neighbour);
+      },
+    };
+  }
+
+  /** The pid of the program that the kernel `kernelId` was started for. */
+  mainPidOf(kernelId: string): AnyPid {
+    return this.#identities.pid(kernelId, mainSerial);
+  }
+
+  /** Copies a value that is to cross; `path` names it in errors. @throws UncopyableError. */
+  encode(value: unknown, path?: string): WireValue {
+    return encode(value, this.#codec, path);
+  }
+
+  /** The value that another kernel encoded. */
+  decode(wire: WireValue): unknown {
+    return decode(wire, this.#codec);
+  }
+
+  /** An exit must reach its receivers even when its reason cannot be copied. */
+  encodeReason(reason: ExitReason): WireValue {
+    try {
+      return this.encode(reason);
+    } catch {
+      return this.encode(uncopyable(reason));
+    }
+  }
+
+  /** Only what another kernel may answer to is held: a monitor or request until it ends, an alias until it is off. */
+  exportRef(ref: Ref): void {
+    if (ref.kernelId !== this.id) return;
+    const owner = ref.owner.process;
+    if (owner === null) return;
+    this.#identities.addRef(ref);
+    this.#identities.addPid(ref.owner);
+    const isMonitor = owner.monitors?.has(ref) === true;
+    if (ref.route === "none" && !isMonitor) return;
+    this.#heldRefs.set(ref.serial, ref);
+    if (ref.pending !== null || isMonitor) return;
+    const extra = (owner.extra ??= new Extra());
+    (extra.exportedRefs ??= new Set()).add(ref);
+  }
+
+  /** An alias was switched off; a monitor that was an alias too stays. */
+  forgetAlias(owner: AnyProcess, ref: Ref): void {
+    ref.route = "none";
+    owner.extra?.exportedRefs?.delete(ref);
+    if (owner.monitors?.has(ref) !== true) this.#heldRefs.delete(ref.serial);
+  }
+
+  /** Own refs that are held because another kernel may answer to them. */
+  get heldRefsCount(): number {
+    return this.#heldRefs.size;
+  }
+
+  #importRef(kernelId: string, serial: number, owner: AnyPid): Ref {
+    const own = kernelId === this.id ? this.#heldRefs.get(serial) : undefined;
+    return own ?? this.#identities.ref(kernelId, serial, owner);
+  }
+
+  #neighbourFor(kernelId: string): Neighbour | null {
+    if (!isWithin(kernelId, this.id)) return this.#uplink;
+    const end = kernelId.indexOf(".", this.id.length + 1);
+    return this.#neighbours.get(end === -1 ? kernelId : kernelId.slice(0, end)) ?? null;
+  }
+
+  transmitExit(from: AnyPid, to: AnyPid, reason: ExitReason, overLink: boolean): void {
+    this.#identities.addPid(from);
+    const wire = this.encodeReason(reason);
+    this.transmit(["exit", to.kernelId, to.serial, from.kernelId, from.serial, wire, overLink]);
+  }
+
+  /** Sends towards the signal's kernel; `kill` for a program is carried out by its carrier, busy or not. */
+  transmit(signal: Signal): void {
+    const neighbour = this.#neighbourFor(signal[1]);
+    if (neighbour === null) {
+      this.#refuse(signal);
+      return;
+    }
+    const isKill = signal[0] === "exit" && signal[5] === "kill" && !signal[6];
+    const isForMain = signal[1] === neighbour.kernelId && signal[2] === mainSerial;
+    if (isKill && isForMain && neighbour.channel.condemn !== undefined) neighbour.channel.condemn();
+    else neighbour.channel.send(signal);
+  }
+
+  /** The other kernel is gone: links and monitors learn it at once (L4, N2), messages vanish (M2). */
+  #refuse(signal: Signal): void {
+    let back: Signal;
+    if (signal[0] === "link") back = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
+    else if (signal[0] === "monitor") back = ["down", signal[4], signal[3], "noproc"];
+    else return;
+    this.#host.platform.scheduling.macrotask(() => this.#receive(back, null));
+  }
+
+  #receive(signal: Signal, from: Neighbour | null): void {
+    if (signal[0] === "lost") this.#receiveLoss(signal, from);
+    else if (signal[1] !== this.id) this.#forward(signal);
+    else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3]);
+    else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
+    else if (signal[0] === "watching") this.#receiveWatching(signal[2], this.#identities.pid(signal[3], signal[4]));
+    else if (typeof signal[2] === "string") this.#receiveForName(signal[2], signal);
+    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process, signal);
+  }
+
+  #receiveWatching(serial: number, target: AnyPid): void {
+    const ref = this.#heldRefs.get(serial);
+    if (ref !== undefined) ref.target = target;
+  }
+
+  /** Sends a signal on to who has the name, here or above; nobody having it is told as a process that has ended is. */
+  #receiveForName(name: string, signal: Signal): void {
+    const pid = this.#host.whereis(name);
+    if (pid === undefined && this.#uplink !== null) {
+      this.transmit([signal[0], this.#uplink.kernelId, ...signal.slice(2)] as unknown as Signal);
+    } else if (pid === undefined) {
+      // A call learns it by its monitor.
+      if (signal[0] === "message" && !isEncodedRequest(signal[3]))
+        this.#host.platform.log("warning", `a message to "${name}" was dropped: nobody has that name`);
+      this.#refuse(signal);
+    } else {
+      if (signal[0] === "monitor") this.transmit(["watching", signal[4], signal[3], pid.kernelId, pid.serial]);
+      const [kind, , , ...rest] = signal;
+      this.#identities.addPid(pid);
+      this.#receive([kind, pid.kernelId, pid.serial, ...rest] as unknown as Signal, null);
+    }
+  }
+
+  /** The sender is in another kernel: what the next channel refuses has nobody to tell here. */
+  #forward(signal: Signal): void {
+    try {
+      this.transmit(signal);
+    } catch (refused) {
+      this.#host.platform.log("warning", `a message for kernel ${signal[1]} was dropped: ${describeReason(refused)}`);
+    }
+  }
+
+  #receiveReply(serial: number, wire: WireValue): void {
+    const ref = this.#heldRefs.get(serial);
+    if (ref !== undefined)
+      this.#receiveQuietly(ref.owner.process, () => this.#host.deliverToRef(ref, this.decode(wire)));
+  }
+
+  #receiveDown(serial: number, wire: WireValue): void {
+    const ref = this.#heldRefs.get(serial);
+    if (ref === undefined) return;
+    this.#host.freeRemoteNames((pid) => pid === ref.target);
+    this.#host.deliverDown(ref, this.decode(wire));
+  }
+
+  #receiveFor(process: AnyProcess | null, signal: Signal): void {
+    switch (signal[0]) {
+      case "message":
+        if (process !== null) this.#receiveQuietly(process, () => this.#host.deliver(process, this.decode(signal[3])));
+        return;
+      case "exit": {
+        const from = this.#identities.pid(signal[3], signal[4]);
+        if (signal[6]) this.#host.freeRemoteNames((pid) => pid === from);
+        if (process === null || (signal[6] && process.links?.delete(from) !== true)) return;
+        this.#host.receiveExit(process, from, this.decode(signal[5]), signal[6]);
+        return;
+      }
+      case "link": {
+        const from = this.#identities.pid(signal[3], signal[4]);
+        if (process === null) this.transmitExit(this.#identities.pid(this.id, signal[2]), from, "noproc", true);
+        else (process.links ??= new Set()).add(from);
+        return;
+      }
+      case "unlink":
+        process?.links?.delete(this.#identities.pid(signal[3], signal[4]));
+        return;
+      case "monitor": {
+        const ref = this.#identities.ref(signal[4], signal[3], this.#identities.pid(signal[4], signal[5]));
+        if (process === null) this.transmit(["down", signal[4], signal[3], "noproc"]);
+        else (process.watchers ??= new Set()).add(ref);
+        return;
+      }
+      case "demonitor": {
+        const ref = this.#identities.findRef(signal[4], signal[3]);
+        if (ref !== undefined) process?.watchers?.delete(ref);
+      }
+    }
+  }
+
+  /** A mailbox that fails its sender only drops and counts what comes from another kernel. */
+  #receiveQuietly(process: AnyProcess | null, deliver: () => void): void {
+    try {
+      deliver();
+    } catch (refused) {
+      if (refused instanceof UncopyableError && process !== null) this.#countRefused(process, refused);
+      else if (!(refused instanceof MailboxFullError)) throw refused;
+    }
+  }
+
+  /** The sender is in another kernel and cannot be told any more. */
+  #countRefused(process: AnyProcess, refused: UncopyableError): void {
+    (process.extra ??= new Extra()).droppedCount += 1;
+    this.#host.platform.log("warning", `a message to ${nameOf(process)} was dropped: ${refused.message}`);
+  }
+
+  #receiveLoss(signal: Signal & readonly ["lost", string, number, WireValue], from: Neighbour | null): void {
+    const loss = this.decode(signal[3]) as Loss;
+    this.#lose(loss);
+    this.#spreadLoss(loss, from);
+  }
+
+  #spreadLoss(loss: Loss, except: Neighbour | null): void {
+    const others = [...this.#neighbours.values(), ...(this.#uplink === null ? [] : [this.#uplink])];
+    for (const neighbour of others) {
+      // Each gets its own copy, because decoding takes it over.
+      if (neighbour !== except) neighbour.channel.send(["lost", neighbour.kernelId, 0, this.encodeReason(loss)]);
+    }
+  }
+
+  /** Everything that `loss` took is gone: each link and each monitor to it gives its one signal. */
+  #lose(loss: Loss): void {
+    const { kernelId, survivorId, mainReason } = loss;
+    const reason = carrierDown(loss.cause);
+    const reasonFor = (pid: AnyPid): ExitReason =>
+      pid.kernelId === kernelId && pid.serial === mainSerial ? mainReason : reason;
+    const gone = (pid: AnyPid): boolean =>
+      survivorId === null ? isWithin(pid.kernelId, kernelId) : !isWithin(pid.kernelId, survivorId);
+    this.#host.freeRemoteNames(gone);
+    for (const pid of this.#host.processes()) {
+      const process = pid.process;
+      if (process === null) continue;
+      for (const ref of process.watchers ?? []) if (gone(ref.owner)) process.watchers?.delete(ref);
+      for (const ref of [...(process.monitors ?? [])]) {
+        if (ref.target !== null && gone(ref.target)) this.#host.deliverDown(ref, reasonFor(ref.target));
+      }
+      for (const peer of [...(process.links ?? [])]) {
+        if (gone(peer) && process.links?.delete(peer) === true) {
+          this.#host.receiveExit(process, peer, reasonFor(peer), true);
+        }
+      }
+    }
+  }
+}
+
+/** What is told of a reason that cannot leave its carrier. */
+export function uncopyable(reason: ExitReason): { readonly tag: "uncopyable"; readonly description: string } {
+  return { tag: "uncopyable", description: describeReason(reason) };
+}
