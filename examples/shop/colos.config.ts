@@ -3,6 +3,9 @@
  */
 import { defineConfig } from "colos";
 
+const apiPort = Number(process.env["SHOP_API_PORT"] ?? 8000);
+const pagePort = Number(process.env["SHOP_PAGE_PORT"] ?? 8001);
+
 export default defineConfig({
   services: {
     // Ten thousand customers: one coroutine process each, in colos's own heap.
@@ -11,15 +14,15 @@ export default defineConfig({
     // Heavy arithmetic, on a thread: an endless loop there stops nobody else.
     pricing: { program: "./pricing.ts", carrier: "thread" },
 
-    // Calls pricing each second and kills it when it does not answer.
+    // Asks pricing each second whether it is there, and kills it when it does not answer.
     watchdog: { program: "./watchdog.ts", carrier: "coroutine", dependsOn: ["pricing"] },
 
     // Two OS processes that accept from one socket; colos holds it while one of them restarts.
     api: {
       program: "./api.ts",
       instances: 2,
-      listen: 8000,
-      ready: { http: "http://127.0.0.1:8000/health" },
+      listen: apiPort,
+      ready: { log: "listening" }, // what each says of itself; over HTTP, one would answer for both
       dependsOn: ["sessions", "pricing"],
     },
 
@@ -29,11 +32,12 @@ export default defineConfig({
         "../../node_modules/.bin/esbuild",
         "page/app.ts",
         "--bundle",
+        `--define:apiPort=${apiPort}`,
         "--outdir=page",
         "--servedir=page",
-        "--serve=127.0.0.1:8001",
+        `--serve=127.0.0.1:${pagePort}`,
       ],
-      ready: { http: "http://127.0.0.1:8001/" },
+      ready: { port: pagePort },
       dependsOn: ["api"],
     },
   },

@@ -1,30 +1,35 @@
 /** What the shop's processes say to each other. */
-import type { Pid } from "colos";
 
-/** To the process of one customer's session. */
+/** The name of the process that is one customer's session. */
+export const sessionName = (customer: number): string => `session ${customer}`;
+
+/** To a session; each is answered with the basket. */
 export type SessionRequest =
-  | { readonly type: "add"; readonly item: string; readonly price: number }
   | { readonly type: "basket" }
+  | { readonly type: "add"; readonly item: Item }
   | { readonly type: "crash" };
+
+export interface Item {
+  readonly name: string;
+  readonly price: number;
+}
 
 export interface Basket {
   readonly customer: number;
-  readonly items: readonly { readonly item: string; readonly price: number }[];
+  readonly items: readonly Item[];
   readonly total: number;
 }
 
-/** To the process named `sessions`. */
-export type SessionsRequest = { readonly type: "find"; readonly customer: number } | { readonly type: "count" };
+/** To the process named `sessions`; answered with `SessionsStatus`. */
+export type SessionsRequest = { readonly type: "status" };
 
-export interface SessionsCount {
+export interface SessionsStatus {
   readonly running: number;
   readonly restarts: number;
 }
 
-/** To the process named `pricing`. */
+/** To the process named `pricing`; a quote is answered with a number. */
 export type PricingRequest =
   | { readonly type: "quote"; readonly total: number }
   | { readonly type: "ping" }
   | { readonly type: "loop" };
-
-export type SessionPid = Pid<never>;

@@ -2,7 +2,7 @@
  * One process per customer. A session that crashes is restarted with an empty basket; nobody else notices.
  */
 import {
-  call,
+  countChildren,
   defineServer,
   startChild,
   startServer,
@@ -11,15 +11,23 @@ import {
   type AnyProcess,
   type ChildSpec,
   type Server,
-  type SupervisorEvent,
+  type SupervisorFlags,
 } from "colos";
-import type { Basket, SessionRequest, SessionsCount, SessionsRequest } from "./messages.ts";
+import {
+  sessionName,
+  type Basket,
+  type Item,
+  type SessionRequest,
+  type SessionsRequest,
+  type SessionsStatus,
+} from "./messages.ts";
 
 const customersCount = 10_000;
 
+/** One customer's session. Its state is its object. */
 class Session implements Server<SessionRequest> {
   readonly #customer: number;
-  readonly #items: { item: string; price: number }[] = [];
+  readonly #items: Item[] = [];
 
   constructor(customer: number) {
     this.#customer = customer;
@@ -27,16 +35,25 @@ class Session implements Server<SessionRequest> {
 
   handleCall(request: SessionRequest): Basket {
     if (request.type === "crash") throw new Error(`customer ${this.#customer} asked for something impossible`);
-    if (request.type === "add") this.#items.push({ item: request.item, price: request.price });
+    if (request.type === "add") this.#items.push(request.item);
     const total = this.#items.reduce((sum, { price }) => sum + price, 0);
     return { customer: this.#customer, items: [...this.#items], total };
   }
 }
 
-/** Knows every customer's process, also after a restart. */
+/** How a session is started, first and after each crash. */
+const session: ChildSpec = {
+  id: "session",
+  start: (supervisor, customer) => {
+    const name = sessionName(customer as number);
+    return startServer(supervisor, () => new Session(customer as number), { name });
+  },
+};
+
+/** Opens the sessions, and knows how they are. */
 class Sessions implements Server<SessionsRequest> {
   readonly #self: AnyProcess;
-  readonly #pids = new Map<number, AnyPid>();
+  #supervisor: AnyPid | undefined;
   #restarts = 0;
 
   constructor(self: AnyProcess) {
@@ -44,34 +61,26 @@ class Sessions implements Server<SessionsRequest> {
   }
 
   async init(): Promise<void> {
-    const session: ChildSpec = {
-      id: "session",
-      start: async (self, customer) => {
-        const pid = await startServer(self, () => new Session(customer as number), { label: `session ${customer}` });
-        this.#pids.set(customer as number, pid);
-        return pid;
+    const flags: SupervisorFlags = {
+      strategy: "simpleOneForOne", // many children of one kind, each on its own
+      maxRestarts: 100,
+      periodMs: 1000,
+      observe: (event) => {
+        if (event.type === "restarting") this.#restarts += 1;
       },
     };
-    const observe = (event: SupervisorEvent): void => {
-      if (event.type === "restarting") this.#restarts += 1;
-    };
-    const flags = { strategy: "simpleOneForOne", maxRestarts: 100, periodMs: 1000, observe } as const;
     const supervisor = await startSupervisor(this.#self, { flags, children: [session] });
     for (let customer = 1; customer <= customersCount; customer += 1) {
       await startChild(this.#self, supervisor, [customer]);
     }
+    this.#supervisor = supervisor;
     console.log(`${customersCount} sessions are open`);
   }
 
-  handleCall(request: SessionsRequest): AnyPid | SessionsCount | undefined {
-    if (request.type === "find") return this.#pids.get(request.customer);
-    return { running: this.#pids.size, restarts: this.#restarts };
+  async handleCall(): Promise<SessionsStatus> {
+    const { active } = await countChildren(this.#self, this.#supervisor!);
+    return { running: active, restarts: this.#restarts };
   }
 }
 
 export default defineServer((self) => new Sessions(self));
-
-/** The process of a customer's session, wherever the caller runs. */
-export async function findSession(self: AnyProcess, customer: number): Promise<AnyPid | undefined> {
-  return (await call(self, "sessions", { type: "find", customer } satisfies SessionsRequest)) as AnyPid | undefined;
-}

@@ -40,8 +40,13 @@ export class CommandGroup {
   /** Whether nothing in the group runs any more. */
   isEmpty(): boolean {
     if (!this.#leaderGone || this.#empty) return this.#empty;
-    this.#empty = tryKill(this.#id, 0) === "absent" || (process.platform === "linux" && !hasLivingMember(this.#id));
+    this.#empty = tryKill(this.#id, 0) === "absent" || !this.hasLivingMember();
     return this.#empty;
+  }
+
+  /** Whether a member runs, also before Node has said that the leader ended. Where that cannot be seen: true. */
+  hasLivingMember(): boolean {
+    return process.platform !== "linux" || groupMembers(this.#id).length > 0;
   }
 
   /** Waits until the group is empty, at most `timeoutMs`. Gives whether it is. */
@@ -53,10 +58,6 @@ export class CommandGroup {
     }
     return true;
   }
-}
-
-function hasLivingMember(group: number): boolean {
-  return groupMembers(group).length > 0;
 }
 
 /** kill(2) on a group; `0` only asks. Zombies count there, so "sent" does not mean that something lives. */

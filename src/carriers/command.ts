@@ -10,8 +10,9 @@
  * stopped too: however it ends, no member is alive when links and monitors learn of it (K15). How long the leader may take
  * to stop is up to whoever asked: send `kill`.
  * Unlike Erlang: no port owner; anybody may send, and output goes to a process, a function or colos's own streams.
- * Limits: a program that leaves its process group (a daemon's setsid) is not stopped. A command outlives the OS process
- * of colos when that ends without ending it. Output to a process that does not read is bounded by that mailbox only.
+ * Commands end with the Node that started them, as far as Node notices its end (command-exit.ts).
+ * Limits: a program that leaves its process group (a daemon's setsid) is not stopped. A command outlives a Node that gets
+ * SIGKILL, and a thread that is terminated. Output to a process that does not read is bounded by that mailbox only.
  *
  * @module
  */
@@ -27,6 +28,7 @@ import { Pid, type AnyPid } from "../kernel/pid.ts";
 import type { AnyProcess, SpawnOptions } from "../kernel/process.ts";
 import type { CommandLine, OutputSink } from "../kernel/program.ts";
 import type { Carrier } from "./carrier.ts";
+import { endWithNode } from "./command-exit.ts";
 import { CommandGroup } from "./command-group.ts";
 import { CommandInput, inputBytesMaxDefault } from "./command-input.ts";
 import { explainStart, startCommand } from "./command-start.ts";
@@ -127,6 +129,7 @@ class CommandRun {
   readonly #kernel: Kernel;
   readonly #file: string;
   readonly #stopSignal: NodeJS.Signals;
+  readonly #forget: () => void;
   #state: "running" | "stopping" | "leaderGone" | "gone" = "running";
   #stopReason: ExitReason = undefined;
 
@@ -140,6 +143,7 @@ class CommandRun {
     this.#file = file;
     this.#stopSignal = stopSignal;
     this.#group = new CommandGroup(osPid, kernel.platform.clock);
+    this.#forget = endWithNode(this.#group, stopSignal);
     const closed = new Promise<void>((resolve) => void child.once("close", resolve));
     this.ended = new Promise((resolve) => {
       child.once("exit", (code, signal) => resolve(this.#windUp(child, closed, osExitReason(code, signal))));
@@ -180,6 +184,7 @@ class CommandRun {
     await this.#group.waitUntilEmpty(followersMs);
     this.#signal("SIGKILL");
     const isEmpty = await this.#group.waitUntilEmpty(groupEndMs);
+    this.#forget();
     if (!isEmpty) this.#log(`${this.#file} has ended, but its group still runs ${groupEndMs} ms after SIGKILL`);
     await settledInTime(closed, this.#kernel.platform);
     child.stdout?.destroy();

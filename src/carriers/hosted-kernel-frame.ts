@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { Packr } from "msgpackr";
+import { Packr } from "msgpackr/pack";
 import { MessageTooLargeError } from "../kernel/signal.ts";
 import type { Item } from "./hosted-kernel.ts";
 

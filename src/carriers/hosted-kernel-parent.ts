@@ -226,11 +226,11 @@ export class HostedKernelParent implements Channel {
   /** Waits for `exited`; then ends by force; then gives up and says so. */
   #expectExit(): void {
     this.#stopWaiting?.();
-    const { clock, log } = this.#kernel.platform;
-    this.#stopWaiting = clock.timer(carrierExitMs, () => {
+    const { platform } = this.#kernel;
+    this.#stopWaiting = platform.clock.timer(carrierExitMs, () => {
       this.#vehicle?.kill();
-      this.#stopWaiting = clock.timer(carrierExitMs, () => {
-        log("error", `carrier_stuck: what carried ${this.pid} was ended by force and is still there`, {
+      this.#stopWaiting = platform.clock.timer(carrierExitMs, () => {
+        platform.log("error", `carrier_stuck: what carried ${this.pid} was ended by force and is still there`, {
           kernelId: this.kernelId,
           waitedMs: 2 * carrierExitMs,
         });

@@ -104,14 +104,22 @@ export function reasonOfThrown(thrown: unknown): ExitReason {
 
 /** One line for people and logs. Never throws. */
 export function describeReason(reason: ExitReason): string {
+  try {
+    return describe(reason);
+  } catch {
+    return `a reason that cannot be shown (${typeof reason})`;
+  }
+}
+
+function describe(reason: ExitReason): string {
   if (typeof reason === "string") return reason;
   if (reason instanceof Error) return `${reason.name}: ${reason.message}`;
   if (isTagged(reason, "exitStatus")) return `exit code ${String(reason["code"])}`;
   if (isTagged(reason, "signal")) return `ended by ${String(reason["name"])}`;
-  if (isTagged(reason, "shutdown")) return `shutdown (${describeReason(reason["detail"])})`;
-  if (isTagged(reason, "carrierDown")) return `its carrier was lost (${describeReason(reason["cause"])})`;
-  if (isTagged(reason, "call")) return `a call to ${String(reason["to"])} failed (${describeReason(reason["reason"])})`;
-  if (isTagged(reason, "nocatch")) return `uncaught value ${describeReason(reason["value"])}`;
+  if (isTagged(reason, "shutdown")) return `shutdown (${describe(reason["detail"])})`;
+  if (isTagged(reason, "carrierDown")) return `its carrier was lost (${describe(reason["cause"])})`;
+  if (isTagged(reason, "call")) return `a call to ${String(reason["to"])} failed (${describe(reason["reason"])})`;
+  if (isTagged(reason, "nocatch")) return `uncaught value ${describe(reason["value"])}`;
   try {
     return JSON.stringify(reason) ?? String(reason);
   } catch {

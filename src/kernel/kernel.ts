@@ -118,6 +118,10 @@ export class Kernel {
   readonly #endings: Ending[] = [];
   #sendingEndings = false;
   #nestedCount = 0;
+  /** The process whose step is about to run: two functions for all steps, where a closure for each would be garbage. */
+  #stepping: AnyProcess | null = null;
+  readonly #beginStepping = (): void => this.#begin(this.#stepping as AnyProcess);
+  readonly #reactStepping = (): void => this.#react(this.#stepping as AnyProcess);
 
   constructor(platform: Platform, options: KernelOptions = {}) {
     this.platform = platform;
@@ -208,7 +212,8 @@ export class Kernel {
     options: LocalOptions = {},
   ): AnyPid {
     const process = this.#create(parent, options);
-    process.begin = args === undefined ? () => body(process) : () => body(process, ...args);
+    process.begin = body;
+    process.resumeValue = args;
     this.#scheduler.begin(process);
     return process.pid;
   }
@@ -220,6 +225,10 @@ export class Kernel {
     options: StartOptions<A>,
   ): Promise<Pid<M>> {
     const self = parent;
+    const holder = options.name === undefined ? undefined : this.#names.get(options.name);
+    if (holder !== undefined) {
+      throw new StartError({ tag: "alreadyStarted", pid: holder }, nameTaken(options.name as string, holder));
+    }
     const ref = this.newRef(self);
     const outcome = new Promise<unknown>((resolve, reject) => {
       ref.pending = new PendingReply(self, resolve, (reason) => reject(new Exit(reason)));
@@ -330,7 +339,8 @@ export class Kernel {
   #step(process: AnyProcess): void {
     if (process.stage === "new") {
       process.stage = "live";
-      this.platform.strays.run(process, () => this.#begin(process));
+      this.#stepping = process;
+      this.platform.strays.run(process, this.#beginStepping);
     } else if (process.resume !== null) {
       const resume = process.resume;
       const value = process.resumeValue;
@@ -338,16 +348,19 @@ export class Kernel {
       process.resumeValue = undefined;
       resume(value as never);
     } else if (process.reactor !== null && !process.busy) {
-      this.platform.strays.run(process, () => this.#react(process));
+      this.#stepping = process;
+      this.platform.strays.run(process, this.#reactStepping);
     }
   }
 
   #begin(process: AnyProcess): void {
-    const begin = process.begin;
+    const body = process.begin;
+    const args = process.resumeValue as readonly unknown[] | undefined;
     process.begin = null;
-    if (begin === null) return;
+    process.resumeValue = undefined;
+    if (body === null) return;
     try {
-      const result = begin();
+      const result = args === undefined ? body(process) : body(process, ...args);
       if (isThenable(result)) {
         result.then(
           () => this.#finish(process),
@@ -370,6 +383,7 @@ export class Kernel {
     for (let count = 0; count < messagesPerStep; count += 1) {
       const { mailbox } = process;
       if (process.reactor === null || mailbox === null || mailbox.size === 0) return;
+      if (count > 0 && !this.#scheduler.spend()) break;
       if (!this.#reactTo(process, mailbox.shift())) return;
     }
     this.enqueue(process);
@@ -524,8 +538,11 @@ export class Kernel {
   /** @internal */
   request(caller: AnyProcess, to: AnyPid | string, body: unknown, timeoutMs: Milliseconds): Promise<unknown> {
     const target = typeof to === "string" ? (this.#names.get(to) ?? this.#nameAbove(to)) : to;
-    if (target === undefined) return Promise.reject(new Exit(callFailed("noproc", to)));
-    if (target === caller.pid) return Promise.reject(new Exit(callFailed("callingSelf", to)));
+    if (target === undefined) return this.#refuseRequest(caller, callFailed("noproc", to));
+    if (target === caller.pid) return this.#refuseRequest(caller, callFailed("callingSelf", to));
+    if (typeof target !== "string" && target.process === null && target.kernelId === this.id) {
+      return this.#refuseRequest(caller, callFailed("noproc", to));
+    }
     const ref = this.newRef(caller);
     const reply = new Promise<unknown>((resolve, reject) => {
       ref.pending = new PendingReply(caller, resolve, (reason) => reject(new Exit(callFailed(reason, to))));
@@ -586,6 +603,16 @@ export class Kernel {
   /** A name that only a kernel above may know. */
   #nameAbove(name: string): string | undefined {
     return this.#uplink === null ? undefined : name;
+  }
+
+  /** At once, or in a later turn: a loop that asks nobody must not keep the host from its work. */
+  #refuseRequest(caller: AnyProcess, failure: CallFailed): Promise<never> {
+    if (this.#scheduler.spend()) return Promise.reject(new Exit(failure));
+    return new Promise((_resolve, reject) => {
+      this.#scheduler.nextTurn(() => {
+        if (caller.stage === "live") reject(new Exit(failure));
+      });
+    });
   }
 
   #startDeadline(ref: Ref, timeoutMs: Milliseconds): void {
@@ -733,7 +760,7 @@ export class Kernel {
 
   #assertNameFree(name: string): void {
     const holder = this.#names.get(name);
-    if (holder !== undefined) throw new Error(`the name "${name}" is taken by ${holder}`);
+    if (holder !== undefined) throw new Error(nameTaken(name, holder));
   }
 
   /** Monitors the processes of other kernels that have names here, so that this kernel hears of their ends. */
@@ -890,10 +917,21 @@ export class Kernel {
   }
 
   #queueEnding(process: AnyProcess, reason: ExitReason): void {
-    const endings = this.#endings;
-    endings.push({ process, reason });
-    if (this.#sendingEndings) return;
+    if (this.#sendingEndings) {
+      this.#endings.push({ process, reason });
+      return;
+    }
     this.#sendingEndings = true;
+    try {
+      this.#announceEnd(process, reason);
+      if (this.#endings.length > 0) this.#sendEndings();
+    } finally {
+      this.#sendingEndings = false;
+    }
+  }
+
+  #sendEndings(): void {
+    const endings = this.#endings;
     let sentCount = 0;
     try {
       while (sentCount < endings.length) {
@@ -902,9 +940,7 @@ export class Kernel {
         this.#announceEnd(ending.process, ending.reason);
       }
     } finally {
-      if (sentCount === endings.length) endings.length = 0;
-      else endings.splice(0, sentCount);
-      this.#sendingEndings = false;
+      endings.splice(0, sentCount);
     }
   }
 
@@ -1043,7 +1079,7 @@ export class Kernel {
       process,
       begin: (body) => {
         if (process.stage !== "new") return;
-        process.begin = () => body(process);
+        process.begin = body;
         this.#scheduler.begin(process);
       },
     };
@@ -1131,13 +1167,11 @@ export class Kernel {
 
   /** The other kernel is gone: links and monitors learn it at once (L4, N2), messages vanish (M2). */
   #refuse(signal: Signal): void {
-    if (signal[0] === "link") {
-      const back: Signal = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
-      this.platform.scheduling.microtask(() => this.#receive(back, null));
-    } else if (signal[0] === "monitor") {
-      const back: Signal = ["down", signal[4], signal[3], "noproc"];
-      this.platform.scheduling.microtask(() => this.#receive(back, null));
-    }
+    let back: Signal;
+    if (signal[0] === "link") back = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
+    else if (signal[0] === "monitor") back = ["down", signal[4], signal[3], "noproc"];
+    else return;
+    this.platform.scheduling.macrotask(() => this.#receive(back, null));
   }
 
   #receive(signal: Signal, from: Neighbour | null): void {
@@ -1296,6 +1330,10 @@ interface Loss {
 
 /** What a starting process tells its starter. */
 type Acknowledgement = { readonly ready: true } | { readonly ready: false; readonly reason: ExitReason };
+
+function nameTaken(name: string, holder: AnyPid): string {
+  return `the name "${name}" is taken by ${holder}`;
+}
 
 function callFailed(reason: ExitReason, to: AnyPid | string): CallFailed {
   return { tag: "call", reason, to: String(to) };

@@ -106,7 +106,8 @@ export class Process<Message = unknown> {
   /** @internal */ trapping = false;
   /** @internal In the run queue. */ queued = false;
   /** @internal Its reactor or body is running or parked in a promise. */ busy = false;
-  /** @internal */ begin: (() => unknown) | null = null;
+  /** @internal The body, until it runs; its arguments wait in `resumeValue`. */
+  begin: ((self: AnyProcess, ...args: readonly unknown[]) => unknown) | null = null;
   /** @internal Resolves the promise that the body waits on. */ wake: ((value: never) => void) | null = null;
   /** @internal Set when woken and not resumed yet. */ resume: ((value: never) => void) | null = null;
   /** @internal */ resumeValue: unknown = undefined;

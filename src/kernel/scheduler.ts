@@ -3,8 +3,9 @@
  *
  * Guarantees: woken processes run first come, first served. New processes of one parent begin in the order in which they
  * were spawned, and what they spawn begins before their younger siblings: a tree of a million short processes is walked
- * in depth, not held in memory at once. Neither kind starves the other (`freshPerWoken`). After `turnCredit` steps or `sliceMs` milliseconds control returns to the host's
- * event loop, so timers and I/O never starve, however busy the processes are.
+ * in depth, not held in memory at once. Neither kind starves the other (`freshPerWoken`), and once per turn the new process
+ * that stands deepest begins, so that an endless line of descendants starves nobody. After `turnCredit` steps or `sliceMs`
+ * milliseconds control returns to the host's event loop, so timers and I/O never starve, however busy the processes are.
  * The fast path: a process that waits in `receive` is resumed by its sender through a microtask, without a trip through
  * this queue, as long as the turn has credit.
  * Not here: what a step does (kernel.ts).
@@ -30,18 +31,20 @@ export class Scheduler {
   readonly #step: (process: AnyProcess) => void;
   #queue: (AnyProcess | undefined)[] = [];
   #head = 0;
-  /** New processes, the next one last. */
-  readonly #fresh: AnyProcess[] = [];
+  /** What each step spawned, the next to begin last, in lists and in processes; below `#freshBottom` all have begun. */
+  readonly #fresh: (AnyProcess[] | undefined)[] = [];
+  #freshBottom = 0;
+  /** Once per turn it is the deepest one's turn. */
+  #deepestDue = false;
   /** Spawned since the last step, the next one first. */
-  readonly #batch: AnyProcess[] = [];
+  #batch: AnyProcess[] = [];
   #freshInRow = 0;
   #credit = turnCredit;
   #turnStartMs: Milliseconds;
   #planned = false;
   readonly #pump = (): void => this.#drain();
   readonly #pumpTurn = (): void => {
-    this.#credit = turnCredit;
-    this.#turnStartMs = this.#platform.clock.monotonicMs();
+    this.#startTurn();
     this.#drain();
   };
 
@@ -59,6 +62,14 @@ export class Scheduler {
     return true;
   }
 
+  /** Runs `task` in the host's next turn: for what would otherwise happen again and again without a step. */
+  nextTurn(task: () => void): void {
+    this.#platform.scheduling.macrotask(() => {
+      this.#startTurn();
+      task();
+    });
+  }
+
   /** Puts `process` at the end of the queue; it must not be in it. */
   enqueue(process: AnyProcess): void {
     process.queued = true;
@@ -71,6 +82,12 @@ export class Scheduler {
     process.queued = true;
     this.#batch.push(process);
     if (!this.#planned) this.#plan();
+  }
+
+  #startTurn(): void {
+    this.#credit = turnCredit;
+    this.#turnStartMs = this.#platform.clock.monotonicMs();
+    this.#deepestDue = true;
   }
 
   #checkClock(): void {
@@ -97,14 +114,42 @@ export class Scheduler {
   }
 
   #next(): AnyProcess | undefined {
-    while (this.#batch.length > 0) this.#fresh.push(this.#batch.pop() as AnyProcess);
     const wokenWaits = this.#head < this.#queue.length;
-    if (this.#fresh.length > 0 && (!wokenWaits || this.#freshInRow < freshPerWoken)) {
+    const isFreshDue = !wokenWaits || this.#freshInRow < freshPerWoken;
+    const spawnedCount = this.#batch.length;
+    if (spawnedCount === 1 && isFreshDue && this.#fresh.length === 0) {
       this.#freshInRow += 1;
-      return this.#fresh.pop();
+      return this.#batch.pop();
+    }
+    if (spawnedCount > 0) {
+      this.#fresh.push(spawnedCount === 1 ? this.#batch : this.#batch.toReversed());
+      this.#batch = [];
+    }
+    if (isFreshDue && this.#fresh.length > 0) {
+      this.#freshInRow += 1;
+      return this.#nextFresh();
     }
     this.#freshInRow = 0;
     return wokenWaits ? this.#nextWoken() : undefined;
+  }
+
+  #nextFresh(): AnyProcess | undefined {
+    const place = this.#deepestDue ? this.#freshBottom : this.#fresh.length - 1;
+    this.#deepestDue = false;
+    const list = this.#fresh[place];
+    const process = list?.pop();
+    if (list === undefined || list.length > 0) return process;
+    if (place === this.#fresh.length - 1) {
+      this.#fresh.pop();
+    } else {
+      this.#fresh[place] = undefined;
+      this.#freshBottom += 1;
+    }
+    if (this.#fresh.length === this.#freshBottom) {
+      this.#fresh.length = 0;
+      this.#freshBottom = 0;
+    }
+    return process;
   }
 
   #nextWoken(): AnyProcess | undefined {

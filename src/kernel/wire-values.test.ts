@@ -205,7 +205,8 @@ describe("wire form", () => {
     fc.boolean(),
     fc.bigInt(),
     fc.constantFrom(null, undefined),
-    fc.date({ noInvalidDate: false }),
+    // Not the invalid date: for isDeepStrictEqual it is not equal to itself.
+    fc.date({ noInvalidDate: true }),
     fc.uint8Array(),
     fc.float64Array(),
   );

@@ -11,7 +11,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
-import { describeReason, Exit, type CallFailed, type ExitReason } from "../kernel/exit-reason.ts";
+import { describeReason, Exit, isTagged, type CallFailed, type ExitReason } from "../kernel/exit-reason.ts";
 import { isDown, isExit, type DownMessage, type TimeoutMessage } from "../kernel/message.ts";
 import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
 import { callTimeoutMsDefault, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
@@ -46,8 +46,13 @@ export interface Next {
 
 /** From `handleCall`: somebody will `self.reply(from, …)` later (OTP `{noreply, State}`, G13). */
 export const noReply: Outcome = new Outcome("go on");
-/** From `init`: the process ends with `normal` and is not an error (OTP `ignore`, G3). */
+/** From `init`: the process ends with `normal` and is not an error (OTP `ignore`, G3); see `isIgnored`. */
 export const ignore: Outcome = new Outcome("ignore");
+
+/** Whether a start failed only because `init` returned `ignore`. */
+export function isIgnored(reason: ExitReason): boolean {
+  return isTagged(reason, "ignore");
+}
 
 /** Goes on, without a reply, in a certain way (OTP `{noreply, State, Timeout}`). */
 export function goOn(next: Next): Outcome {
@@ -101,8 +106,8 @@ export function defineServer<Args extends readonly unknown[]>(
 
 /**
  * Starts a server and returns its pid after `init` (OTP gen_server:start_link/3, or start/3 with `link: false`).
- * @throws StartError with the reason of `stop`, of a failed `init`, `"timeout"`, or `ignore` itself (G2 to G5);
- * Error when the name is taken (G6).
+ * @throws StartError with the reason of `stop`, of a failed `init`, `"timeout"`, one that `isIgnored` (G2 to G5), or
+ * `{ tag: "alreadyStarted", pid }` when the name is taken (G6).
  */
 export function startServer<Args extends readonly unknown[]>(
   self: AnyProcess,
@@ -175,6 +180,7 @@ class Loop {
   readonly #self: AnyProcess;
   readonly #create: () => Server<never, never, never>;
   #server: Server<unknown, unknown, unknown> = {};
+  #parent: AnyPid | undefined = undefined;
   /** The timer of `timeoutMs`, while it runs. */
   #timeout: Ref | null = null;
   /** Timers that fired after another message had ended the wait; their messages are still queued. */
@@ -187,19 +193,38 @@ class Loop {
 
   begin(): unknown {
     this.#server = this.#create() as Server<unknown, unknown, unknown>;
+    this.#noteParent();
     const result = this.#attempt(() => this.#server.init?.());
-    return isThenable(result) ? result.then((value) => this.#started(value)) : this.#started(result);
+    return isThenable(result)
+      ? result.then(
+          (value) => this.#started(value),
+          (thrown: unknown) => this.#started(returned(thrown)),
+        )
+      : this.#started(result);
   }
 
   #started(result: unknown): unknown {
-    if (result instanceof Outcome && result.kind === "ignore") return this.#self.failStart(ignore, "normal");
+    if (result instanceof Outcome && result.kind === "ignore") return this.#self.failStart({ tag: "ignore" }, "normal");
     if (result instanceof Outcome && result.kind === "stop") return this.#self.failStart(result.reason);
     if (result !== undefined && !(result instanceof Outcome)) {
       return this.#self.failStart({ tag: "badReturnValue", value: result });
     }
+    this.#noteParent();
     this.#self.ready();
-    this.#self.react((message) => this.#take(message));
-    return result === undefined ? undefined : this.#proceed(result.next);
+    const continued = result === undefined ? undefined : this.#proceed(result.next);
+    // Only now, so that nothing that is queued comes before what was to be continued with (G17).
+    if (isThenable(continued)) return continued.then(() => this.#self.react((message) => this.#take(message)));
+    return this.#self.react((message) => this.#take(message));
+  }
+
+  /**
+   * Only who started this server linked is its parent, whose exit ends it (G21, G22); whoever spawned it without a link is
+   * anybody. Noted before and after `init`, because the link may be younger than the process on another carrier, and the
+   * parent may die meanwhile.
+   */
+  #noteParent(): void {
+    const { parent } = this.#self;
+    if (parent !== undefined && this.#self.info()?.links.includes(parent) === true) this.#parent = parent;
   }
 
   #take(message: unknown): void | PromiseLike<void> {
@@ -212,7 +237,7 @@ class Loop {
       return this.#run(() => this.#server.handleCast?.(message.message), null);
     }
     if (isOfType<SystemMessage>(message, systemType)) return this.#stop(message.reason, new Exit(message.reason));
-    if (isExit(message) && message.from === this.#self.parent) {
+    if (isExit(message) && message.from === this.#parent) {
       return this.#stop(message.reason, new Exit(message.reason));
     }
     return this.#run(() => this.#info(message), null);
@@ -233,10 +258,15 @@ class Loop {
   #endWait(message: unknown): boolean {
     const ref = isOfType<TimeoutMessage>(message, "timeout") ? message.ref : null;
     if (ref !== null && this.#stale.delete(ref)) return true;
+    if (ref !== null && ref === this.#timeout) this.#timeout = null;
+    else this.#endTimeout();
+    return false;
+  }
+
+  #endTimeout(): void {
     const waited = this.#timeout;
     this.#timeout = null;
-    if (waited !== null && waited !== ref && this.#self.cancelTimer(waited) === false) this.#stale.add(waited);
-    return false;
+    if (waited !== null && this.#self.cancelTimer(waited) === false) this.#stale.add(waited);
   }
 
   #run(handler: () => unknown, from: Ref | null): void | PromiseLike<void> {
@@ -254,13 +284,11 @@ class Loop {
     );
   }
 
-  /** A thrown `Outcome` counts as returned (G31). */
   #attempt(callback: () => unknown): unknown {
     try {
       return callback();
     } catch (thrown) {
-      if (thrown instanceof Outcome) return thrown;
-      throw thrown;
+      return returned(thrown);
     }
   }
 
@@ -277,6 +305,7 @@ class Loop {
   }
 
   #proceed(next: Next): void | PromiseLike<void> {
+    this.#endTimeout();
     if (next.timeoutMs !== undefined && next.timeoutMs !== Infinity) {
       this.#timeout = this.#self.startTimer(next.timeoutMs, this.#self.pid, undefined);
     }
@@ -302,6 +331,12 @@ class Loop {
       throw last;
     });
   }
+}
+
+/** A thrown `Outcome` counts as returned (G31). */
+function returned(thrown: unknown): Outcome {
+  if (thrown instanceof Outcome) return thrown;
+  throw thrown;
 }
 
 function isOfType<T extends { readonly type: string }>(message: unknown, type: T["type"]): message is T {

@@ -144,7 +144,7 @@ export function checkFlags(flags: SupervisorFlags): FullFlags | SpecProblem {
 /** Checks one spec and fills in defaults (S34, S50). */
 export function checkSpec(spec: ChildSpec, flags: FullFlags): FullChildSpec | SpecProblem {
   const problem = (what: string, value?: unknown): SpecProblem => ({ tag: "startSpec", problem: what, value });
-  if (typeof spec.id !== "string" || spec.id === "") return problem("missingId");
+  if (typeof spec?.id !== "string" || spec.id === "") return problem("missingId");
   if (typeof spec.start !== "function") return problem("missingStart", spec.id);
   const { restart = "permanent", type = "worker", significant = false } = spec;
   const shutdown = spec.shutdown ?? (type === "supervisor" ? "infinity" : shutdownMsDefault);

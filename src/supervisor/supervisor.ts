@@ -16,7 +16,7 @@ import { isDown, isExit } from "../kernel/message.ts";
 import { Pid, type AnyPid, type Ref } from "../kernel/pid.ts";
 import { StartError, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import type { DefinedProgram } from "../kernel/program.ts";
-import { call, defineServer, ignore, stop, type Outcome, type Server } from "../server/server.ts";
+import { call, defineServer, isIgnored, stop, type Outcome, type Server } from "../server/server.ts";
 import {
   checkFlags,
   checkSpec,
@@ -64,7 +64,7 @@ export function defineSupervisor<Args extends readonly unknown[]>(
 /**
  * Starts a supervisor and returns its pid when all children are up (OTP supervisor:start_link/2).
  * @throws StartError with reason `{ tag: "shutdown", detail: { tag: "failedToStartChild", id, reason } }` (S3), a
- * `SpecProblem` (S33 to S35), or `ignore`.
+ * `SpecProblem` (S33 to S35), or one that `isIgnored` (S38).
  */
 export function startSupervisor(
   self: AnyProcess,
@@ -220,6 +220,7 @@ class Supervisor implements Server<Operation, never, unknown> {
   }
 
   handleCall(request: Operation): unknown {
+    if (typeof request !== "object" || request === null) return failed({ tag: "unknownRequest", request });
     switch (request.operation) {
       case "whichChildren":
         return this.#children.map((child) => this.#describe(child));
@@ -234,8 +235,8 @@ class Supervisor implements Server<Operation, never, unknown> {
       case "deleteChild":
         return this.#deleteChild(request.id);
       case "getChildSpec": {
-        const child = this.#find(request.id);
-        return child === undefined ? failed("notFound") : ok(child.spec);
+        const spec = this.#template?.id === request.id ? this.#template : this.#find(request.id)?.spec;
+        return spec === undefined ? failed("notFound") : ok(spec);
       }
       default:
         return failed({ tag: "unknownRequest", request });
@@ -268,7 +269,7 @@ class Supervisor implements Server<Operation, never, unknown> {
       return ok(pid);
     } catch (thrown) {
       const reason = thrown instanceof StartError || thrown instanceof Exit ? thrown.reason : thrown;
-      return reason === ignore ? ok(undefined) : failed(reason);
+      return isIgnored(reason) ? ok(undefined) : failed(reason);
     }
   }
 
@@ -304,20 +305,31 @@ class Supervisor implements Server<Operation, never, unknown> {
   // --- children that ended ---
 
   #childEnded(pid: AnyPid, reason: ExitReason): unknown {
-    const child = this.#children.find((each) => each.pid === pid);
+    const child = this.#children.find((each) => each.pid !== undefined && each.pid === pid);
     if (child === undefined) return undefined;
-    child.pid = undefined;
-    this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
+    this.#noteEnd(child, pid, reason);
     const { restart } = child.spec;
     if (restart === "permanent" || (restart === "transient" && !isOrderly(reason))) return this.#restart(child, reason);
     if (restart === "temporary" || this.#template !== undefined) this.#remove(child);
     return child.spec.significant && this.#endsWithChildren() ? stop("shutdown") : undefined;
   }
 
+  #noteEnd(child: Child, pid: AnyPid, reason: ExitReason): void {
+    child.pid = undefined;
+    const livedMs = this.#self.kernel.platform.clock.monotonicMs() - child.startedMs;
+    if (livedMs >= (this.#flags.backoff?.resetAfterMs ?? Infinity)) child.attempts = 0;
+    this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
+  }
+
   /** Whether the end of a significant child ends the supervisor now. */
   #endsWithChildren(): boolean {
     if (this.#flags.autoShutdown === "anySignificant") return true;
-    return this.#children.every((child) => !child.spec.significant || child.pid === undefined);
+    return !this.#children.some((child) => child.spec.significant && (child.pid !== undefined || this.#isDue(child)));
+  }
+
+  /** Whether a restart that waits will start this child. */
+  #isDue(child: Child): boolean {
+    return this.#children.some((other) => other.planned !== null && this.#affected(other).includes(child));
   }
 
   /** Counts the restart, stops who must restart too, and starts them again now or after the backoff. */
@@ -329,17 +341,16 @@ class Supervisor implements Server<Operation, never, unknown> {
       return stop("shutdown");
     }
     this.#restartsCount += 1;
-    const delayMs = this.#nextDelay(child, nowMs);
+    const delayMs = this.#nextDelay(child);
     this.#flags.observe({ type: "restarting", id: child.spec.id, delayMs, restartsCount: this.#restartsCount });
     await this.#stopAll(this.#affected(child).filter((other) => other !== child));
     this.#removeTemporary(child);
     return delayMs === 0 ? this.#startAgain(child) : this.#plan(child, delayMs);
   }
 
-  #nextDelay(child: Child, nowMs: number): number {
+  #nextDelay(child: Child): number {
     const { backoff } = this.#flags;
     if (backoff === undefined) return 0;
-    if (child.startedMs > 0 && nowMs - child.startedMs >= backoff.resetAfterMs) child.attempts = 0;
     const draw = this.#self.kernel.platform.random("supervisor.backoff") / 2 ** 32;
     const delayMs = backoffDelay(backoff, child.attempts, draw);
     child.attempts += 1;
@@ -387,7 +398,8 @@ class Supervisor implements Server<Operation, never, unknown> {
       if (other.pid !== undefined) continue;
       const result = await this.#startOne(other);
       if (result.ok) {
-        if (result.value === undefined && other.spec.restart === "temporary") this.#remove(other);
+        const forgotten = other.spec.restart === "temporary" || this.#template !== undefined;
+        if (result.value === undefined && forgotten) this.#remove(other);
         continue;
       }
       this.#flags.observe({ type: "startFailed", id: other.spec.id, reason: result.error });
@@ -452,10 +464,9 @@ class Supervisor implements Server<Operation, never, unknown> {
       this.#self.exit(pid, "kill");
       down = await this.#self.receive((message) => isDown(message, ref));
     }
-    await this.#self.receive((message) => isExit(message, pid), { timeoutMs: 0 });
-    child.pid = undefined;
-    const reason = isDown(down) ? down.reason : undefined;
-    this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
+    // There only when it had ended by itself before; the down message says no more than `noproc` then.
+    const exit: unknown = await this.#self.receive((message) => isExit(message, pid), { timeoutMs: 0 });
+    this.#noteEnd(child, pid, isExit(exit) ? exit.reason : isDown(down) ? down.reason : undefined);
   }
 
   // --- looking ---
@@ -491,7 +502,8 @@ function patience(child: Child | undefined): number {
 }
 
 function isRestart(message: unknown): message is RestartMessage {
-  return typeof message === "object" && message !== null && (message as RestartMessage).type === "$restart";
+  const restart = message as RestartMessage | null | undefined;
+  return restart?.type === "$restart" && restart.child instanceof Child;
 }
 
 /** A sentence about why a supervisor did not start, for people. */

@@ -1,28 +1,33 @@
 /** The shop's page: each button is one request to the API. */
-const api = "http://127.0.0.1:8000";
-const output = document.querySelector("#answer") as HTMLElement;
-const customer = document.querySelector("#customer") as HTMLInputElement;
 
-async function show(method: string, path: string, body?: unknown): Promise<void> {
-  const startedMs = performance.now();
-  try {
-    const init: RequestInit = body === undefined ? { method } : { method, body: JSON.stringify(body) };
-    const response = await fetch(`${api}${path}`, init);
-    const text = await response.text();
-    output.textContent = `${response.status} after ${Math.round(performance.now() - startedMs)} ms\n${text}`;
-  } catch (error) {
-    output.textContent = `no answer: ${String(error)}`;
-  }
+/** Set by esbuild, see colos.config.ts. */
+declare const apiPort: number;
+
+const customer = document.querySelector<HTMLInputElement>("#customer")!;
+const answer = document.querySelector<HTMLOutputElement>("#answer")!;
+
+/** What each button asks for, by the button's id. */
+const requests: Readonly<Record<string, () => void>> = {
+  tea: () => ask("POST", `/sessions/${customer.value}/items`, { name: "tea", price: 3 }),
+  pot: () => ask("POST", `/sessions/${customer.value}/items`, { name: "pot", price: 20 }),
+  basket: () => ask("GET", `/sessions/${customer.value}`),
+  quote: () => ask("GET", `/sessions/${customer.value}/quote`),
+  crash: () => ask("POST", `/sessions/${customer.value}/crash`),
+  loop: () => ask("POST", "/pricing/loop"),
+};
+
+for (const [id, request] of Object.entries(requests)) {
+  document.querySelector(`#${id}`)!.addEventListener("click", request);
 }
 
-document.addEventListener("click", (event) => {
-  const button = event.target;
-  if (!(button instanceof HTMLButtonElement)) return;
-  if ("loop" in button.dataset) {
-    void show("POST", "/pricing/loop");
-    return;
+async function ask(method: "GET" | "POST", path: string, body?: object): Promise<void> {
+  const startedMs = performance.now();
+  try {
+    const sent = body === undefined ? { method } : { method, body: JSON.stringify(body) };
+    const response = await fetch(`http://127.0.0.1:${apiPort}${path}`, sent);
+    const text = await response.text();
+    answer.textContent = `${response.status} after ${Math.round(performance.now() - startedMs)} ms\n${text}`;
+  } catch (error) {
+    answer.textContent = `no answer: ${String(error)}`;
   }
-  const [method = "GET", action = "", item, price] = (button.dataset["call"] ?? "").split(" ");
-  const path = `/sessions/${customer.value}${action === "" ? "" : `/${action}`}`;
-  void show(method, path, item === undefined ? undefined : { item, price: Number(price) });
-});
+}

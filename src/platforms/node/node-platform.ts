@@ -16,6 +16,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { randomFillSync } from "node:crypto";
 import { writeSync } from "node:fs";
 import { performance } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "../../base/platform.ts";
 
@@ -189,7 +190,10 @@ function logLine(level: LogLevel, message: string, facts: Readonly<Record<string
 }
 
 /** Where colos itself stands: what is built, and what a source map makes of it. */
-const ownFolders: readonly string[] = ["../../", "../../../src/"].map((path) => new URL(path, import.meta.url).href);
+const ownFolders: readonly string[] = ["../../", "../../../src/"].flatMap((path) => {
+  const { href } = new URL(path, import.meta.url);
+  return [href, fileURLToPath(href)]; // a source map makes paths of URLs
+});
 
 /** Of a stack the part that is about the program; all of it when there is none. */
 function withoutOwnFrames(message: string): string {

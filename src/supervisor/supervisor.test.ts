@@ -1,0 +1,1264 @@
+/** Supervisors: OTP's statements (S), and what is ours: backoff, the window in milliseconds, errors for unknown calls. */
+import { describe, expect, test } from "vitest";
+import { shutdown } from "../kernel/exit-reason.ts";
+import { isExit } from "../kernel/message.ts";
+import type { AnyPid, Pid } from "../kernel/pid.ts";
+import { StartError, type AnyProcess } from "../kernel/process.ts";
+import { call, cast, defineServer, ignore, isIgnored, type Server } from "../server/server.ts";
+import { idle, World } from "../testing/world.ts";
+import {
+  child,
+  type Backoff,
+  type ChildSpec,
+  type StartChild,
+  type SupervisorEvent,
+  type SupervisorFlags,
+} from "./child-spec.ts";
+import {
+  countChildren,
+  defineSupervisor,
+  deleteChild,
+  getChildSpec,
+  restartChild,
+  startChild,
+  startSupervisor,
+  terminateChild,
+  whichChildren,
+  type SupervisorInit,
+} from "./supervisor.ts";
+
+/** How a member takes an exit signal: not at all, at once and telling, so many milliseconds later, or never. */
+type Manner = "plain" | "nice" | "stubborn" | number;
+
+type MemberOptions = Omit<ChildSpec, "id" | "start"> & { readonly manner?: Manner };
+
+/** A world, a supervisor's children, and a log of what they did in the order in which they did it. */
+class Family {
+  readonly world = new World();
+  readonly self: AnyProcess = this.world.self;
+  readonly events: SupervisorEvent[] = [];
+  #log: string[] = [];
+  readonly #pids = new Map<string, Pid<unknown>>();
+
+  constructor() {
+    this.self.trapExit(true);
+  }
+
+  /** Starts a supervisor that allows ten restarts unless told otherwise. */
+  start(children: readonly ChildSpec[], flags: SupervisorFlags = {}): Promise<Pid<unknown>> {
+    const observe = (event: SupervisorEvent): void => void this.events.push(event);
+    return startSupervisor(this.self, { flags: { maxRestarts: 10, observe, ...flags }, children });
+  }
+
+  member(id: string, { manner = "plain", ...options }: MemberOptions = {}): ChildSpec {
+    return child(id, (self: AnyProcess) => this.live(self, id, manner), options);
+  }
+
+  /** A member whose every start after the first, up to and including number `until`, fails. */
+  flaky(id: string, until: number, options: MemberOptions = {}): ChildSpec {
+    const { start } = this.member(id, options);
+    let startsCount = 0;
+    return {
+      ...options,
+      id,
+      start: (self) => {
+        startsCount += 1;
+        if (startsCount === 1 || startsCount > until) return start(self);
+        this.#log.push(`failed ${id}`);
+        throw new Error(`flaky ${startsCount}`);
+      },
+    };
+  }
+
+  async live(self: AnyProcess, id: string, manner: Manner = "plain"): Promise<void> {
+    this.#pids.set(id, self.pid);
+    this.#log.push(`up ${id}`);
+    self.trapExit(manner !== "plain");
+    for (;;) {
+      const message: unknown = await self.receive();
+      if (!isExit(message)) self.exit((message as { readonly exit: unknown }).exit);
+      this.#log.push(`down ${id} ${String(message.reason)}`);
+      if (manner === "stubborn") continue;
+      if (typeof manner === "number") await self.sleep(manner);
+      self.exit(message.reason);
+    }
+  }
+
+  /** What happened since the last look, once everything has run. */
+  async log(): Promise<string[]> {
+    await this.world.settle();
+    const log = this.#log;
+    this.#log = [];
+    return log;
+  }
+
+  pid(id: string): Pid<unknown> {
+    return this.#pids.get(id)!;
+  }
+
+  /** Whether the youngest process of a member, or the given one, lives. */
+  isUp(member: string | AnyPid): boolean {
+    return this.self.isAlive(typeof member === "string" ? this.pid(member) : member);
+  }
+
+  /** Ends a member and lets follow what follows. */
+  async end(id: string, reason: unknown): Promise<void> {
+    this.self.send(this.pid(id), { exit: reason });
+    await this.world.settle();
+  }
+
+  crash(id: string): Promise<void> {
+    return this.end(id, "crash");
+  }
+
+  /** The reason of a supervisor's end, or "alive". */
+  async endOf(supervisor: AnyPid): Promise<unknown> {
+    const exit = (await this.world.all()).find((message) => isExit(message, supervisor));
+    return isExit(exit) ? exit.reason : this.isUp(supervisor) ? "alive" : "no exit message";
+  }
+
+  /** Stops a supervisor as its parent does. */
+  async stop(supervisor: AnyPid): Promise<void> {
+    this.self.exit(supervisor, "shutdown");
+    await this.world.settle();
+  }
+
+  /** What `whichChildren` says, without types. */
+  async list(supervisor: AnyPid): Promise<[string | undefined, unknown][]> {
+    return (await whichChildren(this.self, supervisor)).map(({ id, pid }) => [id, pid]);
+  }
+
+  /** What was observed, in short. */
+  story(): string[] {
+    return this.events.map(({ type, id }) => `${type} ${id}`);
+  }
+
+  /** The delays of all restarts so far. */
+  delays(): number[] {
+    return this.events.flatMap((event) => (event.type === "restarting" ? [event.delayMs] : []));
+  }
+}
+
+/** Why something did not start. */
+async function startReason(start: Promise<unknown>): Promise<unknown> {
+  const error: unknown = await start.then(
+    () => "started",
+    (thrown: unknown) => thrown,
+  );
+  return error instanceof StartError ? error.reason : error;
+}
+
+const doesNotStart: StartChild = () => {
+  throw new Error("nope");
+};
+
+const ignored = (id: string, options: Omit<ChildSpec, "id" | "start"> = {}): ChildSpec =>
+  child(
+    id,
+    defineServer(() => ({ init: () => ignore })),
+    options,
+  );
+
+describe("start and stop", () => {
+  test("S1 children start left to right, each before the next", async () => {
+    const family = new Family();
+
+    await family.start([family.member("a"), family.member("b"), family.member("c")]);
+
+    expect(await family.log()).toEqual(["up a", "up b", "up c"]);
+  });
+
+  test("S2 children are stopped in reverse start order", async () => {
+    const family = new Family();
+    const supervisor = await family.start(["a", "b", "c"].map((id) => family.member(id, { manner: "nice" })));
+    await family.log();
+
+    await family.stop(supervisor);
+
+    expect(await family.log()).toEqual(["down c shutdown", "down b shutdown", "down a shutdown"]);
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+  });
+
+  test("S3 a child that fails to start: those already up are stopped in reverse order and the start fails", async () => {
+    const family = new Family();
+    const nice = ["a", "b"].map((id) => family.member(id, { manner: "nice" }));
+
+    const reason = await startReason(family.start([...nice, { id: "bad", start: doesNotStart }]));
+
+    expect(reason).toEqual(shutdown({ tag: "failedToStartChild", id: "bad", reason: new Error("nope") }));
+    expect(await family.log()).toEqual(["up a", "up b", "down b shutdown", "down a shutdown"]);
+  });
+
+  test("S19 shutdown T: exit shutdown, then kill after T for a child that does not stop", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { manner: "stubborn", shutdown: 100 })]);
+    const ref = family.self.monitor(family.pid("a"));
+    await family.log();
+
+    await family.stop(supervisor);
+    await family.world.advance(99);
+    const before = family.isUp("a");
+    await family.world.advance(1);
+
+    expect([before, family.isUp("a")]).toEqual([true, false]);
+    expect(await family.log()).toEqual(["down a shutdown"]);
+    expect(await family.world.all()).toContainEqual({ type: "down", ref, from: family.pid("a"), reason: "killed" });
+  });
+
+  test("S20 brutal: the child gets no chance, reason killed", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { manner: "nice", shutdown: "brutal" })]);
+    const ref = family.self.monitor(family.pid("a"));
+
+    await family.stop(supervisor);
+
+    expect(await family.log()).toEqual(["up a"]);
+    expect(await family.world.all()).toContainEqual({ type: "down", ref, from: family.pid("a"), reason: "killed" });
+  });
+
+  test("S21 shutdown infinity waits for a slow child", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { manner: 60_000, shutdown: "infinity" })]);
+
+    await family.stop(supervisor);
+    await family.world.advance(59_999);
+    const before = await family.endOf(supervisor);
+    await family.world.advance(1);
+
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+  });
+
+  test("S38 init ignore of a supervisor: its start gives ignore", async () => {
+    const family = new Family();
+
+    expect(isIgnored(await startReason(startSupervisor(family.self, ignore)))).toBe(true);
+  });
+
+  test("S39 an exit signal from a process that is not the parent does not stop the supervisor", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+
+    family.self.spawn((stranger) => stranger.exit(supervisor, "shutdown"));
+    await family.world.settle();
+
+    expect([family.isUp(supervisor), family.isUp("a")]).toEqual([true, true]);
+  });
+
+  test("S40 unexpected plain messages do not harm a supervisor", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { restart: "transient" })]);
+    await family.end("a", "normal");
+    const before = await family.list(supervisor);
+
+    for (const junk of ["junk", null, undefined, [], { type: "exit" }, { type: "$restart" }, { type: "down" }]) {
+      family.self.send(supervisor, junk);
+    }
+
+    expect(await family.list(supervisor)).toEqual(before);
+    expect(await family.log()).toEqual(["up a"]);
+  });
+
+  test("S41 a killed supervisor takes its non-trapping children with it (reason killed)", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+    const ref = family.self.monitor(family.pid("a"));
+
+    family.self.exit(supervisor, "kill");
+
+    expect(await family.world.all()).toContainEqual({ type: "down", ref, from: family.pid("a"), reason: "killed" });
+  });
+
+  test("S42 the death of the supervisor's parent stops it and its children in order", async () => {
+    const family = new Family();
+    const children = ["a", "b"].map((id) => family.member(id, { manner: "nice" }));
+    const parent = family.self.spawn(async (self) => {
+      await startSupervisor(self, { children });
+      await idle(self);
+      self.exit("gone");
+    });
+    await family.log();
+
+    family.self.send(parent, "stop");
+
+    expect(await family.log()).toEqual(["down b shutdown", "down a shutdown"]);
+  });
+
+  test("S51 a child that unlinked itself is still stopped (and waited for) at shutdown", async () => {
+    const family = new Family();
+    const loose = child("a", (self: AnyProcess) => {
+      self.unlink(self.parent!);
+      return family.live(self, "a", 300);
+    });
+    const supervisor = await family.start([loose]);
+
+    await family.stop(supervisor);
+    const before = await family.endOf(supervisor);
+    await family.world.advance(300);
+
+    expect(before).toBe("alive");
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+    expect(family.isUp("a")).toBe(false);
+  });
+
+  test("S52 a start function that returns no pid is an error of that child", async () => {
+    const family = new Family();
+
+    const reason = await startReason(family.start([{ id: "a", start: () => "banana" as never }]));
+
+    expect(reason).toEqual(
+      shutdown({ tag: "failedToStartChild", id: "a", reason: { tag: "badReturnValue", value: "banana" } }),
+    );
+  });
+});
+
+describe("strategies", () => {
+  test("S4 oneForOne: only the failed child is restarted", async () => {
+    const family = new Family();
+    await family.start([family.member("a"), family.member("b")]);
+    const [a, b] = [family.pid("a"), family.pid("b")];
+    await family.log();
+
+    await family.crash("a");
+
+    expect(await family.log()).toEqual(["up a"]);
+    expect([family.isUp(a), family.isUp("a"), family.isUp(b)]).toEqual([false, true, true]);
+  });
+
+  test("S5 oneForAll: all others are stopped, then all start in order", async () => {
+    const family = new Family();
+    const children = ["a", "b", "c"].map((id) => family.member(id, { manner: "nice" }));
+    await family.start(children, { strategy: "oneForAll" });
+    await family.log();
+
+    await family.crash("b");
+
+    expect(await family.log()).toEqual(["down c shutdown", "down a shutdown", "up a", "up b", "up c"]);
+  });
+
+  test("S6 restForOne: later children are stopped and restarted, earlier ones untouched", async () => {
+    const family = new Family();
+    const children = ["a", "b", "c", "d"].map((id) => family.member(id, { manner: "nice" }));
+    await family.start(children, { strategy: "restForOne" });
+    const a = family.pid("a");
+    await family.log();
+
+    await family.crash("b");
+
+    expect(await family.log()).toEqual(["down d shutdown", "down c shutdown", "up b", "up c", "up d"]);
+    expect(family.isUp(a)).toBe(true);
+  });
+
+  test("S53 startChild on a running supervisor appends at the end: later start, earlier stop", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { manner: "nice" })]);
+
+    await startChild(family.self, supervisor, family.member("b", { manner: "nice" }));
+    await family.stop(supervisor);
+
+    expect(await family.log()).toEqual(["up a", "up b", "down b shutdown", "down a shutdown"]);
+  });
+
+  test("S54 a restarted child keeps its place in the order (restForOne after an earlier restart)", async () => {
+    const family = new Family();
+    await family.start([family.member("a"), family.member("b"), family.member("c")], { strategy: "restForOne" });
+    await family.crash("b");
+    const b = family.pid("b");
+    await family.log();
+
+    await family.crash("c");
+
+    expect(await family.log()).toEqual(["up c"]);
+    expect(family.isUp(b)).toBe(true);
+  });
+});
+
+describe("restart policies", () => {
+  test("S7 permanent: restarted after normal, shutdown and abnormal exit", async () => {
+    const family = new Family();
+    await family.start([family.member("a")]);
+    await family.log();
+
+    for (const reason of ["normal", "shutdown", shutdown("x"), "boom"]) {
+      await family.end("a", reason);
+      expect(await family.log()).toEqual(["up a"]);
+    }
+  });
+
+  test("S8 transient: restarted after an abnormal exit only", async () => {
+    const family = new Family();
+    await family.start([family.member("a", { restart: "transient" })]);
+
+    await family.end("a", "boom");
+    const afterBoom = await family.log();
+    await family.end("a", "normal");
+
+    expect(afterBoom).toEqual(["up a", "up a"]);
+    expect(await family.log()).toEqual([]);
+  });
+
+  test("S9 transient: not restarted after shutdown or { shutdown, detail }", async () => {
+    const family = new Family();
+    await family.start([family.member("a", { restart: "transient" }), family.member("b", { restart: "transient" })]);
+    await family.log();
+
+    await family.end("a", "shutdown");
+    await family.end("b", shutdown("x"));
+
+    expect(await family.log()).toEqual([]);
+  });
+
+  test("S10 temporary: never restarted and its spec is removed on exit", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { restart: "temporary" })]);
+
+    await family.crash("a");
+
+    expect(await family.log()).toEqual(["up a"]);
+    expect(await family.list(supervisor)).toEqual([]);
+  });
+
+  test("S11 temporary children are not restarted by oneForAll either", async () => {
+    const family = new Family();
+    const children = [family.member("a", { restart: "temporary" }), family.member("b")];
+    const supervisor = await family.start(children, { strategy: "oneForAll" });
+    await family.log();
+
+    await family.crash("b");
+
+    expect(await family.log()).toEqual(["up b"]);
+    expect(await family.list(supervisor)).toEqual([["b", family.pid("b")]]);
+  });
+
+  test("S12 a transient child that ended normally keeps its spec with pid undefined", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { restart: "transient" })]);
+
+    await family.end("a", "normal");
+
+    expect(await family.list(supervisor)).toEqual([["a", undefined]]);
+  });
+
+  test("S36 ignore from a child's start: the spec is kept with pid undefined, not restarted", async () => {
+    const family = new Family();
+
+    const supervisor = await family.start([ignored("i")]);
+    await family.world.settle();
+
+    expect(await family.list(supervisor)).toEqual([["i", undefined]]);
+    expect(family.events).toEqual([]);
+  });
+
+  test("S37 ignore from a temporary child: no spec is kept", async () => {
+    const family = new Family();
+
+    const supervisor = await family.start([ignored("i", { restart: "temporary" })]);
+
+    expect(await family.list(supervisor)).toEqual([]);
+  });
+
+  test("S55 child state does not survive a restart unless stored outside the child", async () => {
+    const family = new Family();
+    await family.start([child("counter", defineServer(counter), { name: "counter" })]);
+    await call(family.self, "counter", "increment");
+
+    family.self.exit(family.self.whereis("counter")!, "kill");
+    await family.world.settle();
+
+    expect(await call(family.self, "counter", "increment")).toBe(1);
+  });
+
+  test("S56 after a restart the registered name leads to the new process", async () => {
+    const family = new Family();
+    await family.start([child("counter", defineServer(counter), { name: "counter" })]);
+    const before = family.self.whereis("counter")!;
+
+    family.self.exit(before, "kill");
+    await family.world.settle();
+
+    const after = family.self.whereis("counter");
+    expect(after).toBeDefined();
+    expect(after).not.toBe(before);
+  });
+});
+
+function counter(): Server<unknown> {
+  let count = 0;
+  return { handleCall: () => (count += 1) };
+}
+
+describe("restart window", () => {
+  test("S13 maxRestarts n: n restarts within the period are allowed, the n+1st ends all with shutdown", async () => {
+    const family = new Family();
+    const children = [family.member("other", { manner: "nice" }), family.member("a")];
+    const supervisor = await family.start(children, { maxRestarts: 3 });
+
+    for (let count = 0; count < 3; count += 1) await family.crash("a");
+    const before = await family.endOf(supervisor);
+    await family.log();
+    await family.crash("a");
+
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+    expect(await family.log()).toEqual(["down other shutdown"]);
+  });
+
+  test("S14 the window slides by milliseconds: restarts older than the period do not count", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { maxRestarts: 1, periodMs: 1000 });
+
+    await family.crash("a");
+    await family.world.advance(1001);
+    await family.crash("a");
+    const slid = await family.endOf(supervisor);
+    await family.world.advance(1000);
+    await family.crash("a");
+
+    expect([slid, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+  });
+
+  test("S15 maxRestarts 0: the first failure ends the supervisor", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { maxRestarts: 0 });
+
+    await family.crash("a");
+
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+  });
+
+  test("S16 one failure under oneForAll counts as one restart however many siblings", async () => {
+    const family = new Family();
+    const children = [family.member("a"), family.member("b"), family.member("c")];
+    const supervisor = await family.start(children, { strategy: "oneForAll", maxRestarts: 1 });
+
+    await family.crash("a");
+
+    expect(await family.endOf(supervisor)).toBe("alive");
+    expect(await family.log()).toEqual(["up a", "up b", "up c", "up a", "up b", "up c"]);
+  });
+
+  test("S17 defaults: oneForOne, 1 restart within 5 seconds", async () => {
+    const family = new Family();
+    const children = [family.member("a"), family.member("b")];
+    const supervisor = await startSupervisor(family.self, { children });
+
+    await family.crash("a");
+    await family.world.advance(5001);
+    await family.crash("a");
+    const before = await family.endOf(supervisor);
+    await family.world.advance(5000);
+    await family.crash("a");
+
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+    expect(await family.log()).toEqual(["up a", "up b", "up a", "up a"]);
+  });
+
+  test("S22 a restart whose start fails is tried again and counts towards maxRestarts", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.flaky("a", 3)], { maxRestarts: 3 });
+
+    await family.crash("a");
+    const log = await family.log();
+    const before = await family.endOf(supervisor);
+    await family.crash("a");
+
+    expect(log).toEqual(["up a", "failed a", "failed a", "up a"]);
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+  });
+
+  test("S23 a start that keeps failing on restart ends the supervisor when maxRestarts is passed", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.flaky("a", Infinity)], { maxRestarts: 2 });
+
+    await family.crash("a");
+
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+    expect(await family.log()).toEqual(["up a", "failed a", "failed a"]);
+  });
+
+  test("S24 a supervisor that gave up is restarted by its permanent spec in the parent, with fresh children", async () => {
+    const family = new Family();
+    const lower = defineSupervisor((): SupervisorInit => ({ children: [family.member("w")] }));
+    const top = await family.start([child("sub", lower, { type: "supervisor" })]);
+    const [before] = await family.list(top);
+
+    await family.crash("w");
+    await family.crash("w");
+
+    expect(await family.log()).toEqual(["up w", "up w", "up w"]);
+    expect(family.isUp("w")).toBe(true);
+    expect((await family.list(top))[0]).not.toEqual(before);
+  });
+
+  test("S25 a transient sub-supervisor that gave up (reason shutdown) is not restarted", async () => {
+    const family = new Family();
+    const flags = { maxRestarts: 0 };
+    const lower = defineSupervisor((): SupervisorInit => ({ flags, children: [family.member("w")] }));
+    const top = await family.start([child("sub", lower, { type: "supervisor", restart: "transient" })]);
+
+    await family.crash("w");
+
+    expect(await family.log()).toEqual(["up w"]);
+    expect(await family.list(top)).toEqual([["sub", undefined]]);
+  });
+
+  test("S32 terminateChild does not count as a restart", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { maxRestarts: 1 });
+
+    for (let count = 0; count < 5; count += 1) {
+      await terminateChild(family.self, supervisor, "a");
+      await restartChild(family.self, supervisor, "a");
+    }
+    await family.crash("a");
+
+    expect(await family.endOf(supervisor)).toBe("alive");
+    expect(await family.log()).toEqual(Array.from({ length: 7 }, () => "up a"));
+  });
+});
+
+describe("operations", () => {
+  test("S26 startChild with a running id: alreadyStarted with its pid", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+
+    const result = await startChild(family.self, supervisor, family.member("a"));
+
+    expect(result).toEqual({ ok: false, error: { tag: "alreadyStarted", pid: family.pid("a") } });
+  });
+
+  test("S27 startChild with a stopped id: alreadyPresent", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+    await terminateChild(family.self, supervisor, "a");
+
+    const result = await startChild(family.self, supervisor, family.member("a"));
+
+    expect(result).toEqual({ ok: false, error: "alreadyPresent" });
+  });
+
+  test("S28 terminateChild stops without restart and keeps the spec", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+
+    await terminateChild(family.self, supervisor, "a");
+
+    expect(await family.log()).toEqual(["up a"]);
+    expect(await family.list(supervisor)).toEqual([["a", undefined]]);
+  });
+
+  test("S29 terminateChild of a stopped child is ok; of an unknown id notFound", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+
+    await terminateChild(family.self, supervisor, "a");
+
+    expect(await terminateChild(family.self, supervisor, "a")).toEqual({ ok: true, value: undefined });
+    expect(await terminateChild(family.self, supervisor, "zz")).toEqual({ ok: false, error: "notFound" });
+  });
+
+  test("S30 restartChild: running is an error; stopped gives a pid; unknown is notFound", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+
+    const running = await restartChild(family.self, supervisor, "a");
+    await terminateChild(family.self, supervisor, "a");
+    const stopped = await restartChild(family.self, supervisor, "a");
+
+    expect(running).toEqual({ ok: false, error: "running" });
+    expect(stopped).toEqual({ ok: true, value: family.pid("a") });
+    expect(await restartChild(family.self, supervisor, "zz")).toEqual({ ok: false, error: "notFound" });
+  });
+
+  test("S31 deleteChild: running is an error; stopped is ok and the id is gone", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+
+    const running = await deleteChild(family.self, supervisor, "a");
+    await terminateChild(family.self, supervisor, "a");
+    const stopped = await deleteChild(family.self, supervisor, "a");
+
+    expect([running, stopped]).toEqual([
+      { ok: false, error: "running" },
+      { ok: true, value: undefined },
+    ]);
+    expect(await family.list(supervisor)).toEqual([]);
+  });
+
+  test("S47 whichChildren lists id, pid and type; countChildren counts specs, active, supervisors, workers", async () => {
+    const family = new Family();
+    const lower = defineSupervisor((): SupervisorInit => ({ children: [] }));
+    const children = [family.member("a"), family.member("b", { restart: "transient" })];
+    const supervisor = await family.start([...children, child("sub", lower, { type: "supervisor" })]);
+
+    await family.end("b", "normal");
+
+    expect(await whichChildren(family.self, supervisor)).toEqual([
+      { id: "a", pid: family.pid("a"), type: "worker" },
+      { id: "b", pid: undefined, type: "worker" },
+      { id: "sub", pid: expect.anything() as unknown, type: "supervisor" },
+    ]);
+    expect(await countChildren(family.self, supervisor)).toEqual({ specs: 3, active: 2, supervisors: 1, workers: 2 });
+  });
+
+  test("an unknown call is answered with an error, and the supervisor lives on", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")]);
+
+    for (const request of ["junk", 7, null, undefined, { operation: "explode" }]) {
+      const error = { tag: "unknownRequest", request };
+      expect(await call(family.self, supervisor, request)).toEqual({ ok: false, error });
+    }
+    cast(family.self, supervisor, "junk");
+
+    expect(await family.list(supervisor)).toEqual([["a", family.pid("a")]]);
+  });
+
+  test("startChild with something that is no spec is answered with an error", async () => {
+    const family = new Family();
+    const supervisor = await family.start([]);
+
+    for (const spec of [undefined, null, "a", {}, []]) {
+      const result = await startChild(family.self, supervisor, spec as never);
+      expect(result).toMatchObject({ ok: false, error: { tag: "startSpec", problem: "missingId" } });
+    }
+  });
+
+  test("a child added by startChild whose start fails leaves no spec behind", async () => {
+    const family = new Family();
+    const supervisor = await family.start([]);
+
+    const result = await startChild(family.self, supervisor, { id: "bad", start: doesNotStart });
+
+    expect(result).toEqual({ ok: false, error: new Error("nope") });
+    expect(await family.list(supervisor)).toEqual([]);
+  });
+});
+
+describe("specs and flags", () => {
+  test("S18 child defaults: permanent, worker, shutdown 5000 (infinity for a supervisor)", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a"), family.member("b", { type: "supervisor" })]);
+
+    expect(await getChildSpec(family.self, supervisor, "a")).toMatchObject({
+      ok: true,
+      value: { id: "a", restart: "permanent", shutdown: 5000, type: "worker", significant: false },
+    });
+    expect(await getChildSpec(family.self, supervisor, "b")).toMatchObject({ value: { shutdown: "infinity" } });
+    expect(await getChildSpec(family.self, supervisor, "zz")).toEqual({ ok: false, error: "notFound" });
+  });
+
+  test("S33 duplicate ids are rejected at start", async () => {
+    const family = new Family();
+
+    const reason = await startReason(family.start([family.member("a"), family.member("a")]));
+
+    expect(reason).toEqual({ tag: "startSpec", problem: "duplicateChildName", id: "a" });
+    expect(await family.log()).toEqual([]);
+  });
+
+  test("S34 a spec without id or start is rejected", async () => {
+    const family = new Family();
+
+    expect(await startReason(family.start([{ start: doesNotStart } as never]))).toMatchObject({
+      tag: "startSpec",
+      problem: "missingId",
+    });
+    expect(await startReason(family.start([{ id: "a" } as never]))).toMatchObject({
+      tag: "startSpec",
+      problem: "missingStart",
+      value: "a",
+    });
+  });
+
+  test("S35 bad supervisor flags are rejected", async () => {
+    const family = new Family();
+    const problems: [SupervisorFlags, string][] = [
+      [{ strategy: "bogus" as never }, "invalidStrategy"],
+      [{ maxRestarts: -1 }, "invalidMaxRestarts"],
+      [{ maxRestarts: NaN }, "invalidMaxRestarts"],
+      [{ periodMs: 0 }, "invalidPeriodMs"],
+      [{ autoShutdown: "bogus" as never }, "invalidAutoShutdown"],
+    ];
+
+    for (const [flags, problem] of problems) {
+      expect(await startReason(family.start([], flags))).toMatchObject({ tag: "supervisorFlags", problem });
+    }
+  });
+
+  test("S50 a significant permanent child, or significant with autoShutdown never, is rejected", async () => {
+    const family = new Family();
+    const transient = family.member("a", { restart: "transient", significant: true });
+    const permanent = family.member("a", { restart: "permanent", significant: true });
+    const rejected = { tag: "startSpec", problem: "badCombination" };
+
+    expect(await startReason(family.start([transient]))).toMatchObject(rejected);
+    expect(await startReason(family.start([permanent], { autoShutdown: "anySignificant" }))).toMatchObject(rejected);
+  });
+});
+
+describe("simpleOneForOne", () => {
+  /** Starts a supervisor of members named by the argument of `startChild`. */
+  const startSimple = (family: Family, options: MemberOptions = {}): Promise<Pid<unknown>> => {
+    const start: StartChild = (self, id) => family.member(String(id), options).start(self);
+    const { manner: _, ...rest } = options;
+    return family.start([{ id: "w", start, ...rest }], { strategy: "simpleOneForOne" });
+  };
+
+  test("S43 startChild appends its arguments and any number can run", async () => {
+    const family = new Family();
+    const supervisor = await startSimple(family);
+
+    for (const id of ["1", "2", "3"]) await startChild(family.self, supervisor, [id]);
+
+    expect(await family.log()).toEqual(["up 1", "up 2", "up 3"]);
+    expect(await family.list(supervisor)).toEqual(["1", "2", "3"].map((id) => [undefined, family.pid(id)]));
+    expect(await countChildren(family.self, supervisor)).toEqual({ specs: 1, active: 3, supervisors: 0, workers: 3 });
+  });
+
+  test("S44 a crashed permanent child is restarted with the arguments it was started with", async () => {
+    const family = new Family();
+    const supervisor = await startSimple(family);
+    await startChild(family.self, supervisor, ["7"]);
+
+    await family.crash("7");
+
+    expect(await family.log()).toEqual(["up 7", "up 7"]);
+    expect(family.isUp("7")).toBe(true);
+  });
+
+  test("S45 restartChild and deleteChild by id are simpleOneForOne errors; terminateChild works by pid", async () => {
+    const family = new Family();
+    const supervisor = await startSimple(family);
+    await startChild(family.self, supervisor, ["1"]);
+    const refused = { ok: false, error: "simpleOneForOne" };
+
+    expect(await restartChild(family.self, supervisor, "w")).toEqual(refused);
+    expect(await deleteChild(family.self, supervisor, "w")).toEqual(refused);
+    expect(await terminateChild(family.self, supervisor, "w")).toEqual(refused);
+    expect(await terminateChild(family.self, supervisor, family.pid("1"))).toEqual({ ok: true, value: undefined });
+    expect(await family.list(supervisor)).toEqual([]);
+  });
+
+  test("S46 children are stopped at the same time: 20 slow children take one delay, not twenty", async () => {
+    const family = new Family();
+    const supervisor = await startSimple(family, { manner: 200, shutdown: 2000 });
+    for (let index = 0; index < 20; index += 1) await startChild(family.self, supervisor, [`${index}`]);
+
+    await family.stop(supervisor);
+    await family.world.advance(199);
+    const before = await family.endOf(supervisor);
+    await family.world.advance(1);
+
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+  });
+
+  test("20 stubborn children are killed after one shutdown time, not twenty", async () => {
+    const family = new Family();
+    const supervisor = await startSimple(family, { manner: "stubborn", shutdown: 2000 });
+    for (let index = 0; index < 20; index += 1) await startChild(family.self, supervisor, [`${index}`]);
+
+    await family.stop(supervisor);
+    await family.world.advance(2000);
+
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+  });
+
+  test("a child whose restart is ignored is forgotten", async () => {
+    const family = new Family();
+    let startsCount = 0;
+    const start: StartChild = (self) => {
+      startsCount += 1;
+      return startsCount === 1 ? family.member("a").start(self) : ignored("a").start(self);
+    };
+    const supervisor = await family.start([{ id: "w", start }], { strategy: "simpleOneForOne" });
+    await startChild(family.self, supervisor, []);
+
+    await family.crash("a");
+
+    expect(startsCount).toBe(2);
+    expect(await family.list(supervisor)).toEqual([]);
+  });
+
+  test("getChildSpec gives the spec before any child runs", async () => {
+    const family = new Family();
+    const supervisor = await startSimple(family);
+
+    expect(await getChildSpec(family.self, supervisor, "w")).toMatchObject({ ok: true, value: { id: "w" } });
+  });
+});
+
+describe("autoShutdown", () => {
+  test("S48 anySignificant: the end of one significant child ends the supervisor with shutdown", async () => {
+    const family = new Family();
+    const children = [family.member("a", { restart: "transient", significant: true }), family.member("b")];
+    const supervisor = await family.start(children, { autoShutdown: "anySignificant" });
+
+    await family.crash("a");
+    const restarted = await family.endOf(supervisor);
+    await family.end("a", "normal");
+
+    expect([restarted, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+    expect(family.isUp("b")).toBe(false);
+  });
+
+  test("S49 allSignificant: only the end of the last significant child does", async () => {
+    const family = new Family();
+    const significant: MemberOptions = { restart: "temporary", significant: true };
+    const children = [family.member("a", significant), family.member("b", significant), family.member("c")];
+    const supervisor = await family.start(children, { autoShutdown: "allSignificant" });
+
+    await family.end("a", "normal");
+    const before = await family.endOf(supervisor);
+    await family.crash("b");
+
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+  });
+
+  test("a significant child that waits for its restart has not ended", async () => {
+    const family = new Family();
+    const significant: MemberOptions = { restart: "transient", significant: true };
+    const children = [family.member("a", significant), family.member("b", significant)];
+    const supervisor = await family.start(children, { autoShutdown: "allSignificant", backoff: steady(100) });
+
+    await family.crash("a");
+    await family.end("b", "normal");
+    const waiting = await family.endOf(supervisor);
+    await family.world.advance(100);
+    const again = family.isUp("a");
+    await family.end("a", "normal");
+
+    expect([waiting, again, await family.endOf(supervisor)]).toEqual(["alive", true, "shutdown"]);
+  });
+
+  test("a significant child that restarts with another one has not ended", async () => {
+    const family = new Family();
+    const significant: MemberOptions = { restart: "transient", significant: true };
+    const children = [family.member("a", significant), family.member("b"), family.member("c", significant)];
+    const flags = { strategy: "restForOne", autoShutdown: "allSignificant", backoff: steady(100) } as const;
+    const supervisor = await family.start(children, flags);
+
+    await family.crash("b");
+    await family.end("a", "normal");
+    const waiting = await family.endOf(supervisor);
+    await family.world.advance(100);
+
+    expect([waiting, family.isUp("c")]).toEqual(["alive", true]);
+  });
+});
+
+/** Always the same delay. */
+function steady(delayMs: number): Backoff {
+  return { initialMs: delayMs, maxMs: delayMs, factor: 1, jitter: 0, resetAfterMs: Infinity };
+}
+
+describe("backoff", () => {
+  const growing: Backoff = { initialMs: 100, maxMs: 500, factor: 2, jitter: 0, resetAfterMs: 10_000 };
+
+  test("it grows with each restart and is capped", async () => {
+    const family = new Family();
+    await family.start([family.member("a")], { backoff: growing });
+    await family.log();
+
+    for (const delayMs of [100, 200, 400, 500, 500]) {
+      await family.crash("a");
+      await family.world.advance(delayMs - 1);
+      expect(await family.log()).toEqual([]);
+      await family.world.advance(1);
+      expect(await family.log()).toEqual(["up a"]);
+    }
+    expect(family.delays()).toEqual([100, 200, 400, 500, 500]);
+  });
+
+  test("it grows with each start that fails", async () => {
+    const family = new Family();
+    await family.start([family.flaky("a", 4)], { backoff: growing });
+
+    await family.crash("a");
+    await family.world.advance(1200);
+
+    expect(family.delays()).toEqual([100, 200, 400, 500]);
+    expect(await family.log()).toEqual(["up a", "failed a", "failed a", "failed a", "up a"]);
+  });
+
+  test("its jitter takes off a random part of the delay, and no more", async () => {
+    const family = new Family();
+    const backoff = { ...steady(1000), jitter: 0.25 };
+    await family.start([family.member("a")], { backoff, maxRestarts: Infinity });
+
+    for (let count = 0; count < 50; count += 1) {
+      await family.crash("a");
+      await family.world.advance(1000);
+    }
+
+    const delays = family.delays();
+    expect(delays).toHaveLength(50);
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(750);
+    expect(Math.min(...delays)).toBeLessThan(800);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(1000);
+    expect(Math.max(...delays)).toBeGreaterThan(950);
+  });
+
+  test("it starts again at the first delay after health", async () => {
+    const family = new Family();
+    await family.start([family.member("a")], { backoff: growing });
+
+    await family.crash("a");
+    await family.world.advance(100 + 9999);
+    await family.crash("a");
+    await family.world.advance(200 + 10_000);
+    await family.crash("a");
+
+    expect(family.delays()).toEqual([100, 200, 100]);
+  });
+
+  test("it grows while starts fail, however healthy the child was before", async () => {
+    const family = new Family();
+    await family.world.advance(1);
+    await family.start([family.flaky("a", 4)], { backoff: growing });
+    await family.world.advance(60_000);
+
+    await family.crash("a");
+    await family.world.advance(1200);
+
+    expect(family.delays()).toEqual([100, 200, 400, 500]);
+  });
+
+  test("health counts too when the child ended because its group restarts", async () => {
+    const family = new Family();
+    await family.start([family.member("a"), family.member("b")], { backoff: growing, strategy: "oneForAll" });
+    await family.crash("b");
+    await family.world.advance(100 + 10_000);
+
+    await family.crash("a");
+    await family.world.advance(100);
+    await family.crash("b");
+
+    expect(family.delays()).toEqual([100, 100, 100]);
+  });
+
+  test("a restart that waits is shown, and terminateChild cancels it", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { backoff: steady(100) });
+    await family.crash("a");
+    const waiting = await family.list(supervisor);
+
+    const result = await terminateChild(family.self, supervisor, "a");
+    await family.world.advance(1000);
+
+    expect(waiting).toEqual([["a", "restarting"]]);
+    expect(result).toEqual({ ok: true, value: undefined });
+    expect(await family.list(supervisor)).toEqual([["a", undefined]]);
+    expect(await family.log()).toEqual(["up a"]);
+  });
+
+  test("while a restart waits, deleteChild and restartChild are refused with restarting", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { backoff: steady(100) });
+    await family.crash("a");
+    const refused = { ok: false, error: "restarting" };
+
+    expect(await deleteChild(family.self, supervisor, "a")).toEqual(refused);
+    expect(await restartChild(family.self, supervisor, "a")).toEqual(refused);
+    await family.world.advance(100);
+    expect(family.isUp("a")).toBe(true);
+  });
+
+  test("terminateChild and restartChild in a wait start the child once", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { backoff: steady(100) });
+    await family.crash("a");
+
+    await terminateChild(family.self, supervisor, "a");
+    await restartChild(family.self, supervisor, "a");
+    await family.world.advance(1000);
+
+    expect(await family.log()).toEqual(["up a", "up a"]);
+  });
+
+  test("a supervisor that is stopped in a wait starts nothing any more", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a")], { backoff: steady(100) });
+    await family.crash("a");
+
+    await family.stop(supervisor);
+    await family.world.advance(1000);
+
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+    expect(await family.log()).toEqual(["up a"]);
+  });
+
+  test("oneForAll: everybody waits stopped, then all start in order", async () => {
+    const family = new Family();
+    const children = ["a", "b", "c"].map((id) => family.member(id, { manner: "nice" }));
+    await family.start(children, { strategy: "oneForAll", backoff: steady(100) });
+    await family.log();
+
+    await family.crash("b");
+    await family.world.advance(99);
+    const waiting = await family.log();
+    await family.world.advance(1);
+
+    expect(waiting).toEqual(["down c shutdown", "down a shutdown"]);
+    expect(await family.log()).toEqual(["up a", "up b", "up c"]);
+  });
+
+  test("oneForAll: a child that dies while the others are being stopped does not count again", async () => {
+    const family = new Family();
+    const children = [family.member("a"), family.member("b"), family.member("c", { manner: 50 })];
+    const supervisor = await family.start(children, { strategy: "oneForAll", backoff: steady(100), maxRestarts: 1 });
+
+    await family.crash("b");
+    await family.crash("a");
+    await family.world.advance(150);
+
+    expect(await family.endOf(supervisor)).toBe("alive");
+    expect(await family.log()).toEqual(["up a", "up b", "up c", "down c shutdown", "up a", "up b", "up c"]);
+    expect(family.delays()).toEqual([100]);
+    const ends = family.events.flatMap((event) => (event.type === "ended" ? [[event.id, event.reason]] : []));
+    expect(ends).toEqual([
+      ["b", "crash"],
+      ["c", "shutdown"],
+      ["a", "crash"],
+    ]);
+  });
+
+  test("oneForAll: a child that was added in the wait and dies restarts all together, once", async () => {
+    const family = new Family();
+    const flags = { strategy: "oneForAll", backoff: steady(100) } as const;
+    const supervisor = await family.start([family.member("a"), family.member("b")], flags);
+    await family.crash("b");
+    await family.world.advance(60);
+    await startChild(family.self, supervisor, family.member("late"));
+    await family.log();
+
+    await family.crash("late");
+    await family.world.advance(99);
+    const waiting = await family.log();
+    await family.world.advance(1000);
+
+    expect(waiting).toEqual([]);
+    expect(await family.log()).toEqual(["up a", "up b", "up late"]);
+  });
+
+  test("oneForAll: a child that restartChild started in the wait is not started twice", async () => {
+    const family = new Family();
+    const flags = { strategy: "oneForAll", backoff: steady(100) } as const;
+    const supervisor = await family.start([family.member("a"), family.member("b")], flags);
+    await family.crash("b");
+    await family.log();
+
+    await restartChild(family.self, supervisor, "a");
+    await family.world.advance(1000);
+
+    expect(await family.log()).toEqual(["up a", "up b"]);
+  });
+
+  test("restForOne: an earlier child that dies in the wait takes the waiting ones along, once", async () => {
+    const family = new Family();
+    const children = ["a", "b", "c"].map((id) => family.member(id, { manner: "nice" }));
+    await family.start(children, { strategy: "restForOne", backoff: steady(100) });
+    await family.crash("b");
+    await family.world.advance(60);
+    await family.log();
+
+    await family.crash("a");
+    await family.world.advance(99);
+    const waiting = await family.log();
+    await family.world.advance(1000);
+
+    expect(waiting).toEqual([]);
+    expect(await family.log()).toEqual(["up a", "up b", "up c"]);
+  });
+});
+
+describe("restarts that fail", () => {
+  test("a child that never starts again and unlimited restarts still let whichChildren answer", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.flaky("a", Infinity), family.member("b")], { maxRestarts: Infinity });
+    family.self.send(family.pid("a"), { exit: "crash" });
+
+    for (let count = 0; count < 3; count += 1) {
+      expect(await family.list(supervisor)).toContainEqual(["b", family.pid("b")]);
+    }
+    expect(await terminateChild(family.self, supervisor, "a")).toEqual({ ok: true, value: undefined });
+    expect(await family.list(supervisor)).toEqual([
+      ["a", undefined],
+      ["b", family.pid("b")],
+    ]);
+  });
+
+  test("a child that ends at once and unlimited restarts still let whichChildren answer", async () => {
+    const family = new Family();
+    const hopeless = child("a", () => {});
+    const supervisor = await family.start([hopeless], { maxRestarts: Infinity });
+
+    expect(await family.list(supervisor)).toHaveLength(1);
+    expect(await terminateChild(family.self, supervisor, "a")).toEqual({ ok: true, value: undefined });
+    expect(await family.list(supervisor)).toEqual([["a", undefined]]);
+  });
+
+  test("oneForAll: all that started again are stopped before the next attempt", async () => {
+    const family = new Family();
+    const children = [family.member("a", { manner: "nice" }), family.flaky("b", 2), family.member("c")];
+    await family.start(children, { strategy: "oneForAll" });
+    await family.log();
+
+    await family.crash("c");
+
+    expect(await family.log()).toEqual([
+      "down a shutdown",
+      "up a",
+      "failed b",
+      "down a shutdown",
+      "up a",
+      "up b",
+      "up c",
+    ]);
+  });
+
+  test("restForOne: the next attempt begins with the one that failed", async () => {
+    const family = new Family();
+    const children = [family.member("a", { manner: "nice" }), family.flaky("b", 2), family.member("c")];
+    await family.start(children, { strategy: "restForOne" });
+    await family.log();
+
+    await family.crash("a");
+
+    expect(await family.log()).toEqual(["up a", "failed b", "up b", "up c"]);
+  });
+});
+
+describe("observe", () => {
+  test("it tells of starts, ends and restarts in order", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a"), family.flaky("b", 2)], { maxRestarts: 2 });
+    const [a, b] = [family.pid("a"), family.pid("b")];
+
+    await family.crash("b");
+    const again = family.pid("b");
+    await family.crash("b");
+
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+    expect(family.events).toEqual([
+      { type: "started", id: "a", pid: a },
+      { type: "started", id: "b", pid: b },
+      { type: "ended", id: "b", pid: b, reason: "crash" },
+      { type: "restarting", id: "b", delayMs: 0, restartsCount: 1 },
+      { type: "startFailed", id: "b", reason: new Error("flaky 2") },
+      { type: "restarting", id: "b", delayMs: 0, restartsCount: 2 },
+      { type: "started", id: "b", pid: again },
+      { type: "ended", id: "b", pid: again, reason: "crash" },
+      { type: "gaveUp", id: "b", reason: "crash" },
+      { type: "ended", id: "a", pid: a, reason: "shutdown" },
+    ]);
+  });
+
+  test("it tells of a group's restart in the order of the group", async () => {
+    const family = new Family();
+    await family.start([family.member("a"), family.member("b"), family.member("c")], { strategy: "restForOne" });
+    family.events.length = 0;
+
+    await family.crash("b");
+
+    expect(family.story()).toEqual(["ended b", "restarting b", "ended c", "started b", "started c"]);
+  });
+});

@@ -1,0 +1,138 @@
+/**
+ * The examples in the documentation, run. A comment before a block of code says what it is:
+ *
+ *   <!-- run: first.ts -->       `colos run first.ts` writes what the comments behind `console.log(…);` say
+ *   <!-- up: colos.config.ts --> `colos up --foreground` gets every service ready
+ *   <!-- config: name.json -->   is a right config
+ *   <!-- file: sum.ts -->        stands beside the others
+ *
+ * Blocks of one name are one file. `, needs redis-server` names a program that may be absent.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect } from "vitest";
+import { parseConfig } from "../src/control/config-parser.ts";
+import { needsLinux, needsProgram } from "./debian.ts";
+import { test, type Place } from "./system/place.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const documents = ["README.md", "docs/processes.md", "docs/services.md"].filter((path) => existsSync(join(root, path)));
+/** Files that a document speaks of and does not show. */
+const unshown: Readonly<Record<string, string>> = {
+  "primes.ts": "setInterval(() => {}, 1000);\n",
+};
+/** TCP ports in the examples; a test uses others. */
+const port = /\b(?:6379|7777|8000|8001|8080)\b/g;
+
+interface Example {
+  readonly kind: "run" | "up" | "config" | "file";
+  readonly name: string;
+  readonly text: string;
+  /** A program it cannot do without. */
+  readonly needs: string | undefined;
+}
+
+/** The marked blocks of a document, those of one name joined. */
+function examplesIn(markdown: string): Example[] {
+  const examples = new Map<string, Example>();
+  const block = /<!-- (run|up|config|file): ([\w.-]+)(?:, needs ([\w-]+))? -->\n```\w+\n(.*?)```\n/gs;
+  for (const [, kind, name, needs, text] of markdown.matchAll(block)) {
+    const before = examples.get(name!)?.text ?? "";
+    examples.set(name!, { kind: kind as Example["kind"], name: name!, needs, text: before + text! });
+  }
+  return [...examples.values()];
+}
+
+/** What a program says that it writes. */
+function promised(text: string): string[] {
+  return [...text.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, line]) => line!);
+}
+
+/** A text as a regular expression. */
+function escaped(text: string): string {
+  return text.replaceAll(/[$()*+.?[\\\]^{|}]/g, "\\$&");
+}
+
+/** Writes all examples of a document to one folder, each port replaced by a free one. */
+async function write(place: Place, examples: readonly Example[]): Promise<void> {
+  const ports = new Map<string, number>();
+  for (const [found] of examples.flatMap(({ text }) => [...text.matchAll(port)])) {
+    if (!ports.has(found)) ports.set(found, await place.port());
+  }
+  for (const [name, text] of Object.entries(unshown)) place.write(name, text);
+  for (const { name, text } of examples) {
+    const ported = text.replace(port, (found) => String(ports.get(found)));
+    place.write(name, ported);
+  }
+}
+
+/** A test of each kind of example; `examples` are all of its document. */
+const tests: Readonly<
+  Record<Exclude<Example["kind"], "file">, (example: Example, examples: readonly Example[]) => void>
+> = {
+  run({ name, text }, examples) {
+    test(`${name} writes what it says`, async ({ place }) => {
+      await write(place, examples);
+      const lines = promised(text);
+
+      const colos = place.colos(["run", name]);
+      await colos.line(new RegExp(`^${escaped(lines.at(-1) ?? "")}$`));
+      colos.signal("SIGINT"); // Some run on, some are over by now.
+      await colos.ended;
+
+      expect(lines).not.toEqual([]);
+      expect(colos.lines().filter((line) => lines.includes(line))).toEqual(lines);
+    });
+  },
+  up({ name }, examples) {
+    test(`${name} gets every service ready`, async ({ place }) => {
+      await write(place, examples);
+
+      const colos = place.colos(["up", "--foreground", name]);
+      await colos.line(/every service is ready/);
+
+      expect(await colos.stop()).toEqual({ code: 0, signal: null });
+    });
+  },
+  config({ name, text }) {
+    test(`${name} is right`, () => {
+      expect(parseConfig(JSON.parse(text), { source: name, directory: root, resolve })).toHaveProperty("plan");
+    });
+  },
+};
+
+describe("the documentation", () => {
+  for (const path of documents) {
+    const examples = examplesIn(readFileSync(join(root, path), "utf8"));
+
+    describe(path, () => {
+      for (const example of examples) {
+        const { kind, needs } = example;
+        const where = needs === undefined ? needsLinux() : needsProgram(needs, needs);
+        if (kind !== "file") where.describe(example.name, () => tests[kind](example, examples));
+      }
+
+      test("its TypeScript has no type errors", async ({ place }) => {
+        await write(place, examples);
+        place.write("package.json", { type: "module" });
+        place.write("tsconfig.json", {
+          extends: join(root, "tsconfig.base.json"),
+          compilerOptions: {
+            ...{ noEmit: true, declaration: false, isolatedDeclarations: false },
+            ...{ rewriteRelativeImportExtensions: false, types: ["node"] },
+            typeRoots: [join(root, "node_modules/@types")],
+            paths: { colos: [join(root, "dist/index.d.ts")] },
+          },
+          include: ["*.ts"],
+        });
+
+        const tsc = place.run([process.execPath, join(root, "node_modules/typescript/bin/tsc"), "-p", "."]);
+        const { code } = await tsc.ended;
+
+        expect(tsc.stdout).toBe("");
+        expect(code).toBe(0);
+      });
+    });
+  }
+});
