@@ -260,11 +260,7 @@ class Foreground implements RunningSystem {
       socket,
       isStopping: () => this.#isStopping,
       nowMs: () => this.#kernel.platform.clock.monotonicMs(),
-      runs: (each) => {
-        each.enter(this.#isStopping ? "stopping" : "starting");
-        // What is said while the program loads counts, so this check begins with the run.
-        if (each.plan.ready.kind === "log" && each.pid !== undefined) void this.#check(each, each.pid);
-      },
+      runs: (each) => each.enter(this.#isStopping ? "stopping" : "starting"),
     });
   }
 
@@ -316,8 +312,8 @@ class Foreground implements RunningSystem {
     instance.isStarted = true;
     instance.enter(this.#isStopping ? "stopping" : "starting");
     if (this.#isStopping) return;
-    if (instance.plan.ready.kind === "none" || instance.hasPassed) this.#ready(instance, pid);
-    else if (instance.check === undefined) void this.#check(instance, pid);
+    if (instance.plan.ready.kind === "none") this.#ready(instance, pid);
+    else void this.#check(instance, pid);
   }
 
   async #check(instance: Instance, pid: AnyPid): Promise<void> {
@@ -339,8 +335,6 @@ class Foreground implements RunningSystem {
 
   #ready(instance: Instance, pid: AnyPid): void {
     if (instance.pid !== pid || instance.state !== "starting") return;
-    instance.hasPassed = true;
-    if (!instance.isStarted) return;
     instance.enter("ready");
     this.#startDue();
   }
