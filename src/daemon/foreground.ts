@@ -265,11 +265,7 @@ class Foreground implements RunningSystem {
       socket,
       isStopping: () => this.#isStopping,
       nowMs: () => this.#kernel.platform.clock.monotonicMs(),
-      runs: (each) => {
-        each.enter(this.#isStopping ? "stopping" : "starting");
-        // What is said while the program loads counts, so this check begins with the run.
-        if (each.plan.ready.kind === "log" && each.pid !== undefined) this.#beginCheck(each, each.pid);
-      },
+      runs: (each) => each.enter(this.#isStopping ? "stopping" : "starting"),
     });
   }
 
@@ -321,8 +317,8 @@ class Foreground implements RunningSystem {
     instance.isStarted = true;
     instance.enter(this.#isStopping ? "stopping" : "starting");
     if (this.#isStopping) return;
-    if (instance.plan.ready.kind === "none" || instance.hasPassed) this.#ready(instance, pid);
-    else if (instance.check === undefined) this.#beginCheck(instance, pid);
+    if (instance.plan.ready.kind === "none") this.#ready(instance, pid);
+    else this.#beginCheck(instance, pid);
   }
 
   #beginCheck(instance: Instance, pid: AnyPid): void {
@@ -349,8 +345,6 @@ class Foreground implements RunningSystem {
 
   #ready(instance: Instance, pid: AnyPid): void {
     if (instance.pid !== pid || instance.state !== "starting") return;
-    instance.hasPassed = true;
-    if (!instance.isStarted) return;
     instance.enter("ready");
     this.#startDue();
   }
