@@ -98,7 +98,10 @@ export interface FullFlags {
   readonly observe: (event: SupervisorEvent) => void;
 }
 
-/** A spec that starts `program` on its carrier and waits until it is ready. */
+/**
+ * A spec that starts `program` on its carrier and waits until it is ready. What `startChild` gives a `simpleOneForOne`
+ * child comes after `options.args` (S43).
+ */
 export function child<M, A extends readonly unknown[]>(
   id: string,
   program: Program<M, A>,
@@ -107,7 +110,10 @@ export function child<M, A extends readonly unknown[]>(
   const { restart, shutdown, type, significant, ...start } = options;
   return {
     id,
-    start: (self) => self.start(program, { label: id, ...start, link: true }),
+    start: (self, ...extra) => {
+      const args = [...(start.args ?? []), ...extra] as unknown as A;
+      return self.start(program, { label: id, ...start, ...(args.length === 0 ? {} : { args }), link: true });
+    },
     ...(restart === undefined ? {} : { restart }),
     ...(shutdown === undefined ? {} : { shutdown }),
     ...(type === undefined ? {} : { type }),
@@ -131,6 +137,7 @@ export function checkFlags(flags: SupervisorFlags): FullFlags | SpecProblem {
   }
   if (!(maxRestarts >= 0)) return problem("invalidMaxRestarts", maxRestarts);
   if (!(periodMs > 0)) return problem("invalidPeriodMs", periodMs);
+  if (flags.backoff !== undefined && !isBackoff(flags.backoff)) return problem("invalidBackoff", flags.backoff);
   return {
     strategy,
     maxRestarts,
@@ -139,6 +146,11 @@ export function checkFlags(flags: SupervisorFlags): FullFlags | SpecProblem {
     backoff: flags.backoff,
     observe: flags.observe ?? (() => {}),
   };
+}
+
+function isBackoff({ initialMs, maxMs, factor, jitter, resetAfterMs }: Backoff): boolean {
+  const isDelay = (value: number): boolean => Number.isFinite(value) && value >= 0;
+  return isDelay(initialMs) && isDelay(maxMs) && factor >= 1 && jitter >= 0 && jitter <= 1 && resetAfterMs >= 0;
 }
 
 /** Checks one spec and fills in defaults (S34, S50). */

@@ -33,6 +33,8 @@ export class RestartWindow {
  * `draw` is a random number in [0, 1).
  */
 export function backoffDelay(backoff: Backoff, attempt: number, draw: number): number {
+  // Not by the formula: 0 times an infinite growth is not a number.
+  if (backoff.initialMs === 0) return 0;
   const fullMs = Math.min(backoff.maxMs, backoff.initialMs * backoff.factor ** Math.min(attempt, 1000));
   return Math.round(fullMs * (1 - backoff.jitter + backoff.jitter * draw));
 }

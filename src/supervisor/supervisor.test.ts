@@ -300,6 +300,16 @@ describe("start and stop", () => {
     expect(family.isUp("a")).toBe(false);
   });
 
+  test("a child that is being stopped is told when its supervisor is killed meanwhile", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", { manner: "stubborn", shutdown: "infinity" })]);
+    await family.stop(supervisor);
+
+    family.self.exit(supervisor, "kill");
+
+    expect(await family.log()).toEqual(["up a", "down a shutdown", "down a killed"]);
+  });
+
   test("S52 a start function that returns no pid is an error of that child", async () => {
     const family = new Family();
 
@@ -784,6 +794,22 @@ describe("specs and flags", () => {
     }
   });
 
+  test.each([
+    { initialMs: Number.NaN },
+    { initialMs: Infinity },
+    { maxMs: -1 },
+    { factor: 0.5 },
+    { jitter: 2 },
+    { resetAfterMs: undefined },
+  ])("a backoff with %j is rejected", async (wrong) => {
+    const backoff = { ...steady(100), ...wrong } as Backoff;
+
+    expect(await startReason(new Family().start([], { backoff }))).toMatchObject({
+      tag: "supervisorFlags",
+      problem: "invalidBackoff",
+    });
+  });
+
   test("S50 a significant permanent child, or significant with autoShutdown never, is rejected", async () => {
     const family = new Family();
     const transient = family.member("a", { restart: "transient", significant: true });
@@ -812,6 +838,40 @@ describe("simpleOneForOne", () => {
     expect(await family.log()).toEqual(["up 1", "up 2", "up 3"]);
     expect(await family.list(supervisor)).toEqual(["1", "2", "3"].map((id) => [undefined, family.pid(id)]));
     expect(await countChildren(family.self, supervisor)).toEqual({ specs: 1, active: 3, supervisors: 0, workers: 3 });
+  });
+
+  test("S43 child(): the arguments come after those of the spec", async () => {
+    const family = new Family();
+    const got: unknown[] = [];
+    const program = async (self: AnyProcess, ...args: unknown[]): Promise<void> => {
+      got.push(args);
+      await self.receive();
+    };
+    const spec = child("w", program, { args: ["fixed"] });
+    const supervisor = await family.start([spec], { strategy: "simpleOneForOne" });
+
+    await startChild(family.self, supervisor, ["own", 1]);
+    await startChild(family.self, supervisor, []);
+
+    expect(got).toEqual([["fixed", "own", 1], ["fixed"]]);
+  });
+
+  test("ten thousand children come, go and are stopped", async () => {
+    const family = new Family();
+    const spec = child("w", idle, { restart: "temporary" });
+    const supervisor = await family.start([spec], { strategy: "simpleOneForOne", observe: () => {} });
+    const pids: AnyPid[] = [];
+    for (let index = 0; index < 10_000; index += 1) {
+      const result = await startChild(family.self, supervisor, []);
+      pids.push((result as { readonly value: AnyPid }).value);
+    }
+
+    for (const pid of pids.slice(0, 5000)) family.self.exit(pid, "gone");
+    const { active } = await countChildren(family.self, supervisor);
+    await family.stop(supervisor);
+
+    expect([active, await family.endOf(supervisor)]).toEqual([5000, "shutdown"]);
+    expect(family.world.kernel.processesCount).toBe(1);
   });
 
   test("S44 a crashed permanent child is restarted with the arguments it was started with", async () => {
@@ -1167,6 +1227,79 @@ describe("backoff", () => {
 
     expect(waiting).toEqual([]);
     expect(await family.log()).toEqual(["up a", "up b", "up c"]);
+  });
+});
+
+describe("a group that waits for a restart", () => {
+  test.each(["oneForAll", "restForOne"] as const)(
+    "%s: all that will start are shown as restarting",
+    async (strategy) => {
+      const family = new Family();
+      const children = ["a", "b", "c"].map((id) => family.member(id));
+      const supervisor = await family.start(children, { strategy, backoff: steady(100) });
+
+      await family.crash("a");
+
+      expect(await family.list(supervisor)).toEqual(["a", "b", "c"].map((id) => [id, "restarting"]));
+    },
+  );
+
+  test.each(["oneForAll", "restForOne"] as const)(
+    "%s: goes on without the child it waits for when that is terminated",
+    async (strategy) => {
+      const family = new Family();
+      const children = ["a", "b", "c"].map((id) => family.member(id));
+      const supervisor = await family.start(children, { strategy, backoff: steady(100) });
+      await family.crash("a");
+      await family.log();
+
+      await terminateChild(family.self, supervisor, "a");
+
+      expect(await family.log()).toEqual(["up b", "up c"]);
+      expect((await family.list(supervisor))[0]).toEqual(["a", undefined]);
+    },
+  );
+
+  test.each([0, 100])("a terminated child stays stopped when its siblings restart (after %i ms)", async (delayMs) => {
+    const family = new Family();
+    const children = ["a", "b", "c"].map((id) => family.member(id));
+    const flags = { strategy: "oneForAll", ...(delayMs === 0 ? {} : { backoff: steady(delayMs) }) } as const;
+    const supervisor = await family.start(children, flags);
+    await terminateChild(family.self, supervisor, "b");
+    await family.log();
+
+    await family.crash("a");
+    await family.world.advance(delayMs);
+    const restarted = await family.log();
+    await restartChild(family.self, supervisor, "b");
+    await family.crash("a");
+    await family.world.advance(delayMs);
+
+    expect(restarted).toEqual(["up a", "up c"]);
+    expect(await family.log()).toEqual(["up b", "up a", "up b", "up c"]);
+  });
+
+  test("a delay of 0 stays 0, for ever", async () => {
+    const family = new Family();
+    const backoff = { ...steady(100), initialMs: 0, factor: 10 };
+    await family.start([family.member("a")], { maxRestarts: Infinity, backoff });
+
+    for (let index = 0; index < 400; index += 1) await family.crash("a");
+
+    expect(new Set(family.delays())).toEqual(new Set([0]));
+  });
+
+  test("leaves no monitors, messages and timers behind after a thousand restarts", async () => {
+    const family = new Family();
+    const children = [family.member("a"), family.member("b", { manner: "nice" })];
+    const supervisor = await family.start(children, { maxRestarts: Infinity, strategy: "oneForAll" });
+
+    for (let index = 0; index < 1000; index += 1) await family.crash("a");
+    await family.world.settle();
+
+    expect(family.self.info(supervisor)).toMatchObject({ monitors: [], messagesCount: 0 });
+    expect(family.self.info(supervisor)?.links).toHaveLength(3);
+    expect([family.world.kernel.processesCount, family.world.platform.timersCount]).toEqual([4, 0]);
   });
 });
 

@@ -6,7 +6,9 @@
  * (S22); when the window is used up, all children stop and the supervisor ends with `shutdown`, so that its own
  * supervisor decides (S13, S24).
  * Unlike OTP: the window is in milliseconds; restarts may wait (`backoff`); an unknown call is answered with an error
- * instead of crashing the supervisor.
+ * instead of crashing the supervisor; a child stopped by `terminateChild` stays stopped until `restartChild`, also when a
+ * sibling's end restarts all; children stay linked while they are being stopped, so that a supervisor that is killed
+ * meanwhile leaves nobody untold.
  * A supervisor is an ordinary server: everything it does, it does with what any process may call.
  *
  * @module
@@ -162,6 +164,8 @@ class Child {
   /** Counts planned restarts; `planned` is set while one is due, as the timer or as a message to the supervisor. */
   plan = 0;
   planned: Ref | "queued" | null = null;
+  /** Stopped by `terminateChild`: only `restartChild` starts it. */
+  held = false;
   startedMs = 0;
   /** Restarts in a row without health in between. */
   attempts = 0;
@@ -181,7 +185,8 @@ class Supervisor implements Server<Operation, never, unknown> {
   #flags: FullFlags = checkFlags({}) as FullFlags;
   #window = new RestartWindow(0, 1);
   /** In start order. For `simpleOneForOne`: the running ones. */
-  #children: Child[] = [];
+  readonly #children = new Set<Child>();
+  readonly #byPid = new Map<AnyPid, Child>();
   /** The one spec of `simpleOneForOne`. */
   #template: FullChildSpec | undefined;
   #restartsCount = 0;
@@ -211,10 +216,10 @@ class Supervisor implements Server<Operation, never, unknown> {
       const child = new Child(spec, []);
       const result = await this.#startOne(child);
       if (!result.ok) {
-        await this.#stopAll(this.#children);
+        await this.#stopAll([...this.#children]);
         return stop(shutdown({ tag: "failedToStartChild", id: spec.id, reason: result.error }));
       }
-      if (result.value !== undefined || spec.restart !== "temporary") this.#children.push(child);
+      if (result.value !== undefined || spec.restart !== "temporary") this.#children.add(child);
     }
     return undefined;
   }
@@ -223,7 +228,7 @@ class Supervisor implements Server<Operation, never, unknown> {
     if (typeof request !== "object" || request === null) return failed({ tag: "unknownRequest", request });
     switch (request.operation) {
       case "whichChildren":
-        return this.#children.map((child) => this.#describe(child));
+        return [...this.#children].map((child) => this.#describe(child));
       case "countChildren":
         return this.#count();
       case "startChild":
@@ -254,7 +259,7 @@ class Supervisor implements Server<Operation, never, unknown> {
   }
 
   async terminate(): Promise<void> {
-    await this.#stopAll(this.#children);
+    await this.#stopAll([...this.#children]);
   }
 
   // --- starting ---
@@ -264,6 +269,8 @@ class Supervisor implements Server<Operation, never, unknown> {
       const pid: unknown = await child.spec.start(this.#self, ...child.args);
       if (!(pid instanceof Pid)) return failed({ tag: "badReturnValue", value: pid });
       child.pid = pid;
+      child.held = false;
+      this.#byPid.set(pid, child);
       child.startedMs = this.#self.kernel.platform.clock.monotonicMs();
       this.#flags.observe({ type: "started", id: child.spec.id, pid });
       return ok(pid);
@@ -282,14 +289,14 @@ class Supervisor implements Server<Operation, never, unknown> {
     if (present !== undefined) return failed("alreadyPresent");
     const child = new Child(spec, []);
     const result = await this.#startOne(child);
-    if (result.ok && (result.value !== undefined || spec.restart !== "temporary")) this.#children.push(child);
+    if (result.ok && (result.value !== undefined || spec.restart !== "temporary")) this.#children.add(child);
     return result;
   }
 
   async #addSimple(template: FullChildSpec, args: ChildSpec | readonly unknown[]): Promise<unknown> {
     const child = new Child(template, Array.isArray(args) ? (args as readonly unknown[]) : []);
     const result = await this.#startOne(child);
-    if (result.ok && result.value !== undefined) this.#children.push(child);
+    if (result.ok && result.value !== undefined) this.#children.add(child);
     return result;
   }
 
@@ -305,7 +312,7 @@ class Supervisor implements Server<Operation, never, unknown> {
   // --- children that ended ---
 
   #childEnded(pid: AnyPid, reason: ExitReason): unknown {
-    const child = this.#children.find((each) => each.pid !== undefined && each.pid === pid);
+    const child = this.#byPid.get(pid);
     if (child === undefined) return undefined;
     this.#noteEnd(child, pid, reason);
     const { restart } = child.spec;
@@ -316,6 +323,7 @@ class Supervisor implements Server<Operation, never, unknown> {
 
   #noteEnd(child: Child, pid: AnyPid, reason: ExitReason): void {
     child.pid = undefined;
+    this.#byPid.delete(pid);
     const livedMs = this.#self.kernel.platform.clock.monotonicMs() - child.startedMs;
     if (livedMs >= (this.#flags.backoff?.resetAfterMs ?? Infinity)) child.attempts = 0;
     this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
@@ -324,12 +332,15 @@ class Supervisor implements Server<Operation, never, unknown> {
   /** Whether the end of a significant child ends the supervisor now. */
   #endsWithChildren(): boolean {
     if (this.#flags.autoShutdown === "anySignificant") return true;
-    return !this.#children.some((child) => child.spec.significant && (child.pid !== undefined || this.#isDue(child)));
+    const isUp = (child: Child): boolean => child.pid !== undefined || this.#isDue(child);
+    return ![...this.#children].some((child) => child.spec.significant && isUp(child));
   }
 
   /** Whether a restart that waits will start this child. */
   #isDue(child: Child): boolean {
-    return this.#children.some((other) => other.planned !== null && this.#affected(other).includes(child));
+    if (child.planned !== null) return true;
+    if (child.held) return false;
+    return [...this.#children].some((other) => other.planned !== null && this.#affected(other).includes(child));
   }
 
   /** Counts the restart, stops who must restart too, and starts them again now or after the backoff. */
@@ -359,9 +370,10 @@ class Supervisor implements Server<Operation, never, unknown> {
 
   /** Those that restart together with `child`, in start order, itself included. */
   #affected(child: Child): Child[] {
-    if (this.#flags.strategy === "oneForAll") return [...this.#children];
-    if (this.#flags.strategy === "restForOne") return this.#children.slice(this.#children.indexOf(child));
-    return [child];
+    const { strategy } = this.#flags;
+    if (strategy !== "oneForAll" && strategy !== "restForOne") return [child];
+    const children = [...this.#children];
+    return strategy === "oneForAll" ? children : children.slice(children.indexOf(child));
   }
 
   /** Temporary children are not restarted by a strategy either (S11). */
@@ -384,18 +396,19 @@ class Supervisor implements Server<Operation, never, unknown> {
     return failure === undefined ? this.#startAgain(child) : this.#restart(child, failure.reason);
   }
 
-  /** Tries again through the mailbox, so that other children and callers get their turn between attempts. */
-  #tryAgain(child: Child, reason: ExitReason): undefined {
+  /** Starts, or tries again, through the mailbox, so that other children and callers get their turn in between. */
+  #queueStart(child: Child, failure?: { readonly reason: ExitReason }): undefined {
     child.plan += 1;
     child.planned = "queued";
-    const message: RestartMessage = { type: "$restart", child, plan: child.plan, failure: { reason } };
+    const again = failure === undefined ? {} : { failure };
+    const message: RestartMessage = { type: "$restart", child, plan: child.plan, ...again };
     this.#self.send(this.#self.pid, message);
     return undefined;
   }
 
   async #startAgain(child: Child): Promise<unknown> {
     for (const other of this.#affected(child)) {
-      if (other.pid !== undefined) continue;
+      if (other.pid !== undefined || other.held) continue;
       const result = await this.#startOne(other);
       if (result.ok) {
         const forgotten = other.spec.restart === "temporary" || this.#template !== undefined;
@@ -403,7 +416,7 @@ class Supervisor implements Server<Operation, never, unknown> {
         continue;
       }
       this.#flags.observe({ type: "startFailed", id: other.spec.id, reason: result.error });
-      return this.#tryAgain(other, result.error);
+      return this.#queueStart(other, { reason: result.error });
     }
     return undefined;
   }
@@ -414,9 +427,18 @@ class Supervisor implements Server<Operation, never, unknown> {
     if (this.#template !== undefined && !(id instanceof Pid)) return failed("simpleOneForOne");
     const child = this.#find(id);
     if (child === undefined) return failed("notFound");
+    const wasPlanned = child.planned !== null;
     await this.#stopAll([child]);
+    child.held = true;
+    if (wasPlanned) this.#goOnWithout(child);
     if (child.spec.restart === "temporary" || this.#template !== undefined) this.#remove(child);
     return ok(undefined);
+  }
+
+  /** Those that were stopped to restart with `child` must not wait for it for ever. */
+  #goOnWithout(child: Child): void {
+    const next = this.#affected(child).find((other) => other.pid === undefined && !other.held);
+    if (next !== undefined) this.#queueStart(next);
   }
 
   #deleteChild(id: string | AnyPid): unknown {
@@ -452,7 +474,6 @@ class Supervisor implements Server<Operation, never, unknown> {
     if (pid === undefined) return [];
     // Monitored first, so that a child that unlinked itself is waited for too (S51).
     const ref = this.#self.monitor(pid);
-    this.#self.unlink(pid);
     this.#self.exit(pid, child.spec.shutdown === "brutal" ? "kill" : "shutdown");
     return [{ child, pid, ref }];
   }
@@ -464,7 +485,7 @@ class Supervisor implements Server<Operation, never, unknown> {
       this.#self.exit(pid, "kill");
       down = await this.#self.receive((message) => isDown(message, ref));
     }
-    // There only when it had ended by itself before; the down message says no more than `noproc` then.
+    // Not there when the child had unlinked itself. When it had ended before, the down message says no more than `noproc`.
     const exit: unknown = await this.#self.receive((message) => isExit(message, pid), { timeoutMs: 0 });
     this.#noteEnd(child, pid, isExit(exit) ? exit.reason : isDown(down) ? down.reason : undefined);
   }
@@ -472,26 +493,28 @@ class Supervisor implements Server<Operation, never, unknown> {
   // --- looking ---
 
   #find(id: string | AnyPid): Child | undefined {
-    return this.#children.find((child) => (id instanceof Pid ? child.pid === id : child.spec.id === id));
+    if (id instanceof Pid) return this.#byPid.get(id);
+    return [...this.#children].find((child) => child.spec.id === id);
   }
 
   #remove(child: Child): void {
-    this.#children = this.#children.filter((other) => other !== child);
+    this.#children.delete(child);
   }
 
   #describe(child: Child): ChildInfo {
     const simple = this.#template !== undefined;
-    const pid = child.pid ?? (child.planned === null ? undefined : "restarting");
+    const pid = child.pid ?? (this.#isDue(child) ? "restarting" : undefined);
     return { id: simple ? undefined : child.spec.id, pid, type: child.spec.type };
   }
 
   #count(): ChildCounts {
-    const supervisors = this.#children.filter((child) => child.spec.type === "supervisor").length;
+    const children = [...this.#children];
+    const supervisors = children.filter((child) => child.spec.type === "supervisor").length;
     return {
-      specs: this.#template === undefined ? this.#children.length : 1,
-      active: this.#children.filter((child) => child.pid !== undefined).length,
+      specs: this.#template === undefined ? children.length : 1,
+      active: this.#byPid.size,
       supervisors,
-      workers: this.#children.length - supervisors,
+      workers: children.length - supervisors,
     };
   }
 }
