@@ -404,6 +404,24 @@ linux.describe("colos up: output", () => {
     expect(said.toSorted()).toEqual(["b         | café", "long-name | one", "long-name | red", "long-name | two"]);
   });
 
+  for (const carrier of ["os-process", "thread", "coroutine"]) {
+    test(`the report of a crash on ${carrier} is a line like any other`, async ({ place }) => {
+      place.write(
+        "crash.ts",
+        `import { defineProgram } from "colos";
+        export default defineProgram(async () => {
+          await null;
+          throw new RangeError("out of it");
+        });`,
+      );
+      const colos = place.up({ api: { program: "crash.ts", carrier, restart: "temporary" } });
+
+      expect(await colos.ended).toEqual({ code: 1, signal: null });
+      expect(colos.stdout).toMatch(/^(?:api {2}|colos) \| colos error: process .* crashed: RangeError: out of it/m);
+      expect(colos.lines("stderr").at(-1)).toBe("colos: api ended: RangeError: out of it (crash.ts:4)");
+    });
+  }
+
   test("services that flood their output are drained, and colos does not grow with it", async ({ place }) => {
     const flood = (megabytes: number): object => {
       const script = `yes ${"x".repeat(999)} | head -c ${megabytes}M; echo; echo over; exec sleep 1000`;
