@@ -235,7 +235,7 @@ class Foreground implements RunningSystem {
     if (plan.ready.kind === "port" && plan.listenPort !== plan.ready.port) {
       await assertPortFree(plan.ready.port, plan.ready.host);
     }
-    const socket = plan.listenPort === undefined ? undefined : await openListenSocket(plan.listenPort);
+    const socket = plan.listenPort === undefined ? undefined : await openListenSocket(plan.listenPort, plan.listenHost);
     const self = this.#self;
     const root = this.#root;
     if (this.#isStopping || self === undefined || root === undefined) return socket?.close();
