@@ -8,4 +8,7 @@ import { runThread } from "./carriers/thread-uplink.ts";
 import { carriersByName, nodeCarriers } from "./node-system.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 
-runThread({ platform: nodePlatform(), carriers: carriersByName(nodeCarriers()), load: loadProgram });
+// The thread's own stderr, which goes where its output goes; the file descriptor may be a live view's terminal.
+const platform = nodePlatform({ writeLine: (line) => void process.stderr.write(`${line}\n`) });
+
+runThread({ platform, carriers: carriersByName(nodeCarriers()), load: loadProgram });

@@ -2,13 +2,17 @@
 import { randomBytes } from "node:crypto";
 import { expect } from "vitest";
 import { needsLinux } from "./debian.ts";
-import { osProcessesOf } from "./system/os-processes.ts";
+import { childrenOf } from "./system/os-processes.ts";
 import { test } from "./system/place.ts";
 
 /** Obeys no SIGTERM. */
 const deaf = "trap '' TERM; echo up; while :; do sleep 1000; done";
-/** Answers SIGTERM with exit code 5. */
-const polite = "trap 'echo bye; exit 5' TERM; echo up; sleep 1000 & wait";
+/** A program that says `up`, and does this at SIGTERM. A shell runs a trap only between two commands. */
+const atTerm = (action: string): string[] => [
+  process.execPath,
+  "-e",
+  `process.on("SIGTERM", () => { ${action} }); setInterval(() => {}, 1000); console.log("up");`,
+];
 
 const linux = needsLinux();
 
@@ -69,7 +73,7 @@ linux.describe("colos run: what passes through", () => {
 
 linux.describe("colos run: Ctrl+C", () => {
   test("is SIGTERM to the program, whose own exit code counts", async ({ place }) => {
-    const colos = place.colos(["run", "sh", "-c", polite]);
+    const colos = place.colos(["run", ...atTerm('console.log("bye"); process.exit(5);')]);
     await colos.line(/^up$/);
 
     expect(await colos.stop()).toEqual({ code: 5, signal: null });
@@ -85,9 +89,10 @@ linux.describe("colos run: Ctrl+C", () => {
   });
 
   test("a second time ends at once what ignores SIGTERM", async ({ place }) => {
-    const colos = place.colos(["run", "--shutdown", "infinity", "sh", "-c", `${deaf} & ${deaf}`]);
-    await colos.line(/^up$/, 2);
+    const colos = place.colos(["run", "--shutdown", "infinity", ...atTerm('console.log("no");')]);
+    await colos.line(/^up$/);
     colos.signal("SIGINT");
+    await colos.line(/^no$/);
 
     colos.signal("SIGTERM");
 
@@ -126,8 +131,8 @@ linux.describe("colos run: --restart", () => {
   test("nothing is left when colos is stopped before the program runs", async ({ place }) => {
     const colos = place.colos(["run", "--restart", "permanent", "sh", "-c", "echo up; exec sleep 1000"]);
     await colos.line(/^up$/);
-    const [sleep] = osProcessesOf(place).filter(({ command }) => command === "sleep 1000");
-    process.kill(sleep!.pid, "SIGKILL");
+    const [program] = childrenOf(colos.pid);
+    process.kill(program!.pid, "SIGKILL");
     await colos.line(/is restarted: ended by SIGKILL/);
 
     expect(await colos.stop()).toEqual({ code: 137, signal: null });

@@ -22,6 +22,7 @@ export default defineConfig({
       program: "./api.ts",
       instances: 2,
       listen: apiPort,
+      listenHost: "127.0.0.1", // its routes break things on purpose
       ready: { log: "listening" }, // what each says of itself; over HTTP, one would answer for both
       dependsOn: ["sessions", "pricing"],
     },

@@ -77,6 +77,17 @@ describe("plain", () => {
     expect(colours).toEqual(["36", "36", "35"]);
   });
 
+  test("a reader that is too slow still learns what became of a service", () => {
+    const system = new FakeSystem(instance("api"));
+    const { output } = started(system);
+
+    output.writableLength = waitingBytesMax + 1;
+    system.log("api", "lost");
+    system.change(instance("api", { state: "failed" }));
+
+    expect(output.lines.at(-1)).toBe("api   = failed");
+  });
+
   test("a reader that is too slow loses lines and is told how many", () => {
     const system = new FakeSystem(instance("api"));
     const { output } = started(system);

@@ -4,7 +4,8 @@
  *
  * Guarantees: one line per log line, in the order in which they came, names aligned. A line holds nothing that a
  * terminal would obey, apart from its own colours when there is colour.
- * Limit: `waitingBytesMax`; when a reader is slower than the services, lines beyond it are left out and counted.
+ * Limit: `waitingBytesMax`; when a reader is slower than the services, what they write beyond it is left out and counted.
+ * What became of a service is never left out.
  * Not here: colos's own problems; those go to stderr (main.ts).
  *
  * @module
@@ -71,15 +72,12 @@ class PlainLines {
   }
 
   #log({ name, text }: LogLine): void {
-    this.#line(name, "|", this.#options.colour ? colouredText(text) : plainText(text));
+    if ((this.#options.output.writableLength ?? 0) > waitingBytesMax) this.#leftOutCount++;
+    else this.#line(name, "|", this.#options.colour ? colouredText(text) : plainText(text));
   }
 
   #line(name: string, mark: string, text: string): void {
     const { output } = this.#options;
-    if ((output.writableLength ?? 0) > waitingBytesMax) {
-      this.#leftOutCount++;
-      return;
-    }
     const leftOut = this.#leftOutCount;
     this.#leftOutCount = 0;
     if (leftOut > 0) output.write(`${this.#prefix("colos", "=")} ${leftOut} lines left out: the reader is too slow\n`);

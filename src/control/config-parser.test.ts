@@ -67,6 +67,7 @@ describe("config: defaults", () => {
       carrier: "os-process",
       instances: 1000,
       listen: 65_535,
+      listenHost: "::1",
       env: { PORT: "1", HOME: null },
       cwd: "/data",
       restart: "transient",
@@ -149,6 +150,8 @@ describe("config: one service", () => {
     [{ command: ["a"], instances: 1001 }, "instances: 1001 is not a whole number from 1 to 1000"],
     [{ command: ["a"], instances: 1.5 }, "instances: 1.5 is not a whole number from 1 to 1000"],
     [{ command: ["a"], instances: "2" }, 'instances: "2" is not a whole number from 1 to 1000'],
+    [{ command: ["a"], listen: 80, listenHost: "here" }, 'listenHost: "here" is not an IP address'],
+    [{ command: ["a"], listenHost: "::1" }, "listenHost: an address to listen on needs a port; add listen"],
     [{ command: ["a"], listen: 65_536 }, "listen: 65536 is not a whole number from 1 to 65535"],
     [{ command: ["a"], env: { PORT: 80 } }, 'env.PORT: 80 is not text or null; write "80" in quotes'],
     [{ command: ["a"], env: { PORT: undefined } }, "env.PORT: undefined is not text or null"],
@@ -189,7 +192,7 @@ describe("config: one service", () => {
 
   test("a key near to none is answered with all that are known", () => {
     expect(problemsOfService({ command: ["a"], colour: 1 })).toEqual([
-      "colour: is not known; known are program, command, args, carrier, instances, listen, env, cwd, restart, " +
+      "colour: is not known; known are program, command, args, carrier, instances, listen, listenHost, env, cwd, restart, " +
         "shutdown, maxRestarts, periodMs, backoff, ready, dependsOn",
     ]);
   });

@@ -184,6 +184,7 @@ function planOf(name: string, value: unknown, options: ParseConfigOptions, repor
     carrier: carrierOf(service),
     instances: service.instances ?? serviceDefaults.instances,
     ...(service.listen === undefined ? {} : { listenPort: service.listen }),
+    ...(service.listenHost === undefined ? {} : { listenHost: service.listenHost }),
     env: { ...service.env },
     cwd: options.resolve(options.directory, service.cwd ?? "."),
     restart: service.restart ?? serviceDefaults.restart,
@@ -207,6 +208,9 @@ function runOf(service: WrittenService, options: ParseConfigOptions, report: Rep
   if (program !== undefined && command !== undefined) report([], "has both program and command; write one of them");
   if ((program === undefined) === (command === undefined)) return undefined;
 
+  if (service.listenHost !== undefined && service.listen === undefined) {
+    report(["listenHost"], "an address to listen on needs a port; add listen");
+  }
   if (service.listen !== undefined && (carrier === "thread" || carrier === "coroutine")) {
     report(["listen"], `a ${carrier} cannot take over a port; carriers that can are os-process and command`);
   }

@@ -173,6 +173,7 @@ const serviceEntries = {
   carrier: v.optional(oneOf(carrierNames)),
   instances: v.optional(wholeNumber(1, instancesMax)),
   listen: v.optional(port),
+  listenHost: v.optional(v.pipe(v.string("an IP address"), v.ip("an IP address"))),
   env: v.optional(env),
   cwd: v.optional(notEmptyText("the path of a folder")),
   restart: v.optional(oneOf(restartNames)),

@@ -36,6 +36,8 @@ export interface ServiceConfig {
   /** A TCP port that colos itself opens and hands to each instance, so that several share it and none of the
    * connections is refused while one restarts (file descriptor 3, LISTEN_FDS). Programs on `os-process` and commands. */
   readonly listen?: number;
+  /** The IP address that `listen` is opened on; default `0.0.0.0`, every IPv4 address of the machine. */
+  readonly listenHost?: string;
   /** Added to colos's own environment; null removes a variable. */
   readonly env?: Readonly<Record<string, string | null>>;
   /** Working directory, relative to the config file; default: the config file's folder. */
@@ -87,6 +89,7 @@ export interface ServicePlan {
   readonly carrier: CarrierName;
   readonly instances: number;
   readonly listenPort?: number;
+  readonly listenHost?: string;
   readonly env: Readonly<Record<string, string | null>>;
   readonly cwd: string;
   readonly restart: "permanent" | "transient" | "temporary";

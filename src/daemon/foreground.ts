@@ -4,7 +4,10 @@
  *
  * Guarantees: dependents start after their dependencies are ready and stop before them (K19); independent services start
  * at the same time; `ready` is only what the service's own check said (K18); a service that cannot start, or uses up its
- * restart window, ends the whole system in order, with the sentence that says why; nothing is left running.
+ * restart window, ends the whole system in order, with the sentence that says why; nothing starts once the system stops,
+ * and nothing is left running. `ended` settles whatever happens in here. A listener that throws is told nothing more and
+ * harms nobody; what it does runs in the asynchronous context of whoever subscribed. When this OS process exits early, it
+ * takes its services with it.
  * The tree: manager ── root (oneForOne, gives up at once) ── one supervisor per service (window and backoff of its plan)
  * ── its instances, each a process on its carrier.
  * Limits: a port check cannot tell which instance of a service accepts, nor, with `listen`, whether any does: colos holds
@@ -92,6 +95,8 @@ class Foreground implements RunningSystem {
   #culprit: Instance | undefined;
   /** The culprit used up its restart window. */
   #hasGivenUp = false;
+  /** Readiness checks under way; one that was told to end may still have an OS process. */
+  readonly #checks = new Set<Promise<void>>();
   #sampledMs = -Infinity;
   /** Coroutines that wait for messages keep no event loop alive, and colos would end under them. */
   readonly #keptAlive = setInterval(() => {}, keepAliveEveryMs);
@@ -153,7 +158,7 @@ class Foreground implements RunningSystem {
       this.#failItself(thrown);
       if (this.#root !== undefined) await this.#endRoot(self, this.#root);
     }
-    this.#finish();
+    await this.#finish();
   }
 
   async #endRoot(self: AnyProcess, root: AnyPid): Promise<void> {
@@ -175,7 +180,7 @@ class Foreground implements RunningSystem {
       const rootRef = self.monitor(this.#root);
       await self.receive((message: unknown) => isDown(message, rootRef));
     }
-    this.#finish();
+    await this.#finish();
   }
 
   #failItself(reason: ExitReason): void {
@@ -230,7 +235,7 @@ class Foreground implements RunningSystem {
     if (plan.ready.kind === "port" && plan.listenPort !== plan.ready.port) {
       await assertPortFree(plan.ready.port, plan.ready.host);
     }
-    const socket = plan.listenPort === undefined ? undefined : await openListenSocket(plan.listenPort);
+    const socket = plan.listenPort === undefined ? undefined : await openListenSocket(plan.listenPort, plan.listenHost);
     const self = this.#self;
     const root = this.#root;
     if (this.#isStopping || self === undefined || root === undefined) return socket?.close();
@@ -260,11 +265,7 @@ class Foreground implements RunningSystem {
       socket,
       isStopping: () => this.#isStopping,
       nowMs: () => this.#kernel.platform.clock.monotonicMs(),
-      runs: (each) => {
-        each.enter(this.#isStopping ? "stopping" : "starting");
-        // What is said while the program loads counts, so this check begins with the run.
-        if (each.plan.ready.kind === "log" && each.pid !== undefined) void this.#check(each, each.pid);
-      },
+      runs: (each) => each.enter(this.#isStopping ? "stopping" : "starting"),
     });
   }
 
@@ -316,8 +317,13 @@ class Foreground implements RunningSystem {
     instance.isStarted = true;
     instance.enter(this.#isStopping ? "stopping" : "starting");
     if (this.#isStopping) return;
-    if (instance.plan.ready.kind === "none" || instance.hasPassed) this.#ready(instance, pid);
-    else if (instance.check === undefined) void this.#check(instance, pid);
+    if (instance.plan.ready.kind === "none") this.#ready(instance, pid);
+    else this.#beginCheck(instance, pid);
+  }
+
+  #beginCheck(instance: Instance, pid: AnyPid): void {
+    const check = this.#check(instance, pid).finally(() => this.#checks.delete(check));
+    this.#checks.add(check);
   }
 
   async #check(instance: Instance, pid: AnyPid): Promise<void> {
@@ -339,8 +345,6 @@ class Foreground implements RunningSystem {
 
   #ready(instance: Instance, pid: AnyPid): void {
     if (instance.pid !== pid || instance.state !== "starting") return;
-    instance.hasPassed = true;
-    if (!instance.isStarted) return;
     instance.enter("ready");
     this.#startDue();
   }
@@ -446,14 +450,15 @@ class Foreground implements RunningSystem {
     }
   }
 
-  #finish(): void {
+  async #finish(): Promise<void> {
+    for (const instance of this.#instances()) if (instance.pid !== undefined) instance.finish();
+    await Promise.all(this.#checks);
     clearInterval(this.#keptAlive);
     this.#hasEnded = true;
     process.off("exit", this.#killLeft);
     this.#endCapture();
     for (const socket of this.#sockets) socket.close();
     for (const instance of this.#instances()) {
-      if (instance.pid !== undefined) instance.finish();
       if (instance.state !== "failed") instance.enter("stopped", instance.reason);
     }
     const ownExitCode = this.#ownExitCode();

@@ -12,6 +12,9 @@ import type { GroupSample } from "../os/process-sample.ts";
 import { cpuPercent } from "../os/process-sample.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
+/** Lines kept for a readiness check that has not begun; the oldest go first. */
+export const unheardLinesMax = 1000;
+
 /** What an instance tells the manager. */
 export interface InstanceListener {
   changed(instance: Instance, before: InstanceState): void;
@@ -38,8 +41,6 @@ export class Instance {
   osExit: { readonly code: number | null; readonly signal: string | null } | undefined;
   /** The current run has started: its program is loaded, or its executable runs. */
   isStarted = false;
-  /** The readiness check of the current run has passed; it may do so before the run has started. */
-  hasPassed = false;
   /** Why the current run is ended: its readiness check did not pass. */
   notReady: string | undefined;
   /** Set while a readiness check runs. */
@@ -47,6 +48,8 @@ export class Instance {
   /** Set while the current run was told to end and is to be killed if it does not. */
   cancelKill: (() => void) | undefined;
   #lastLine: string | undefined;
+  /** What was written before the readiness check began to listen: a program may say that it is ready while it loads. */
+  #unheard: string[] | undefined;
   #sample: GroupSample | undefined;
   #cpuPercent: number | undefined;
 
@@ -77,7 +80,7 @@ export class Instance {
     this.startedMs = nowMs;
     this.osExit = undefined;
     this.isStarted = false;
-    this.hasPassed = false;
+    this.#unheard = this.plan.ready.kind === "log" ? [] : undefined;
     this.notReady = undefined;
     this.#sample = undefined;
     this.#cpuPercent = undefined;
@@ -98,8 +101,11 @@ export class Instance {
     this.startedMs = undefined;
   }
 
-  /** Calls `listener` for each line from now on; returns how to stop. */
+  /** Calls `listener` for each line of the current run; returns how to stop. Only the first listener hears all. */
   onLine(listener: (text: string) => void): () => void {
+    const unheard = this.#unheard ?? [];
+    this.#unheard = undefined;
+    for (const text of unheard) listener(text);
     this.#lineListeners.add(listener);
     return () => this.#lineListeners.delete(listener);
   }
@@ -140,6 +146,8 @@ export class Instance {
 
   #line(stream: "stdout" | "stderr", text: string): void {
     if (text.trim() !== "") this.#lastLine = text;
+    this.#unheard?.push(text);
+    if (this.#unheard !== undefined && this.#unheard.length > unheardLinesMax) this.#unheard.shift();
     for (const listener of this.#lineListeners) listener(text);
     this.#listener.wrote({ name: this.name, stream, text });
   }

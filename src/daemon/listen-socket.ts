@@ -27,18 +27,18 @@ interface TcpHandle {
 type CreateServerHandle = (address: string, port: number, type: 4 | 6, fd: -1, flags: 0) => TcpHandle | number;
 
 /**
- * Binds `port` on all addresses.
+ * Binds `port` on `host`, an IP address; default: every IPv4 address of the machine.
  * @throws PortInUseError with who has it.
  */
-export async function openListenSocket(port: number): Promise<ListenSocket> {
-  await assertPortFree(port, "0.0.0.0");
+export async function openListenSocket(port: number, host = "0.0.0.0"): Promise<ListenSocket> {
+  await assertPortFree(port, host);
   const create = (net as unknown as { _createServerHandle?: CreateServerHandle })._createServerHandle;
   if (create === undefined)
     throw new Error("this version of Node.js cannot share a listening socket; use `port` instead");
-  const handle = create("0.0.0.0", port, 4, -1, 0);
+  const handle = create(host, port, host.includes(":") ? 6 : 4, -1, 0);
   if (typeof handle === "number") {
-    await assertPortFree(port, "0.0.0.0");
-    throw new Error(`port ${port} cannot be bound (error ${handle})`);
+    await assertPortFree(port, host);
+    throw new Error(`port ${port} on ${host} cannot be bound (error ${handle})`);
   }
   return { port, fd: handle.fd, close: () => handle.close() };
 }
