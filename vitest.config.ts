@@ -3,12 +3,16 @@ import { ClosingLine } from "./test/closing-line.ts";
 
 export default defineConfig({
   test: {
+    // Most of the time is spent waiting for OS processes to start; vitest alone would leave a core of two unused.
+    maxWorkers: 2,
     reporters: ["default", new ClosingLine()],
     projects: [
       { test: { name: "tidy", include: ["test/tidy.test.ts", "test/tidy/**/*.test.ts"] } },
       { test: { name: "unit", include: ["src/**/*.test.ts"] } },
       {
         test: {
+    // Most of the time is spent waiting for OS processes to start; vitest alone would leave a core of two unused.
+    maxWorkers: 2,
           name: "system",
           include: ["test/**/*.test.ts"],
           exclude: ["test/tidy.test.ts", "test/tidy/**"],
