@@ -11,8 +11,6 @@ export default defineConfig({
       { test: { name: "unit", include: ["src/**/*.test.ts"] } },
       {
         test: {
-    // Most of the time is spent waiting for OS processes to start; vitest alone would leave a core of two unused.
-    maxWorkers: 2,
           name: "system",
           include: ["test/**/*.test.ts"],
           exclude: ["test/tidy.test.ts", "test/tidy/**"],
