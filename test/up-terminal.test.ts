@@ -54,9 +54,10 @@ class Terminal {
     return { cursor: cursor === "1", wrap: wrap === "1" };
   }
 
+  /** The end of the shell is the end of its session, of tmux's server and of this client, in this order. */
   async close(): Promise<void> {
     const closed = Promise.all([once(this.#control, "close"), once(this.#control.stdio[3]!, "close")]);
-    this.#control.stdin!.end("kill-server\n");
+    this.#control.stdin!.write("send-keys exit Enter\n");
     await closed;
   }
 

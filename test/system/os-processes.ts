@@ -2,7 +2,8 @@
  * OS processes: which ones belong to a system test, as /proc tells it.
  *
  * An OS process belongs to a test when its environment has the test's mark, or when it stands in the test's folder or
- * names it: nginx and redis write their titles over their environment. Zombies run no more and do not count.
+ * names it: nginx and redis write their titles over their environment. What has no memory any more, a zombie or an OS
+ * process in its last moment, runs no more and does not count.
  *
  * @module
  */
@@ -33,7 +34,7 @@ export function osProcessesOf({ mark, folder }: Belonging): OsProcess[] {
       read(`/proc/${pid}/environ`).split("\0").includes(marked) ||
       workingFolder(pid).startsWith(folder) ||
       command.includes(folder);
-    return isOurs && isRunning(pid) ? [{ pid, command }] : [];
+    return isOurs && command !== "" && isRunning(pid) ? [{ pid, command }] : [];
   });
 }
 
