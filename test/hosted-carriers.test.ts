@@ -5,7 +5,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,6 +28,7 @@ import {
 } from "colos";
 import { describe, expect, test } from "vitest";
 import { needsLinux } from "./debian.ts";
+import { gone } from "./system/os-processes.ts";
 
 const linux = needsLinux();
 const hosts = ["thread", "os-process"] as const;
@@ -272,7 +273,7 @@ describe("an OS process", () => {
     self.exit(pid, "kill");
 
     expect((await untilDown(self, ref)).reason).toBe("killed");
-    expect(isRunning(grandchild)).toBe(false);
+    await gone(grandchild);
   });
 
   linux.test("ends by itself when its parent is killed", async () => {
@@ -292,7 +293,7 @@ describe("an OS process", () => {
 
     // The end of the output is the end of everybody who holds it, and the child does.
     await once(parent.stdout, "end");
-    expect(isRunning(Number.parseInt(output, 10))).toBe(false);
+    await gone(Number.parseInt(output, 10));
   });
 
   test("serves on a socket that it is handed", async () => {
@@ -334,14 +335,6 @@ describe("an OS process", () => {
     expect(await downReason(self)).toMatchObject({ tag: "carrierDown", cause: { tag: "channelFull" } });
   });
 });
-
-function isRunning(osPid: number): boolean {
-  try {
-    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${osPid}/stat`, "utf8"));
-  } catch {
-    return false;
-  }
-}
 
 function fdOf(server: Server): number {
   return (server as unknown as { readonly _handle: { readonly fd: number } })._handle.fd;

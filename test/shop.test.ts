@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { needsLinux } from "./debian.ts";
 import { colosFile, ColosProcess, type Ended } from "./system/colos-process.ts";
-import { isRunning, osProcessesOf } from "./system/os-processes.ts";
+import { gone, osProcessesOf } from "./system/os-processes.ts";
 import { Place, test as placeTest } from "./system/place.ts";
 
 const linux = needsLinux();
@@ -313,7 +313,7 @@ linux.describe("the shop, when it ends", () => {
     shop.colos.signal("SIGKILL");
     await shop.colos.ended;
 
-    while (programs.some(isRunning)) await turn();
+    await gone(...programs);
     await expect(shop.get("/health")).rejects.toThrow("ECONNREFUSED");
     // A command knows nothing of colos and lives on.
     for (const { pid } of osProcessesOf(place)) process.kill(pid, "SIGKILL");

@@ -52,6 +52,14 @@ export function isRunning(pid: number): boolean {
   return state !== undefined && state !== "Z" && state !== "X";
 }
 
+/**
+ * Returns when none of `pids` runs any more. SIGKILL and a closed pipe come before the end itself, which the OS gets
+ * to in its own time; what never ends fails the test by its time limit.
+ */
+export async function gone(...osPids: readonly number[]): Promise<void> {
+  while (osPids.some(isRunning)) await new Promise((resolve) => void setImmediate(resolve));
+}
+
 /** Resident memory in bytes; 0 when it has ended. */
 export function residentBytes(pid: number): number {
   const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`))?.[1];
