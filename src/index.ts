@@ -71,6 +71,18 @@ export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-pr
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
 export * from "./server/server.ts";
+export * as sys from "./server/sys.ts";
+export {
+  logEventsMaxDefault,
+  logEventsMaxMax,
+  traceEventsMaxDefault,
+  type SystemEvent,
+  type SystemEventMessage,
+  type SystemRefusal,
+  type SystemStatistics,
+  type SystemStatus,
+  type TraceTarget,
+} from "./server/system.ts";
 export * from "./supervisor/supervisor.ts";
 export {
   child,

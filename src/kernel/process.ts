@@ -462,6 +462,8 @@ export class Extra {
   starter: Ref | null = null;
   /** Own refs that other kernels know. */
   exportedRefs: Set<Ref> | null = null;
+  /** Halted by a system message (server/system.ts). */
+  suspended = false;
   /** Called once its exit signals are sent. */
   ended: ((reason: ExitReason) => void) | null = null;
 }

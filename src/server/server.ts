@@ -6,7 +6,7 @@
  * once run without a promise; one that returns a promise holds the next message back until it settles.
  * Unlike OTP: the state is the object itself (`this`), so handlers return replies, not state tuples. Any value is a
  * reply; what should happen instead of one is said with `noReply`, `stop` and `reply`.
- * Not here: typed stubs, state machines (issue of their own), supervision (supervisor/).
+ * Not here: typed stubs, state machines (issue of their own), supervision (supervisor/), what sys asks (system.ts).
  *
  * @module
  */
@@ -17,6 +17,17 @@ import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
 import { callTimeoutMsDefault, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import { defineProgram, type DefinedProgram } from "../kernel/program.ts";
 import { Request } from "../kernel/request.ts";
+import {
+  isSystemMessage,
+  replaceStateOf,
+  stateOf,
+  System,
+  systemType,
+  Unsupported,
+  type Debug,
+  type SystemMessage,
+  type SystemSubject,
+} from "./system.ts";
 
 /** What to do instead of (or besides) replying; made by `noReply`, `reply`, `stop`, `ignore`. */
 export class Outcome {
@@ -88,6 +99,12 @@ export interface Server<Call = never, Cast = never, Info = never> {
   handleContinue?(what: unknown): unknown;
   /** Cleans up; runs after `stop`, after an error in a callback, and on the parent's exit when exits are trapped. */
   terminate?(reason: ExitReason): unknown;
+  /** The state as `sys.getState` shows it. Default: the object's own fields; needed when they are private. */
+  systemGetState?(): unknown;
+  /** Makes what `sys.replaceState` was given the state. Default, without `systemGetState`: sets the fields. */
+  systemReplaceState?(state: never): void;
+  /** What `sys.getStatus` shows of the state, such as all but its secrets (OTP format_status). */
+  formatStatus?(): unknown;
 }
 
 /** Makes a server once its process exists. */
@@ -162,17 +179,10 @@ export async function stopServer(
 }
 
 const castType = "$cast";
-const systemType = "$system";
 
 interface CastMessage {
   readonly type: typeof castType;
   readonly message: unknown;
-}
-
-interface SystemMessage {
-  readonly type: typeof systemType;
-  readonly operation: "terminate";
-  readonly reason: ExitReason;
 }
 
 /** The general part of a server: takes messages, calls callbacks, carries out what they return. */
@@ -183,6 +193,10 @@ class Loop {
   #parent: AnyPid | undefined = undefined;
   /** The timer of `timeoutMs`, while it runs. */
   #timeout: Ref | null = null;
+  /** How long it waits; after a system message it waits so long again, as OTP does. */
+  #waitMs: Milliseconds = Infinity;
+  /** Once a system message has come. */
+  #system: System | null = null;
   /** Timers that fired after another message had ended the wait; their messages are still queued. */
   readonly #stale = new Set<Ref>();
 
@@ -229,6 +243,12 @@ class Loop {
 
   #take(message: unknown): void | PromiseLike<void> {
     if ((this.#timeout !== null || this.#stale.size > 0) && this.#endWait(message)) return undefined;
+    if (isSystemMessage(message)) return this.#takeSystem(message);
+    const debug = this.#system === null ? null : this.#system.debug;
+    return debug === null ? this.#handle(message) : this.#watched(message, debug);
+  }
+
+  #handle(message: unknown): void | PromiseLike<void> {
     if (message instanceof Request) {
       const { body, from } = message;
       return this.#run(() => this.#call(body, from), from);
@@ -236,11 +256,45 @@ class Loop {
     if (isOfType<CastMessage>(message, castType)) {
       return this.#run(() => this.#server.handleCast?.(message.message), null);
     }
-    if (isOfType<SystemMessage>(message, systemType)) return this.#stop(message.reason, new Exit(message.reason));
     if (isExit(message) && message.from === this.#parent) {
       return this.#stop(message.reason, new Exit(message.reason));
     }
     return this.#run(() => this.#info(message), null);
+  }
+
+  #watched(message: unknown, debug: Debug): void | PromiseLike<void> {
+    if (message instanceof Request) debug.noteIn("call", message.body, message.from.owner);
+    else if (isOfType<CastMessage>(message, castType)) debug.noteIn("cast", message.message, undefined);
+    else debug.noteIn("info", message, undefined);
+    return debug.timed(() => this.#handle(message));
+  }
+
+  #takeSystem(message: Request | SystemMessage): void | PromiseLike<void> {
+    this.#system ??= new System(this.#self, this.#subject());
+    const suspended = this.#system.take(message);
+    return isThenable(suspended) ? suspended.then(() => this.#startWait()) : this.#startWait();
+  }
+
+  #subject(): SystemSubject {
+    const server = this.#server;
+    return {
+      kind: "server",
+      object: server,
+      parent: () => this.#parent,
+      getState: () => (server.systemGetState === undefined ? stateOf(server) : server.systemGetState()),
+      replaceState: (state) => {
+        if (server.systemReplaceState !== undefined) server.systemReplaceState(state as never);
+        else if (server.systemGetState === undefined) replaceStateOf(server, state);
+        else throw new Unsupported("the server has systemGetState, but no systemReplaceState");
+      },
+      formatStatus: () => server.formatStatus?.(),
+      terminate: (reason) => this.#stop(reason, new Exit(reason)),
+    };
+  }
+
+  #reply(from: Ref, value: unknown): void {
+    this.#system?.debug?.noteOut(value, from.owner);
+    this.#self.reply(from, value);
   }
 
   #call(body: unknown, from: Ref): unknown {
@@ -258,6 +312,7 @@ class Loop {
   #endWait(message: unknown): boolean {
     const ref = isOfType<TimeoutMessage>(message, "timeout") ? message.ref : null;
     if (ref !== null && this.#stale.delete(ref)) return true;
+    if (!isSystemMessage(message)) this.#waitMs = Infinity;
     if (ref !== null && ref === this.#timeout) this.#timeout = null;
     else this.#endTimeout();
     return false;
@@ -267,6 +322,10 @@ class Loop {
     const waited = this.#timeout;
     this.#timeout = null;
     if (waited !== null && this.#self.cancelTimer(waited) === false) this.#stale.add(waited);
+  }
+
+  #startWait(): void {
+    if (this.#waitMs !== Infinity) this.#timeout = this.#self.startTimer(this.#waitMs, this.#self.pid, undefined);
   }
 
   #run(handler: () => unknown, from: Ref | null): void | PromiseLike<void> {
@@ -294,11 +353,11 @@ class Loop {
 
   #carryOut(result: unknown, from: Ref | null): void | PromiseLike<void> {
     if (!(result instanceof Outcome)) {
-      if (from !== null) this.#self.reply(from, result);
+      if (from !== null) this.#reply(from, result);
       else if (result !== undefined) return this.#failWith({ tag: "badReturnValue", value: result });
       return undefined;
     }
-    if (result.hasReply && from !== null) this.#self.reply(from, result.reply);
+    if (result.hasReply && from !== null) this.#reply(from, result.reply);
     if (result.kind === "stop") return this.#stop(result.reason, new Exit(result.reason));
     if (result.kind === "ignore") return this.#failWith({ tag: "badReturnValue", value: "ignore" });
     return this.#proceed(result.next);
@@ -306,9 +365,8 @@ class Loop {
 
   #proceed(next: Next): void | PromiseLike<void> {
     this.#endTimeout();
-    if (next.timeoutMs !== undefined && next.timeoutMs !== Infinity) {
-      this.#timeout = this.#self.startTimer(next.timeoutMs, this.#self.pid, undefined);
-    }
+    this.#waitMs = next.timeoutMs ?? Infinity;
+    this.#startWait();
     if (!("continueWith" in next)) return undefined;
     return this.#run(() => this.#server.handleContinue?.(next.continueWith), null);
   }
