@@ -6,9 +6,21 @@
 import nact from "nact";
 import { assertSkynet, main, timed, weighed } from "../harness.mjs";
 
-const { dispatch, query, spawn, spawnStateless, start, stop } = nact;
+const { dispatch, query, start, stop } = nact;
 
 const ringSize = 1000;
+let actorsCount = 0;
+
+/** With names of their own: those that nact gives are random numbers of 32 bits, and among 100,000 two are equal. */
+function spawn(parent, handle, initialState) {
+  actorsCount += 1;
+  return nact.spawn(parent, handle, `a${actorsCount}`, { initialState });
+}
+
+function spawnStateless(parent, handle) {
+  actorsCount += 1;
+  return nact.spawnStateless(parent, handle, `a${actorsCount}`);
+}
 
 /** Settles with the first message that an actor of its own gets; gives that actor to `body`. */
 function untilTold(system, body) {
@@ -32,8 +44,7 @@ await main({
             else dispatch(pong, { from: ping });
             return left - 1;
           },
-          undefined,
-          { initialState: trips },
+          trips,
         );
         dispatch(ping, "go");
       }),
@@ -79,8 +90,7 @@ await main({
             if (taken + 1 === count) dispatch(parent, "done");
             return taken + 1;
           },
-          undefined,
-          { initialState: 0 },
+          0,
         );
         for (let index = 1; index <= count; index++) dispatch(sink, index);
       }),
