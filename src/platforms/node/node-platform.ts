@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, createHook } from "node:async_hooks";
 import { randomFillSync } from "node:crypto";
 import { writeSync } from "node:fs";
 import { performance } from "node:perf_hooks";
@@ -126,6 +126,11 @@ let release: (() => void) | undefined;
 
 const nodeStrays: Strays = {
   run: (owner, body) => owners.run(owner, body),
+  current: () => owners.getStore(),
+  watch(watcher) {
+    const hook = createHook({ before: () => watcher.begin(owners.getStore()), after: () => watcher.end() }).enable();
+    return () => void hook.disable();
+  },
   listen(listener) {
     // A wrapper, so that the same function can listen twice and each leave on its own.
     const entry = (owner: object, error: unknown): void => listener(owner, error);
