@@ -18,7 +18,7 @@ import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "../../base/platform.ts";
-import { currentOwner, ownerOfRejected, runAs } from "./stray-owner.ts";
+import { currentOwner, ownerOfRejected, runAs, watchWork } from "./stray-owner.ts";
 
 /** The longest delay Node's timers take, in milliseconds; a longer one would fire at once. */
 export const hostTimerMaxMs: number = 2 ** 31 - 1;
@@ -119,6 +119,8 @@ let release: (() => void) | undefined;
 
 const nodeStrays: Strays = {
   run: runAs,
+  current: currentOwner,
+  watch: watchWork,
   listen(listener) {
     // A wrapper, so that the same function can listen twice and each leave on its own.
     const entry = (owner: object, error: unknown): void => listener(owner, error);

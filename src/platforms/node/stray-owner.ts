@@ -13,6 +13,7 @@
  */
 import { AsyncLocalStorage, createHook, executionAsyncResource } from "node:async_hooks";
 import process from "node:process";
+import type { WorkWatcher } from "../../base/platform.ts";
 
 /** Who may be charged: any object, known to those who listen. */
 type Owner = object | undefined;
@@ -23,6 +24,8 @@ interface Following {
   current(): Owner;
   /** Who made a promise. Only while it is announced as rejected. */
   ofRejected(promise: unknown): Owner;
+  /** Called when hooks of ours, for a time, are gone again. */
+  settle?(): void;
 }
 
 /** From this version on AsyncLocalStorage needs no hooks. */
@@ -45,6 +48,17 @@ export function currentOwner(): Owner {
 /** Whose promise was rejected, where Node announces that nobody handled it. */
 export function ownerOfRejected(promise: unknown): Owner {
   return following.ofRejected(promise);
+}
+
+/** Tells of each piece of asynchronous work that begins and ends, until what it returns is called; see `Strays.watch`. */
+export function watchWork(watcher: WorkWatcher): () => void {
+  // The owners' hook comes first, so that the owner is known when this one is called.
+  following.runAs(undefined, () => {});
+  const hook = createHook({ before: () => watcher.begin(currentOwner()), after: () => watcher.end() }).enable();
+  return () => {
+    hook.disable();
+    following.settle?.();
+  };
 }
 
 function byContextFrame(): Following {
@@ -76,23 +90,31 @@ function byHooks(): Following {
       current = undefined;
     },
   });
+  const carryOver = (promise: Carrying): void => {
+    if (current !== undefined) promise[ownerKey] = current;
+  };
+  const takeUp = (promise: Carrying): void => {
+    current = promise[ownerKey];
+  };
+  let hooks: AsyncHooks | undefined;
   let isOn = false;
+  /** What Node puts in place for our hook alone. */
+  let general: readonly unknown[] = [];
   const switchOn = (): void => {
     isOn = true;
-    const hooks = asyncHooks();
-    const wereFree = hooks !== undefined && hooks.getPromiseHooks().every((each) => each === undefined);
+    hooks = asyncHooks();
+    const wereFree = hooks?.getPromiseHooks().every((each) => each === undefined) === true;
     hook.enable();
-    if (!wereFree) return;
-    hooks.setPromiseHooks(
-      (promise) => {
-        if (current !== undefined) promise[ownerKey] = current;
-      },
-      (promise) => {
-        current = promise[ownerKey];
-      },
-      undefined,
-      undefined,
-    );
+    if (!wereFree) hooks = undefined;
+    general = hooks?.getPromiseHooks() ?? [];
+    takeFastPath();
+  };
+  /** When nobody else follows promises. */
+  const takeFastPath = (): void => {
+    if (hooks === undefined || !isAlone(hooks)) return;
+    if (hooks.getPromiseHooks().every((each, index) => each === general[index])) {
+      hooks.setPromiseHooks(carryOver, takeUp, undefined, undefined);
+    }
   };
   return {
     runAs(owner, body) {
@@ -107,11 +129,15 @@ function byHooks(): Following {
     },
     current: () => current,
     ofRejected: (promise) => (promise as Carrying)[ownerKey] ?? current,
+    // Not in the middle of a promise's work: Node's hook before it has begun what only Node's hook after it ends.
+    settle: () => queueMicrotask(takeFastPath),
   };
 }
 
 /** The part of Node's own binding that the fast path needs. */
 interface AsyncHooks {
+  /** How many hooks in use have an `init`, `before`, `after`, `destroy`, `promiseResolve`; more figures follow. */
+  readonly async_hook_fields: Uint32Array;
   getPromiseHooks(): readonly unknown[];
   setPromiseHooks(
     init: ((promise: Carrying) => void) | undefined,
@@ -121,22 +147,31 @@ interface AsyncHooks {
   ): void;
 }
 
+/** Whether the owners' hook is the only one in use. */
+function isAlone({ async_hook_fields: counts }: AsyncHooks): boolean {
+  return [1, 1, 1, 0, 0].every((count, index) => counts[index] === count);
+}
+
 /**
  * Node has deprecated this way to its bindings and warns of it; the versions that it is used with will not lose it any
  * more, so the warning would only alarm users.
  */
 function asyncHooks(): AsyncHooks | undefined {
-  const host = process as unknown as { noDeprecation?: boolean; binding?(name: string): Partial<AsyncHooks> };
-  const before = Object.getOwnPropertyDescriptor(host, "noDeprecation");
+  const host = process as unknown as {
+    noDeprecation?: boolean | undefined;
+    binding?(name: string): Partial<AsyncHooks>;
+  };
+  // Read-only where the flag `--no-deprecation` has set it.
+  const isSilent = host.noDeprecation;
   try {
-    host.noDeprecation = true;
+    if (isSilent !== true) host.noDeprecation = true;
     const hooks = host.binding?.("async_wrap");
-    const isComplete = hooks?.getPromiseHooks !== undefined && hooks.setPromiseHooks !== undefined;
+    const isComplete =
+      hooks?.getPromiseHooks && hooks.setPromiseHooks && hooks.async_hook_fields instanceof Uint32Array;
     return isComplete ? (hooks as AsyncHooks) : undefined;
   } catch {
     return undefined;
   } finally {
-    if (before === undefined) delete host.noDeprecation;
-    else Object.defineProperty(host, "noDeprecation", before);
+    if (isSilent !== true) host.noDeprecation = isSilent;
   }
 }
