@@ -63,6 +63,7 @@ export {
 } from "./kernel/program.ts";
 export { Request } from "./kernel/request.ts";
 export { MessageTooLargeError } from "./kernel/signal.ts";
+export type { Claim, Via } from "./kernel/via.ts";
 export { UncopyableError } from "./kernel/wire.ts";
 export type { Carrier, CarrierName, ProgramLoader } from "./carriers/carrier.ts";
 export { commandCarrier } from "./carriers/command.ts";
@@ -70,6 +71,20 @@ export { coroutineCarrier } from "./carriers/coroutine.ts";
 export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-process.ts";
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
+export { keyCharactersMax, keyDepthMax, keyHash } from "./server/key.ts";
+export {
+  defineRegistry,
+  Registry,
+  registryEntriesMaxDefault,
+  startRegistry,
+  via,
+  registryWaitersMax,
+  type RegisterProblem,
+  type RegisterResult,
+  type RegistryEntry,
+  type RegistryMessage,
+  type RegistryOptions,
+} from "./server/registry.ts";
 export * from "./server/server.ts";
 export * as sys from "./server/sys.ts";
 export {
