@@ -98,7 +98,32 @@ export {
   type SystemStatus,
   type TraceTarget,
 } from "./server/system.ts";
-export * from "./supervisor/supervisor.ts";
+export { defineDynamicSupervisor, startDynamicSupervisor } from "./supervisor/dynamic-supervisor.ts";
+export {
+  definePartitionSupervisor,
+  partitionFor,
+  partitionOf,
+  partitionsMax,
+  startPartitionSupervisor,
+  type PartitionOptions,
+} from "./supervisor/partition-supervisor.ts";
+export {
+  countChildren,
+  defineSupervisor,
+  deleteChild,
+  describeStartFailure,
+  findChild,
+  getChildSpec,
+  restartChild,
+  startChild,
+  startSupervisor,
+  terminateChild,
+  whichChildren,
+  type ChildCounts,
+  type ChildInfo,
+  type SupervisorInit,
+  type SupervisorResult,
+} from "./supervisor/supervisor.ts";
 export {
   child,
   maxRestartsDefault,
