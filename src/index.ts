@@ -70,7 +70,9 @@ export { coroutineCarrier } from "./carriers/coroutine.ts";
 export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-process.ts";
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
+export { currentCall, type Invocation, type UndefinedMethod } from "./server/invocation.ts";
 export * from "./server/server.ts";
+export * from "./server/stub.ts";
 export * from "./supervisor/supervisor.ts";
 export {
   child,
