@@ -74,6 +74,18 @@ export { currentCall, type Invocation, type UndefinedMethod } from "./server/inv
 export * from "./server/server.ts";
 export * from "./server/state-machine.ts";
 export * from "./server/stub.ts";
+export * as sys from "./server/sys.ts";
+export {
+  logEventsMaxDefault,
+  logEventsMaxMax,
+  traceEventsMaxDefault,
+  type SystemEvent,
+  type SystemEventMessage,
+  type SystemRefusal,
+  type SystemStatistics,
+  type SystemStatus,
+  type TraceTarget,
+} from "./server/system.ts";
 export * from "./supervisor/supervisor.ts";
 export {
   child,

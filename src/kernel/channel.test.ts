@@ -1,99 +1,12 @@
 /** Kernels tied by channels: signals across them mean what they mean within one, and the loss of one is told exactly once. */
 import { describe, expect, test } from "vitest";
+import { below, handOver, pair, spawnAt, tie, type Line } from "../testing/tied-worlds.ts";
 import { deferred, forwarder, idle, trapper, World } from "../testing/world.ts";
 import { carrierDown, type CallFailed } from "./exit-reason.ts";
 import { isDown } from "./message.ts";
 import type { AnyPid, Pid, Ref } from "./pid.ts";
-import type { AnyProcess } from "./process.ts";
 import type { Request } from "./request.ts";
-import type { Signal } from "./signal.ts";
 import { UncopyableError } from "./wire.ts";
-
-/** A line between two kernels of one heap that copies, keeps order, and can be held up or cut. */
-interface Line {
-  /** Signals wait until `release`. */
-  hold(): void;
-  release(): void;
-  /** Both ends learn that the other is gone; what was on its way is lost. */
-  cut(cause: unknown, mainReason?: unknown): void;
-  /** All signals that went over the line, in order. */
-  readonly sent: Signal[];
-}
-
-function tie(upper: World, lower: World): Line {
-  const sent: Signal[] = [];
-  const held: (() => void)[] = [];
-  let isHeld = false;
-  let isCut = false;
-  const carry = (deliver: () => void): void => {
-    if (isHeld) held.push(deliver);
-    else upper.platform.scheduling.macrotask(() => (isCut ? undefined : deliver()));
-  };
-  const channel = (receive: (signal: Signal) => void): { send(signal: Signal): void } => ({
-    send: (signal) => {
-      sent.push(signal);
-      const copy = structuredClone(signal);
-      carry(() => receive(copy));
-    },
-  });
-  const down = upper.kernel.connect(
-    lower.kernel.id,
-    channel((signal) => up.receive(signal)),
-  );
-  const up = lower.kernel.connect(
-    upper.kernel.id,
-    channel((signal) => down.receive(signal)),
-    "uplink",
-  );
-  return {
-    sent,
-    hold: () => {
-      isHeld = true;
-    },
-    release: () => {
-      isHeld = false;
-      for (const deliver of held.splice(0)) carry(deliver);
-    },
-    cut: (cause, mainReason) => {
-      isCut = true;
-      held.length = 0;
-      down.lost(cause, mainReason);
-      up.lost(cause);
-    },
-  };
-}
-
-interface Pair {
-  readonly root: World;
-  readonly child: World;
-  readonly line: Line;
-  /** The pid of the child's test process, as the root knows it. */
-  readonly childPid: Pid<unknown>;
-  readonly rootPid: Pid<unknown>;
-}
-
-function below(world: World): World {
-  return new World({ id: world.kernel.newChildId(), platform: world.platform });
-}
-
-/** Hands a value from one kernel to another, as a carrier does with the arguments of a program. */
-function handOver<T>(value: T, from: World, to: World): T {
-  return to.kernel.decode(structuredClone(from.kernel.encode(value))) as T;
-}
-
-function pair(): Pair {
-  const root = new World();
-  const child = below(root);
-  const line = tie(root, child);
-  const childPid = handOver(child.self.pid, child, root);
-  const rootPid = handOver(root.self.pid, root, child);
-  return { root, child, line, childPid, rootPid };
-}
-
-/** A process in `there`, as `here` knows it. */
-function spawnAt(there: World, here: World, body: (self: AnyProcess) => unknown): Pid<unknown> {
-  return handOver(there.self.spawn(body), there, here) as Pid<unknown>;
-}
 
 describe("two kernels", () => {
   test("a pid is one object in each, and comes home as itself", async () => {

@@ -28,6 +28,7 @@ import { Names, nameTaken } from "./names.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
   Extra,
+  labelOf,
   nameOf,
   Process,
   StartError,
@@ -188,10 +189,12 @@ export class Kernel {
   ): AnyPid {
     const carrier = options?.carrier ?? defaultCarrier(program);
     if (carrier === "coroutine" && (typeof program === "function" || program.kind === "defined")) {
+      const isBare = starter === null && typeof program === "function";
+      const body = isBare ? program : bodyOf(program, starter);
       const { name } = typeof program === "function" ? program : program.body;
-      const body = starter === null && typeof program === "function" ? program : bodyOf(program, starter);
       return this.spawnLocal(parent, body as unknown as LocalBody, options?.args, {
-        label: options?.label ?? (name === "" ? undefined : name),
+        // A bare function stays at hand and names itself (`labelOf`): an idle process needs no `Extra` for it.
+        label: options?.label ?? (isBare || name === "" ? undefined : name),
         mailbox: options?.mailbox,
         starter,
       });
@@ -351,7 +354,6 @@ export class Kernel {
   #begin(process: AnyProcess): void {
     const body = process.begin;
     const args = process.resumeValue as readonly unknown[] | undefined;
-    process.begin = null;
     process.resumeValue = undefined;
     if (body === null) return;
     try {
@@ -810,7 +812,6 @@ export class Kernel {
     const ended = process as AnyProcess;
     if (ended.stage === "dead" || ended.stage === "exiting") return;
     ended.stage = "exiting";
-    ended.begin = null;
     ended.wake = null;
     ended.resume = null;
     ended.resumeValue = undefined;
@@ -895,6 +896,7 @@ export class Kernel {
   /** Takes the process out of all tables, then tells those who are linked and those who watch. */
   #announceEnd(process: AnyProcess, reason: ExitReason): void {
     process.stage = "dead";
+    process.begin = null;
     process.pid.process = null;
     this.#processesCount -= 1;
     if (process.before === null) this.#first = process.after;
@@ -959,7 +961,7 @@ export class Kernel {
     return {
       pid,
       name: process.extra?.name,
-      label: process.extra?.label,
+      label: labelOf(process),
       parent: process.parent,
       status: statusOf(process),
       messagesCount: (process.mailbox?.size ?? 0) + (process.extra?.intake?.size ?? 0),

@@ -106,7 +106,7 @@ export class Process<Message = unknown> {
   /** @internal */ trapping = false;
   /** @internal In the run queue. */ queued = false;
   /** @internal Its reactor or body is running or parked in a promise. */ busy = false;
-  /** @internal The body, until it runs; its arguments wait in `resumeValue`. */
+  /** @internal The body; its arguments wait in `resumeValue` until it runs. */
   begin: ((self: AnyProcess, ...args: readonly unknown[]) => unknown) | null = null;
   /** @internal Resolves the promise that the body waits on. */ wake: ((value: never) => void) | null = null;
   /** @internal Set when woken and not resumed yet. */ resume: ((value: never) => void) | null = null;
@@ -442,8 +442,14 @@ export type AnyProcess = Process<any>;
 
 /** @internal A process for people: its pid, and what it is called. */
 export function nameOf(process: AnyProcess): string {
-  const name = process.extra?.name ?? process.extra?.label;
+  const name = process.extra?.name ?? labelOf(process);
   return name === undefined ? String(process.pid) : `${process.pid} (${name})`;
+}
+
+/** @internal What a process is called for people: its label, or the name of its body. */
+export function labelOf(process: AnyProcess): string | undefined {
+  const label = process.extra?.label ?? process.begin?.name;
+  return label === "" ? undefined : label;
 }
 
 /** @internal What most processes never need, kept apart so that an idle process stays small. */
@@ -462,6 +468,8 @@ export class Extra {
   starter: Ref | null = null;
   /** Own refs that other kernels know. */
   exportedRefs: Set<Ref> | null = null;
+  /** Halted by a system message (server/system.ts). */
+  suspended = false;
   /** Called once its exit signals are sent. */
   ended: ((reason: ExitReason) => void) | null = null;
 }

@@ -45,6 +45,8 @@ export type ReservedName =
   | "terminate"
   | "codeChange"
   | "formatStatus"
+  | "systemGetState"
+  | "systemReplaceState"
   | "cast"
   | "with"
   | "pid"
@@ -69,6 +71,8 @@ const reserved: ReadonlySet<string> = new Set<ReservedName>([
   "terminate",
   "codeChange",
   "formatStatus",
+  "systemGetState",
+  "systemReplaceState",
   "cast",
   "with",
   "pid",
@@ -76,8 +80,17 @@ const reserved: ReadonlySet<string> = new Set<ReservedName>([
   "toJSON",
 ]);
 
-/** What a server may have in place of methods, to get all invocations itself. */
-export const invoked: unique symbol = Symbol("colos.invoked") as never;
+/** @internal Where a server has its `Behaviour`. */
+export const behaviour: unique symbol = Symbol("colos.behaviour") as never;
+
+/** @internal What a server is that carries out another behaviour, such as a state machine, for somebody else's object. */
+export interface Behaviour {
+  /** For `sys.getStatus`. */
+  readonly kind: string;
+  readonly object: object;
+  /** Gets every call or cast by name; `from` is null for a cast. */
+  invoke(invocation: Invocation, from: Ref | null): unknown;
+}
 
 /** @internal */
 export function invocation(method: string, args: readonly unknown[]): Invocation {

@@ -7,7 +7,7 @@
  * Unlike OTP: the state is the object itself (`this`), so handlers return replies, not state tuples. Any value is a
  * reply; what should happen instead of one is said with `noReply`, `stop` and `reply`.
  * Not here: typed stubs (stub.ts) and which methods they reach (invocation.ts), state machines (state-machine.ts),
- * supervision (supervisor/).
+ * supervision (supervisor/), what sys asks (system.ts).
  *
  * @module
  */
@@ -18,7 +18,26 @@ import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
 import { callTimeoutMsDefault, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import { defineProgram, type DefinedProgram } from "../kernel/program.ts";
 import { Request } from "../kernel/request.ts";
-import { findMethod, invoke, invoked, isInvocation, undefinedMethod, type Invocation } from "./invocation.ts";
+import {
+  behaviour,
+  findMethod,
+  invoke,
+  isInvocation,
+  undefinedMethod,
+  type Behaviour,
+  type Invocation,
+} from "./invocation.ts";
+import {
+  isSystemMessage,
+  replaceStateOf,
+  stateOf,
+  System,
+  systemType,
+  Unsupported,
+  type Debug,
+  type SystemMessage,
+  type SystemSubject,
+} from "./system.ts";
 
 /** What to do instead of (or besides) replying; made by `noReply`, `reply`, `stop`, `ignore`. `Reply` is what it replies. */
 export class Outcome<out Reply = never> {
@@ -91,8 +110,14 @@ export interface Server<Call = never, Cast = never, Info = never> {
   handleContinue?(what: unknown): unknown;
   /** Cleans up; runs after `stop`, after an error in a callback, and on the parent's exit when exits are trapped. */
   terminate?(reason: ExitReason): unknown;
-  /** @internal Gets every invocation; `from` is null for a cast. */
-  [invoked]?(invocation: Invocation, from: Ref | null): unknown;
+  /** The state as `sys.getState` shows it. Default: the object's own fields; needed when they are private. */
+  systemGetState?(): unknown;
+  /** Makes what `sys.replaceState` was given the state. Default, without `systemGetState`: sets the fields. */
+  systemReplaceState?(state: never): void;
+  /** What `sys.getStatus` shows of the state, such as all but its secrets (OTP format_status). */
+  formatStatus?(): unknown;
+  /** @internal */
+  readonly [behaviour]?: Behaviour;
 }
 
 declare const serves: unique symbol;
@@ -188,17 +213,10 @@ export async function stopServer(
 }
 
 const castType = "$cast";
-const systemType = "$system";
 
 interface CastMessage {
   readonly type: typeof castType;
   readonly message: unknown;
-}
-
-interface SystemMessage {
-  readonly type: typeof systemType;
-  readonly operation: "terminate";
-  readonly reason: ExitReason;
 }
 
 /** The general part of a server: takes messages, calls callbacks, carries out what they return. */
@@ -209,6 +227,10 @@ class Loop {
   #parent: AnyPid | undefined = undefined;
   /** The timer of `timeoutMs`, while it runs. */
   #timeout: Ref | null = null;
+  /** How long it waits; after a system message it waits so long again, as OTP does. */
+  #waitMs: Milliseconds = Infinity;
+  /** Once a system message has come. */
+  #system: System | null = null;
   /** Timers that fired after another message had ended the wait; their messages are still queued. */
   readonly #stale = new Set<Ref>();
 
@@ -255,6 +277,12 @@ class Loop {
 
   #take(message: unknown): void | PromiseLike<void> {
     if ((this.#timeout !== null || this.#stale.size > 0) && this.#endWait(message)) return undefined;
+    if (isSystemMessage(message)) return this.#takeSystem(message);
+    const debug = this.#system === null ? null : this.#system.debug;
+    return debug === null ? this.#handle(message) : this.#watched(message, debug);
+  }
+
+  #handle(message: unknown): void | PromiseLike<void> {
     if (message instanceof Request) {
       const { body, from } = message;
       return this.#run(() => this.#call(body, from), from);
@@ -262,11 +290,45 @@ class Loop {
     if (isOfType<CastMessage>(message, castType)) {
       return this.#run(() => this.#cast(message.message), null);
     }
-    if (isOfType<SystemMessage>(message, systemType)) return this.#stop(message.reason, new Exit(message.reason));
     if (isExit(message) && message.from === this.#parent) {
       return this.#stop(message.reason, new Exit(message.reason));
     }
     return this.#run(() => this.#info(message), null);
+  }
+
+  #watched(message: unknown, debug: Debug): void | PromiseLike<void> {
+    if (message instanceof Request) debug.noteIn("call", message.body, message.from.owner);
+    else if (isOfType<CastMessage>(message, castType)) debug.noteIn("cast", message.message, undefined);
+    else debug.noteIn("info", message, undefined);
+    return debug.timed(() => this.#handle(message));
+  }
+
+  #takeSystem(message: Request | SystemMessage): void | PromiseLike<void> {
+    this.#system ??= new System(this.#self, this.#subject());
+    const suspended = this.#system.take(message);
+    return isThenable(suspended) ? suspended.then(() => this.#startWait()) : this.#startWait();
+  }
+
+  #subject(): SystemSubject {
+    const server = this.#server;
+    return {
+      kind: server[behaviour]?.kind ?? "server",
+      object: server[behaviour]?.object ?? server,
+      parent: () => this.#parent,
+      getState: () => (server.systemGetState === undefined ? stateOf(server) : server.systemGetState()),
+      replaceState: (state) => {
+        if (server.systemReplaceState !== undefined) server.systemReplaceState(state as never);
+        else if (server.systemGetState === undefined) replaceStateOf(server, state);
+        else throw new Unsupported("the server has systemGetState, but no systemReplaceState");
+      },
+      formatStatus: () => server.formatStatus?.(),
+      terminate: (reason) => this.#stop(reason, new Exit(reason)),
+    };
+  }
+
+  #reply(from: Ref, value: unknown): void {
+    this.#system?.debug?.noteOut(value, from.owner);
+    this.#self.reply(from, value);
   }
 
   #call(body: unknown, from: Ref): unknown {
@@ -284,8 +346,8 @@ class Loop {
 
   #invoke(invocation: Invocation, from: Ref | null): unknown {
     const { method, args } = invocation;
-    const takesAll = this.#server[invoked];
-    if (takesAll !== undefined) return takesAll.call(this.#server, invocation, from);
+    const other = this.#server[behaviour];
+    if (other !== undefined) return other.invoke(invocation, from);
     const found = findMethod(this.#server, method);
     if (found !== undefined) return invoke(from, this.#server, found, args);
     if (from !== null) return undefinedMethod(method);
@@ -303,6 +365,7 @@ class Loop {
   #endWait(message: unknown): boolean {
     const ref = isOfType<TimeoutMessage>(message, "timeout") ? message.ref : null;
     if (ref !== null && this.#stale.delete(ref)) return true;
+    if (!isSystemMessage(message)) this.#waitMs = Infinity;
     if (ref !== null && ref === this.#timeout) this.#timeout = null;
     else this.#endTimeout();
     return false;
@@ -312,6 +375,10 @@ class Loop {
     const waited = this.#timeout;
     this.#timeout = null;
     if (waited !== null && this.#self.cancelTimer(waited) === false) this.#stale.add(waited);
+  }
+
+  #startWait(): void {
+    if (this.#waitMs !== Infinity) this.#timeout = this.#self.startTimer(this.#waitMs, this.#self.pid, undefined);
   }
 
   #run(handler: () => unknown, from: Ref | null): void | PromiseLike<void> {
@@ -339,11 +406,11 @@ class Loop {
 
   #carryOut(result: unknown, from: Ref | null): void | PromiseLike<void> {
     if (!(result instanceof Outcome)) {
-      if (from !== null) this.#self.reply(from, result);
+      if (from !== null) this.#reply(from, result);
       else if (result !== undefined) return this.#failWith({ tag: "badReturnValue", value: result });
       return undefined;
     }
-    if (result.hasReply && from !== null) this.#self.reply(from, result.reply);
+    if (result.hasReply && from !== null) this.#reply(from, result.reply);
     if (result.kind === "stop") return this.#stop(result.reason, new Exit(result.reason));
     if (result.kind === "ignore") return this.#failWith({ tag: "badReturnValue", value: "ignore" });
     return this.#proceed(result.next);
@@ -351,9 +418,8 @@ class Loop {
 
   #proceed(next: Next): void | PromiseLike<void> {
     this.#endTimeout();
-    if (next.timeoutMs !== undefined && next.timeoutMs !== Infinity) {
-      this.#timeout = this.#self.startTimer(next.timeoutMs, this.#self.pid, undefined);
-    }
+    this.#waitMs = next.timeoutMs ?? Infinity;
+    this.#startWait();
     if (!("continueWith" in next)) return undefined;
     return this.#run(() => this.#server.handleContinue?.(next.continueWith), null);
   }

@@ -28,6 +28,7 @@ import {
   type TimeoutTime,
 } from "./state-machine.ts";
 import { startStub, stubOf, type Stub } from "./stub.ts";
+import * as sys from "./sys.ts";
 
 type Result = unknown;
 /** What to do with an event, given by the event itself. */
@@ -528,6 +529,114 @@ describe("state machines, as OTP has them", () => {
 
     expect(await world.all()).toEqual([{ type: "exit", from: pid, reason: "shutdown" }]);
     expect(machines[0]?.trace).toEqual(["terminate shutdown a"]);
+  });
+});
+
+describe("system messages to a state machine", () => {
+  test("getState gives state and data, getStatus tells what it is", async () => {
+    const world = new World();
+    const create = () => ({ init: () => nextState("a"), a: () => {}, opened: 3 });
+    const pid = await startStateMachine(world.self, create);
+
+    expect(await sys.getState(world.self, pid)).toEqual({ state: "a", data: { opened: 3 } });
+    expect(await sys.getStatus(world.self, pid)).toMatchObject({
+      kind: "stateMachine",
+      module: "Object",
+      mode: "running",
+    });
+  });
+
+  test("getStatus names the class, and shows what formatStatus makes of the state", async () => {
+    const world = new World();
+    class Shy extends Driven {
+      formatStatus(state: unknown): unknown {
+        return `in ${show(state)}`;
+      }
+    }
+    const pid = await startStateMachine(world.self, () => new Shy({}));
+
+    expect(await sys.getStatus(world.self, pid)).toMatchObject({ module: "Shy", state: "in a" });
+  });
+
+  test("replaceState sets both, or the state alone, and is no transition: nothing is entered or retried", async () => {
+    const world = new World();
+    const seen: unknown[] = [];
+    const create = () => ({
+      stateEnter: true,
+      opened: 3,
+      init: () => nextState("a"),
+      handleEvent(event: { readonly type: string }, state: string) {
+        seen.push([event.type, state, this.opened]);
+        return state === "a" && event.type === "cast" ? keepState(postpone) : undefined;
+      },
+    });
+    const pid = await startStateMachine(world.self, create);
+    cast(world.self, pid, "postponed");
+
+    await sys.replaceState(world.self, pid, { state: "b", data: { opened: 9 } });
+    world.self.send(pid as Pid<unknown>, "x");
+    await sys.replaceState(world.self, pid, { state: "a" });
+    world.self.send(pid as Pid<unknown>, "y");
+    await world.settle();
+
+    expect(await sys.getState(world.self, pid)).toEqual({ state: "a", data: { opened: 9 } });
+
+    expect(seen).toEqual([
+      ["enter", "a", 3],
+      ["cast", "a", 3],
+      ["info", "b", 9],
+      ["info", "a", 9],
+    ]);
+  });
+
+  test("a machine that keeps its data private says what they are", async () => {
+    const world = new World();
+    let secret = 3;
+    const create = () => ({
+      init: () => nextState("a"),
+      a: () => {},
+      systemGetState: () => ({ secret }),
+      systemReplaceState: (data: { readonly secret: number }) => void (secret = data.secret),
+    });
+    const pid = await startStateMachine(world.self, create);
+
+    await sys.replaceState(world.self, pid, { state: "a", data: { secret: 4 } });
+
+    expect(await sys.getState(world.self, pid)).toEqual({ state: "a", data: { secret: 4 } });
+  });
+
+  test("what is no { state, data } is refused", async () => {
+    const { world, pid } = await start();
+
+    await expect(sys.replaceState(world.self, pid, "b")).rejects.toThrow("{ state, data }");
+    expect(await sys.getState(world.self, pid)).toMatchObject({ state: "a" });
+  });
+
+  test("while it is suspended, events and time-outs wait", async () => {
+    const { world, pid, machine } = await start();
+    cast(world.self, pid, gives(stateTimeout(10, "s")));
+    await world.settle();
+
+    await sys.suspend(world.self, pid);
+    cast(world.self, pid, "queued");
+    await world.advance(20);
+    const before = [...machine.trace];
+    await sys.resume(world.self, pid);
+    await world.settle();
+
+    expect(before).toEqual(["cast a"]);
+    expect(machine.trace).toEqual(["cast a", "cast queued a", "stateTimeout s a"]);
+  });
+
+  test("GS53 a system message does not cancel the event time-out", async () => {
+    const { world, pid, machine } = await start();
+    cast(world.self, pid, gives(eventTimeout(60, "e")));
+    await world.advance(59);
+
+    await sys.getState(world.self, pid);
+    await world.advance(1);
+
+    expect(machine.trace).toEqual(["cast a", "eventTimeout e a"]);
   });
 });
 

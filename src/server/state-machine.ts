@@ -20,7 +20,7 @@ import type { ExitReason } from "../kernel/exit-reason.ts";
 import type { TimeoutMessage } from "../kernel/message.ts";
 import type { Ref } from "../kernel/pid.ts";
 import type { AnyProcess, StartOptions } from "../kernel/process.ts";
-import { invoked, type Invocation } from "./invocation.ts";
+import { behaviour, type Behaviour, type Invocation } from "./invocation.ts";
 import {
   defineServer,
   goOn,
@@ -33,6 +33,7 @@ import {
   type serves,
 } from "./server.ts";
 import type { MethodName, ReplyOf } from "./stub.ts";
+import { replaceStateOf, stateOf } from "./system.ts";
 
 /** Events that a machine holds, inserted, postponed and due, before it ends with `{ tag: "eventsFull", eventsMax }`. */
 export const eventsMaxDefault = 1_000_000;
@@ -125,6 +126,18 @@ export interface MachineCallbacks<Types extends MachineTypes> {
   readonly stateEnter?: boolean;
   /** Cleans up; `state` is the one in which the machine ends. */
   terminate?(reason: ExitReason, state: Types["state"]): unknown;
+  /** The data as `sys.getState` shows them beside the state. Default: the object's own fields. */
+  systemGetState?(): unknown;
+  /** Makes what `sys.replaceState` was given the data. Default: sets the fields. */
+  systemReplaceState?(data: never): void;
+  /** What `sys.getStatus` shows in place of `{ state, data }`. */
+  formatStatus?(state: Types["state"]): unknown;
+}
+
+/** What `sys.getState` gives of a machine, and what `sys.replaceState` takes; without `data` these stay. */
+export interface MachineState {
+  readonly state: unknown;
+  readonly data?: unknown;
 }
 
 /** A machine with one callback for all states (OTP `handle_event_function`). */
@@ -137,8 +150,8 @@ export type StateFunctions<Types extends MachineTypes> = MachineCallbacks<Types>
   [State in Types["state"] & string]: (event: MachineEvent<Types>) => MachineResult<Types>;
 };
 
-/** The names of callbacks that take events. */
-type HandlerName<M> = Exclude<keyof M, "init" | "terminate" | "stateEnter">;
+/** The names of what may take events. */
+type HandlerName<M> = Exclude<keyof M, Exclude<keyof Callbacks, "handleEvent">>;
 
 /** The `methods` of the types of the events that a callback takes. */
 type MethodsTaken<Event> = [Extract<Event, { readonly method: unknown }>] extends [never]
@@ -305,6 +318,9 @@ interface Callbacks {
   readonly stateEnter?: boolean;
   handleEvent?(event: AnyEvent | Enter, state: unknown): unknown;
   terminate?(reason: ExitReason, state: unknown): unknown;
+  systemGetState?(): unknown;
+  systemReplaceState?(data: never): void;
+  formatStatus?(state: unknown): unknown;
 }
 
 /** A time-out that runs, or, at zero, waits for its turn; travels in its timer's message. */
@@ -339,7 +355,10 @@ interface Plan {
 }
 
 /** Names that are no states. */
-const callbackNames: ReadonlySet<unknown> = new Set(["init", "terminate", "handleEvent", "stateEnter"]);
+const callbackNames: ReadonlySet<unknown> = new Set<keyof Callbacks>([
+  ...(["init", "stateEnter", "handleEvent", "terminate"] as const),
+  ...(["systemGetState", "systemReplaceState", "formatStatus"] as const),
+]);
 
 class Machine implements Server<unknown, unknown, unknown> {
   readonly #self: AnyProcess;
@@ -354,10 +373,17 @@ class Machine implements Server<unknown, unknown, unknown> {
   /** Time-outs of zero, in the order in which they were set. */
   readonly #due = new Set<MachineTimeout>();
 
+  readonly [behaviour]: Behaviour;
+
   constructor(self: AnyProcess, machine: Callbacks, eventsMax: number) {
     this.#self = self;
     this.#machine = machine;
     this.#eventsMax = eventsMax;
+    this[behaviour] = {
+      kind: "stateMachine",
+      object: machine,
+      invoke: (invocation, from) => this.#invoke(invocation, from),
+    };
   }
 
   // --- what the server's loop calls ---
@@ -395,9 +421,37 @@ class Machine implements Server<unknown, unknown, unknown> {
     return this.#handle(fired.event);
   }
 
-  [invoked]({ method, args }: Invocation, from: Ref | null): unknown {
+  #invoke({ method, args }: Invocation, from: Ref | null): unknown {
     if (from === null) return this.#handle({ type: "cast", method, args });
     return chain(this.#handle({ type: "call", method, args, from }), (outcome) => outcome ?? noReply);
+  }
+
+  /** OTP's `{State, Data}`. */
+  systemGetState(): MachineState {
+    const machine = this.#machine;
+    // How the machine is called is none of its data.
+    const { stateEnter: _, ...data } = stateOf(machine);
+    return { state: this.#state, data: machine.systemGetState?.() ?? data };
+  }
+
+  /** As in OTP, no transition: nothing is entered, retried or cancelled. */
+  systemReplaceState(wanted: MachineState): void {
+    if (typeof wanted !== "object" || wanted === null || !("state" in wanted)) {
+      throw new TypeError("what replaces the state of a state machine is { state, data }");
+    }
+    if (wanted.data !== undefined) this.#replaceData(wanted.data);
+    this.#state = wanted.state;
+  }
+
+  #replaceData(data: unknown): void {
+    const machine = this.#machine;
+    const kept = Object.hasOwn(machine, "stateEnter") ? { stateEnter: machine.stateEnter } : {};
+    if (machine.systemReplaceState !== undefined) machine.systemReplaceState(data as never);
+    else replaceStateOf(machine, typeof data === "object" && data !== null ? { ...kept, ...data } : data);
+  }
+
+  formatStatus(): unknown {
+    return this.#machine.formatStatus?.(this.#state);
   }
 
   terminate(reason: ExitReason): unknown {
@@ -528,14 +582,14 @@ class Machine implements Server<unknown, unknown, unknown> {
       while (this.#postponed.length > 0) this.#queue.push(this.#postponed.pop() as AnyEvent);
     }
     for (let index = inserted.length - 1; index >= 0; index -= 1) this.#queue.push(inserted[index] as AnyEvent);
-    for (const { key, time, content } of timeouts) this.#setTimeout(key, time, content);
+    for (const { key, time, content } of timeouts) this.#arm(key, time, content);
     const isFull = this.#queue.length + this.#postponed.length > this.#eventsMax;
     return isFull ? stop({ tag: "eventsFull", eventsMax: this.#eventsMax }) : undefined;
   }
 
   // --- time-outs ---
 
-  #setTimeout(key: string, time: TimeoutTime, content: unknown): void {
+  #arm(key: string, time: TimeoutTime, content: unknown): void {
     const running = this.#timeouts.get(key);
     if (time === "update" && running !== undefined) {
       running.content = content;

@@ -1,20 +1,13 @@
 import { defineServer } from "colos";
 
-/** Counts, wherever it runs. */
 class Counter {
-  #value: number;
-
-  constructor(start: number) {
-    this.#value = start;
+  value = 0;
+  handleCall(step: number): number {
+    return (this.value += step);
   }
-
-  increment(by: number): number {
-    return (this.#value += by);
-  }
-
-  async both(): Promise<readonly [number, string]> {
-    return [this.#value, String(this.#value)];
+  handleCast(): void {
+    Object.assign(this, { uncopyable: Symbol("here") });
   }
 }
 
-export default defineServer((_self, start: number) => new Counter(start));
+export default defineServer(() => new Counter());
