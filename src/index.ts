@@ -86,6 +86,7 @@ export {
   type SystemStatus,
   type TraceTarget,
 } from "./server/system.ts";
+export * from "./server/task.ts";
 export * from "./supervisor/supervisor.ts";
 export {
   child,
