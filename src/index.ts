@@ -71,6 +71,19 @@ export { coroutineCarrier } from "./carriers/coroutine.ts";
 export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-process.ts";
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
+export {
+  defineGroups,
+  Groups,
+  GroupsFullError,
+  isGroupMessage,
+  membershipsMaxDefault,
+  publicationsWaitingMax,
+  startGroups,
+  type GroupMessage,
+  type GroupsInfo,
+  type GroupsOptions,
+  type PublishOptions,
+} from "./server/groups.ts";
 export { keyCharactersMax, keyDepthMax, keyHash } from "./server/key.ts";
 export {
   defineRegistry,
