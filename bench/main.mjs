@@ -153,7 +153,7 @@ function run(command, args) {
 }
 
 function report() {
-  const header = ["benchmark", "unit", "BEAM", "colos", "ratio", "ratio of medians", "target", "aim", ""];
+  const header = ["benchmark", "unit", "BEAM", "colos", "ratio", "of medians", "target", "aim", "", ...peers];
   const rows = results.map((result) => [
     result.name.replaceAll("_", "-"),
     result.unit,
@@ -164,25 +164,18 @@ function report() {
     decimals(result.target),
     decimals(result.aim),
     verdict(result),
+    ...peers.map((peer) => comparison(result.beside[peer], result.colos)),
   ]);
   const machine = `Node.js ${system.node}; ${system.about ?? "no BEAM"}; ${system.cores} × ${system.cpu}`;
-  const legend = "Best (median) of all samples. Ratio: BEAM / colos; above 1 colos is faster, or smaller.";
-  return `${machine}\n${legend}\n\n${table([header, ...rows])}\n${peers.length === 0 ? "" : `\n${peerReport()}\n`}`;
+  const legend = [
+    "Best (median) of all samples. Ratio: BEAM / colos; above 1 colos is faster, or smaller.",
+    ...(peers.length === 0 ? [] : ["Peers: best of all samples, and how many times colos's best that is."]),
+  ];
+  return `${machine}\n${legend.join("\n")}\n\n${table([header, ...rows])}\n`;
 }
 
-/** The peers' best figures, and how many times colos's best they are. */
-function peerReport() {
-  const header = ["benchmark", "unit", "colos", ...peers.flatMap((peer) => [peer, "ratio"])];
-  const rows = results.map(({ name, unit, colos, beside }) => [
-    name.replaceAll("_", "-"),
-    unit,
-    significant(colos.best),
-    ...peers.flatMap((peer) => {
-      const best = beside[peer]?.best;
-      return best === undefined ? ["–", "–"] : [significant(best), decimals(best / colos.best)];
-    }),
-  ]);
-  return table([header, ...rows]);
+function comparison(peer, colos) {
+  return peer === undefined ? "–" : `${significant(peer.best)} (${(peer.best / colos.best).toFixed(1)} ×)`;
 }
 
 function verdict({ ratio, target, aim }) {

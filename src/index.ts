@@ -50,6 +50,30 @@ export {
   type TimedOut,
 } from "./kernel/process.ts";
 export {
+  ancestorsMax,
+  inspectTimeoutMsDefault,
+  messagesShownMaxDefault,
+  NoAnswerError,
+  type HostFacts,
+  type ProcessDetails,
+  type ProcessStatus,
+  type WaitsFor,
+} from "./kernel/inspect.ts";
+export * from "./kernel/introspection.ts";
+export { windowMsDefault, type Member, type TopBy, type TopEntry } from "./kernel/top.ts";
+export {
+  traceKinds,
+  traceMessagesMaxDefault,
+  tracePerSecondMaxDefault,
+  type TraceEnded,
+  type TraceEvent,
+  type TraceKind,
+  type TraceLimits,
+  type TraceMessage,
+  type TraceSubject,
+} from "./kernel/trace.ts";
+export type { Work } from "./kernel/observer.ts";
+export {
   command,
   defineProgram,
   program,

@@ -34,6 +34,8 @@ export interface BorderHost {
   /** All processes of other kernels that are `gone` have ended. */
   foreignLost(gone: (pid: AnyPid) => boolean): void;
   processes(): AnyPid[];
+  /** Answers a question about this kernel's processes; never rejects. */
+  answer(question: unknown): Promise<unknown>;
 }
 
 /** Kernels that are gone for good, as one kernel tells another. */
@@ -76,6 +78,11 @@ export class Border {
   /** Makes an own pid known, so that signals to it find it. */
   addPid(pid: AnyPid): void {
     this.#identities.addPid(pid);
+  }
+
+  /** Ids of the kernels right below this one. */
+  get childIds(): string[] {
+    return [...this.#neighbours.keys()];
   }
 
   /** Nobody may answer to this ref any more. */
@@ -194,6 +201,7 @@ export class Border {
     let back: Signal;
     if (signal[0] === "link") back = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
     else if (signal[0] === "monitor") back = ["down", signal[4], signal[3], "noproc"];
+    else if (signal[0] === "ask") back = ["down", signal[3], signal[2], "noproc"];
     else return;
     this.#host.platform.scheduling.macrotask(() => this.#receive(back, null));
   }
@@ -202,10 +210,20 @@ export class Border {
     if (signal[0] === "lost") this.#receiveLoss(signal, from);
     else if (signal[1] !== this.id) this.#forward(signal);
     else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3]);
+    else if (signal[0] === "ask") void this.#answer(signal);
     else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
     else if (signal[0] === "watching") this.#receiveWatching(signal[2], this.#identities.pid(signal[3], signal[4]));
     else if (typeof signal[2] === "string") this.#receiveForName(signal[2], signal);
     else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process, signal);
+  }
+
+  async #answer([, , ref, kernelId, , question]: Signal & readonly ["ask", ...unknown[]]): Promise<void> {
+    const answer = await this.#host.answer(this.decode(question));
+    try {
+      this.#forward(["reply", kernelId, ref, this.encode(answer)]);
+    } catch (refused) {
+      this.#forward(["reply", kernelId, ref, this.encode({ ok: false, description: describeReason(refused) })]);
+    }
   }
 
   #receiveWatching(serial: number, target: AnyPid): void {

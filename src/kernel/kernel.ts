@@ -26,6 +26,7 @@ import {
 import { Mailbox, MailboxFullError, messagesMaxDefault, type Intake, type MailboxBound } from "./mailbox.ts";
 import { isDown, isExit } from "./message.ts";
 import { Names, nameTaken } from "./names.ts";
+import type { Observer } from "./observer.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
   Extra,
@@ -40,10 +41,12 @@ import {
   type StartOptions,
 } from "./process.ts";
 import { acknowledgingBody, defineProgram, type DefinedProgram, type Program } from "./program.ts";
+import { answer, type Question } from "./question.ts";
 import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
 import { mainSerial, type Channel } from "./signal.ts";
 import { Timers, type Timer } from "./timer.ts";
+import { Walk } from "./walk.ts";
 import { UncopyableError, type WireValue } from "./wire.ts";
 
 /** Messages a reactor handles before others get their turn. */
@@ -99,6 +102,10 @@ export class Kernel {
   readonly platform: Platform;
   /** @internal */
   readonly timers: Timers;
+  /** @internal Not null while somebody wants to know what happens here (observer.ts). */
+  observer: Observer | null = null;
+  /** Not null while somebody goes through all processes. */
+  #walks: Set<Walk> | null = null;
   /** @internal Who learns of ends in other kernels before anybody else here: tables of processes (end-watch.ts). */
   readonly foreignEnds: Set<ForeignEnds> = new Set();
   readonly #carriers: ReadonlyMap<string, Starter>;
@@ -145,6 +152,7 @@ export class Kernel {
         for (const listener of this.foreignEnds) listener.lost(gone);
       },
       processes: () => this.processes(),
+      answer: (question) => answer(this, question as Question, true),
     });
     this.#unlisten = platform.strays.listen((owner, error) => {
       if (owner instanceof Process && owner.kernel === this) this.#crash(owner, error);
@@ -227,6 +235,7 @@ export class Kernel {
     const process = this.#create(parent, options);
     process.begin = body;
     process.resumeValue = args;
+    if (this.observer !== null) this.observer.spawned(process);
     this.#scheduler.begin(process);
     return process.pid;
   }
@@ -291,6 +300,8 @@ export class Kernel {
       extra.policy = options.mailbox?.policy ?? "endReceiver";
       extra.starter = starter;
       extra.intake = intake;
+      const isService = starter !== null || intake !== null || options.serial !== undefined;
+      if (isService) extra.startedAtMs = this.platform.clock.wallMs();
     }
     process.after = this.#first;
     if (this.#first !== null) this.#first.before = process;
@@ -345,6 +356,17 @@ export class Kernel {
   }
 
   #step(process: AnyProcess): void {
+    if (this.observer !== null) this.#stepObserved(process, this.observer);
+    else this.#stepNow(process);
+  }
+
+  #stepObserved(process: AnyProcess, observer: Observer): void {
+    observer.enter(process);
+    this.#stepNow(process);
+    observer.leave();
+  }
+
+  #stepNow(process: AnyProcess): void {
     if (process.stage === "new") {
       process.stage = "live";
       this.#stepping = process;
@@ -458,6 +480,7 @@ export class Kernel {
 
   #deliver(process: AnyProcess, message: unknown): void {
     if (process.stage === "exiting" || process.stage === "dead") return;
+    if (this.observer !== null) this.observer.delivered(process, message);
     if (process.extra !== null && process.extra.intake !== null) {
       this.#deliverToIntake(process, process.extra.intake, message);
       return;
@@ -482,6 +505,7 @@ export class Kernel {
   /** What the kernel itself has to say always arrives, whatever the mailbox's limit. */
   #deliverNotice(process: AnyProcess, message: unknown): void {
     if (process.stage === "exiting" || process.stage === "dead") return;
+    if (this.observer !== null) this.observer.delivered(process, message);
     if (process.wake !== null && this.#matches(process, message)) {
       this.awaken(process, message);
       return;
@@ -525,6 +549,7 @@ export class Kernel {
     if (route === "none") return;
     if (route === "reply") {
       if (pending === null) return;
+      if (this.observer !== null) this.observer.replied(pending.caller, ref, message);
       this.#settle(ref);
       pending.resolve(message);
       return;
@@ -602,11 +627,17 @@ export class Kernel {
   }
 
   #answerNow(server: AnyProcess, request: Request): void {
+    const { observer } = this;
+    if (observer !== null) {
+      observer.delivered(server, request);
+      observer.enter(server);
+    }
     this.#nestedCount += 1;
     this.platform.strays.run(server, () => {
       if (this.#reactTo(server, request)) this.#unpark(server);
     });
     this.#nestedCount -= 1;
+    if (observer !== null) observer.leave();
   }
 
   /** At once, or in a later turn: a loop that asks nobody must not keep the host from its work. */
@@ -906,6 +937,8 @@ export class Kernel {
   /** Takes the process out of all tables, then tells those who are linked and those who watch. */
   #announceEnd(process: AnyProcess, reason: ExitReason): void {
     process.stage = "dead";
+    if (this.observer !== null) this.observer.ended(process, reason);
+    if (this.#walks !== null) for (const walk of this.#walks) if (walk.next === process) walk.next = process.after;
     process.begin = null;
     process.pid.process = null;
     this.#processesCount -= 1;
@@ -981,6 +1014,52 @@ export class Kernel {
       monitoredBy: [...(process.watchers ?? [])].map((ref) => ref.owner),
       trapExit: process.trapping,
     };
+  }
+
+  /** @internal Asks another kernel about its processes (question.ts). Fails as a request does; `to` is the kernel. */
+  ask(caller: AnyProcess, kernelId: string, question: unknown, timeoutMs: Milliseconds): Promise<unknown> {
+    if (caller.stage !== "live") return new Promise(() => {});
+    const wire = this.#border.encode(question, "question");
+    const ref = this.newRef(caller);
+    const reply = new Promise<unknown>((resolve, reject) => {
+      const fail = (reason: ExitReason): void => reject(new Exit(callFailed(reason, `kernel ${kernelId}`)));
+      ref.pending = new PendingReply(caller, resolve, fail);
+    });
+    ref.route = "reply";
+    // Only noted here, so that the loss of that kernel ends the wait; nobody there is watched.
+    ref.target = this.#border.mainPidOf(kernelId);
+    (caller.monitors ??= new Set()).add(ref);
+    this.#border.exportRef(ref);
+    this.#border.transmit(["ask", kernelId, ref.serial, this.id, caller.pid.serial, wire]);
+    this.#startDeadline(ref, timeoutMs);
+    return reply;
+  }
+
+  /** @internal The live process of a pid of this kernel. */
+  processOf(pid: AnyPid): AnyProcess | null {
+    return pid.process !== null && pid.process.kernel === this ? pid.process : null;
+  }
+
+  /** @internal Ids of the kernels right below this one. */
+  childIds(): readonly string[] {
+    return this.#border.childIds;
+  }
+
+  /** @internal A place in the list of all processes, kept right until `endWalk` (walk.ts). */
+  beginWalk(): Walk {
+    const walk = new Walk(this.#first);
+    (this.#walks ??= new Set()).add(walk);
+    return walk;
+  }
+
+  /** @internal */
+  endWalk(walk: Walk): void {
+    if (this.#walks?.delete(walk) === true && this.#walks.size === 0) this.#walks = null;
+  }
+
+  /** @internal Runs `task` in the host's next turn. */
+  nextTurn(task: () => void): void {
+    this.#scheduler.nextTurn(task);
   }
 
   // --- other kernels: border.ts ---

@@ -12,6 +12,7 @@
  */
 import type { Milliseconds } from "../base/platform.ts";
 import { Exit, ProcessEnded, type ExitReason } from "./exit-reason.ts";
+import type { HostFacts } from "./inspect.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { messagesMaxDefault, type Intake, type MailboxLimit } from "./mailbox.ts";
@@ -95,6 +96,9 @@ export interface ProcessInfo {
 
 /** Handles one message; a promise parks the process until it settles. Throwing ends the process. */
 export type Reactor = (message: unknown) => void | PromiseLike<void>;
+
+/** @internal What `sleep` waits for: nothing; one function, so that a look from outside can tell. */
+export const sleepMatch = (): boolean => false;
 
 /** @internal Where a process stands in its life. */
 export type Stage = "new" | "live" | "exiting" | "dead";
@@ -195,6 +199,7 @@ export class Process<Message = unknown> {
    */
   send<M>(to: Pid<M> | Ref | string, message: M): M {
     this.#assertAlive();
+    if (this.kernel.observer !== null) this.kernel.observer.sent(this, to as AnyPid | Ref | string, message);
     this.kernel.send(to as AnyPid | Ref | string, message);
     return message;
   }
@@ -231,6 +236,7 @@ export class Process<Message = unknown> {
         this.kernel.awaken(this, timedOut);
       });
     }
+    if (this.kernel.observer !== null) this.kernel.observer.waits(this);
     return new Promise((resolve) => {
       this.wake = resolve;
     });
@@ -238,7 +244,7 @@ export class Process<Message = unknown> {
 
   /** Waits without taking messages (OTP timer:sleep/1). */
   async sleep(durationMs: Milliseconds): Promise<void> {
-    await this.receive(() => false, { timeoutMs: durationMs });
+    await this.receive(sleepMatch, { timeoutMs: durationMs });
   }
 
   /** Lets other processes and the host's I/O run (OTP erlang:yield/0). */
@@ -475,6 +481,10 @@ export class Extra {
   exportedRefs: Set<Ref> | null = null;
   /** Halted by a system message (server/system.ts). */
   suspended = false;
+  /** Wall-clock milliseconds, where it is worth a look at the clock. */
+  startedAtMs: Milliseconds | undefined = undefined;
+  /** Asks the host about what executes it. */
+  host: (() => HostFacts) | null = null;
   /** Called once its exit signals are sent. */
   ended: ((reason: ExitReason) => void) | null = null;
 }

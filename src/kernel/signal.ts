@@ -26,6 +26,8 @@ export type Signal =
   | readonly ["watching", string, number, string, number]
   /** reason; the ref knows what it watched */
   | readonly ["down", string, number, WireValue]
+  /** A question about the kernel's processes (question.ts): ref serial, owner kernel, owner serial, question; the answer is a reply */
+  | readonly ["ask", string, number, string, number, WireValue]
   /** Kernels are gone: which ones, the cause, and what the main process of the lost one ended with (kernel.ts, `Loss`). */
   | readonly ["lost", string, number, WireValue];
 
