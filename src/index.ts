@@ -22,6 +22,7 @@ export {
   type Signalled,
   type Tagged,
 } from "./kernel/exit-reason.ts";
+export { ancestorsMax, callersMax, callersOf, endedAncestorsMax, type Ancestor } from "./kernel/ancestry.ts";
 export { handleCloseMs, isNoProcess, Kernel, type KernelOptions } from "./kernel/kernel.ts";
 export { MailboxFullError, messagesMaxDefault, type MailboxLimit, type MailboxPolicy } from "./kernel/mailbox.ts";
 export {
@@ -50,7 +51,6 @@ export {
   type TimedOut,
 } from "./kernel/process.ts";
 export {
-  ancestorsMax,
   inspectTimeoutMsDefault,
   messagesShownMaxDefault,
   NoAnswerError,

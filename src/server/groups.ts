@@ -28,7 +28,7 @@ import type { Milliseconds } from "../base/platform.ts";
 import { EndWatch } from "../kernel/end-watch.ts";
 import { describeReason } from "../kernel/exit-reason.ts";
 import { isDown } from "../kernel/message.ts";
-import type { Ref} from "../kernel/pid.ts";
+import type { Ref } from "../kernel/pid.ts";
 import { Pid, type AnyPid } from "../kernel/pid.ts";
 import { callTimeoutMsDefault, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import type { DefinedProgram } from "../kernel/program.ts";
