@@ -95,6 +95,7 @@ export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-pr
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
 export { currentCall, type Invocation, type UndefinedMethod } from "./server/invocation.ts";
+export * from "./server/requests.ts";
 export * from "./server/server.ts";
 export * from "./server/state-machine.ts";
 export * from "./server/stub.ts";
