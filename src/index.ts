@@ -123,6 +123,7 @@ export {
   type RegistryOptions,
 } from "./server/registry.ts";
 export { currentCall, type Invocation, type UndefinedMethod } from "./server/invocation.ts";
+export * from "./server/requests.ts";
 export * from "./server/server.ts";
 export * from "./server/state-machine.ts";
 export * from "./server/stub.ts";
