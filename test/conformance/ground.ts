@@ -139,8 +139,11 @@ export class Ground implements Side {
 
   /** Waits until `pid` has ended, and why; of one that ended before, `noproc`. */
   async reasonOf(pid: AnyPid): Promise<ExitReason> {
-    const ref = this.self.monitor(pid);
-    const down = await this.self.receive((message) => isDown(message, ref));
+    // With a process of its own, so that several can wait.
+    const watcher = this.kernel.attach<unknown>("watcher");
+    const ref = watcher.monitor(pid);
+    const down = await watcher.receive((message) => isDown(message, ref));
+    this.kernel.end(watcher, "normal");
     return (down as { readonly reason: ExitReason }).reason;
   }
 

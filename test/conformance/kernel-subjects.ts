@@ -9,7 +9,7 @@ import type { Subject } from "./subjects.ts";
 /** The ways in which a process waits. */
 export const waysToWait = ["receive", "receive with a time-out", "request", "wait", "start"] as const;
 
-/** Milliseconds that those wait at most which have a limit. */
+/** Milliseconds that those wait at first which have a limit. */
 export const waitMs = 50;
 
 const neverReady = defineProgram(idler, { acknowledges: true });
@@ -18,12 +18,13 @@ async function idler(self: AnyProcess): Promise<void> {
   await self.receive((message: unknown) => message === "stop");
 }
 
-function waitAs(way: unknown, self: AnyProcess, to: AnyPid): Promise<unknown> {
+function waitAs(way: unknown, self: AnyProcess, to: AnyPid, limitMs: number): Promise<unknown> {
   if (way === "receive") return self.receive();
-  if (way === "receive with a time-out") return self.receive(undefined, { timeoutMs: waitMs });
-  if (way === "request") return self.request(to, "anybody?", waitMs);
-  if (way === "wait") return self.wait(new Promise((resolve) => void setTimeout(resolve, waitMs)));
-  return self.start(neverReady, { timeoutMs: waitMs });
+  if (way === "receive with a time-out") return self.receive(undefined, { timeoutMs: limitMs });
+  if (way === "request") return self.request(to, "anybody?", limitMs);
+  if (way === "wait")
+    return self.wait(new Promise((resolve) => self.kernel.timers.start(limitMs, () => resolve(undefined))));
+  return self.start(neverReady, { timeoutMs: limitMs });
 }
 
 export const kernelSubjects: Readonly<Record<string, Subject>> = {
@@ -56,11 +57,11 @@ export const kernelSubjects: Readonly<Record<string, Subject>> = {
     await self.yield();
     self.exit("survived");
   },
-  /** Waits in one of the `waysToWait` and says so if its `finally` ever runs; `[to, way]`. */
-  cleaner: async (self, to, way) => {
+  /** Waits in one of the `waysToWait` and says so if its `finally` ever runs; `[to, way, limitMs]`. */
+  cleaner: async (self, to, way, limitMs) => {
     try {
       self.kernel.send(to as AnyPid, "waiting");
-      await waitAs(way, self, to as AnyPid);
+      await waitAs(way, self, to as AnyPid, limitMs as number);
     } finally {
       self.kernel.send(to as AnyPid, "cleaned");
     }
