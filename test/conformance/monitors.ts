@@ -129,8 +129,7 @@ export const monitors: readonly Statement[] = [
   },
   {
     id: "N9",
-    sentence:
-      "only the owner ends its monitor: a demonitor by another process has no effect on the owner's DOWN",
+    sentence: "only the owner ends its monitor: a demonitor by another process has no effect on the owner's DOWN",
     prove: (ground) =>
       ground.eachPair(async (here, there) => {
         const [owner, b] = [await here.puppet(), await there.puppet()];
