@@ -19,7 +19,10 @@ import {
 
 /** What a carrier can do decides what is generated for it. */
 export interface GeneratorOptions {
-  /** Without names, `isAlive` and `whereis`: they are about one kernel. */
+  /**
+   * For processes in kernels of their own. Without names, `isAlive` and `whereis`, which are about one kernel. And role 0
+   * spawns all others, because what a program on a thread has spawned ends with its kernel.
+   */
   readonly kernelsMany?: boolean;
 }
 
@@ -100,9 +103,11 @@ class Generation {
   readonly #random: Random;
   readonly #drawable: readonly Drawn[];
   readonly #rolesCount: number;
+  readonly #kernelsMany: boolean;
 
   constructor(random: Random, { kernelsMany = false }: GeneratorOptions) {
     this.#random = random;
+    this.#kernelsMany = kernelsMany;
     const names = Object.keys(weights) as Drawn[];
     // Each program leaves out a part of the instructions, so that the rest meet more often.
     const used = names.filter((name) => !(kernelsMany && aboutOneKernel.has(name)) && !random.chance(25));
@@ -123,7 +128,7 @@ class Generation {
 
   /** One of the roles so far spawns `role`, tells some of those it knows, and they may wait for it. */
   #spawn(role: Role, bodies: Instruction[][], knows: Set<Role>[]): void {
-    const parent = this.#random.chance(70) ? 0 : this.#random.below(role);
+    const parent = this.#kernelsMany || this.#random.chance(70) ? 0 : this.#random.below(role);
     const body = bodies[parent] as Instruction[];
     for (let count = this.#random.below(3); count > 0; count -= 1) this.#add(parent, body, knows[parent] as Set<Role>);
     body.push({ op: "spawn", role, how: this.#random.pick(["spawn", "link", "monitor"]) });

@@ -1,9 +1,10 @@
 /**
  * Model: what processes may do, as one pure step function, state × event → state. It knows neither colos nor the BEAM.
  *
- * The rules: each pair of processes has a channel; what one sends the other (a message, an exit, a link …) arrives in that
- * order, after any time. Only `noproc`, which nobody sends, keeps no order. A process takes steps of its own program, deliveries come between them. Timers fire at any
- * time after they were started. Names, and whether a process is alive, are known at once.
+ * The rules: each pair of processes has a channel; what one sends the other (a message, an exit, a link …) arrives in
+ * that order, after any time. Only `noproc`, which nobody sends, keeps no order. A process takes steps of its own
+ * program, deliveries come between them. Timers fire at any time after they were started, in any order. Names, and
+ * whether a process is alive, are known at once.
  * An event carries what the process is said to have observed, so that a step has one outcome, or none when nothing legal
  * gives that observation.
  * A process that ends is `dying` first: nobody finds it any more, but its name is taken, and nobody has been told.
@@ -30,7 +31,7 @@ interface Watcher {
   readonly of: Role | Name;
 }
 
-/** What a process is told of one that is not there: nobody sends it, so it keeps no order. */
+/** A signal that keeps no order: `noproc` of a process that is not there, because nobody sends it. */
 export interface Notice {
   readonly from: Role;
   readonly to: Role;
@@ -84,11 +85,17 @@ export type Event =
   | { readonly kind: "deliver"; readonly from: Role; readonly to: Role }
   | { readonly kind: "notify"; readonly index: number }
   /** The message of `timers[index]` arrives. */
-  | { readonly kind: "fire"; readonly index: number };
+  | { readonly kind: "fire"; readonly index: number }
+  /** `timers[index]` ends with its owner; only with `kernelsMany`. */
+  | { readonly kind: "lose"; readonly index: number };
 
 /** What differs between systems that are all right. */
 export interface ModelOptions {
-  /** A process cannot know at once that another has ended: `link` to it may bring `noproc` as an exit signal. */
+  /**
+   * Processes may be in kernels of their own, as on threads. One cannot know at once that another has ended: `link` to it
+   * may bring `noproc` as an exit signal. `kill` is carried out by the carrier and overtakes what was sent before. The
+   * timers of a process may end with it, because its kernel does.
+   */
   readonly kernelsMany?: boolean;
 }
 
@@ -140,6 +147,11 @@ export function step(program: Program, state: State, event: Event, options: Mode
       return notify(state, event.index);
     case "fire":
       return fire(state, event.index);
+    case "lose": {
+      const owner = state.timers[event.index]?.owner;
+      const mayLose = options.kernelsMany === true && owner !== undefined && processOf(state, owner).stage === "dead";
+      return mayLose ? { ...state, timers: state.timers.toSpliced(event.index, 1) } : undefined;
+    }
   }
 }
 
@@ -230,10 +242,7 @@ function perform(
     case "demonitor":
       return demonitor(state, role, self, instruction.monitor, instruction.flush, observation);
     case "exit":
-      return when(
-        observation === "true",
-        send(state, role, instruction.to, { kind: "exit", reason: instruction.reason, overLink: false }),
-      );
+      return when(observation === "true", sendExit(state, role, instruction.to, instruction.reason, options));
     case "exitSelf":
       return when(observation === "ok", change(state, role, { reason: instruction.reason }));
     case "trapExit":
@@ -365,7 +374,7 @@ function monitor(
   if (target === role) return state;
   const watching = change(state, role, { monitors: [...self.monitors, at] });
   return target === undefined
-    ? announceNobody(watching, role, role, { kind: "down", at, of, reason: "noproc" })
+    ? sendUnordered(watching, role, role, { kind: "down", at, of, reason: "noproc" })
     : send(watching, role, target, { kind: "monitor", at, of });
 }
 
@@ -389,6 +398,19 @@ function register(state: State, name: Name, who: Role, observation: Observation)
   const mayNot = holderOf(state, name) !== undefined || !isLive(state, who) || nameOf(state, who) !== undefined;
   if (observation === "badarg") return mayNot ? state : undefined;
   return observation === "true" && !mayNot ? { ...state, names: { ...state.names, [name]: who } } : undefined;
+}
+
+function sendExit(
+  state: State,
+  role: Role,
+  to: Role,
+  reason: Reason,
+  { kernelsMany = false }: ModelOptions,
+): State | undefined {
+  const signal: Signal = { kind: "exit", reason, overLink: false };
+  return kernelsMany && reason === "kill" && to !== role
+    ? sendUnordered(state, role, to, signal)
+    : send(state, role, to, signal);
 }
 
 function startTimer(state: State, owner: Role, at: number, to: Role | Name, message: Message): State {
@@ -431,8 +453,7 @@ function send(state: State, from: Role, to: Role, signal: Signal): State | undef
   };
 }
 
-/** `from` is not there. */
-function announceNobody(state: State, from: Role, to: Role, signal: Signal): State {
+function sendUnordered(state: State, from: Role, to: Role, signal: Signal): State {
   return { ...state, notices: [...state.notices, { from, to, signal }] };
 }
 
@@ -474,10 +495,9 @@ function receiveSignal(state: State, from: Role, to: Role, signal: Signal): Stat
 
 /** Links and monitors learn that nobody is there; the rest vanishes. */
 function refuse(state: State, from: Role, to: Role, signal: Signal): State | undefined {
-  if (signal.kind === "link")
-    return announceNobody(state, to, from, { kind: "exit", reason: "noproc", overLink: true });
+  if (signal.kind === "link") return sendUnordered(state, to, from, { kind: "exit", reason: "noproc", overLink: true });
   if (signal.kind !== "monitor") return state;
-  return announceNobody(state, to, from, { kind: "down", at: signal.at, of: signal.of, reason: "noproc" });
+  return sendUnordered(state, to, from, { kind: "down", at: signal.at, of: signal.of, reason: "noproc" });
 }
 
 function receiveDown(state: State, to: Role, { at, of, reason }: Signal & { readonly kind: "down" }): State {

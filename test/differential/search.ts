@@ -153,7 +153,10 @@ class Search {
     }
     for (const [from, row] of state.channels.entries())
       for (const [to, channel] of row.entries()) if (channel.length > 0) events.push({ kind: "deliver", from, to });
-    for (let index = 0; index < state.timers.length; index += 1) events.push({ kind: "fire", index });
+    for (let index = 0; index < state.timers.length; index += 1) {
+      events.push({ kind: "fire", index });
+      if (this.#options.kernelsMany === true) events.push({ kind: "lose", index });
+    }
     for (let index = 0; index < state.notices.length; index += 1) events.push({ kind: "notify", index });
     return events;
   }
@@ -192,6 +195,7 @@ class Search {
       case "fire":
         return this.#isSafeTimer(state, state.timers[event.index] as TimerState);
       case "end":
+      case "lose":
         return false;
     }
   }
@@ -378,6 +382,7 @@ function keyOf({ processes, channels, notices, timers, names }: State): string {
 function subjectOf(state: State, event: Event): Role | undefined {
   if (event.kind === "deliver") return event.to;
   if (event.kind === "notify") return state.notices[event.index]?.to;
+  if (event.kind === "lose") return undefined;
   if (event.kind !== "fire") return event.role;
   const to = state.timers[event.index]?.to;
   return typeof to === "string" ? state.names[to] : to;
