@@ -75,10 +75,10 @@ const weights = {
   sendAfter: 4,
   startTimer: 4,
   cancelTimer: 4,
-  pause: 3,
-  register: 5,
-  unregister: 2,
-  whereis: 2,
+  pause: 6,
+  register: 8,
+  unregister: 3,
+  whereis: 4,
   sendName: 5,
   monitorName: 3,
   sendAfterName: 2,
@@ -109,8 +109,9 @@ class Generation {
     this.#random = random;
     this.#kernelsMany = kernelsMany;
     const names = Object.keys(weights) as Drawn[];
-    // Each program leaves out a part of the instructions, so that the rest meet more often.
-    const used = names.filter((name) => !(kernelsMany && aboutOneKernel.has(name)) && !random.chance(25));
+    // A program leaves out a part of the instructions, often most of them, so that the rest meet more often.
+    const omitPercent = random.pick([10, 40, 70]);
+    const used = names.filter((name) => !(kernelsMany && aboutOneKernel.has(name)) && !random.chance(omitPercent));
     this.#drawable = [...new Set<Drawn>([...used, "send", "receive"])].flatMap((name) =>
       Array<Drawn>(weights[name]).fill(name),
     );

@@ -129,8 +129,14 @@ export function matches(match: Match, message: Message): boolean {
   return match === "a" || match === "b" ? message[0] === "message" && message[3] === match : message[0] === match;
 }
 
-/** The state after `event`, or undefined when it cannot happen. */
-export function step(program: Program, state: State, event: Event, options: ModelOptions = {}): State | undefined {
+/** The states that may follow `event`: none when it cannot happen, and nearly always at most one. */
+export function step(program: Program, state: State, event: Event, options: ModelOptions = {}): State[] {
+  const next = nextState(program, state, event, options);
+  const other = event.kind === "act" ? linkAgain(program, state, event.role, event.observation) : undefined;
+  return [next, other].filter((one) => one !== undefined);
+}
+
+function nextState(program: Program, state: State, event: Event, options: ModelOptions): State | undefined {
   switch (event.kind) {
     case "act":
       return act(program, state, event.role, event.observation, options);
@@ -348,13 +354,27 @@ function link(
   observation: Observation,
   { kernelsMany = false }: ModelOptions,
 ): State | undefined {
-  if (to === role || self.links.includes(to)) return observation === "true" ? before : undefined;
-  if (!isLive(before, to) && !self.trapping && observation === "noproc") return before;
+  if (to !== role && !isLive(before, to) && !self.trapping && observation === "noproc") return before;
   if (observation !== "true") return undefined;
+  if (to === role || self.links.includes(to)) return before;
   const state = change(before, role, { links: [...self.links, to] });
   if (isLive(before, to)) return send(state, role, to, { kind: "link" });
   if (self.trapping || kernelsMany) return send(state, to, role, { kind: "exit", reason: "noproc", overLink: true });
   return undefined;
+}
+
+/**
+ * A process that is still linked to one that has ended, whose exit is on its way, may link to it once more: `link` may see
+ * the link, or see first that there is no such process.
+ */
+function linkAgain(program: Program, state: State, role: Role, observation: Observation): State | undefined {
+  const { at, stage, trapping, links } = processOf(state, role);
+  const instruction = program[role]?.[at];
+  if (instruction?.op !== "link" || stage !== "live" || observation !== "true" || !trapping) return undefined;
+  const { to } = instruction;
+  if (!links.includes(to) || isLive(state, to)) return undefined;
+  const message: Message = ["exit", to, "noproc"];
+  return sendUnordered(change(state, role, { at: at + 1 }), to, role, { kind: "message", message });
 }
 
 function unlink(state: State, role: Role, self: ProcessState, to: Role): State | undefined {

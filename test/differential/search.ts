@@ -88,11 +88,11 @@ class Search {
     const endings: State[] = [];
     const others: State[] = [];
     for (const event of this.#events(state)) {
-      const next = this.#take(state, event);
-      if (next === undefined) continue;
       const role = subjectOf(state, event);
-      const isEnding = role !== undefined && processOf(next, role).stage === "dying";
-      (isEnding ? endings : others).unshift(next);
+      for (const next of this.#take(state, event)) {
+        const isEnding = role !== undefined && processOf(next, role).stage === "dying";
+        (isEnding ? endings : others).unshift(next);
+      }
     }
     return [...endings, ...others];
   }
@@ -104,7 +104,7 @@ class Search {
       let next: State | undefined;
       for (const event of this.#events(state)) {
         if (!this.#isSafe(state, event)) continue;
-        next = this.#take(state, event);
+        [next] = this.#take(state, event);
         if (next !== undefined) break;
       }
       if (next === undefined) return state;
@@ -112,18 +112,19 @@ class Search {
     }
   }
 
-  /** The step, when it agrees with the trace. */
-  #take(state: State, event: Event): State | undefined {
+  /** What follows the event and agrees with the trace. */
+  #take(state: State, event: Event): State[] {
     this.#statesCount += 1;
-    if (event.kind === "deliver" && this.#comesTooEarly(state, event.from, event.to)) return undefined;
-    const next = step(this.#program, state, event, this.#options);
-    if (next === undefined) return undefined;
+    if (event.kind === "deliver" && this.#comesTooEarly(state, event.from, event.to)) return [];
     const role = subjectOf(state, event);
-    if (role === undefined) return next;
-    const process = processOf(next, role);
-    const wasLive = processOf(state, role).stage === "live";
-    if (wasLive && process.stage === "dying") return this.#mayEnd(process, role, event) ? next : undefined;
-    return this.#standsFor(role, process) ? next : undefined;
+    const next = step(this.#program, state, event, this.#options);
+    return role === undefined ? next : next.filter((one) => this.#agrees(state, one, role, event));
+  }
+
+  #agrees(before: State, after: State, role: Role, event: Event): boolean {
+    const process = processOf(after, role);
+    const ends = processOf(before, role).stage === "live" && process.stage === "dying";
+    return ends ? this.#mayEnd(process, role, event) : this.#standsFor(role, process);
   }
 
   /** A monitor that came too late by its owner's trace. */
@@ -240,6 +241,7 @@ class Search {
     if (receiver.stage === "dead") return true;
     switch (signal.kind) {
       case "message":
+        return signal.message[0] !== "exit";
       case "down":
         return true;
       case "monitor":
@@ -252,7 +254,7 @@ class Search {
       case "exit":
         if (signal.overLink && !receiver.links.includes(from)) return !this.#willDo(to, receiver, ["link"]);
         if (signal.reason === "kill" && !signal.overLink) return false;
-        // Two of them look alike when one comes by the channel and one does not; all other messages differ.
+        // Two of them look alike and come by different ways; all other messages differ.
         if (signal.reason === "noproc") return false;
         if (!receiver.trapping && signal.reason !== "normal") return false;
         return !this.#willDo(to, receiver, ["link", "unlink", "trapExit"]);
