@@ -325,10 +325,9 @@ function awaitPid(
   who: Role,
   observation: Observation,
 ): State | undefined {
-  if (observation !== "ok") return undefined;
-  if (self.knows.includes(who)) return state;
+  if (self.knows.includes(who)) return observation === "ok" ? state : undefined;
   const position = self.mailbox.findIndex((message) => message[0] === "introduced" && message[3] === who);
-  if (position === -1) return undefined;
+  if (position === -1 || !isSame(observation, self.mailbox[position] as Message)) return undefined;
   return change(state, role, { knows: [...self.knows, who], mailbox: self.mailbox.toSpliced(position, 1) });
 }
 

@@ -228,7 +228,7 @@ class Interpreter {
     const message = await this.#self.receive((one) => isIt(one) || isFinish(one));
     if (!isIntroduction(message)) return this.#finish();
     this.#knows[who] = message.pid;
-    return "ok";
+    return this.#observation(message);
   }
 
   #remember(at: number, ref: Ref): "ok" {

@@ -107,7 +107,7 @@ class Search {
         [next] = this.#take(state, event);
         if (next !== undefined) break;
       }
-      if (next === undefined) return state;
+      if (next === undefined) return this.#isHopeless(state) ? undefined : state;
       state = next;
     }
   }
@@ -311,9 +311,11 @@ class Search {
         if (position === -1) continue;
         if (!isSame(observation, mailbox[position] as Message)) return false;
         mailbox = mailbox.toSpliced(position, 1);
-      } else if (instruction?.op === "await") {
+      } else if (instruction?.op === "await" && observation !== "ok") {
         const position = mailbox.findIndex((message) => isIntroduction(message, instruction.who));
-        if (position !== -1 && !process.knows.includes(instruction.who)) mailbox = mailbox.toSpliced(position, 1);
+        if (position === -1) continue;
+        if (!isSame(observation, mailbox[position] as Message)) return false;
+        mailbox = mailbox.toSpliced(position, 1);
       } else if (instruction?.op === "demonitor" && instruction.monitor < process.at) {
         const { monitor, flush } = instruction;
         if (observation === "true" && !monitors.includes(monitor)) return false;
@@ -322,6 +324,23 @@ class Search {
       }
     }
     return end.kind === "ended" || isStartOf(mailbox, end.rest);
+  }
+
+  /** Whether an exit signal is on its way that its receiver cannot take without leaving its trace. */
+  #isHopeless(state: State): boolean {
+    return state.processes.some((process, role) => {
+      const { observed, end } = this.#trace(role);
+      if (process.stage !== "live" || end.kind !== "waiting" || this.#willDo(role, process, ["trapExit"])) return false;
+      const left = [...observed.slice(process.at), ...end.rest].filter((one) => typeof one !== "string");
+      return state.channels.some((row, from) =>
+        (row[role] ?? []).some((signal) => {
+          if (signal.kind !== "exit" || signal.overLink) return false;
+          if (signal.reason === "kill") return true;
+          if (!process.trapping) return signal.reason !== "normal";
+          return !left.some((one) => one[0] === "exit" && one[1] === from && one[2] === signal.reason);
+        }),
+      );
+    });
   }
 
   #isTheEnd(state: State): boolean {

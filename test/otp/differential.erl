@@ -161,7 +161,8 @@ instruction({await, Who}, _, Env = #{knows := Knows}) ->
         #{Who := _} -> {ok, Env};
         _ ->
             receive
-                {introduced, _, _, Who, Pid} -> {ok, Env#{knows := Knows#{Who => Pid}}};
+                {introduced, From, At, Who, Pid} ->
+                    {{introduced, From, At, Who}, Env#{knows := Knows#{Who => Pid}}};
                 {finish, Collector} -> finish(Collector, Env)
             end
     end;
