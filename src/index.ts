@@ -22,6 +22,7 @@ export {
   type Signalled,
   type Tagged,
 } from "./kernel/exit-reason.ts";
+export { ancestorsMax, callersMax, callersOf, endedAncestorsMax, type Ancestor } from "./kernel/ancestry.ts";
 export { handleCloseMs, isNoProcess, Kernel, type KernelOptions } from "./kernel/kernel.ts";
 export { MailboxFullError, messagesMaxDefault, type MailboxLimit, type MailboxPolicy } from "./kernel/mailbox.ts";
 export {
@@ -50,7 +51,6 @@ export {
   type TimedOut,
 } from "./kernel/process.ts";
 export {
-  ancestorsMax,
   inspectTimeoutMsDefault,
   messagesShownMaxDefault,
   NoAnswerError,
@@ -87,6 +87,7 @@ export {
 } from "./kernel/program.ts";
 export { Request } from "./kernel/request.ts";
 export { MessageTooLargeError } from "./kernel/signal.ts";
+export type { Claim, Via } from "./kernel/via.ts";
 export { UncopyableError } from "./kernel/wire.ts";
 export type { Carrier, CarrierName, ProgramLoader } from "./carriers/carrier.ts";
 export { commandCarrier } from "./carriers/command.ts";
@@ -94,6 +95,33 @@ export { coroutineCarrier } from "./carriers/coroutine.ts";
 export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-process.ts";
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
+export {
+  defineGroups,
+  Groups,
+  GroupsFullError,
+  isGroupMessage,
+  membershipsMaxDefault,
+  publicationsWaitingMax,
+  startGroups,
+  type GroupMessage,
+  type GroupsInfo,
+  type GroupsOptions,
+  type PublishOptions,
+} from "./server/groups.ts";
+export { keyCharactersMax, keyDepthMax, keyHash } from "./server/key.ts";
+export {
+  defineRegistry,
+  Registry,
+  registryEntriesMaxDefault,
+  startRegistry,
+  via,
+  registryWaitersMax,
+  type RegisterProblem,
+  type RegisterResult,
+  type RegistryEntry,
+  type RegistryMessage,
+  type RegistryOptions,
+} from "./server/registry.ts";
 export { currentCall, type Invocation, type UndefinedMethod } from "./server/invocation.ts";
 export * from "./server/requests.ts";
 export * from "./server/server.ts";
@@ -111,8 +139,33 @@ export {
   type SystemStatus,
   type TraceTarget,
 } from "./server/system.ts";
+export { defineDynamicSupervisor, startDynamicSupervisor } from "./supervisor/dynamic-supervisor.ts";
+export {
+  definePartitionSupervisor,
+  partitionFor,
+  partitionOf,
+  partitionsMax,
+  startPartitionSupervisor,
+  type PartitionOptions,
+} from "./supervisor/partition-supervisor.ts";
+export {
+  countChildren,
+  defineSupervisor,
+  deleteChild,
+  describeStartFailure,
+  findChild,
+  getChildSpec,
+  restartChild,
+  startChild,
+  startSupervisor,
+  terminateChild,
+  whichChildren,
+  type ChildCounts,
+  type ChildInfo,
+  type SupervisorInit,
+  type SupervisorResult,
+} from "./supervisor/supervisor.ts";
 export * from "./server/task.ts";
-export * from "./supervisor/supervisor.ts";
 export {
   child,
   maxRestartsDefault,

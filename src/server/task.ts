@@ -14,6 +14,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { isThenable } from "../base/thenable.ts";
 import { Exit, isTagged, type ExitReason, type Tagged } from "../kernel/exit-reason.ts";
 import type { Pid } from "../kernel/pid.ts";
 import { timedOut, type AnyProcess, type SpawnOptions, type TimedOut } from "../kernel/process.ts";
@@ -365,7 +366,7 @@ class TaskStream<Item, Value> implements AsyncIterableIterator<StreamOutcome<Ite
   #pull(): void {
     try {
       const item = this.#input?.next();
-      if (isPromise(item)) void this.#pulled(item as Promise<IteratorResult<Item>>);
+      if (isThenable(item)) void this.#pulled(item as Promise<IteratorResult<Item>>);
       else this.#begin(item as IteratorResult<Item>);
     } catch (thrown) {
       this.#failInput(thrown);
@@ -487,8 +488,4 @@ function assertLimit(name: string, value: number, min: number): void {
 function reasonOf(failed: unknown): ExitReason {
   if (!(failed instanceof Exit)) return failed;
   return isTagged(failed.reason, "call") ? failed.reason["reason"] : failed.reason;
-}
-
-function isPromise(value: unknown): boolean {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

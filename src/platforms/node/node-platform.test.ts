@@ -405,8 +405,8 @@ describe("node platform: stray errors", () => {
     expect(result.out.split("\n").toSorted()).toEqual(["", "owner: late", "owner: lost", "true true true"]);
   });
 
-  const isFollowedByHooks = Number.parseInt(process.versions.node, 10) < 24;
-  test.runIf(isFollowedByHooks)("while nobody else follows promises, no more than two hooks do", () => {
+  test("while nobody else follows promises, no more than two hooks do", (context) => {
+    if (Number.parseInt(process.versions.node, 10) >= 24) return context.skip("this Node follows owners without hooks");
     const result = run(
       `
       const hooks = () => process.binding("async_wrap").getPromiseHooks().map((each) => each !== undefined).join();
