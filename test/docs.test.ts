@@ -20,9 +20,11 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const documents = [
   "README.md",
   "docs/processes.md",
-  "docs/services.md",
+  "docs/servers.md",
+  "docs/tasks.md",
   "docs/supervisors.md",
   "docs/registry.md",
+  "docs/services.md",
 ].filter((path) => existsSync(join(root, path)));
 /** Files that a document speaks of and does not show. */
 const unshown: Readonly<Record<string, string>> = {

@@ -87,7 +87,7 @@ export class GroupsFullError extends Error {
 
 /** A scope as a program, for `child`: `child("events", defineGroups(), { name: "events" })`. */
 export function defineGroups(options: GroupsOptions = {}): DefinedProgram<unknown, readonly never[]> {
-  return defineServer<readonly never[]>((self: AnyProcess) => {
+  return defineServer((self: AnyProcess) => {
     const scope = new GroupsServer(self, options);
     scopes.set(self.pid, scope);
     self.own({ close: () => void scopes.delete(self.pid) });
