@@ -347,7 +347,7 @@ class GroupsServer implements Server<Request, never, unknown> {
 
   /** The state as `sys.getState` shows it. */
   systemGetState(): unknown {
-    return this.#info();
+    return { ...this.#info(), monitors: this.#monitorsCount, processes: this.#groupsOf.size };
   }
 
   #answer(request: Request): unknown {
