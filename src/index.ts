@@ -94,6 +94,16 @@ export { coroutineCarrier } from "./carriers/coroutine.ts";
 export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-process.ts";
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
+export {
+  blockedMsDefault,
+  blockedMsMin,
+  endlessMsDefault,
+  type Block,
+  type LoopDelay,
+  type Watchdog,
+  type WatchdogOptions,
+} from "./platforms/node/watchdog.ts";
+export type { BlockFrame } from "./platforms/node/watchdog-memory.ts";
 export * from "./server/server.ts";
 export * as sys from "./server/sys.ts";
 export {

@@ -11,20 +11,29 @@ import { coroutineCarrier } from "./carriers/coroutine.ts";
 import { osProcessCarrier } from "./carriers/os-process.ts";
 import { threadCarrier } from "./carriers/thread.ts";
 import { Kernel } from "./kernel/kernel.ts";
+import { nameOf, Process } from "./kernel/process.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 import { bundleProgram } from "./platforms/node/program-bundle.ts";
+import { startWatchdog, type Watchdog, type WatchdogHost, type WatchdogOptions } from "./platforms/node/watchdog.ts";
 
 export interface SystemOptions {
   /** Default: `nodePlatform()`. */
   readonly platform?: Platform;
   /** Default: all that colos has. */
   readonly carriers?: readonly Carrier[];
+  /**
+   * Starts a thread that notices a blocked event loop and names what blocks it; `true` for the defaults. Default false: a
+   * library starts no thread that nobody asked for, and it costs 10 MB. In a worker thread it throws.
+   */
+  readonly watchdog?: WatchdogOptions | boolean;
 }
 
 /** A kernel with what it stands on. */
 export interface System {
   readonly kernel: Kernel;
   readonly platform: Platform;
+  /** Present when it was asked for. */
+  readonly watchdog?: Watchdog;
 }
 
 const colosUrl = new URL("./index.js", import.meta.url).href;
@@ -53,5 +62,12 @@ export function carriersByName(carriers: readonly Carrier[]): ReadonlyMap<string
 export function createSystem(options: SystemOptions = {}): System {
   const platform = options.platform ?? nodePlatform();
   const carriers = carriersByName(options.carriers ?? nodeCarriers());
-  return { kernel: new Kernel(platform, { carriers }), platform };
+  const { watchdog = false } = options;
+  const kernel = new Kernel(platform, { carriers });
+  if (watchdog === false) return { kernel, platform };
+  const host: WatchdogHost = {
+    log: (...entry) => platform.log(...entry),
+    describeOwner: (owner) => (owner instanceof Process ? nameOf(owner) : undefined),
+  };
+  return { kernel, platform, watchdog: startWatchdog(host, watchdog === true ? {} : watchdog) };
 }
