@@ -87,6 +87,7 @@ export {
 } from "./kernel/program.ts";
 export { Request } from "./kernel/request.ts";
 export { MessageTooLargeError } from "./kernel/signal.ts";
+export type { Claim, Via } from "./kernel/via.ts";
 export { UncopyableError } from "./kernel/wire.ts";
 export type { Carrier, CarrierName, ProgramLoader } from "./carriers/carrier.ts";
 export { commandCarrier } from "./carriers/command.ts";
@@ -104,6 +105,20 @@ export {
   type WatchdogOptions,
 } from "./platforms/node/watchdog.ts";
 export type { BlockFrame } from "./platforms/node/watchdog-memory.ts";
+export { keyCharactersMax, keyDepthMax, keyHash } from "./server/key.ts";
+export {
+  defineRegistry,
+  Registry,
+  registryEntriesMaxDefault,
+  startRegistry,
+  via,
+  registryWaitersMax,
+  type RegisterProblem,
+  type RegisterResult,
+  type RegistryEntry,
+  type RegistryMessage,
+  type RegistryOptions,
+} from "./server/registry.ts";
 export * from "./server/server.ts";
 export * as sys from "./server/sys.ts";
 export {
@@ -117,7 +132,32 @@ export {
   type SystemStatus,
   type TraceTarget,
 } from "./server/system.ts";
-export * from "./supervisor/supervisor.ts";
+export { defineDynamicSupervisor, startDynamicSupervisor } from "./supervisor/dynamic-supervisor.ts";
+export {
+  definePartitionSupervisor,
+  partitionFor,
+  partitionOf,
+  partitionsMax,
+  startPartitionSupervisor,
+  type PartitionOptions,
+} from "./supervisor/partition-supervisor.ts";
+export {
+  countChildren,
+  defineSupervisor,
+  deleteChild,
+  describeStartFailure,
+  findChild,
+  getChildSpec,
+  restartChild,
+  startChild,
+  startSupervisor,
+  terminateChild,
+  whichChildren,
+  type ChildCounts,
+  type ChildInfo,
+  type SupervisorInit,
+  type SupervisorResult,
+} from "./supervisor/supervisor.ts";
 export {
   child,
   maxRestartsDefault,

@@ -29,8 +29,10 @@ export interface BorderHost {
   deliverDown(ref: Ref, reason: ExitReason): void;
   receiveExit(process: AnyProcess, from: AnyPid, reason: ExitReason, overLink: boolean): void;
   whereis(name: string): AnyPid | undefined;
-  /** Frees the names here of all processes of other kernels that `hasEnded`. */
-  freeRemoteNames(hasEnded: (pid: AnyPid) => boolean): void;
+  /** A process of another kernel has ended; told before anybody here learns of it. */
+  foreignEnded(pid: AnyPid): void;
+  /** All processes of other kernels that are `gone` have ended. */
+  foreignLost(gone: (pid: AnyPid) => boolean): void;
   processes(): AnyPid[];
   /** Answers a question about this kernel's processes; never rejects. */
   answer(question: unknown): Promise<unknown>;
@@ -265,7 +267,7 @@ export class Border {
   #receiveDown(serial: number, wire: WireValue): void {
     const ref = this.#heldRefs.get(serial);
     if (ref === undefined) return;
-    this.#host.freeRemoteNames((pid) => pid === ref.target);
+    if (ref.target !== null) this.#host.foreignEnded(ref.target);
     this.#host.deliverDown(ref, this.decode(wire));
   }
 
@@ -276,7 +278,7 @@ export class Border {
         return;
       case "exit": {
         const from = this.#identities.pid(signal[3], signal[4]);
-        if (signal[6]) this.#host.freeRemoteNames((pid) => pid === from);
+        if (signal[6]) this.#host.foreignEnded(from);
         if (process === null || (signal[6] && process.links?.delete(from) !== true)) return;
         this.#host.receiveExit(process, from, this.decode(signal[5]), signal[6]);
         return;
@@ -341,7 +343,7 @@ export class Border {
       pid.kernelId === kernelId && pid.serial === mainSerial ? mainReason : reason;
     const gone = (pid: AnyPid): boolean =>
       survivorId === null ? isWithin(pid.kernelId, kernelId) : !isWithin(pid.kernelId, survivorId);
-    this.#host.freeRemoteNames(gone);
+    this.#host.foreignLost(gone);
     for (const pid of this.#host.processes()) {
       const process = pid.process;
       if (process === null) continue;

@@ -13,6 +13,7 @@
 import type { Milliseconds, Platform } from "../base/platform.ts";
 import { Border, uncopyable } from "./border.ts";
 import type { Connection } from "./connection.ts";
+import type { ForeignEnds } from "./end-watch.ts";
 import {
   describeReason,
   Exit,
@@ -105,6 +106,8 @@ export class Kernel {
   observer: Observer | null = null;
   /** Not null while somebody goes through all processes. */
   #walks: Set<Walk> | null = null;
+  /** @internal Who learns of ends in other kernels before anybody else here: tables of processes (end-watch.ts). */
+  readonly foreignEnds: Set<ForeignEnds> = new Set();
   readonly #carriers: ReadonlyMap<string, Starter>;
   readonly #scheduler: Scheduler;
   readonly #names: Names = new Names(this);
@@ -140,7 +143,14 @@ export class Kernel {
       deliverDown: (ref, reason) => this.#deliverDown(ref, reason),
       receiveExit: (process, from, reason, overLink) => this.#receiveExit(process, from, reason, overLink),
       whereis: (name) => this.#names.whereis(name),
-      freeRemoteNames: (hasEnded) => this.#names.freeRemote(hasEnded),
+      foreignEnded: (pid) => {
+        this.#names.freeRemote(pid);
+        for (const listener of this.foreignEnds) listener.ended(pid);
+      },
+      foreignLost: (gone) => {
+        this.#names.freeLost(gone);
+        for (const listener of this.foreignEnds) listener.lost(gone);
+      },
       processes: () => this.processes(),
       answer: (question) => answer(this, question as Question, true),
     });

@@ -20,6 +20,7 @@ import type { Ref } from "./pid.ts";
 import { Pid, type AnyPid } from "./pid.ts";
 import type { HostOptions, Program } from "./program.ts";
 import type { Timer } from "./timer.ts";
+import { startVia, type Via } from "./via.ts";
 
 /** What `receive` gives when its time ran out. */
 export const timedOut: unique symbol = Symbol.for("colos.timedOut") as never;
@@ -56,6 +57,8 @@ export interface StartOptions<Args extends readonly unknown[] = readonly unknown
   readonly timeoutMs?: Milliseconds;
   /** Called with the pid before it is ready, so that a start that hangs can be ended. */
   readonly onSpawn?: (pid: AnyPid) => void;
+  /** Where else than among the kernel's names it is registered before it runs: `via(registry, key)`. */
+  readonly via?: Via;
 }
 
 /** A process did not start: `reason` is what it ended with, `"timeout"`, or what `failStart` was given. */
@@ -170,7 +173,9 @@ export class Process<Message = unknown> {
    */
   start<M, A extends readonly unknown[]>(program: Program<M, A>, options: StartOptions<A> = {}): Promise<Pid<M>> {
     this.#assertAlive();
-    return this.kernel.start(this, program, options);
+    return options.via === undefined
+      ? this.kernel.start(this, program, options)
+      : startVia(this, options.via, program, options);
   }
 
   /** Tells the process that started this one with `start` that it is ready (OTP proc_lib:init_ack/1). Idempotent. */

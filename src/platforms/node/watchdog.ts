@@ -19,7 +19,8 @@ import { findSourceMap } from "node:module";
 import { createHistogram } from "node:perf_hooks";
 import { isMainThread, Worker } from "node:worker_threads";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
-import { currentOwner, isOwnPlace } from "./node-platform.ts";
+import { isOwnPlace } from "./node-platform.ts";
+import { currentOwner } from "./stray-owner.ts";
 import {
   attachedSlot,
   beatSlot,
