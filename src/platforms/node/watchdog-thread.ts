@@ -46,7 +46,7 @@ function watch({ shared, blockedMs, endlessMs, beatMs }: Watch, post: (found: Fo
   setInterval(() => {
     const now = nowMicroseconds();
     const beat = Atomics.load(shared, beatSlot);
-    const gapMs = Number(now - lastTick) / 1000;
+    const tickBefore = lastTick;
     lastTick = now;
     if (open !== null && beat !== open.beat) {
       post({ blockedMs: lateMsAt(beat, open.beat), frames: open.frames, process: open.process });
@@ -55,8 +55,8 @@ function watch({ shared, blockedMs, endlessMs, beatMs }: Watch, post: (found: Fo
       look = null;
     }
     if (beat !== beatBefore) excused = 0n;
-    else if (gapMs > blockedMs) excused += BigInt(Math.round((gapMs - beatMs) * 1000));
     beatBefore = beat;
+    if (Number(now - tickBefore) / 1000 > blockedMs) excused += now - (beat > tickBefore ? beat : tickBefore);
     if (Atomics.load(shared, exitingSlot) === 1n) {
       look?.end();
       return;
@@ -67,7 +67,9 @@ function watch({ shared, blockedMs, endlessMs, beatMs }: Watch, post: (found: Fo
       open = block;
       if (Atomics.load(shared, attachedSlot) === 0n) look = new Look(shared, block);
     }
-    if (open !== null && !open.isTold && lateMs > endlessMs) {
+    // Better a little later with a name than without.
+    const hasLooked = look?.isOver !== false || lateMs > 2 * endlessMs;
+    if (open !== null && !open.isTold && lateMs > endlessMs && hasLooked) {
       open.isTold = true;
       tellEndless(open, lateMs);
     }
@@ -79,7 +81,7 @@ class Look {
   readonly #session = new Session();
   readonly #shared: BigInt64Array;
   readonly #urls = new Map<string, string>();
-  #isOver = false;
+  isOver = false;
 
   constructor(shared: BigInt64Array, block: OpenBlock) {
     this.#shared = shared;
@@ -113,8 +115,8 @@ class Look {
 
   /** Lets the main thread go on. Idempotent. */
   end(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.isOver) return;
+    this.isOver = true;
     this.#session.post("Debugger.disable");
     this.#session.disconnect();
     Atomics.store(this.#shared, connectedSlot, 0n);
@@ -139,3 +141,4 @@ function tellEndless({ frames, process: name }: OpenBlock, lateMs: Milliseconds)
 }
 
 watch(workerData as Watch, (found) => parentPort?.postMessage(found));
+parentPort?.postMessage("watching");

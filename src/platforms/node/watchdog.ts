@@ -9,7 +9,7 @@
  * (SIGSTOP, a suspended machine) is no block. While a debugger is attached, nothing is halted and no function is named.
  * Costs, measured: a thread (about 10 MB) and, with the default, 20 short wake-ups per second on each side, about 0.5 %
  * of a core; the running program pays nothing.
- * Limits: for the main thread only, because the inspector reaches no other. What blocks in native code (a synchronous
+ * Limits: what blocks at the very end of a program is not told, because nothing waits for it. For the main thread only, because the inspector reaches no other. What blocks in native code (a synchronous
  * command or file access) is named when it returns. A duration is exact to one heartbeat, half of `blockedMs`.
  *
  * @module
@@ -78,6 +78,8 @@ export interface LoopDelay {
 
 /** A running watchdog. */
 export interface Watchdog {
+  /** Settles when its thread watches: some tens of milliseconds after the start. Never, when it was closed before. */
+  readonly started: Promise<void>;
   /** Since it was started, or the last `resetDelay`. */
   delay(): LoopDelay;
   resetDelay(): void;
@@ -141,14 +143,19 @@ export function startWatchdog(host: WatchdogHost, options: WatchdogOptions = {})
     Atomics.wait(shared, connectedSlot, 1n, disconnectMs);
   };
   process.once("exit", disconnect);
-  worker.on("message", report);
+  let settleStarted = (): void => {};
+  const started = new Promise<void>((resolve) => (settleStarted = resolve));
+  worker.on("message", (message: Found | "watching") => {
+    if (message === "watching") settleStarted();
+    else report(message);
+  });
   worker.on("error", (error) => {
     host.log("warning", `the watchdog has ended, nobody notices a blocked event loop any more: ${error.message}`);
     close();
   });
   // After the listeners, which would make it count again.
   worker.unref();
-  return { delay: () => delayOf(histogram), resetDelay: () => histogram.reset(), close };
+  return { started, delay: () => delayOf(histogram), resetDelay: () => histogram.reset(), close };
 }
 
 function blockOf({ blockedMs, frames, process: name }: Found): Block {
