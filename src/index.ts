@@ -119,7 +119,10 @@ export {
   type RegistryMessage,
   type RegistryOptions,
 } from "./server/registry.ts";
+export { currentCall, type Invocation, type UndefinedMethod } from "./server/invocation.ts";
 export * from "./server/server.ts";
+export * from "./server/state-machine.ts";
+export * from "./server/stub.ts";
 export * as sys from "./server/sys.ts";
 export {
   logEventsMaxDefault,
@@ -158,6 +161,7 @@ export {
   type SupervisorInit,
   type SupervisorResult,
 } from "./supervisor/supervisor.ts";
+export * from "./server/task.ts";
 export {
   child,
   maxRestartsDefault,

@@ -11,6 +11,7 @@
  * @module
  */
 import type { Milliseconds, Platform } from "../base/platform.ts";
+import { isThenable } from "../base/thenable.ts";
 import { Border, uncopyable } from "./border.ts";
 import type { Connection } from "./connection.ts";
 import type { ForeignEnds } from "./end-watch.ts";
@@ -1142,10 +1143,6 @@ function bodyOf(program: Program<never, readonly never[]>, starter: Ref | null):
 function defaultCarrier(program: Program<never, readonly never[]>): string {
   if (typeof program === "function" || program.kind === "defined") return "coroutine";
   return program.kind === "command" ? "command" : "os-process";
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
 function statusOf(process: AnyProcess): ProcessInfo["status"] {

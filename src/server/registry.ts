@@ -74,7 +74,7 @@ export type RegisterResult =
 
 /** A registry as a program, for `child`: `child("rooms", defineRegistry({ keys: "unique" }), { name: "rooms" })`. */
 export function defineRegistry(options: RegistryOptions): DefinedProgram<unknown, readonly never[]> {
-  return defineServer<readonly never[]>((self: AnyProcess) => new RegistryServer(self, options));
+  return defineServer((self: AnyProcess) => new RegistryServer(self, options));
 }
 
 /** Starts a registry (Elixir Registry.start_link/1). */

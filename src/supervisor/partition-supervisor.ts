@@ -46,7 +46,7 @@ export function definePartitionSupervisor(options: PartitionOptions): DefinedPro
     id: String(partition),
   });
   const init = { flags, children: Array.from({ length: partitions }, (_, partition) => specOf(partition)) };
-  return defineServer<readonly never[]>((self: AnyProcess) => new PartitionSupervisor(self, () => init, partitions));
+  return defineServer((self: AnyProcess) => new PartitionSupervisor(self, () => init, partitions));
 }
 
 /**
