@@ -22,6 +22,7 @@ export {
   type Signalled,
   type Tagged,
 } from "./kernel/exit-reason.ts";
+export { ancestorsMax, callersMax, callersOf, endedAncestorsMax, type Ancestor } from "./kernel/ancestry.ts";
 export { handleCloseMs, isNoProcess, Kernel, type KernelOptions } from "./kernel/kernel.ts";
 export { MailboxFullError, messagesMaxDefault, type MailboxLimit, type MailboxPolicy } from "./kernel/mailbox.ts";
 export {
@@ -50,7 +51,6 @@ export {
   type TimedOut,
 } from "./kernel/process.ts";
 export {
-  ancestorsMax,
   inspectTimeoutMsDefault,
   messagesShownMaxDefault,
   NoAnswerError,
@@ -105,6 +105,19 @@ export {
   type WatchdogOptions,
 } from "./platforms/node/watchdog.ts";
 export type { BlockFrame } from "./platforms/node/watchdog-memory.ts";
+export {
+  defineGroups,
+  Groups,
+  GroupsFullError,
+  isGroupMessage,
+  membershipsMaxDefault,
+  publicationsWaitingMax,
+  startGroups,
+  type GroupMessage,
+  type GroupsInfo,
+  type GroupsOptions,
+  type PublishOptions,
+} from "./server/groups.ts";
 export { keyCharactersMax, keyDepthMax, keyHash } from "./server/key.ts";
 export {
   defineRegistry,
@@ -120,6 +133,7 @@ export {
   type RegistryOptions,
 } from "./server/registry.ts";
 export { currentCall, type Invocation, type UndefinedMethod } from "./server/invocation.ts";
+export * from "./server/requests.ts";
 export * from "./server/server.ts";
 export * from "./server/state-machine.ts";
 export * from "./server/stub.ts";

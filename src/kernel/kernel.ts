@@ -12,6 +12,7 @@
  */
 import type { Milliseconds, Platform } from "../base/platform.ts";
 import { isThenable } from "../base/thenable.ts";
+import { callersMax, shortenAncestry } from "./ancestry.ts";
 import { Border, uncopyable } from "./border.ts";
 import type { Connection } from "./connection.ts";
 import type { ForeignEnds } from "./end-watch.ts";
@@ -93,6 +94,7 @@ interface LocalOptions {
   readonly label?: string | undefined;
   readonly mailbox?: SpawnOptions["mailbox"] | undefined;
   readonly starter?: Ref | null;
+  readonly callers?: readonly AnyPid[] | undefined;
   readonly serial?: number;
   /** Takes the messages in place of the mailbox, from the moment of the spawn. */
   readonly intake?: Intake | null;
@@ -215,6 +217,7 @@ export class Kernel {
         // A bare function stays at hand and names itself (`labelOf`): an idle process needs no `Extra` for it.
         label: options?.label ?? (isBare || name === "" ? undefined : name),
         mailbox: options?.mailbox,
+        callers: options?.callers,
         starter,
       });
     }
@@ -303,6 +306,9 @@ export class Kernel {
       extra.intake = intake;
       const isService = starter !== null || intake !== null || options.serial !== undefined;
       if (isService) extra.startedAtMs = this.platform.clock.wallMs();
+    }
+    if (options.callers !== undefined && options.callers.length > 0) {
+      (process.extra ??= new Extra()).callers = options.callers.slice(0, callersMax);
     }
     process.after = this.#first;
     if (this.#first !== null) this.#first.before = process;
@@ -789,6 +795,16 @@ export class Kernel {
     return this.#names.whereis(name);
   }
 
+  /** The name that a process has in this kernel; of one that has ended, or an ancestor elsewhere, the name it had. */
+  nameOf(pid: AnyPid): string | undefined {
+    return this.#names.nameOf(pid);
+  }
+
+  /** @internal Notes what a process of another kernel is called. */
+  rememberName(pid: AnyPid, name: string): void {
+    this.#names.remember(pid, name);
+  }
+
   /** @internal */
   startTimer(owner: AnyProcess, delayMs: Milliseconds, to: AnyPid | string, message: (ref: Ref) => unknown): Ref {
     const ref = this.newRef(owner);
@@ -865,7 +881,7 @@ export class Kernel {
     const { extra, monitors } = ended;
     if (monitors !== null) this.#dropMonitors(ended, monitors);
     if (extra !== null) {
-      if (extra.name !== undefined) this.#names.free(extra.name);
+      if (extra.name !== undefined) this.#names.free(extra.name, ended.pid);
       if (extra.timers !== null) for (const timer of extra.timers) this.timers.cancel(timer);
     }
     const closing = this.#closeHandles(ended);
@@ -942,6 +958,7 @@ export class Kernel {
     if (this.#walks !== null) for (const walk of this.#walks) if (walk.next === process) walk.next = process.after;
     process.begin = null;
     process.pid.process = null;
+    shortenAncestry(process.pid);
     this.#processesCount -= 1;
     if (process.before === null) this.#first = process.after;
     else process.before.after = process.after;
@@ -1089,7 +1106,7 @@ export class Kernel {
   spawnMain(
     parent: AnyPid,
     starter: Ref | null,
-    options: Pick<SpawnOptions, "label" | "mailbox">,
+    options: Pick<SpawnOptions, "label" | "mailbox" | "callers">,
     ended?: (reason: ExitReason) => void,
   ): { readonly process: AnyProcess; begin(body: (self: AnyProcess) => unknown): void } {
     const process = this.#create(parent, { ...options, starter, serial: mainSerial });

@@ -11,6 +11,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { ancestorPidsOf, type Ancestor } from "./ancestry.ts";
 import { Exit, ProcessEnded, type ExitReason } from "./exit-reason.ts";
 import type { HostFacts } from "./inspect.ts";
 import type { Kernel } from "./kernel.ts";
@@ -47,6 +48,8 @@ export interface SpawnOptions<Args extends readonly unknown[] = readonly unknown
   /** For people and logs only; need not be unique. */
   readonly label?: string;
   readonly mailbox?: MailboxLimit;
+  /** On whose behalf it works: `callersOf(self)`; the first `callersMax` count. Commands do not heed it. */
+  readonly callers?: readonly AnyPid[];
 }
 
 /** How `start` waits. */
@@ -126,20 +129,28 @@ export class Process<Message = unknown> {
   /** @internal Refs of own monitors and open requests. */ monitors: Set<Ref> | null = null;
   /** @internal Refs of others that watch this process. */ watchers: Set<Ref> | null = null;
   /** @internal What few processes have. */ extra: Extra | null = null;
-  /** @internal */ readonly parentPid: AnyPid | null;
   /** @internal Neighbours in the kernel's list of all processes. */ before: AnyProcess | null = null;
   /** @internal */ after: AnyProcess | null = null;
 
   /** @internal Use `spawn` or `Kernel.attach`. */
   constructor(kernel: Kernel, serial: number, parent: AnyPid | null) {
     this.kernel = kernel;
-    this.parentPid = parent;
-    this.pid = new Pid(kernel.id, serial, this);
+    this.pid = new Pid(kernel.id, serial, this, parent);
   }
 
   /** Who spawned this process. */
   get parent(): AnyPid | undefined {
-    return this.parentPid ?? undefined;
+    return this.pid.parent ?? undefined;
+  }
+
+  /** Who spawned this process, who spawned that one, and so on, ended ones too (OTP's `$ancestors`). */
+  get ancestors(): readonly Ancestor[] {
+    return ancestorPidsOf(this.pid).map((pid) => ({ pid, name: this.kernel.nameOf(pid) }));
+  }
+
+  /** On whose behalf this process works, nearest first, as its starter said (Elixir's `$callers`). */
+  get callers(): readonly AnyPid[] {
+    return this.extra?.callers ?? [];
   }
 
   // --- starting others ---
@@ -475,6 +486,7 @@ export class Extra {
   droppedCount = 0;
   /** Takes the messages in place of the mailbox. */
   intake: Intake | null = null;
+  callers: readonly AnyPid[] | null = null;
   /** Where `ready` goes. */
   starter: Ref | null = null;
   /** Own refs that other kernels know. */

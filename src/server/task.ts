@@ -21,6 +21,7 @@ import { timedOut, type AnyProcess, type SpawnOptions, type TimedOut } from "../
 import { defineProgram, type DefinedProgram, type Program } from "../kernel/program.ts";
 import { Request } from "../kernel/request.ts";
 import type { TypedProgramFile } from "./stub.ts";
+import { within } from "./within.ts";
 
 /** Milliseconds that `await`, `yield` and a stream's items have unless told otherwise (Elixir's too). */
 export const taskTimeoutMsDefault = 5000;
@@ -487,27 +488,4 @@ function assertLimit(name: string, value: number, min: number): void {
 function reasonOf(failed: unknown): ExitReason {
   if (!(failed instanceof Exit)) return failed;
   return isTagged(failed.reason, "call") ? failed.reason["reason"] : failed.reason;
-}
-
-/** What `work` gives, or `timedOut`; never resumes an owner that has ended. */
-function within<T>(owner: AnyProcess, work: Promise<T>, timeoutMs: Milliseconds): Promise<T | TimedOut> {
-  if (timeoutMs === Infinity) return owner.wait(work);
-  return new Promise((resolve, reject) => {
-    const { timers } = owner.kernel;
-    const timer = timers.start(timeoutMs, () => {
-      release();
-      resolve(timedOut);
-    });
-    const release = owner.own({ close: () => void timers.cancel(timer) });
-    const settle = (proceed: () => void): void => {
-      timers.cancel(timer);
-      if (!owner.isAlive(owner.pid)) return;
-      release();
-      proceed();
-    };
-    work.then(
-      (value) => settle(() => resolve(value)),
-      (error: unknown) => settle(() => reject(error)),
-    );
-  });
 }
