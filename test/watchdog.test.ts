@@ -3,7 +3,15 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { blockedMsMin, createSystem, type Block, type LoopDelay } from "colos";
+import {
+  blockedMsMin,
+  createSystem,
+  nodePlatform,
+  program,
+  type Block,
+  type LoopDelay,
+  type OutputMessage,
+} from "colos";
 import { describe, expect, test } from "vitest";
 import { needsLinux } from "./debian.ts";
 
@@ -85,6 +93,25 @@ describe("a watchdog", () => {
     expect(after.maxMs).toBeGreaterThan(50);
     expect(after.p50Ms).toBeLessThanOrEqual(after.p99Ms);
     expect(reset).toMatchObject({ samplesCount: 0, maxMs: 0 });
+  });
+
+  test("is switched on by the environment, also in a program on the os-process carrier", async () => {
+    const { kernel } = createSystem({ platform: nodePlatform({ writeLine: () => {} }) });
+    const self = kernel.attach<OutputMessage>();
+    const env = { COLOS_WATCHDOG_MS: "50" };
+    const pid = self.spawn(program("./programs/blocking.ts", import.meta.url), {
+      carrier: "os-process",
+      env,
+      output: self.pid,
+    });
+
+    let output = "";
+    while (!output.includes("by blockForAWhile")) output += Buffer.from((await self.receive()).data).toString();
+
+    expect(output).toMatch(
+      /was blocked for \d+ ms by blockForAWhile \(.*blocking\.ts:\d+:\d+\), in process <0\.\d+:1>/,
+    );
+    self.exit(pid, "kill");
   });
 
   test("refuses to watch for less than the operating system's noise", () => {
