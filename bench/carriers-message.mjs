@@ -9,7 +9,15 @@ const messagesPerTurn = 200;
 
 /** About 100 bytes as JSON. */
 export function messageOf(index) {
-  return { id: index, kind: "order", customer: "Ada Lovelace", amount: 12.5, open: true, tags: ["new", "paid"], at: 1e12 };
+  return {
+    id: index,
+    kind: "order",
+    customer: "Ada Lovelace",
+    amount: 12.5,
+    open: true,
+    tags: ["new", "paid"],
+    at: 1e12,
+  };
 }
 
 /** Sends `count` messages, one call each. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { describe, expect, test } from "vitest";
+import { boundlessState } from "../kernel/connection.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import type { DownMessage } from "../kernel/message.ts";
 import { program } from "../kernel/program.ts";
@@ -23,7 +24,13 @@ class Scene {
   constructor(killSilences = false) {
     const request = { program: program("file:///program.js"), options: {}, parent: this.self.pid, starter: null };
     this.hosted.carry(
-      { killSilences, send: (item) => this.sent.push(item), kill: () => (this.killsCount += 1) },
+      {
+        killSilences,
+        hasRoom: true,
+        state: boundlessState,
+        send: (item) => this.sent.push(item),
+        kill: () => (this.killsCount += 1),
+      },
       prepare(this.kernel, request as never, "played"),
       { resolve: () => new Promise((resolve) => (this.resolve = resolve)) },
     );

@@ -10,12 +10,13 @@
  */
 import { fileURLToPath } from "node:url";
 import type { Milliseconds } from "../base/platform.ts";
-import type { Connection } from "../kernel/connection.ts";
+import { boundlessState, type Connection } from "../kernel/connection.ts";
 import { describeReason, isTagged, type ExitReason } from "../kernel/exit-reason.ts";
 import type { Kernel, StartRequest } from "../kernel/kernel.ts";
 import type { AnyPid } from "../kernel/pid.ts";
-import type { Channel, Signal } from "../kernel/signal.ts";
+import type { Channel, ChannelState, Signal } from "../kernel/signal.ts";
 import type { ProgramLoader } from "./carrier.ts";
+import { assertChannelLimit } from "./hosted-kernel-outbox.ts";
 import type { Boot, Item } from "./hosted-kernel.ts";
 
 /** Signals that wait while a program's file is resolved; one more, and its carrier is lost. */
@@ -27,8 +28,11 @@ export const carrierExitMs: Milliseconds = 5000;
 export interface Vehicle {
   /** After this returns nothing arrives any more, so that a kill is complete before the carrier is gone. */
   readonly killSilences: boolean;
-  /** Sends in order. @throws MessageTooLargeError */
-  send(item: Item): void;
+  /** Sends in order. @throws MessageTooLargeError, ChannelFullError */
+  send(item: Item, sizeBytes?: number): void;
+  /** False while senders are to be held, until `HostedKernelParent.room`. */
+  readonly hasRoom: boolean;
+  readonly state: ChannelState;
   /** Ends it at once, however busy it is. `HostedKernelParent.exited` follows. Idempotent. */
   kill(): void;
 }
@@ -55,6 +59,7 @@ export function prepare(kernel: Kernel, request: StartRequest, carrierName: stri
       `the ${carrierName} carrier runs files, not ${what}; name one with program("./file.ts", import.meta.url)`,
     );
   }
+  if (options.channel !== undefined) assertChannelLimit(options.channel);
   const plan: Plan = {
     programFile: program.url.startsWith("file:") ? fileURLToPath(program.url) : program.url,
     argv: options.argv ?? [],
@@ -63,6 +68,7 @@ export function prepare(kernel: Kernel, request: StartRequest, carrierName: stri
     args: kernel.encode(options.args, "args"),
     label: options.label ?? null,
     mailbox: options.mailbox ?? null,
+    channel: options.channel ?? null,
   };
   return { kernel, url: program.url, plan };
 }
@@ -123,10 +129,26 @@ export class HostedKernelParent implements Channel {
     }
   }
 
-  send(signal: Signal): void {
+  /** Until the boot is sent there is room for `signalsWaitingMax` signals. */
+  get hasRoom(): boolean {
+    const isOver = this.#gone || this.#forced !== null || this.#goodbye !== null;
+    return isOver || this.#waiting !== null || this.#vehicle === null || this.#vehicle.hasRoom;
+  }
+
+  get state(): ChannelState {
+    const state = this.#vehicle?.state ?? boundlessState;
+    return this.#waiting === null ? state : { ...state, waitingCount: this.#waiting.length };
+  }
+
+  /** The vehicle has room again. */
+  room(): void {
+    this.#connection.room();
+  }
+
+  send(signal: Signal, sizeBytes?: number): void {
     if (this.#gone || this.#forced !== null || this.#goodbye !== null) return;
     if (this.#waiting === null) {
-      this.#vehicle?.send(signal);
+      this.#vehicle?.send(signal, sizeBytes);
       return;
     }
     this.#waiting.push(signal);
@@ -172,6 +194,7 @@ export class HostedKernelParent implements Channel {
     if (this.#gone || this.#goodbye !== null || this.#forced !== null) return;
     switch (item[0]) {
       case "boot":
+      case "confirmed":
         throw new Error("a hosted kernel does not boot its parent");
       case "ending":
         this.#held = [];
