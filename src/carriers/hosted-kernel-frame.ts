@@ -1,7 +1,8 @@
 /**
  * Frames: how items cross a byte stream. A frame is a length (4 bytes, little-endian) and a msgpack array of items.
  *
- * Many items share a frame, and in a frame of many each kind of object is described once. A frame says all of itself, so
+ * Many items share a frame. In a frame of many, each kind of object is described once, and the receiver of several
+ * messages in a row is named once: a flood to one process travels as a list of what was sent. A frame says all of itself, so
  * reader and writer keep no state in common.
  * Limit: one item's frame is at most `frameMaxBytes`; a larger message fails in its sender, and a stream that announces
  * a larger frame is not one of ours.
@@ -10,6 +11,7 @@
  */
 import { Packr } from "msgpackr/pack";
 import { MessageTooLargeError } from "../kernel/signal.ts";
+import type { WireValue } from "../kernel/wire.ts";
 import type { Item } from "./hosted-kernel.ts";
 
 /** The largest frame, without its length, in bytes. */
@@ -25,10 +27,31 @@ const described = new Packr({ useRecords: true, mapsAsObjects: true, copyBuffers
 
 /** Packs many items as frames do, without a length. The caller owns the bytes, which fill their buffer. */
 export function packItems(items: readonly Item[]): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(described.pack(items));
+  return new Uint8Array(described.pack(inRows(items)));
 }
 
-/** The items of `packItems`; what is bytes in them is copied. */
+/** Messages in a row to one process as one item. */
+function inRows(items: readonly Item[]): readonly Item[] {
+  const rows: Item[] = [];
+  let row: WireValue[] = [];
+  let kernelId = "";
+  let serial: number | string = -1;
+  for (const item of items) {
+    if (item[0] !== "message") {
+      serial = -1;
+      rows.push(item);
+    } else if (item[2] === serial && item[1] === kernelId) {
+      row.push(item[3]);
+    } else {
+      row = [item[3]];
+      [, kernelId, serial] = item;
+      rows.push(["messages", kernelId, serial, row]);
+    }
+  }
+  return rows;
+}
+
+/** The items of `packItems`, with messages in a row as one item; what is bytes in them is copied. */
 export function unpackItems(bytes: Uint8Array): readonly Item[] {
   const items: unknown = described.unpack(bytes);
   if (!Array.isArray(items)) throw new Error("a frame that holds no array");
@@ -37,7 +60,7 @@ export function unpackItems(bytes: Uint8Array): readonly Item[] {
 
 /** One frame with its length. @throws MessageTooLargeError */
 export function frameOf(items: readonly Item[]): Buffer {
-  const packed = (items.length < recordsFromItems ? keyed : described).pack(items);
+  const packed = items.length < recordsFromItems ? keyed.pack(items) : described.pack(inRows(items));
   if (packed.length > frameMaxBytes) throw new MessageTooLargeError(packed.length, frameMaxBytes);
   const frame = Buffer.allocUnsafe(lengthBytes + packed.length);
   frame.writeUInt32LE(packed.length, 0);

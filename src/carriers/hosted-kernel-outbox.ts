@@ -15,7 +15,7 @@ import { ChannelFullError, type ChannelLimit, type ChannelState } from "../kerne
 import type { Item } from "./hosted-kernel.ts";
 
 /** Bytes under way to the other side unless the channel's limit says otherwise. */
-export const windowBytesDefault: number = 2 ** 20;
+export const windowBytesDefault: number = 256 * 2 ** 10;
 /** The smallest window, in bytes: twice what is confirmed at once. */
 export const windowMinBytes: number = 64 * 2 ** 10;
 /** Bytes after which the receiver confirms what it took: often enough for the smallest window, rare enough to be cheap. */

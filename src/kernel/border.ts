@@ -305,6 +305,7 @@ export class Border {
 
   #receive(signal: Signal, from: Neighbour | null): void {
     if (signal[0] === "lost") this.#receiveLoss(signal, from);
+    else if (signal[0] === "messages") this.#receiveRow(signal, from);
     else if (signal[1] !== this.id) this.#forward(signal, from);
     else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3], from);
     else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
@@ -313,6 +314,26 @@ export class Border {
     else if (signal[0] === "room") this.#receiveRoom(keyOf(signal[3], signal[4]));
     else if (typeof signal[2] === "string") this.#receiveForName(signal[2], signal, from);
     else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process, signal, from);
+  }
+
+  /** The fast path of a flood: the receiver is looked up once. */
+  #receiveRow(row: Signal & readonly ["messages", ...unknown[]], from: Neighbour | null): void {
+    const [, kernelId, to, wires] = row;
+    if (kernelId !== this.id || typeof to === "string") {
+      for (const wire of wires) this.#receive(["message", kernelId, to, wire], from);
+      return;
+    }
+    const { process } = this.#identities.pid(kernelId, to);
+    if (process !== null) for (const wire of wires) this.#receiveMessage(process, wire, from);
+  }
+
+  /** A mailbox that fails its sender only drops and counts what comes from another kernel. */
+  #receiveMessage(process: AnyProcess, wire: WireValue, from: Neighbour | null): void {
+    try {
+      this.#host.deliver(process, this.decode(wire), from);
+    } catch (refused) {
+      this.#countRefused(process, refused);
+    }
   }
 
   #receiveWatching(serial: number, target: AnyPid): void {
@@ -353,8 +374,12 @@ export class Border {
 
   #receiveReply(serial: number, wire: WireValue, from: Neighbour | null): void {
     const ref = this.#heldRefs.get(serial);
-    if (ref !== undefined)
-      this.#receiveQuietly(ref.owner.process, () => this.#host.deliverToRef(ref, this.decode(wire), from));
+    if (ref === undefined) return;
+    try {
+      this.#host.deliverToRef(ref, this.decode(wire), from);
+    } catch (refused) {
+      this.#countRefused(ref.owner.process, refused);
+    }
   }
 
   #receiveDown(serial: number, wire: WireValue): void {
@@ -367,8 +392,7 @@ export class Border {
   #receiveFor(process: AnyProcess | null, signal: Signal, from: Neighbour | null): void {
     switch (signal[0]) {
       case "message":
-        if (process !== null)
-          this.#receiveQuietly(process, () => this.#host.deliver(process, this.decode(signal[3]), from));
+        if (process !== null) this.#receiveMessage(process, signal[3], from);
         return;
       case "exit": {
         const sender = this.#identities.pid(signal[3], signal[4]);
@@ -399,18 +423,10 @@ export class Border {
     }
   }
 
-  /** A mailbox that fails its sender only drops and counts what comes from another kernel. */
-  #receiveQuietly(process: AnyProcess | null, deliver: () => void): void {
-    try {
-      deliver();
-    } catch (refused) {
-      if (refused instanceof UncopyableError && process !== null) this.#countRefused(process, refused);
-      else if (!(refused instanceof MailboxFullError)) throw refused;
-    }
-  }
-
-  /** The sender is in another kernel and cannot be told any more. */
-  #countRefused(process: AnyProcess, refused: UncopyableError): void {
+  /** The sender is in another kernel and cannot be told any more. A full mailbox has counted by itself. */
+  #countRefused(process: AnyProcess | null, refused: unknown): void {
+    if (refused instanceof MailboxFullError) return;
+    if (!(refused instanceof UncopyableError) || process === null) throw refused;
     (process.extra ??= new Extra()).droppedCount += 1;
     this.#host.platform.log("warning", `a message to ${nameOf(process)} was dropped: ${refused.message}`);
   }

@@ -14,6 +14,8 @@ import type { WireValue } from "./wire.ts";
  */
 export type Signal =
   | readonly ["message", string, number | string, WireValue]
+  /** Several messages in a row to one process: a channel makes them of `message`s, and they mean the same. */
+  | readonly ["messages", string, number | string, readonly WireValue[]]
   | readonly ["reply", string, number, WireValue]
   /** from kernel, from serial, reason, whether it came over a link */
   | readonly ["exit", string, number, string, number, WireValue, boolean]
@@ -65,7 +67,7 @@ export type ChannelPolicy =
 
 /** How much a channel holds, in each of its two directions. */
 export interface ChannelLimit {
-  /** Bytes under way that the other side has not taken yet; default 1 MiB, at least 64 KiB. */
+  /** Bytes under way that the other side has not taken yet; default 256 KiB, at least 64 KiB. */
   readonly windowBytes?: number;
   /** Bytes that wait or are under way before the carrier is lost whatever the policy; default 256 MiB. */
   readonly waitingMaxBytes?: number;
