@@ -78,6 +78,9 @@ export class Border {
   readonly #host: BorderHost;
   readonly #neighbours = new Map<string, Neighbour>();
   #uplink: Neighbour | null = null;
+  /** Which way the last signal went: most go where the one before went. */
+  #lastKernelId: string | null = null;
+  #lastNeighbour: Neighbour | null = null;
   readonly #identities = new IdentityTable();
   /** Own refs that another kernel may answer to; by serial, strong, because nothing else may hold them. */
   readonly #heldRefs = new Map<number, Ref>();
@@ -115,6 +118,7 @@ export class Border {
   connect(kernelId: string, channel: Channel, direction: "child" | "uplink" = "child"): Connection {
     const gate = new Gate({ owner: null, name: () => `the channel to kernel ${kernelId}`, overshootMax: Infinity });
     const neighbour: Neighbour = { kernelId, channel, gate, told: new Set() };
+    this.#lastKernelId = null;
     if (direction === "uplink") this.#uplink = neighbour;
     else this.#neighbours.set(kernelId, neighbour);
     let open = true;
@@ -128,6 +132,7 @@ export class Border {
       lost: (cause, mainReason) => {
         if (!open) return;
         open = false;
+        this.#lastKernelId = null;
         gate.open();
         const isAbove = this.#uplink === neighbour;
         if (isAbove) this.#uplink = null;
@@ -197,6 +202,14 @@ export class Border {
   }
 
   #neighbourFor(kernelId: string): Neighbour | null {
+    if (kernelId !== this.#lastKernelId) {
+      this.#lastNeighbour = this.#findNeighbour(kernelId);
+      this.#lastKernelId = kernelId;
+    }
+    return this.#lastNeighbour;
+  }
+
+  #findNeighbour(kernelId: string): Neighbour | null {
     if (!isWithin(kernelId, this.id)) return this.#uplink;
     const end = kernelId.indexOf(".", this.id.length + 1);
     return this.#neighbours.get(end === -1 ? kernelId : kernelId.slice(0, end)) ?? null;
