@@ -83,7 +83,12 @@ async function peer(carrier, use) {
 async function colos(carrier, use) {
   const { kernel } = createSystem();
   const self = kernel.attach();
-  const options = { carrier: carrier.replace("_", "-"), args: [self.pid], link: false, ...(process.env.WIN ? { channel: { windowBytes: Number(process.env.WIN) } } : {}) };
+  const options = {
+    carrier: carrier.replace("_", "-"),
+    args: [self.pid],
+    link: false,
+    ...(process.env.WIN ? { channel: { windowBytes: Number(process.env.WIN) } } : {}),
+  };
   const pid = await self.start(program("./carriers-program.mjs", import.meta.url), options);
   const samples = await use({
     take: async (count) => {

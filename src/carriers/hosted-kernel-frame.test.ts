@@ -15,7 +15,14 @@ function message(value: unknown): Item {
 
 function collect(): { readonly items: Item[]; readonly reader: FrameReader } {
   const items: Item[] = [];
-  return { items, reader: new FrameReader((some) => items.push(...some)) };
+  return { items, reader: new FrameReader((some) => items.push(...inSingles(some))) };
+}
+
+/** Rows as the messages they are made of. */
+function inSingles(items: readonly Item[]): Item[] {
+  return items.flatMap((item): readonly Item[] =>
+    item[0] === "messages" ? item[3].map((value): Item => ["message", item[1], item[2], value]) : [item],
+  );
 }
 
 describe("frames", () => {
@@ -88,8 +95,23 @@ describe("frames", () => {
   });
 });
 
-test("packed items are the same items", () => {
-  const items = Array.from({ length: 20 }, (_, index) => message({ index, data: new Uint8Array([index]) }));
+describe("packed items", () => {
+  test("are the same items", () => {
+    const items = Array.from({ length: 20 }, (_, index) => message({ index, data: new Uint8Array([index]) }));
+    expect(inSingles(unpackItems(packItems(items)))).toEqual(items);
+  });
 
-  expect(unpackItems(packItems(items))).toEqual(items);
+  test("in a row to one process name it once; a row ends with any other signal", () => {
+    const other: Item = ["message", "0.1", 2, "c"];
+    const down: Item = ["down", "0.1", 1, null];
+    const items = [message("a"), message("b"), other, message("d"), down, message("e")];
+
+    expect(unpackItems(packItems(items))).toEqual([
+      ["messages", "0.1", 1, ["a", "b"]],
+      ["messages", "0.1", 2, ["c"]],
+      ["messages", "0.1", 1, ["d"]],
+      down,
+      ["messages", "0.1", 1, ["e"]],
+    ]);
+  });
 });

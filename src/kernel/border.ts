@@ -116,7 +116,13 @@ export class Border {
 
   /** Ties the kernel `kernelId`, below this one or (as `uplink`) above it, by `channel`. */
   connect(kernelId: string, channel: Channel, direction: "child" | "uplink" = "child"): Connection {
-    const gate = new Gate({ owner: null, name: () => `the channel to kernel ${kernelId}`, overshootMax: Infinity });
+    // Its own kernel takes what comes whatever its processes do, so nobody can wait for each other here.
+    const gate = new Gate({
+      owner: null,
+      name: () => `the channel to kernel ${kernelId}`,
+      overshootMax: Infinity,
+      heldMaxMs: Infinity,
+    });
     const neighbour: Neighbour = { kernelId, channel, gate, told: new Set() };
     this.#lastKernelId = null;
     if (direction === "uplink") this.#uplink = neighbour;
