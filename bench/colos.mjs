@@ -10,6 +10,7 @@
  */
 
 import { call, Kernel, nodePlatform, startServer } from "../dist/index.js";
+import { assertSkynet, heapBytes, main } from "./harness.mjs";
 
 /** Runs `body` as a process of a new kernel and settles with what it returns. */
 function run(body) {
@@ -80,9 +81,7 @@ const work = {
   skynet: async (self, leaves) => {
     const parent = self.pid;
     self.spawn((child) => skynet(child, parent, 0, leaves));
-    const sum = await self.receive();
-    const expected = (leaves * (leaves - 1)) / 2;
-    if (sum !== expected) throw new Error(`skynet gives ${sum}, not ${expected}`);
+    assertSkynet(await self.receive(), leaves);
   },
 };
 
@@ -140,12 +139,6 @@ async function idle(self) {
   await self.receive();
 }
 
-function heapBytes() {
-  globalThis.gc();
-  globalThis.gc();
-  return process.memoryUsage().heapUsed;
-}
-
 /** One sample, taken in a kernel of its own. */
 function measure(name, operations) {
   return run(async (self, kernel) => {
@@ -157,19 +150,6 @@ function measure(name, operations) {
   });
 }
 
-function median(sorted) {
-  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.floor(sorted.length / 2)]) / 2;
-}
-
-async function main(name, operations, repetitions) {
-  await measure(name, operations);
-  const samples = [];
-  for (let index = 0; index < repetitions; index++) samples.push(await measure(name, operations));
-  const sorted = samples.toSorted((a, b) => a - b);
-  const unit = name === "memory" ? "bytes/process" : "us/op";
-  const line = { name, unit, value: sorted[0], median: median(sorted), samples, operations };
-  process.stdout.write(`${JSON.stringify(line)}\n`);
-  process.exit(0);
-}
-
-await main(process.argv[2], Number(process.argv[3]), Number(process.argv[4]));
+await main(
+  Object.fromEntries([...Object.keys(work), "memory"].map((name) => [name, (operations) => measure(name, operations)])),
+);

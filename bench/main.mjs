@@ -1,19 +1,22 @@
 /**
- * Runs the benchmarks of colos beside the same programs on the BEAM and prints how they compare.
+ * Runs the benchmarks of colos beside the same programs on the BEAM and in TypeScript libraries of the same kind (nact,
+ * XState, Effect), and prints how they compare.
  *
  *   npm run bench                      everything, three rounds
  *   npm run bench -- --quick           fewer operations, one round
  *   npm run bench -- ring call         only these
+ *   npm run bench -- --no-peers        the BEAM only
  *   npm run bench -- --rounds 10 --json
  *
- * Guarantees: both sides do the same work in the same minutes. For each benchmark the rounds alternate (BEAM, colos,
- * BEAM, colos …), each in an OS process of its own, so that what else the machine does hits both.
- * The BEAM runs as a plain `erl` starts it; only the limit of processes is raised. Without `erl`, colos runs alone.
+ * Guarantees: all sides do the same work in the same minutes. For each benchmark the rounds alternate (BEAM, colos, peers,
+ * BEAM, colos …), each in an OS process of its own, so that what else the machine does hits all.
+ * The BEAM runs as a plain `erl` starts it; only the limit of processes is raised. Without `erl` it is left out. The peers
+ * are no dependencies of colos: `bench/peers` has its own lock file, which is installed when it is needed.
  *
  * @module
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -21,28 +24,41 @@ import { parseArgs } from "node:util";
 const here = import.meta.dirname;
 const runTimeoutMs = 600_000;
 
-/** `target` and `aim` are ratios BEAM/colos: 2 means twice as fast, or half the memory. */
+/**
+ * `target` and `aim` are ratios BEAM/colos: 2 means twice as fast, or half the memory. `peers` are those that have a
+ * comparable job.
+ */
+const all = ["nact", "xstate", "effect"];
 const benchmarks = [
-  { name: "spawn", operations: 300_000, repetitions: 3, target: 1, aim: 2 },
-  { name: "spawn_monitor_down", operations: 300_000, repetitions: 3, target: 1, aim: 2 },
-  { name: "ping_pong", operations: 1_000_000, repetitions: 3, target: 1, aim: 2 },
-  { name: "ring", operations: 1_000_000, repetitions: 3, target: 1, aim: 2 },
-  { name: "call", operations: 1_000_000, repetitions: 3, target: 1, aim: 2 },
-  { name: "flood", operations: 500_000, repetitions: 3, target: 1, aim: 2 },
-  { name: "skynet", operations: 1_000_000, repetitions: 1, target: 1, aim: 2 },
-  { name: "memory", operations: 100_000, repetitions: 1, target: 1, aim: 2, nodeFlags: ["--expose-gc"] },
+  { name: "spawn", operations: 300_000, repetitions: 3, target: 1, aim: 2, peers: all },
+  { name: "spawn_monitor_down", operations: 300_000, repetitions: 3, target: 1, aim: 2, peers: ["effect"] },
+  { name: "ping_pong", operations: 1_000_000, repetitions: 3, target: 1, aim: 2, peers: all },
+  { name: "ring", operations: 1_000_000, repetitions: 3, target: 1, aim: 2, peers: all },
+  { name: "call", operations: 1_000_000, repetitions: 3, target: 1, aim: 2, peers: ["nact", "effect"] },
+  { name: "flood", operations: 500_000, repetitions: 3, target: 1, aim: 2, peers: all },
+  { name: "skynet", operations: 1_000_000, repetitions: 1, target: 1, aim: 2, peers: ["nact", "effect"] },
+  { name: "memory", operations: 100_000, repetitions: 1, target: 1, aim: 2, peers: all, nodeFlags: ["--expose-gc"] },
 ];
+/** A peer's operations cost several times as much, and it needs no more of them for a steady figure. */
+const peerShare = 0.1;
 
 const options = parseOptions();
 const beam = prepareBeam();
+const peers = preparePeers();
 const results = options.selected.map(measure);
 const system = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, ...beam?.about };
 process.stdout.write(options.json ? `${JSON.stringify({ system, results }, null, 2)}\n` : report());
 
 function parseOptions() {
   const { values, positionals } = parseArgs({
-    options: { quick: { type: "boolean" }, json: { type: "boolean" }, rounds: { type: "string" } },
+    options: {
+      quick: { type: "boolean" },
+      json: { type: "boolean" },
+      rounds: { type: "string" },
+      peers: { type: "boolean", default: true },
+    },
     allowPositionals: true,
+    allowNegative: true,
   });
   const names = positionals.map((name) => name.replaceAll("-", "_"));
   const unknown = names.find((name) => !benchmarks.some((benchmark) => benchmark.name === name));
@@ -51,7 +67,12 @@ function parseOptions() {
     fail(`no benchmark "${unknown}"; there are ${benchmarks.map(({ name }) => name).join(", ")}`);
   if (!Number.isInteger(rounds) || rounds < 1) fail(`--rounds takes a whole number from 1 on, not "${values.rounds}"`);
   const wanted = benchmarks.filter(({ name }) => names.length === 0 || names.includes(name));
-  return { json: values.json ?? false, rounds, selected: values.quick ? wanted.map(quick) : wanted };
+  return {
+    json: values.json ?? false,
+    peers: values.peers,
+    rounds,
+    selected: values.quick ? wanted.map(quick) : wanted,
+  };
 }
 
 /** A tenth of the operations: enough to see a factor of two, not enough for the figures in the documentation. */
@@ -72,15 +93,33 @@ function prepareBeam() {
   return { args, about: run("erl", args) };
 }
 
-/** Alternates the two sides, `rounds` times. */
+/** Installs the peers from their lock file, once; none when that fails. */
+function preparePeers() {
+  const folder = join(here, "peers");
+  if (!options.peers || existsSync(join(folder, "node_modules"))) return options.peers ? all : [];
+  const npm = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  if (npm.status === 0) return all;
+  process.stderr.write(`The peers are left out: npm ci in bench/peers ends with ${npm.status}\n${npm.stderr}`);
+  return [];
+}
+
+/** Alternates the sides, `rounds` times. */
 function measure(benchmark) {
   const { name, operations, repetitions, nodeFlags = [], target, aim } = benchmark;
   const args = [name, String(operations), String(repetitions)];
-  const lines = { beam: [], colos: [] };
+  const peerArgs = [name, String(operations * peerShare), String(repetitions)];
+  const present = peers.filter((peer) => benchmark.peers.includes(peer));
+  const lines = { beam: [], colos: [], ...Object.fromEntries(present.map((peer) => [peer, []])) };
   for (let round = 1; round <= options.rounds; round++) {
     progress(`${name}, round ${round} of ${options.rounds}`);
     if (beam !== undefined) lines.beam.push(run("erl", [...beam.args, ...args]));
     lines.colos.push(run(process.execPath, [...nodeFlags, join(here, "colos.mjs"), ...args]));
+    for (const peer of present) {
+      lines[peer].push(run(process.execPath, [...nodeFlags, join(here, "peers", `${peer}.mjs`), ...peerArgs]));
+    }
   }
   progress("");
   const beamFigures = combine(lines.beam);
@@ -88,7 +127,8 @@ function measure(benchmark) {
   const ratio = beamFigures && beamFigures.best / colosFigures.best;
   const medianRatio = beamFigures && beamFigures.median / colosFigures.median;
   const { unit } = lines.colos[0];
-  return { name, unit, operations, beam: beamFigures, colos: colosFigures, ratio, medianRatio, target, aim };
+  const beside = Object.fromEntries(present.map((peer) => [peer, combine(lines[peer])]));
+  return { name, unit, operations, beam: beamFigures, colos: colosFigures, ratio, medianRatio, target, aim, beside };
 }
 
 /** The best and the median of the samples of all rounds. */
@@ -113,7 +153,7 @@ function run(command, args) {
 }
 
 function report() {
-  const header = ["benchmark", "unit", "BEAM", "colos", "ratio", "ratio of medians", "target", "aim", ""];
+  const header = ["benchmark", "unit", "BEAM", "colos", "ratio", "of medians", "target", "aim", "", ...peers];
   const rows = results.map((result) => [
     result.name.replaceAll("_", "-"),
     result.unit,
@@ -124,10 +164,18 @@ function report() {
     decimals(result.target),
     decimals(result.aim),
     verdict(result),
+    ...peers.map((peer) => comparison(result.beside[peer], result.colos)),
   ]);
   const machine = `Node.js ${system.node}; ${system.about ?? "no BEAM"}; ${system.cores} × ${system.cpu}`;
-  const legend = "Best (median) of all samples. Ratio: BEAM / colos; above 1 colos is faster, or smaller.";
-  return `${machine}\n${legend}\n\n${table([header, ...rows])}\n`;
+  const legend = [
+    "Best (median) of all samples. Ratio: BEAM / colos; above 1 colos is faster, or smaller.",
+    ...(peers.length === 0 ? [] : ["Peers: best of all samples, and how many times colos's best that is."]),
+  ];
+  return `${machine}\n${legend.join("\n")}\n\n${table([header, ...rows])}\n`;
+}
+
+function comparison(peer, colos) {
+  return peer === undefined ? "–" : `${significant(peer.best)} (${(peer.best / colos.best).toFixed(1)} ×)`;
 }
 
 function verdict({ ratio, target, aim }) {

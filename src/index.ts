@@ -50,6 +50,30 @@ export {
   type TimedOut,
 } from "./kernel/process.ts";
 export {
+  ancestorsMax,
+  inspectTimeoutMsDefault,
+  messagesShownMaxDefault,
+  NoAnswerError,
+  type HostFacts,
+  type ProcessDetails,
+  type ProcessStatus,
+  type WaitsFor,
+} from "./kernel/inspect.ts";
+export * from "./kernel/introspection.ts";
+export { windowMsDefault, type Member, type TopBy, type TopEntry } from "./kernel/top.ts";
+export {
+  traceKinds,
+  traceMessagesMaxDefault,
+  tracePerSecondMaxDefault,
+  type TraceEnded,
+  type TraceEvent,
+  type TraceKind,
+  type TraceLimits,
+  type TraceMessage,
+  type TraceSubject,
+} from "./kernel/trace.ts";
+export type { Work } from "./kernel/observer.ts";
+export {
   command,
   defineProgram,
   program,
@@ -63,6 +87,7 @@ export {
 } from "./kernel/program.ts";
 export { Request } from "./kernel/request.ts";
 export { MessageTooLargeError } from "./kernel/signal.ts";
+export type { Claim, Via } from "./kernel/via.ts";
 export { UncopyableError } from "./kernel/wire.ts";
 export type { Carrier, CarrierName, ProgramLoader } from "./carriers/carrier.ts";
 export { commandCarrier } from "./carriers/command.ts";
@@ -70,8 +95,63 @@ export { coroutineCarrier } from "./carriers/coroutine.ts";
 export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-process.ts";
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
+export { keyCharactersMax, keyDepthMax, keyHash } from "./server/key.ts";
+export {
+  defineRegistry,
+  Registry,
+  registryEntriesMaxDefault,
+  startRegistry,
+  via,
+  registryWaitersMax,
+  type RegisterProblem,
+  type RegisterResult,
+  type RegistryEntry,
+  type RegistryMessage,
+  type RegistryOptions,
+} from "./server/registry.ts";
+export { currentCall, type Invocation, type UndefinedMethod } from "./server/invocation.ts";
 export * from "./server/server.ts";
-export * from "./supervisor/supervisor.ts";
+export * from "./server/state-machine.ts";
+export * from "./server/stub.ts";
+export * as sys from "./server/sys.ts";
+export {
+  logEventsMaxDefault,
+  logEventsMaxMax,
+  traceEventsMaxDefault,
+  type SystemEvent,
+  type SystemEventMessage,
+  type SystemRefusal,
+  type SystemStatistics,
+  type SystemStatus,
+  type TraceTarget,
+} from "./server/system.ts";
+export { defineDynamicSupervisor, startDynamicSupervisor } from "./supervisor/dynamic-supervisor.ts";
+export {
+  definePartitionSupervisor,
+  partitionFor,
+  partitionOf,
+  partitionsMax,
+  startPartitionSupervisor,
+  type PartitionOptions,
+} from "./supervisor/partition-supervisor.ts";
+export {
+  countChildren,
+  defineSupervisor,
+  deleteChild,
+  describeStartFailure,
+  findChild,
+  getChildSpec,
+  restartChild,
+  startChild,
+  startSupervisor,
+  terminateChild,
+  whichChildren,
+  type ChildCounts,
+  type ChildInfo,
+  type SupervisorInit,
+  type SupervisorResult,
+} from "./supervisor/supervisor.ts";
+export * from "./server/task.ts";
 export {
   child,
   maxRestartsDefault,

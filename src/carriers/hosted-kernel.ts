@@ -11,7 +11,9 @@
  *
  * @module
  */
+import { performance } from "node:perf_hooks";
 import process from "node:process";
+import { isMainThread } from "node:worker_threads";
 import type { Milliseconds, Platform } from "../base/platform.ts";
 import type { Connection } from "../kernel/connection.ts";
 import {
@@ -27,7 +29,8 @@ import { Kernel, type Starter } from "../kernel/kernel.ts";
 import type { MailboxLimit } from "../kernel/mailbox.ts";
 import { isExit } from "../kernel/message.ts";
 import type { AnyPid, Ref } from "../kernel/pid.ts";
-import type { AnyProcess } from "../kernel/process.ts";
+import type { HostFacts } from "../kernel/inspect.ts";
+import { Extra, type AnyProcess } from "../kernel/process.ts";
 import { acknowledgingBody, definedProgramOf } from "../kernel/program.ts";
 import type { Channel, ChannelLimit, Signal } from "../kernel/signal.ts";
 import type { WireValue } from "../kernel/wire.ts";
@@ -151,6 +154,7 @@ class HostedProgram implements HostedKernel {
     };
     this.#main = this.#kernel.spawnMain(parent, starter, options, (reason) => this.#ended(reason));
     this.#main.process.own({ close: () => uplink.send(["ending"]) });
+    (this.#main.process.extra ??= new Extra()).host = hostFacts;
     process.on("uncaughtExceptionMonitor", (error) => {
       this.#uncaught = [error];
       // Node decides before microtasks run: if it ends the program, `exit` comes first.
@@ -252,6 +256,15 @@ class HostedProgram implements HostedKernel {
     this.#uplink.send(["goodbye", ended !== null, encodeReason(this.#kernel, ended === null ? reason : ended[0])]);
     this.#uplink.flush();
   }
+}
+
+/** What Node counts for this thread or OS process; a thread has no resident memory and no CPU time of its own. */
+function hostFacts(): HostFacts {
+  const { heapUsed: heapUsedBytes, rss: residentBytes } = process.memoryUsage();
+  const common = { osPid: process.pid, heapUsedBytes, activeMs: performance.eventLoopUtilization().active };
+  if (!isMainThread) return { carrier: "thread", ...common };
+  const { user, system } = process.cpuUsage();
+  return { carrier: "os-process", residentBytes, cpuMs: (user + system) / 1000, ...common };
 }
 
 /** A reason always travels, if need be as its description. */

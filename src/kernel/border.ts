@@ -50,9 +50,13 @@ export interface BorderHost {
   deliverDown(ref: Ref, reason: ExitReason): void;
   receiveExit(process: AnyProcess, from: AnyPid, reason: ExitReason, overLink: boolean): void;
   whereis(name: string): AnyPid | undefined;
-  /** Frees the names here of all processes of other kernels that `hasEnded`. */
-  freeRemoteNames(hasEnded: (pid: AnyPid) => boolean): void;
+  /** A process of another kernel has ended; told before anybody here learns of it. */
+  foreignEnded(pid: AnyPid): void;
+  /** All processes of other kernels that are `gone` have ended. */
+  foreignLost(gone: (pid: AnyPid) => boolean): void;
   processes(): AnyPid[];
+  /** Answers a question about this kernel's processes; never rejects. */
+  answer(question: unknown): Promise<unknown>;
 }
 
 /** Kernels that are gone for good, as one kernel tells another. */
@@ -107,6 +111,11 @@ export class Border {
   /** Makes an own pid known, so that signals to it find it. */
   addPid(pid: AnyPid): void {
     this.#identities.addPid(pid);
+  }
+
+  /** Ids of the kernels right below this one. */
+  get childIds(): string[] {
+    return [...this.#neighbours.keys()];
   }
 
   /** Nobody may answer to this ref any more. */
@@ -318,6 +327,7 @@ export class Border {
     let back: Signal;
     if (signal[0] === "link") back = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
     else if (signal[0] === "monitor") back = ["down", signal[4], signal[3], "noproc"];
+    else if (signal[0] === "ask") back = ["down", signal[3], signal[2], "noproc"];
     else return;
     this.#host.platform.scheduling.macrotask(() => this.#receive(back, null));
   }
@@ -327,6 +337,7 @@ export class Border {
     else if (signal[0] === "messages") this.#receiveRow(signal, from);
     else if (signal[1] !== this.id) this.#forward(signal, from);
     else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3], from);
+    else if (signal[0] === "ask") void this.#answer(signal);
     else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
     else if (signal[0] === "watching") this.#receiveWatching(signal[2], this.#identities.pid(signal[3], signal[4]));
     else if (signal[0] === "full") this.#receiveFull(signal[3], signal[4]);
@@ -352,6 +363,15 @@ export class Border {
       this.#host.deliver(process, this.decode(wire), from);
     } catch (refused) {
       this.#countRefused(process, refused);
+    }
+  }
+
+  async #answer([, , ref, kernelId, , question]: Signal & readonly ["ask", ...unknown[]]): Promise<void> {
+    const answer = await this.#host.answer(this.decode(question));
+    try {
+      this.#forward(["reply", kernelId, ref, this.encode(answer)], null);
+    } catch (refused) {
+      this.#forward(["reply", kernelId, ref, this.encode({ ok: false, description: describeReason(refused) })], null);
     }
   }
 
@@ -404,7 +424,7 @@ export class Border {
   #receiveDown(serial: number, wire: WireValue): void {
     const ref = this.#heldRefs.get(serial);
     if (ref === undefined) return;
-    this.#host.freeRemoteNames((pid) => pid === ref.target);
+    if (ref.target !== null) this.#host.foreignEnded(ref.target);
     this.#host.deliverDown(ref, this.decode(wire));
   }
 
@@ -415,7 +435,7 @@ export class Border {
         return;
       case "exit": {
         const sender = this.#identities.pid(signal[3], signal[4]);
-        if (signal[6]) this.#host.freeRemoteNames((pid) => pid === sender);
+        if (signal[6]) this.#host.foreignEnded(sender);
         if (process === null || (signal[6] && process.links?.delete(sender) !== true)) return;
         this.#host.receiveExit(process, sender, this.decode(signal[5]), signal[6]);
         return;
@@ -472,7 +492,7 @@ export class Border {
       pid.kernelId === kernelId && pid.serial === mainSerial ? mainReason : reason;
     const isGone = (id: string): boolean => (survivorId === null ? isWithin(id, kernelId) : !isWithin(id, survivorId));
     const gone = (pid: AnyPid): boolean => isGone(pid.kernelId);
-    this.#host.freeRemoteNames(gone);
+    this.#host.foreignLost(gone);
     for (const [key, full] of this.#full) if (isGone(full.kernelId)) this.#receiveRoom(key);
     for (const pid of this.#host.processes()) {
       const process = pid.process;

@@ -16,7 +16,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
-import { Mailbox, MailboxFullError, moveAtMost } from "./mailbox.ts";
+import { Mailbox, MailboxFullError } from "./mailbox.ts";
 import { Extra, type AnyProcess } from "./process.ts";
 import type { Timer } from "./timer.ts";
 
@@ -241,11 +241,18 @@ export class Held {
 export class BlockingMailbox extends Mailbox {
   readonly #gate: Gate;
   readonly #messagesMax: number;
+  /** Messages that there were when room was made last. */
+  #roomySize = 0;
 
   constructor(gate: Gate, messagesMax: number) {
     super();
     this.#gate = gate;
     this.#messagesMax = messagesMax;
+  }
+
+  override push(message: unknown): void {
+    this.#roomySize = -1;
+    super.push(message);
   }
 
   override shift(): unknown {
@@ -255,13 +262,16 @@ export class BlockingMailbox extends Mailbox {
   }
 
   override takeAt(position: number): unknown {
+    const { size } = this;
     const message = super.takeAt(position);
-    if (position > moveAtMost) this.#makeRoom();
+    // Near the front it is taken with `shift`, which has made room.
+    if (this.#roomySize !== size - 1) this.#makeRoom();
     return message;
   }
 
   #makeRoom(): void {
     const { size } = this;
+    this.#roomySize = size;
     if (size === 0) this.#gate.release(Infinity);
     else this.#gate.release(this.#messagesMax - size);
     // Other kernels need longer to hear of it, so they hear of it only when it is worth their while.

@@ -13,6 +13,7 @@
 import type { Milliseconds, Platform } from "../base/platform.ts";
 import { Border, uncopyable } from "./border.ts";
 import type { Connection, ConnectionInfo, Neighbour } from "./connection.ts";
+import type { ForeignEnds } from "./end-watch.ts";
 import {
   describeReason,
   Exit,
@@ -26,10 +27,12 @@ import { BlockingMailbox, Gate } from "./gate.ts";
 import { Mailbox, MailboxFullError, messagesMaxDefault, type Intake, type MailboxBound } from "./mailbox.ts";
 import { isDown, isExit } from "./message.ts";
 import { Names, nameTaken } from "./names.ts";
+import type { Observer } from "./observer.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
   Extra,
   isHeld,
+  labelOf,
   nameOf,
   Process,
   StartError,
@@ -40,10 +43,12 @@ import {
   type StartOptions,
 } from "./process.ts";
 import { acknowledgingBody, defineProgram, type DefinedProgram, type Program } from "./program.ts";
+import { answer, type Question } from "./question.ts";
 import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
 import { mainSerial, type Channel } from "./signal.ts";
 import { Timers, type Timer } from "./timer.ts";
+import { Walk } from "./walk.ts";
 import { UncopyableError, type WireValue } from "./wire.ts";
 
 /** Messages a reactor handles before others get their turn. */
@@ -102,6 +107,12 @@ export class Kernel {
   readonly platform: Platform;
   /** @internal */
   readonly timers: Timers;
+  /** @internal Not null while somebody wants to know what happens here (observer.ts). */
+  observer: Observer | null = null;
+  /** Not null while somebody goes through all processes. */
+  #walks: Set<Walk> | null = null;
+  /** @internal Who learns of ends in other kernels before anybody else here: tables of processes (end-watch.ts). */
+  readonly foreignEnds: Set<ForeignEnds> = new Set();
   readonly #carriers: ReadonlyMap<string, Starter>;
   readonly #scheduler: Scheduler;
   readonly #names: Names = new Names(this);
@@ -137,8 +148,16 @@ export class Kernel {
       deliverDown: (ref, reason) => this.#deliverDown(ref, reason),
       receiveExit: (process, from, reason, overLink) => this.#receiveExit(process, from, reason, overLink),
       whereis: (name) => this.#names.whereis(name),
-      freeRemoteNames: (hasEnded) => this.#names.freeRemote(hasEnded),
+      foreignEnded: (pid) => {
+        this.#names.freeRemote(pid);
+        for (const listener of this.foreignEnds) listener.ended(pid);
+      },
+      foreignLost: (gone) => {
+        this.#names.freeLost(gone);
+        for (const listener of this.foreignEnds) listener.lost(gone);
+      },
       processes: () => this.processes(),
+      answer: (question) => answer(this, question as Question, true),
     });
     this.#unlisten = platform.strays.listen((owner, error) => {
       if (owner instanceof Process && owner.kernel === this) this.#crash(owner, error);
@@ -193,10 +212,12 @@ export class Kernel {
   ): AnyPid {
     const carrier = options?.carrier ?? defaultCarrier(program);
     if (carrier === "coroutine" && (typeof program === "function" || program.kind === "defined")) {
+      const isBare = starter === null && typeof program === "function";
+      const body = isBare ? program : bodyOf(program, starter);
       const { name } = typeof program === "function" ? program : program.body;
-      const body = starter === null && typeof program === "function" ? program : bodyOf(program, starter);
       return this.spawnLocal(parent, body as unknown as LocalBody, options?.args, {
-        label: options?.label ?? (name === "" ? undefined : name),
+        // A bare function stays at hand and names itself (`labelOf`): an idle process needs no `Extra` for it.
+        label: options?.label ?? (isBare || name === "" ? undefined : name),
         mailbox: options?.mailbox,
         starter,
       });
@@ -219,6 +240,7 @@ export class Kernel {
     const process = this.#create(parent, options);
     process.begin = body;
     process.resumeValue = args;
+    if (this.observer !== null) this.observer.spawned(process);
     this.#scheduler.begin(process);
     return process.pid;
   }
@@ -284,6 +306,8 @@ export class Kernel {
       extra.starter = starter;
       extra.intake = intake;
       if (extra.policy === "block") this.#addGate(process, extra, options.mailbox?.heldMaxMs);
+      const isService = starter !== null || intake !== null || options.serial !== undefined;
+      if (isService) extra.startedAtMs = this.platform.clock.wallMs();
     }
     process.after = this.#first;
     if (this.#first !== null) this.#first.before = process;
@@ -355,6 +379,17 @@ export class Kernel {
   }
 
   #step(process: AnyProcess): void {
+    if (this.observer !== null) this.#stepObserved(process, this.observer);
+    else this.#stepNow(process);
+  }
+
+  #stepObserved(process: AnyProcess, observer: Observer): void {
+    observer.enter(process);
+    this.#stepNow(process);
+    observer.leave();
+  }
+
+  #stepNow(process: AnyProcess): void {
     if (process.stage === "new") {
       process.stage = "live";
       this.#stepping = process;
@@ -374,7 +409,6 @@ export class Kernel {
   #begin(process: AnyProcess): void {
     const body = process.begin;
     const args = process.resumeValue as readonly unknown[] | undefined;
-    process.begin = null;
     process.resumeValue = undefined;
     if (body === null) return;
     try {
@@ -490,6 +524,7 @@ export class Kernel {
 
   #deliver(process: AnyProcess, message: unknown, sender: Sender): void {
     if (process.stage === "exiting" || process.stage === "dead") return;
+    if (this.observer !== null) this.observer.delivered(process, message);
     if (process.extra !== null && process.extra.intake !== null) {
       this.#deliverToIntake(process, process.extra.intake, message, sender);
       return;
@@ -516,6 +551,7 @@ export class Kernel {
   /** What the kernel itself has to say always arrives, whatever the mailbox's limit. */
   #deliverNotice(process: AnyProcess, message: unknown): void {
     if (process.stage === "exiting" || process.stage === "dead") return;
+    if (this.observer !== null) this.observer.delivered(process, message);
     if (process.wake !== null && this.#matches(process, message)) {
       this.awaken(process, message);
       return;
@@ -580,6 +616,7 @@ export class Kernel {
     if (route === "none") return;
     if (route === "reply") {
       if (pending === null) return;
+      if (this.observer !== null) this.observer.replied(pending.caller, ref, message);
       this.#settle(ref);
       pending.resolve(message);
       return;
@@ -659,11 +696,17 @@ export class Kernel {
   }
 
   #answerNow(server: AnyProcess, request: Request): void {
+    const { observer } = this;
+    if (observer !== null) {
+      observer.delivered(server, request);
+      observer.enter(server);
+    }
     this.#nestedCount += 1;
     this.platform.strays.run(server, () => {
       if (this.#reactTo(server, request)) this.unpark(server);
     });
     this.#nestedCount -= 1;
+    if (observer !== null) observer.leave();
   }
 
   /** At once, or in a later turn: a loop that asks nobody must not keep the host from its work. */
@@ -879,7 +922,6 @@ export class Kernel {
     const ended = process as AnyProcess;
     if (ended.stage === "dead" || ended.stage === "exiting") return;
     ended.stage = "exiting";
-    ended.begin = null;
     ended.wake = null;
     ended.resume = null;
     ended.resumeValue = undefined;
@@ -966,6 +1008,9 @@ export class Kernel {
   /** Takes the process out of all tables, then tells those who are linked and those who watch. */
   #announceEnd(process: AnyProcess, reason: ExitReason): void {
     process.stage = "dead";
+    if (this.observer !== null) this.observer.ended(process, reason);
+    if (this.#walks !== null) for (const walk of this.#walks) if (walk.next === process) walk.next = process.after;
+    process.begin = null;
     process.pid.process = null;
     this.#processesCount -= 1;
     if (process.before === null) this.#first = process.after;
@@ -1030,7 +1075,7 @@ export class Kernel {
     return {
       pid,
       name: process.extra?.name,
-      label: process.extra?.label,
+      label: labelOf(process),
       parent: process.parent,
       status: statusOf(process),
       messagesCount: (process.mailbox?.size ?? 0) + (process.extra?.intake?.size ?? 0),
@@ -1040,6 +1085,52 @@ export class Kernel {
       monitoredBy: [...(process.watchers ?? [])].map((ref) => ref.owner),
       trapExit: process.trapping,
     };
+  }
+
+  /** @internal Asks another kernel about its processes (question.ts). Fails as a request does; `to` is the kernel. */
+  ask(caller: AnyProcess, kernelId: string, question: unknown, timeoutMs: Milliseconds): Promise<unknown> {
+    if (caller.stage !== "live") return new Promise(() => {});
+    const wire = this.#border.encode(question, "question");
+    const ref = this.newRef(caller);
+    const reply = new Promise<unknown>((resolve, reject) => {
+      const fail = (reason: ExitReason): void => reject(new Exit(callFailed(reason, `kernel ${kernelId}`)));
+      ref.pending = new PendingReply(caller, resolve, fail);
+    });
+    ref.route = "reply";
+    // Only noted here, so that the loss of that kernel ends the wait; nobody there is watched.
+    ref.target = this.#border.mainPidOf(kernelId);
+    (caller.monitors ??= new Set()).add(ref);
+    this.#border.exportRef(ref);
+    this.#border.transmit(["ask", kernelId, ref.serial, this.id, caller.pid.serial, wire]);
+    this.#startDeadline(ref, timeoutMs);
+    return reply;
+  }
+
+  /** @internal The live process of a pid of this kernel. */
+  processOf(pid: AnyPid): AnyProcess | null {
+    return pid.process !== null && pid.process.kernel === this ? pid.process : null;
+  }
+
+  /** @internal Ids of the kernels right below this one. */
+  childIds(): readonly string[] {
+    return this.#border.childIds;
+  }
+
+  /** @internal A place in the list of all processes, kept right until `endWalk` (walk.ts). */
+  beginWalk(): Walk {
+    const walk = new Walk(this.#first);
+    (this.#walks ??= new Set()).add(walk);
+    return walk;
+  }
+
+  /** @internal */
+  endWalk(walk: Walk): void {
+    if (this.#walks?.delete(walk) === true && this.#walks.size === 0) this.#walks = null;
+  }
+
+  /** @internal Runs `task` in the host's next turn. */
+  nextTurn(task: () => void): void {
+    this.#scheduler.nextTurn(task);
   }
 
   // --- other kernels: border.ts ---

@@ -82,57 +82,106 @@ function describeBound(limit: MailboxBound): string {
   return `${limit.overshootMax} messages were sent to it since); await something, such as self.yield(), between messages`;
 }
 
-/** Below this many taken slots at the front, the array is not compacted. */
-const compactFrom = 1024;
+/** Messages in one block. A long queue is a row of blocks, so that growing and removing never move all of it. */
+const blockItemsMax = 1024;
 
-/** @internal So many older messages are moved up one by one; for more, the younger ones are moved down together. */
-export const moveAtMost = 32;
+/** What mailboxes share that never were long. */
+const noBlocks: unknown[][] = [];
 
 /** A queue with removal from the middle. */
 export class Mailbox {
-  #items: unknown[] = [];
+  /** The oldest block, taken from at `#head`; what stands before that was taken. */
+  #front: unknown[] = [];
   #head = 0;
+  /** The block that is added to; the front one while the queue is short. */
+  #back: unknown[] = this.#front;
+  /** The blocks after the front one, the back one last; none of them is empty. */
+  #later: unknown[][] = noBlocks;
+  #size = 0;
 
   get size(): number {
-    return this.#items.length - this.#head;
+    return this.#size;
   }
 
   push(message: unknown): void {
-    this.#items.push(message);
+    this.#size += 1;
+    if (this.#back.length < blockItemsMax) this.#back.push(message);
+    else this.#pushBlock(message);
+  }
+
+  #pushBlock(message: unknown): void {
+    this.#back = [message];
+    if (this.#later === noBlocks) this.#later = [];
+    this.#later.push(this.#back);
   }
 
   /** The oldest message; only when `size` is not 0. */
   shift(): unknown {
-    const message = this.#items[this.#head];
-    this.#items[this.#head] = undefined;
+    const front = this.#front;
+    const message = front[this.#head];
+    front[this.#head] = undefined;
     this.#head += 1;
-    if (this.#head === this.#items.length) {
-      this.#items.length = 0;
-      this.#head = 0;
-    } else if (this.#head > compactFrom && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
+    this.#size -= 1;
+    if (this.#head === front.length) this.#dropFront();
     return message;
+  }
+
+  #dropFront(): void {
+    this.#head = 0;
+    const next = this.#later.shift();
+    if (next === undefined) this.#front.length = 0;
+    else this.#front = next;
   }
 
   /** Where the first message that matches stands, or -1. */
   find(match: (message: unknown) => boolean): number {
-    for (let index = this.#head; index < this.#items.length; index += 1) {
-      if (match(this.#items[index])) return index - this.#head;
+    let before = -this.#head;
+    let start = this.#head;
+    for (let number = -1; number < this.#later.length; number += 1) {
+      const block = this.#block(number);
+      for (let index = start; index < block.length; index += 1) {
+        if (match(block[index])) return before + index;
+      }
+      before += block.length;
+      start = 0;
     }
     return -1;
   }
 
   /** Removes the message at `position`, counted from the oldest. */
   takeAt(position: number): unknown {
-    const items = this.#items;
-    const index = this.#head + position;
-    if (position > moveAtMost) return items.splice(index, 1)[0];
-    const message = items[index];
-    for (let place = index; place > this.#head; place -= 1) items[place] = items[place - 1];
+    let number = -1;
+    let index = this.#head + position;
+    for (let block = this.#front; index >= block.length; block = this.#block(number)) {
+      index -= block.length;
+      number += 1;
+    }
+    return number === -1 ? this.#takeFromFront(index) : this.#takeFromLater(number, index);
+  }
+
+  /** Moves up what is older. */
+  #takeFromFront(index: number): unknown {
+    const front = this.#front;
+    const message = front[index];
+    for (let place = index; place > this.#head; place -= 1) front[place] = front[place - 1];
     this.shift();
     return message;
+  }
+
+  #takeFromLater(number: number, index: number): unknown {
+    const block = this.#block(number);
+    this.#size -= 1;
+    const [message] = block.splice(index, 1);
+    if (block.length === 0) {
+      this.#later.splice(number, 1);
+      this.#back = this.#block(this.#later.length - 1);
+    }
+    return message;
+  }
+
+  /** The front block is number -1, those after it follow from 0 on. */
+  #block(number: number): unknown[] {
+    return this.#later[number] ?? this.#front;
   }
 
   /** Removes the oldest message that `mayDrop`; false when there is none. */
@@ -144,6 +193,11 @@ export class Mailbox {
 
   /** The messages, oldest first, at most `countMax`. */
   peek(countMax: number): unknown[] {
-    return this.#items.slice(this.#head, this.#head + countMax);
+    const messages: unknown[] = [];
+    this.find((message) => {
+      if (messages.length < countMax) messages.push(message);
+      return messages.length >= countMax;
+    });
+    return messages;
   }
 }

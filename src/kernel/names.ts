@@ -70,7 +70,7 @@ export class Names {
   unregister(name: string): void {
     const pid = this.get(name);
     this.#pids.delete(name);
-    this.#forgetRemote(pid);
+    this.freeRemote(pid);
     const holder = pid.process;
     if (holder !== null && holder.extra !== null) holder.extra.name = undefined;
   }
@@ -80,12 +80,13 @@ export class Names {
     this.#pids.delete(name);
   }
 
-  /** Frees the names of processes of other kernels. */
-  freeRemote(hasEnded: (pid: AnyPid) => boolean): void {
-    for (const pid of this.#remote.keys()) if (hasEnded(pid)) this.#forgetRemote(pid);
+  /** Frees the names of all processes of other kernels that are `gone`. */
+  freeLost(gone: (pid: AnyPid) => boolean): void {
+    for (const pid of this.#remote.keys()) if (gone(pid)) this.freeRemote(pid);
   }
 
-  #forgetRemote(pid: AnyPid): void {
+  /** Frees the name of a process of another kernel, if it has one. */
+  freeRemote(pid: AnyPid): void {
     const known = this.#remote.get(pid);
     if (known === undefined) return;
     this.#remote.delete(pid);

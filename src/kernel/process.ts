@@ -13,6 +13,7 @@
 import type { Milliseconds } from "../base/platform.ts";
 import { Exit, ProcessEnded, type ExitReason } from "./exit-reason.ts";
 import type { Gate, Held } from "./gate.ts";
+import type { HostFacts } from "./inspect.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { messagesMaxDefault, type Intake, type MailboxLimit } from "./mailbox.ts";
@@ -20,6 +21,7 @@ import type { Ref } from "./pid.ts";
 import { Pid, type AnyPid } from "./pid.ts";
 import type { HostOptions, Program } from "./program.ts";
 import type { Timer } from "./timer.ts";
+import { startVia, type Via } from "./via.ts";
 
 /** What `receive` gives when its time ran out. */
 export const timedOut: unique symbol = Symbol.for("colos.timedOut") as never;
@@ -56,6 +58,8 @@ export interface StartOptions<Args extends readonly unknown[] = readonly unknown
   readonly timeoutMs?: Milliseconds;
   /** Called with the pid before it is ready, so that a start that hangs can be ended. */
   readonly onSpawn?: (pid: AnyPid) => void;
+  /** Where else than among the kernel's names it is registered before it runs: `via(registry, key)`. */
+  readonly via?: Via;
 }
 
 /** A process did not start: `reason` is what it ended with, `"timeout"`, or what `failStart` was given. */
@@ -94,6 +98,9 @@ export interface ProcessInfo {
 /** Handles one message; a promise parks the process until it settles. Throwing ends the process. */
 export type Reactor = (message: unknown) => void | PromiseLike<void>;
 
+/** @internal What `sleep` waits for: nothing; one function, so that a look from outside can tell. */
+export const sleepMatch = (): boolean => false;
+
 /** @internal Where a process stands in its life. */
 export type Stage = "new" | "live" | "exiting" | "dead";
 
@@ -107,7 +114,7 @@ export class Process<Message = unknown> {
   /** @internal */ trapping = false;
   /** @internal In the run queue. */ queued = false;
   /** @internal Its reactor or body is running or parked in a promise. */ busy = false;
-  /** @internal The body, until it runs; its arguments wait in `resumeValue`. */
+  /** @internal The body; its arguments wait in `resumeValue` until it runs. */
   begin: ((self: AnyProcess, ...args: readonly unknown[]) => unknown) | null = null;
   /** @internal Resolves the promise that the body waits on. */ wake: ((value: never) => void) | null = null;
   /** @internal Set when woken and not resumed yet. */ resume: ((value: never) => void) | null = null;
@@ -167,7 +174,9 @@ export class Process<Message = unknown> {
    */
   start<M, A extends readonly unknown[]>(program: Program<M, A>, options: StartOptions<A> = {}): Promise<Pid<M>> {
     this.#assertAlive();
-    return this.kernel.start(this, program, options);
+    return options.via === undefined
+      ? this.kernel.start(this, program, options)
+      : startVia(this, options.via, program, options);
   }
 
   /** Tells the process that started this one with `start` that it is ready (OTP proc_lib:init_ack/1). Idempotent. */
@@ -191,6 +200,7 @@ export class Process<Message = unknown> {
    */
   send<M>(to: Pid<M> | Ref | string, message: M): M {
     this.#assertAlive();
+    if (this.kernel.observer !== null) this.kernel.observer.sent(this, to as AnyPid | Ref | string, message);
     this.kernel.send(to as AnyPid | Ref | string, message, this);
     return message;
   }
@@ -247,6 +257,7 @@ export class Process<Message = unknown> {
         this.kernel.awaken(this, timedOut);
       });
     }
+    if (this.kernel.observer !== null) this.kernel.observer.waits(this);
     return new Promise((resolve) => {
       this.wake = resolve;
     });
@@ -254,7 +265,7 @@ export class Process<Message = unknown> {
 
   /** Waits without taking messages (OTP timer:sleep/1). */
   async sleep(durationMs: Milliseconds): Promise<void> {
-    await this.receive(() => false, { timeoutMs: durationMs });
+    await this.receive(sleepMatch, { timeoutMs: durationMs });
   }
 
   /** Lets other processes and the host's I/O run (OTP erlang:yield/0). */
@@ -472,13 +483,19 @@ export type AnyProcess = Process<any>;
 
 /** @internal A process for people: its pid, and what it is called. */
 export function nameOf(process: AnyProcess): string {
-  const name = process.extra?.name ?? process.extra?.label;
+  const name = process.extra?.name ?? labelOf(process);
   return name === undefined ? String(process.pid) : `${process.pid} (${name})`;
 }
 
 /** @internal Whether a full mailbox or channel holds `process` back (gate.ts). */
 export function isHeld(process: AnyProcess): boolean {
   return process.extra !== null && process.extra.held !== null && process.extra.held.count > 0;
+}
+
+/** @internal What a process is called for people: its label, or the name of its body. */
+export function labelOf(process: AnyProcess): string | undefined {
+  const label = process.extra?.label ?? process.begin?.name;
+  return label === "" ? undefined : label;
 }
 
 /** @internal What most processes never need, kept apart so that an idle process stays small. */
@@ -501,6 +518,12 @@ export class Extra {
   starter: Ref | null = null;
   /** Own refs that other kernels know. */
   exportedRefs: Set<Ref> | null = null;
+  /** Halted by a system message (server/system.ts). */
+  suspended = false;
+  /** Wall-clock milliseconds, where it is worth a look at the clock. */
+  startedAtMs: Milliseconds | undefined = undefined;
+  /** Asks the host about what executes it. */
+  host: (() => HostFacts) | null = null;
   /** Called once its exit signals are sent. */
   ended: ((reason: ExitReason) => void) | null = null;
 }

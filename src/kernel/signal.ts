@@ -32,6 +32,8 @@ export type Signal =
   | readonly ["full", string, number, string, number]
   /** There is room again in what was full. */
   | readonly ["room", string, number, string, number]
+  /** A question about the kernel's processes (question.ts): ref serial, owner kernel, owner serial, question; the answer is a reply */
+  | readonly ["ask", string, number, string, number, WireValue]
   /** Kernels are gone: which ones, the cause, and what the main process of the lost one ended with (kernel.ts, `Loss`). */
   | readonly ["lost", string, number, WireValue];
 

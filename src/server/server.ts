@@ -6,7 +6,8 @@
  * once run without a promise; one that returns a promise holds the next message back until it settles.
  * Unlike OTP: the state is the object itself (`this`), so handlers return replies, not state tuples. Any value is a
  * reply; what should happen instead of one is said with `noReply`, `stop` and `reply`.
- * Not here: typed stubs, state machines (issue of their own), supervision (supervisor/).
+ * Not here: typed stubs (stub.ts) and which methods they reach (invocation.ts), state machines (state-machine.ts),
+ * supervision (supervisor/), what sys asks (system.ts).
  *
  * @module
  */
@@ -17,20 +18,41 @@ import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
 import { callTimeoutMsDefault, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import { defineProgram, type DefinedProgram } from "../kernel/program.ts";
 import { Request } from "../kernel/request.ts";
+import {
+  behaviour,
+  findMethod,
+  invoke,
+  isInvocation,
+  undefinedMethod,
+  type Behaviour,
+  type Invocation,
+} from "./invocation.ts";
+import {
+  isSystemMessage,
+  replaceStateOf,
+  stateOf,
+  System,
+  systemType,
+  Unsupported,
+  type Debug,
+  type SystemMessage,
+  type SystemSubject,
+} from "./system.ts";
 
-/** What to do instead of (or besides) replying; made by `noReply`, `reply`, `stop`, `ignore`. */
-export class Outcome {
+/** What to do instead of (or besides) replying; made by `noReply`, `reply`, `stop`, `ignore`. `Reply` is what it replies. */
+export class Outcome<out Reply = never> {
   readonly kind: "go on" | "stop" | "ignore";
   readonly hasReply: boolean;
-  readonly reply: unknown;
+  /** Only when `hasReply`. */
+  readonly reply: Reply;
   readonly reason: ExitReason;
   readonly next: Next;
 
   /** @internal */
-  constructor(kind: Outcome["kind"], parts: { reply?: readonly [unknown]; reason?: ExitReason; next?: Next } = {}) {
+  constructor(kind: Outcome["kind"], parts: { reply?: readonly [Reply]; reason?: ExitReason; next?: Next } = {}) {
     this.kind = kind;
     this.hasReply = parts.reply !== undefined;
-    this.reply = parts.reply?.[0];
+    this.reply = parts.reply?.[0] as Reply;
     this.reason = parts.reason;
     this.next = parts.next ?? {};
   }
@@ -60,7 +82,7 @@ export function goOn(next: Next): Outcome {
 }
 
 /** Replies, then goes on in a certain way (OTP `{reply, Reply, State, Timeout}`). */
-export function reply(value: unknown, next: Next = {}): Outcome {
+export function reply<Reply>(value: Reply, next: Next = {}): Outcome<Reply> {
   return new Outcome("go on", { reply: [value], next });
 }
 
@@ -70,7 +92,7 @@ export function stop(reason: ExitReason = "normal"): Outcome {
 }
 
 /** As `stop`, replying first (OTP `{stop, Reason, Reply, State}`, G14). */
-export function stopWithReply(reason: ExitReason, value: unknown): Outcome {
+export function stopWithReply<Reply>(reason: ExitReason, value: Reply): Outcome<Reply> {
   return new Outcome("stop", { reason, reply: [value] });
 }
 
@@ -88,18 +110,45 @@ export interface Server<Call = never, Cast = never, Info = never> {
   handleContinue?(what: unknown): unknown;
   /** Cleans up; runs after `stop`, after an error in a callback, and on the parent's exit when exits are trapped. */
   terminate?(reason: ExitReason): unknown;
+  /** The state as `sys.getState` shows it. Default: the object's own fields; needed when they are private. */
+  systemGetState?(): unknown;
+  /** Makes what `sys.replaceState` was given the state. Default, without `systemGetState`: sets the fields. */
+  systemReplaceState?(state: never): void;
+  /** What `sys.getStatus` shows of the state, such as all but its secrets (OTP format_status). */
+  formatStatus?(): unknown;
+  /** @internal */
+  readonly [behaviour]?: Behaviour;
 }
 
+declare const serves: unique symbol;
+export type { serves };
+
+/** What carries the type of a server, for stubs. */
+export interface Serves<S> {
+  /** Only for the type checker. */
+  readonly [serves]?: S;
+}
+
+/** The pid of a server whose class or handler object is `S`. */
+export type ServerPid<S> = Pid<unknown> & Serves<S>;
+
+/** A server as a program; `S` is its class or handler object. */
+export type ServerProgram<S, Args extends readonly unknown[] = readonly never[]> = DefinedProgram<unknown, Args> &
+  Serves<S>;
+
+/** Any object: with callbacks, with methods for stubs, or with both. */
+type ServerObject = object & Server<never, never, never>;
+
 /** Makes a server once its process exists. */
-export type ServerFactory<Args extends readonly unknown[] = readonly never[]> = (
+export type ServerFactory<Args extends readonly unknown[] = readonly never[], S extends object = object> = (
   self: AnyProcess,
   ...args: Args
-) => Server<never, never, never>;
+) => S;
 
 /** Makes a server the program of a file: `export default defineServer((self) => new Counter())`. */
-export function defineServer<Args extends readonly unknown[]>(
-  create: ServerFactory<Args>,
-): DefinedProgram<unknown, Args> {
+export function defineServer<Args extends readonly unknown[], S extends ServerObject>(
+  create: ServerFactory<Args, S>,
+): ServerProgram<S, Args> {
   const body = (self: AnyProcess, ...args: Args): unknown => new Loop(self, () => create(self, ...args)).begin();
   return defineProgram(body, { acknowledges: true });
 }
@@ -109,11 +158,11 @@ export function defineServer<Args extends readonly unknown[]>(
  * @throws StartError with the reason of `stop`, of a failed `init`, `"timeout"`, one that `isIgnored` (G2 to G5), or
  * `{ tag: "alreadyStarted", pid }` when the name is taken (G6).
  */
-export function startServer<Args extends readonly unknown[]>(
+export function startServer<Args extends readonly unknown[], S extends ServerObject>(
   self: AnyProcess,
-  create: ServerFactory<Args>,
+  create: ServerFactory<Args, S>,
   options: StartOptions<Args> = {},
-): Promise<Pid<unknown>> {
+): Promise<ServerPid<S>> {
   return self.start(defineServer(create), options);
 }
 
@@ -133,8 +182,10 @@ export function call(
 
 /** Tells a server something (OTP gen_server:cast/2). Never fails, also when nobody is there (G15). */
 export function cast(self: AnyProcess, server: AnyPid | string, message: unknown): void {
-  const pid = typeof server === "string" ? self.whereis(server) : server;
-  if (pid !== undefined) self.send(pid as Pid<unknown>, { type: castType, message });
+  const { id } = self.kernel;
+  // Below the root, a name that nobody has here may be known above.
+  const isNobody = typeof server === "string" && !id.includes(".") && self.whereis(server) === undefined;
+  if (!isNobody) self.send(server as Pid<unknown> | string, { type: castType, message });
 }
 
 /**
@@ -162,31 +213,28 @@ export async function stopServer(
 }
 
 const castType = "$cast";
-const systemType = "$system";
 
 interface CastMessage {
   readonly type: typeof castType;
   readonly message: unknown;
 }
 
-interface SystemMessage {
-  readonly type: typeof systemType;
-  readonly operation: "terminate";
-  readonly reason: ExitReason;
-}
-
 /** The general part of a server: takes messages, calls callbacks, carries out what they return. */
 class Loop {
   readonly #self: AnyProcess;
-  readonly #create: () => Server<never, never, never>;
+  readonly #create: () => object;
   #server: Server<unknown, unknown, unknown> = {};
   #parent: AnyPid | undefined = undefined;
   /** The timer of `timeoutMs`, while it runs. */
   #timeout: Ref | null = null;
+  /** How long it waits; after a system message it waits so long again, as OTP does. */
+  #waitMs: Milliseconds = Infinity;
+  /** Once a system message has come. */
+  #system: System | null = null;
   /** Timers that fired after another message had ended the wait; their messages are still queued. */
   readonly #stale = new Set<Ref>();
 
-  constructor(self: AnyProcess, create: () => Server<never, never, never>) {
+  constructor(self: AnyProcess, create: () => object) {
     this.#self = self;
     this.#create = create;
   }
@@ -229,23 +277,82 @@ class Loop {
 
   #take(message: unknown): void | PromiseLike<void> {
     if ((this.#timeout !== null || this.#stale.size > 0) && this.#endWait(message)) return undefined;
+    if (isSystemMessage(message)) return this.#takeSystem(message);
+    const debug = this.#system === null ? null : this.#system.debug;
+    return debug === null ? this.#handle(message) : this.#watched(message, debug);
+  }
+
+  #handle(message: unknown): void | PromiseLike<void> {
     if (message instanceof Request) {
       const { body, from } = message;
       return this.#run(() => this.#call(body, from), from);
     }
     if (isOfType<CastMessage>(message, castType)) {
-      return this.#run(() => this.#server.handleCast?.(message.message), null);
+      return this.#run(() => this.#cast(message.message), null);
     }
-    if (isOfType<SystemMessage>(message, systemType)) return this.#stop(message.reason, new Exit(message.reason));
     if (isExit(message) && message.from === this.#parent) {
       return this.#stop(message.reason, new Exit(message.reason));
     }
     return this.#run(() => this.#info(message), null);
   }
 
+  #watched(message: unknown, debug: Debug): void | PromiseLike<void> {
+    if (message instanceof Request) debug.noteIn("call", message.body, message.from.owner);
+    else if (isOfType<CastMessage>(message, castType)) debug.noteIn("cast", message.message, undefined);
+    else debug.noteIn("info", message, undefined);
+    return debug.timed(() => this.#handle(message));
+  }
+
+  #takeSystem(message: Request | SystemMessage): void | PromiseLike<void> {
+    this.#system ??= new System(this.#self, this.#subject());
+    const suspended = this.#system.take(message);
+    return isThenable(suspended) ? suspended.then(() => this.#startWait()) : this.#startWait();
+  }
+
+  #subject(): SystemSubject {
+    const server = this.#server;
+    return {
+      kind: server[behaviour]?.kind ?? "server",
+      object: server[behaviour]?.object ?? server,
+      parent: () => this.#parent,
+      getState: () => (server.systemGetState === undefined ? stateOf(server) : server.systemGetState()),
+      replaceState: (state) => {
+        if (server.systemReplaceState !== undefined) server.systemReplaceState(state as never);
+        else if (server.systemGetState === undefined) replaceStateOf(server, state);
+        else throw new Unsupported("the server has systemGetState, but no systemReplaceState");
+      },
+      formatStatus: () => server.formatStatus?.(),
+      terminate: (reason) => this.#stop(reason, new Exit(reason)),
+    };
+  }
+
+  #reply(from: Ref, value: unknown): void {
+    this.#system?.debug?.noteOut(value, from.owner);
+    this.#self.reply(from, value);
+  }
+
   #call(body: unknown, from: Ref): unknown {
+    if (isInvocation(body)) return this.#invoke(body, from);
     if (this.#server.handleCall === undefined) return stop({ tag: "badCall", request: body });
     return this.#server.handleCall(body, from);
+  }
+
+  #cast(message: unknown): unknown {
+    if (!isInvocation(message)) return this.#server.handleCast?.(message);
+    // The same method answers calls: what it returns, a cast does not want.
+    const result = this.#invoke(message, null);
+    return isThenable(result) ? result.then(outcomeOnly) : outcomeOnly(result);
+  }
+
+  #invoke(invocation: Invocation, from: Ref | null): unknown {
+    const { method, args } = invocation;
+    const other = this.#server[behaviour];
+    if (other !== undefined) return other.invoke(invocation, from);
+    const found = findMethod(this.#server, method);
+    if (found !== undefined) return invoke(from, this.#server, found, args);
+    if (from !== null) return undefinedMethod(method);
+    this.#self.kernel.platform.log("warning", `${this.#self.pid} has no method ${method} and dropped a cast`);
+    return undefined;
   }
 
   #info(message: unknown): unknown {
@@ -258,6 +365,7 @@ class Loop {
   #endWait(message: unknown): boolean {
     const ref = isOfType<TimeoutMessage>(message, "timeout") ? message.ref : null;
     if (ref !== null && this.#stale.delete(ref)) return true;
+    if (!isSystemMessage(message)) this.#waitMs = Infinity;
     if (ref !== null && ref === this.#timeout) this.#timeout = null;
     else this.#endTimeout();
     return false;
@@ -267,6 +375,10 @@ class Loop {
     const waited = this.#timeout;
     this.#timeout = null;
     if (waited !== null && this.#self.cancelTimer(waited) === false) this.#stale.add(waited);
+  }
+
+  #startWait(): void {
+    if (this.#waitMs !== Infinity) this.#timeout = this.#self.startTimer(this.#waitMs, this.#self.pid, undefined);
   }
 
   #run(handler: () => unknown, from: Ref | null): void | PromiseLike<void> {
@@ -294,11 +406,11 @@ class Loop {
 
   #carryOut(result: unknown, from: Ref | null): void | PromiseLike<void> {
     if (!(result instanceof Outcome)) {
-      if (from !== null) this.#self.reply(from, result);
+      if (from !== null) this.#reply(from, result);
       else if (result !== undefined) return this.#failWith({ tag: "badReturnValue", value: result });
       return undefined;
     }
-    if (result.hasReply && from !== null) this.#self.reply(from, result.reply);
+    if (result.hasReply && from !== null) this.#reply(from, result.reply);
     if (result.kind === "stop") return this.#stop(result.reason, new Exit(result.reason));
     if (result.kind === "ignore") return this.#failWith({ tag: "badReturnValue", value: "ignore" });
     return this.#proceed(result.next);
@@ -306,9 +418,8 @@ class Loop {
 
   #proceed(next: Next): void | PromiseLike<void> {
     this.#endTimeout();
-    if (next.timeoutMs !== undefined && next.timeoutMs !== Infinity) {
-      this.#timeout = this.#self.startTimer(next.timeoutMs, this.#self.pid, undefined);
-    }
+    this.#waitMs = next.timeoutMs ?? Infinity;
+    this.#startWait();
     if (!("continueWith" in next)) return undefined;
     return this.#run(() => this.#server.handleContinue?.(next.continueWith), null);
   }
@@ -333,8 +444,12 @@ class Loop {
   }
 }
 
+function outcomeOnly(result: unknown): unknown {
+  return result instanceof Outcome ? result : undefined;
+}
+
 /** A thrown `Outcome` counts as returned (G31). */
-function returned(thrown: unknown): Outcome {
+function returned(thrown: unknown): Outcome<unknown> {
   if (thrown instanceof Outcome) return thrown;
   throw thrown;
 }
