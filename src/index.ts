@@ -22,6 +22,7 @@ export {
   type Signalled,
   type Tagged,
 } from "./kernel/exit-reason.ts";
+export { ancestorsMax, callersMax, callersOf, endedAncestorsMax, type Ancestor } from "./kernel/ancestry.ts";
 export { handleCloseMs, isNoProcess, Kernel, type KernelOptions } from "./kernel/kernel.ts";
 export { MailboxFullError, messagesMaxDefault, type MailboxLimit, type MailboxPolicy } from "./kernel/mailbox.ts";
 export {
@@ -50,7 +51,6 @@ export {
   type TimedOut,
 } from "./kernel/process.ts";
 export {
-  ancestorsMax,
   inspectTimeoutMsDefault,
   messagesShownMaxDefault,
   NoAnswerError,
@@ -95,6 +95,19 @@ export { coroutineCarrier } from "./carriers/coroutine.ts";
 export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-process.ts";
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
+export {
+  defineGroups,
+  Groups,
+  GroupsFullError,
+  isGroupMessage,
+  membershipsMaxDefault,
+  publicationsWaitingMax,
+  startGroups,
+  type GroupMessage,
+  type GroupsInfo,
+  type GroupsOptions,
+  type PublishOptions,
+} from "./server/groups.ts";
 export { keyCharactersMax, keyDepthMax, keyHash } from "./server/key.ts";
 export {
   defineRegistry,
@@ -110,6 +123,7 @@ export {
   type RegistryOptions,
 } from "./server/registry.ts";
 export { currentCall, type Invocation, type UndefinedMethod } from "./server/invocation.ts";
+export * from "./server/requests.ts";
 export * from "./server/server.ts";
 export * from "./server/state-machine.ts";
 export * from "./server/stub.ts";

@@ -10,6 +10,7 @@
  */
 import { fileURLToPath } from "node:url";
 import type { Milliseconds } from "../base/platform.ts";
+import { callersMax, lineageOf } from "../kernel/ancestry.ts";
 import { boundlessState, type Connection } from "../kernel/connection.ts";
 import { describeReason, isTagged, type ExitReason } from "../kernel/exit-reason.ts";
 import type { Kernel, StartRequest } from "../kernel/kernel.ts";
@@ -64,6 +65,8 @@ export function prepare(kernel: Kernel, request: StartRequest, carrierName: stri
     programFile: program.url.startsWith("file:") ? fileURLToPath(program.url) : program.url,
     argv: options.argv ?? [],
     parent: kernel.encode(parent, "parent"),
+    lineage: kernel.encode(lineageOf(kernel, parent), "lineage"),
+    callers: kernel.encode(options.callers?.slice(0, callersMax), "callers"),
     starter: kernel.encode(starter, "starter"),
     args: kernel.encode(options.args, "args"),
     label: options.label ?? null,

@@ -15,6 +15,7 @@ import { performance } from "node:perf_hooks";
 import process from "node:process";
 import { isMainThread } from "node:worker_threads";
 import type { Milliseconds, Platform } from "../base/platform.ts";
+import { adoptLineage, type Lineage } from "../kernel/ancestry.ts";
 import type { Connection } from "../kernel/connection.ts";
 import {
   carrierDown,
@@ -48,6 +49,10 @@ export interface Boot {
   readonly argv: readonly string[];
   /** A pid. */
   readonly parent: WireValue;
+  /** The parent and its ancestors, with their names. */
+  readonly lineage: WireValue;
+  /** Pids, or undefined. */
+  readonly callers: WireValue;
   /** A ref, or null. */
   readonly starter: WireValue;
   /** Arguments of the body after `self`; undefined when there are none. */
@@ -147,10 +152,13 @@ class HostedProgram implements HostedKernel {
     const parentId = boot.kernelId.slice(0, boot.kernelId.lastIndexOf("."));
     this.#connection = this.#kernel.connect(parentId, uplink, "uplink");
     const parent = this.#kernel.decode(boot.parent) as AnyPid;
+    adoptLineage(this.#kernel, this.#kernel.decode(boot.lineage) as Lineage);
+    const callers = this.#kernel.decode(boot.callers) as readonly AnyPid[] | undefined;
     const starter = this.#kernel.decode(boot.starter) as Ref | null;
     const options = {
       ...(boot.label === null ? {} : { label: boot.label }),
       ...(boot.mailbox === null ? {} : { mailbox: boot.mailbox }),
+      ...(callers === undefined ? {} : { callers }),
     };
     this.#main = this.#kernel.spawnMain(parent, starter, options, (reason) => this.#ended(reason));
     this.#main.process.own({ close: () => uplink.send(["ending"]) });
@@ -233,7 +241,7 @@ class HostedProgram implements HostedKernel {
     if (this.#exiting) return;
     this.#host.platform.clock.timer(orphanExitMs, () => process.kill(process.pid, "SIGKILL"));
     const main = this.#main.process;
-    const parent = main.parentPid;
+    const parent = main.pid.parent;
     this.#connection.lost(cause);
     if (this.#phase === "body" && parent !== null) this.#kernel.exit(parent, main.pid, carrierDown(cause));
     else this.#exitSignal({ tag: "shutdown", detail: carrierDown(cause) });

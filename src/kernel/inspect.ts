@@ -10,6 +10,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { ancestorPidsOf } from "./ancestry.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Work } from "./observer.ts";
 import type { AnyPid } from "./pid.ts";
@@ -20,8 +21,6 @@ import { copyable } from "./trace.ts";
 export const inspectTimeoutMsDefault: Milliseconds = 5000;
 /** Messages shown of a mailbox, unless told otherwise. */
 export const messagesShownMaxDefault = 10;
-/** Generations that `ancestors` goes back. */
-export const ancestorsMax = 64;
 
 /** What an idle process takes, measured with `npm run bench -- memory`: its record, its body's frame, its promise. */
 const processBytes = 1300;
@@ -163,13 +162,7 @@ export function queueLengthOf(process: AnyProcess): number {
 
 /** The parents of a process of this kernel; the last may be a process of another kernel. */
 export function ancestorsOf(process: AnyProcess): AnyPid[] {
-  const ancestors: AnyPid[] = [];
-  let parent = process.parentPid;
-  while (parent !== null && ancestors.length < ancestorsMax) {
-    ancestors.push(parent);
-    parent = parent.process?.parentPid ?? null;
-  }
-  return ancestors;
+  return ancestorPidsOf(process.pid);
 }
 
 function stateOf(kernel: Kernel, process: AnyProcess): Pick<ProcessDetails, "status" | "waitsFor"> {

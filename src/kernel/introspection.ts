@@ -9,15 +9,10 @@
  *
  * @module
  */
+import { ancestorsMax } from "./ancestry.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { Exit, type CallFailed } from "./exit-reason.ts";
-import {
-  ancestorsMax,
-  inspectTimeoutMsDefault,
-  messagesShownMaxDefault,
-  NoAnswerError,
-  type ProcessDetails,
-} from "./inspect.ts";
+import { inspectTimeoutMsDefault, messagesShownMaxDefault, NoAnswerError, type ProcessDetails } from "./inspect.ts";
 import type { AnyPid } from "./pid.ts";
 import type { AnyProcess } from "./process.ts";
 import { answer, type Answer, type Question } from "./question.ts";

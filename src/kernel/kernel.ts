@@ -11,6 +11,8 @@
  * @module
  */
 import type { Milliseconds, Platform } from "../base/platform.ts";
+import { isThenable } from "../base/thenable.ts";
+import { callersMax, shortenAncestry } from "./ancestry.ts";
 import { Border, uncopyable } from "./border.ts";
 import type { Connection, ConnectionInfo, Neighbour } from "./connection.ts";
 import type { ForeignEnds } from "./end-watch.ts";
@@ -97,6 +99,7 @@ interface LocalOptions {
   readonly label?: string | undefined;
   readonly mailbox?: SpawnOptions["mailbox"] | undefined;
   readonly starter?: Ref | null;
+  readonly callers?: readonly AnyPid[] | undefined;
   readonly serial?: number;
   /** Takes the messages in place of the mailbox, from the moment of the spawn. */
   readonly intake?: Intake | null;
@@ -219,6 +222,7 @@ export class Kernel {
         // A bare function stays at hand and names itself (`labelOf`): an idle process needs no `Extra` for it.
         label: options?.label ?? (isBare || name === "" ? undefined : name),
         mailbox: options?.mailbox,
+        callers: options?.callers,
         starter,
       });
     }
@@ -308,6 +312,9 @@ export class Kernel {
       if (extra.policy === "block") this.#addGate(process, extra, options.mailbox?.heldMaxMs);
       const isService = starter !== null || intake !== null || options.serial !== undefined;
       if (isService) extra.startedAtMs = this.platform.clock.wallMs();
+    }
+    if (options.callers !== undefined && options.callers.length > 0) {
+      (process.extra ??= new Extra()).callers = options.callers.slice(0, callersMax);
     }
     process.after = this.#first;
     if (this.#first !== null) this.#first.before = process;
@@ -857,6 +864,16 @@ export class Kernel {
     return this.#names.whereis(name);
   }
 
+  /** The name that a process has in this kernel; of one that has ended, or an ancestor elsewhere, the name it had. */
+  nameOf(pid: AnyPid): string | undefined {
+    return this.#names.nameOf(pid);
+  }
+
+  /** @internal Notes what a process of another kernel is called. */
+  rememberName(pid: AnyPid, name: string): void {
+    this.#names.remember(pid, name);
+  }
+
   /** @internal */
   startTimer(owner: AnyProcess, delayMs: Milliseconds, to: AnyPid | string, message: (ref: Ref) => unknown): Ref {
     const ref = this.newRef(owner);
@@ -935,7 +952,7 @@ export class Kernel {
     if (extra !== null) {
       extra.held?.drop();
       extra.gate?.open();
-      if (extra.name !== undefined) this.#names.free(extra.name);
+      if (extra.name !== undefined) this.#names.free(extra.name, ended.pid);
       if (extra.timers !== null) for (const timer of extra.timers) this.timers.cancel(timer);
     }
     const closing = this.#closeHandles(ended);
@@ -1012,6 +1029,7 @@ export class Kernel {
     if (this.#walks !== null) for (const walk of this.#walks) if (walk.next === process) walk.next = process.after;
     process.begin = null;
     process.pid.process = null;
+    shortenAncestry(process.pid);
     this.#processesCount -= 1;
     if (process.before === null) this.#first = process.after;
     else process.before.after = process.after;
@@ -1164,7 +1182,7 @@ export class Kernel {
   spawnMain(
     parent: AnyPid,
     starter: Ref | null,
-    options: Pick<SpawnOptions, "label" | "mailbox">,
+    options: Pick<SpawnOptions, "label" | "mailbox" | "callers">,
     ended?: (reason: ExitReason) => void,
   ): { readonly process: AnyProcess; begin(body: (self: AnyProcess) => unknown): void } {
     const process = this.#create(parent, { ...options, starter, serial: mainSerial });
@@ -1218,10 +1236,6 @@ function bodyOf(program: Program<never, readonly never[]>, starter: Ref | null):
 function defaultCarrier(program: Program<never, readonly never[]>): string {
   if (typeof program === "function" || program.kind === "defined") return "coroutine";
   return program.kind === "command" ? "command" : "os-process";
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
 function statusOf(process: AnyProcess): ProcessInfo["status"] {

@@ -143,7 +143,7 @@ export class Observer {
 
   /** `process` has been made. */
   spawned(process: AnyProcess): void {
-    for (const trace of this.#traces) trace.note("spawn", process, process.parentPid ?? undefined, undefined);
+    for (const trace of this.#traces) trace.note("spawn", process, process.parent, undefined);
   }
 
   /** `process` has ended. */

@@ -11,6 +11,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { ancestorPidsOf, type Ancestor } from "./ancestry.ts";
 import { Exit, ProcessEnded, type ExitReason } from "./exit-reason.ts";
 import type { Gate, Held } from "./gate.ts";
 import type { HostFacts } from "./inspect.ts";
@@ -48,6 +49,8 @@ export interface SpawnOptions<Args extends readonly unknown[] = readonly unknown
   /** For people and logs only; need not be unique. */
   readonly label?: string;
   readonly mailbox?: MailboxLimit;
+  /** On whose behalf it works: `callersOf(self)`; the first `callersMax` count. Commands do not heed it. */
+  readonly callers?: readonly AnyPid[];
 }
 
 /** How `start` waits. */
@@ -127,20 +130,28 @@ export class Process<Message = unknown> {
   /** @internal Refs of own monitors and open requests. */ monitors: Set<Ref> | null = null;
   /** @internal Refs of others that watch this process. */ watchers: Set<Ref> | null = null;
   /** @internal What few processes have. */ extra: Extra | null = null;
-  /** @internal */ readonly parentPid: AnyPid | null;
   /** @internal Neighbours in the kernel's list of all processes. */ before: AnyProcess | null = null;
   /** @internal */ after: AnyProcess | null = null;
 
   /** @internal Use `spawn` or `Kernel.attach`. */
   constructor(kernel: Kernel, serial: number, parent: AnyPid | null) {
     this.kernel = kernel;
-    this.parentPid = parent;
-    this.pid = new Pid(kernel.id, serial, this);
+    this.pid = new Pid(kernel.id, serial, this, parent);
   }
 
   /** Who spawned this process. */
   get parent(): AnyPid | undefined {
-    return this.parentPid ?? undefined;
+    return this.pid.parent ?? undefined;
+  }
+
+  /** Who spawned this process, who spawned that one, and so on, ended ones too (OTP's `$ancestors`). */
+  get ancestors(): readonly Ancestor[] {
+    return ancestorPidsOf(this.pid).map((pid) => ({ pid, name: this.kernel.nameOf(pid) }));
+  }
+
+  /** On whose behalf this process works, nearest first, as its starter said (Elixir's `$callers`). */
+  get callers(): readonly AnyPid[] {
+    return this.extra?.callers ?? [];
   }
 
   // --- starting others ---
@@ -514,6 +525,7 @@ export class Extra {
   gate: Gate | null = null;
   /** Full mailboxes that hold this process. */
   held: Held | null = null;
+  callers: readonly AnyPid[] | null = null;
   /** Where `ready` goes. */
   starter: Ref | null = null;
   /** Own refs that other kernels know. */

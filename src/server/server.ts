@@ -12,6 +12,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { isThenable } from "../base/thenable.ts";
 import { describeReason, Exit, isTagged, type CallFailed, type ExitReason } from "../kernel/exit-reason.ts";
 import { isDown, isExit, type DownMessage, type TimeoutMessage } from "../kernel/message.ts";
 import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
@@ -456,8 +457,4 @@ function returned(thrown: unknown): Outcome<unknown> {
 
 function isOfType<T extends { readonly type: string }>(message: unknown, type: T["type"]): message is T {
   return typeof message === "object" && message !== null && (message as { type?: unknown }).type === type;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -750,12 +750,16 @@ describe("what is ours", () => {
     cast(world.self, pid, to({ open: [1, { by: "me" }] }));
     cast(world.self, pid, to({ open: [2, { by: "me" }] }));
     cast(world.self, pid, to({ open: [2] }));
+    cast(world.self, pid, to({ shut: undefined }));
+    cast(world.self, pid, to({ barred: undefined }));
     await world.settle();
 
     expect(machine.trace.filter((line) => line.startsWith("enter"))).toEqual([
       'enter {"open":[1,{"by":"me"}]} {"open":[1,{"by":"me"}]}',
       'enter {"open":[1,{"by":"me"}]} {"open":[2,{"by":"me"}]}',
       'enter {"open":[2,{"by":"me"}]} {"open":[2]}',
+      'enter {"open":[2]} {}',
+      "enter {} {}",
     ]);
   });
 
@@ -839,6 +843,16 @@ describe("what is ours", () => {
     await world.settle();
 
     expect(machine.trace.filter((line) => line === "cast b")).toHaveLength(3);
+  });
+
+  test("a cancelled time-out leaves no timer behind", async () => {
+    const { world, pid } = await start();
+    cast(world.self, pid, gives(stateTimeout(1000)));
+    cast(world.self, pid, gives(stateTimeout("cancel")));
+
+    await world.settle();
+
+    expect(world.platform.timersCount).toBe(0);
   });
 
   test("an ended machine leaves no timer behind", async () => {

@@ -16,6 +16,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { isThenable } from "../base/thenable.ts";
 import type { ExitReason } from "../kernel/exit-reason.ts";
 import type { TimeoutMessage } from "../kernel/message.ts";
 import type { Ref } from "../kernel/pid.ts";
@@ -657,8 +658,4 @@ function attempt(callback: () => unknown): unknown {
 /** What `proceed` makes of a value, at once when it is there already. */
 function chain(value: unknown, proceed: (value: unknown) => unknown): unknown {
   return isThenable(value) ? value.then(proceed) : proceed(value);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

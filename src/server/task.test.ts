@@ -522,6 +522,16 @@ describe("a stream", () => {
     expect(world.kernel.processesCount).toBe(1);
   });
 
+  test("left by break, leaves no timer of those that ran", async () => {
+    const world = new World();
+    const work = (self: AnyProcess, item: number): number | Promise<never> => (item === 1 ? item : never(self));
+
+    for await (const _ of Task.stream(world.self, [1, 2, 3], work)) break;
+    await world.settle();
+
+    expect(world.platform.timersCount).toBe(0);
+  });
+
   test.each([true, false])("kills its tasks when its owner ends, linked or not (%s), trapping or not", async (link) => {
     const world = new World();
     const work = (self: AnyProcess): Promise<never> => {
@@ -603,6 +613,17 @@ describe("a stream", () => {
       { ok: true, value: 15, item: 15 },
     ]);
     expect([world.kernel.processesCount, world.platform.timersCount]).toEqual([1, 0]);
+  });
+
+  test("an item that was killed at its time-out is gone when its outcome is there", async () => {
+    const world = new World();
+    const stream = Task.stream(world.self, [1], never, { onTimeout: "kill", timeoutMs: 20 });
+    const outcome = stream.next();
+
+    await world.advance(20);
+
+    expect(await outcome).toMatchObject({ value: { ok: false, reason: "timeout" } });
+    expect([world.kernel.processesCount, world.self.isAlive(world.self.pid)]).toEqual([1, true]);
   });
 
   test("an item has 5000 ms unless told otherwise", async () => {

@@ -14,12 +14,14 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { isThenable } from "../base/thenable.ts";
 import { Exit, isTagged, type ExitReason, type Tagged } from "../kernel/exit-reason.ts";
 import type { Pid } from "../kernel/pid.ts";
 import { timedOut, type AnyProcess, type SpawnOptions, type TimedOut } from "../kernel/process.ts";
 import { defineProgram, type DefinedProgram, type Program } from "../kernel/program.ts";
 import { Request } from "../kernel/request.ts";
 import type { TypedProgramFile } from "./stub.ts";
+import { within } from "./within.ts";
 
 /** Milliseconds that `await`, `yield` and a stream's items have unless told otherwise (Elixir's too). */
 export const taskTimeoutMsDefault = 5000;
@@ -364,7 +366,7 @@ class TaskStream<Item, Value> implements AsyncIterableIterator<StreamOutcome<Ite
   #pull(): void {
     try {
       const item = this.#input?.next();
-      if (isPromise(item)) void this.#pulled(item as Promise<IteratorResult<Item>>);
+      if (isThenable(item)) void this.#pulled(item as Promise<IteratorResult<Item>>);
       else this.#begin(item as IteratorResult<Item>);
     } catch (thrown) {
       this.#failInput(thrown);
@@ -486,31 +488,4 @@ function assertLimit(name: string, value: number, min: number): void {
 function reasonOf(failed: unknown): ExitReason {
   if (!(failed instanceof Exit)) return failed;
   return isTagged(failed.reason, "call") ? failed.reason["reason"] : failed.reason;
-}
-
-/** What `work` gives, or `timedOut`; never resumes an owner that has ended. */
-function within<T>(owner: AnyProcess, work: Promise<T>, timeoutMs: Milliseconds): Promise<T | TimedOut> {
-  if (timeoutMs === Infinity) return owner.wait(work);
-  return new Promise((resolve, reject) => {
-    const { timers } = owner.kernel;
-    const timer = timers.start(timeoutMs, () => {
-      release();
-      resolve(timedOut);
-    });
-    const release = owner.own({ close: () => void timers.cancel(timer) });
-    const settle = (proceed: () => void): void => {
-      timers.cancel(timer);
-      if (!owner.isAlive(owner.pid)) return;
-      release();
-      proceed();
-    };
-    work.then(
-      (value) => settle(() => resolve(value)),
-      (error: unknown) => settle(() => reject(error)),
-    );
-  });
-}
-
-function isPromise(value: unknown): boolean {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -1198,19 +1198,15 @@ describe("autoShutdown", () => {
   test("a child stopped by terminateChild ends nobody, but counts as ended for allSignificant", async () => {
     const family = new Family();
     const children = [family.member("a", transient), family.member("b", transient)];
-    const untilAny = await family.start(children, { autoShutdown: "anySignificant" });
-    await terminateChild(family.self, untilAny, "a");
-    const untilAll = await family.start(children, { autoShutdown: "allSignificant" });
-    await terminateChild(family.self, untilAll, "a");
-    const before = await family.endOf(untilAll);
+    const one = await family.start(children, { autoShutdown: "anySignificant" });
+    await terminateChild(family.self, one, "a");
+    const all = await family.start(children, { autoShutdown: "allSignificant" });
+    await terminateChild(family.self, all, "a");
+    const before = await family.endOf(all);
 
     await family.end("b", { tag: "shutdown", detail: "done" });
 
-    expect([before, await family.endOf(untilAll), await family.endOf(untilAny)]).toEqual([
-      "alive",
-      "shutdown",
-      "alive",
-    ]);
+    expect([before, await family.endOf(all), await family.endOf(one)]).toEqual(["alive", "shutdown", "alive"]);
   });
 
   test.each(["anySignificant", "allSignificant"] as const)("%s holds for simpleOneForOne children", async (policy) => {
