@@ -125,7 +125,9 @@ function figures(sorted) {
 
 let isLate = false;
 process.stdout.write(`median, 99 % and worst, in ms; timers of ${timerMs} ms\n`);
-process.stdout.write("load        timer of Node         timer of colos        HTTP                  turn                  steps/s\n");
+process.stdout.write(
+  "load        timer of Node         timer of colos        HTTP                  turn                  steps/s\n",
+);
 for (const name of Object.keys(loads)) {
   const { timersMs, colosTimersMs, httpMs, turnsMs, stepsPerSecond } = await measure(name);
   const columns = [timersMs, colosTimersMs, httpMs, turnsMs].map((each) => figures(each).padEnd(22)).join("");

@@ -17,9 +17,14 @@ import { needsLinux, needsProgram } from "./debian.ts";
 import { test, type Place } from "./system/place.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const documents = ["README.md", "docs/processes.md", "docs/servers.md", "docs/tasks.md", "docs/services.md"].filter(
-  (path) => existsSync(join(root, path)),
-);
+const documents = [
+  "README.md",
+  "docs/processes.md",
+  "docs/servers.md",
+  "docs/tasks.md",
+  "docs/back-pressure.md",
+  "docs/services.md",
+].filter((path) => existsSync(join(root, path)));
 /** Files that a document speaks of and does not show. */
 const unshown: Readonly<Record<string, string>> = {
   "primes.ts": "setInterval(() => {}, 1000);\n",

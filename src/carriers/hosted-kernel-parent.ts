@@ -16,11 +16,12 @@ import { describeReason, isTagged, type ExitReason } from "../kernel/exit-reason
 import type { Kernel, StartRequest } from "../kernel/kernel.ts";
 import type { AnyPid } from "../kernel/pid.ts";
 import type { Channel, ChannelState, Signal } from "../kernel/signal.ts";
+import { estimatedBytes } from "../kernel/wire.ts";
 import type { ProgramLoader } from "./carrier.ts";
-import { assertChannelLimit } from "./hosted-kernel-outbox.ts";
+import { assertChannelLimit, waitingMaxBytesDefault, windowBytesDefault } from "./hosted-kernel-outbox.ts";
 import type { Boot, Item } from "./hosted-kernel.ts";
 
-/** Signals that wait while a program's file is resolved; one more, and its carrier is lost. */
+/** Signals that wait while a program's file is resolved; one more, or too many bytes, and its carrier is lost. */
 export const signalsWaitingMax = 1_000_000;
 /** How long a carrier may take to be gone, after goodbye and once more after it was ended by force, in milliseconds. */
 export const carrierExitMs: Milliseconds = 5000;
@@ -86,6 +87,8 @@ export class HostedKernelParent implements Channel {
   #vehicle: Vehicle | null = null;
   /** Until the boot is sent. */
   #waiting: Signal[] | null = [];
+  /** About their bytes. */
+  #waitingBytes = 0;
   /** What arrived since the program ended. */
   #held: Signal[] | null = null;
   #goodbye: { readonly announced: boolean; readonly reason: ExitReason } | null = null;
@@ -122,6 +125,7 @@ export class HostedKernelParent implements Channel {
       return;
     }
     for (const signal of waiting) this.#sendQuietly(signal);
+    if (this.hasRoom) this.#connection.room();
   }
 
   #sendQuietly(signal: Signal): void {
@@ -132,15 +136,17 @@ export class HostedKernelParent implements Channel {
     }
   }
 
-  /** Until the boot is sent there is room for `signalsWaitingMax` signals. */
+  /** Until the boot is sent there is room for a window. */
   get hasRoom(): boolean {
-    const isOver = this.#gone || this.#forced !== null || this.#goodbye !== null;
-    return isOver || this.#waiting !== null || this.#vehicle === null || this.#vehicle.hasRoom;
+    if (this.#gone || this.#forced !== null || this.#goodbye !== null) return true;
+    if (this.#waiting !== null) return this.#waitingBytes < windowBytesDefault;
+    return this.#vehicle === null || this.#vehicle.hasRoom;
   }
 
   get state(): ChannelState {
     const state = this.#vehicle?.state ?? boundlessState;
-    return this.#waiting === null ? state : { ...state, waitingCount: this.#waiting.length };
+    if (this.#waiting === null) return state;
+    return { ...state, waitingCount: this.#waiting.length, waitingBytes: this.#waitingBytes };
   }
 
   /** The vehicle has room again. */
@@ -155,7 +161,9 @@ export class HostedKernelParent implements Channel {
       return;
     }
     this.#waiting.push(signal);
-    if (this.#waiting.length > signalsWaitingMax) this.fail({ tag: "channelFull", signalsWaitingMax });
+    this.#waitingBytes += sizeBytes ?? estimatedBytes(signal);
+    const isFull = this.#waiting.length > signalsWaitingMax || this.#waitingBytes > waitingMaxBytesDefault;
+    if (isFull) this.fail({ tag: "channelFull", signalsWaitingMax, waitingMaxBytes: waitingMaxBytesDefault });
   }
 
   condemn(): void {

@@ -110,22 +110,25 @@ describe("while 1,000 processes are busy", () => {
     ["coroutines", pinger],
     ["reactors", reactor],
     ["processes that yield", yielder],
-  ])("the host's event loop has its turn after so many steps at most, however long that lasts (%s)", async (_, busy) => {
-    const { self } = realKernel();
-    const count = { trips: 0 };
-    const pids = keepBusy(self, busy(count));
-    const tripsPerTurn: number[] = [];
+  ])(
+    "the host's event loop has its turn after so many steps at most, however long that lasts (%s)",
+    async (_, busy) => {
+      const { self } = realKernel();
+      const count = { trips: 0 };
+      const pids = keepBusy(self, busy(count));
+      const tripsPerTurn: number[] = [];
 
-    for (let turn = 0; turn < 50; turn += 1) {
-      const before = count.trips;
-      await new Promise((resolve) => void setImmediate(resolve));
-      tripsPerTurn.push(count.trips - before);
-    }
+      for (let turn = 0; turn < 50; turn += 1) {
+        const before = count.trips;
+        await new Promise((resolve) => void setImmediate(resolve));
+        tripsPerTurn.push(count.trips - before);
+      }
 
-    expect(Math.max(...tripsPerTurn)).toBeGreaterThan(0);
-    expect(Math.max(...tripsPerTurn)).toBeLessThanOrEqual(turnCredit);
-    for (const pid of pids) self.exit(pid, "kill");
-  });
+      expect(Math.max(...tripsPerTurn)).toBeGreaterThan(0);
+      expect(Math.max(...tripsPerTurn)).toBeLessThanOrEqual(turnCredit);
+      for (const pid of pids) self.exit(pid, "kill");
+    },
+  );
 
   test("each of them gets its turns", async () => {
     const world = new World();
