@@ -1,0 +1,4 @@
+/** exits: statements. */
+import type { Statement } from "./statement.ts";
+
+export const exits: readonly Statement[] = [];

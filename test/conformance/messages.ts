@@ -1,0 +1,4 @@
+/** messages: statements. */
+import type { Statement } from "./statement.ts";
+
+export const messages: readonly Statement[] = [];

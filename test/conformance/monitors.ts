@@ -1,0 +1,4 @@
+/** monitors: statements. */
+import type { Statement } from "./statement.ts";
+
+export const monitors: readonly Statement[] = [];

@@ -1,0 +1,4 @@
+/** processes: statements. */
+import type { Statement } from "./statement.ts";
+
+export const processes: readonly Statement[] = [];

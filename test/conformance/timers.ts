@@ -1,0 +1,4 @@
+/** timers: statements. */
+import type { Statement } from "./statement.ts";
+
+export const timers: readonly Statement[] = [];
