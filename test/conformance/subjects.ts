@@ -4,8 +4,9 @@
  * @module
  */
 import type { AnyProcess } from "colos";
+import { kernelSubjects } from "./kernel-subjects.ts";
 import { puppet } from "./puppet-body.ts";
 
 export type Subject = (self: AnyProcess, ...args: readonly unknown[]) => unknown;
 
-export const subjects: Readonly<Record<string, Subject>> = { puppet };
+export const subjects: Readonly<Record<string, Subject>> = { puppet, ...kernelSubjects };
