@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { AnyProcess } from "colos";
 import { puppet } from "./puppet-body.ts";
+import { serverSubjects } from "./server-subjects.ts";
+import type { Subject } from "./subject.ts";
 
-export type Subject = (self: AnyProcess, ...args: readonly unknown[]) => unknown;
-
-export const subjects: Readonly<Record<string, Subject>> = { puppet };
+export const subjects: Readonly<Record<string, Subject>> = { puppet, ...serverSubjects };
