@@ -8,7 +8,7 @@ export default defineConfig({
     reporters: ["default", new ClosingLine()],
     projects: [
       { test: { name: "tidy", include: ["test/tidy.test.ts", "test/tidy/**/*.test.ts"] } },
-      { test: { name: "unit", include: ["src/**/*.test.ts"] } },
+      { test: { name: "unit", include: ["src/**/*.test.ts"], testTimeout: 30_000 } },
       {
         test: {
           name: "system",

@@ -22,7 +22,10 @@ export {
   type Signalled,
   type Tagged,
 } from "./kernel/exit-reason.ts";
+export { ancestorsMax, callersMax, callersOf, endedAncestorsMax, type Ancestor } from "./kernel/ancestry.ts";
 export { handleCloseMs, isNoProcess, Kernel, type KernelOptions } from "./kernel/kernel.ts";
+export type { Connection, ConnectionInfo } from "./kernel/connection.ts";
+export { HeldTooLongError, heldMaxMsDefault, overshootMax } from "./kernel/gate.ts";
 export { MailboxFullError, messagesMaxDefault, type MailboxLimit, type MailboxPolicy } from "./kernel/mailbox.ts";
 export {
   endOfInput,
@@ -50,6 +53,29 @@ export {
   type TimedOut,
 } from "./kernel/process.ts";
 export {
+  inspectTimeoutMsDefault,
+  messagesShownMaxDefault,
+  NoAnswerError,
+  type HostFacts,
+  type ProcessDetails,
+  type ProcessStatus,
+  type WaitsFor,
+} from "./kernel/inspect.ts";
+export * from "./kernel/introspection.ts";
+export { windowMsDefault, type Member, type TopBy, type TopEntry } from "./kernel/top.ts";
+export {
+  traceKinds,
+  traceMessagesMaxDefault,
+  tracePerSecondMaxDefault,
+  type TraceEnded,
+  type TraceEvent,
+  type TraceKind,
+  type TraceLimits,
+  type TraceMessage,
+  type TraceSubject,
+} from "./kernel/trace.ts";
+export type { Work } from "./kernel/observer.ts";
+export {
   command,
   defineProgram,
   program,
@@ -62,7 +88,14 @@ export {
   type ProgramFile,
 } from "./kernel/program.ts";
 export { Request } from "./kernel/request.ts";
-export { MessageTooLargeError } from "./kernel/signal.ts";
+export {
+  ChannelFullError,
+  MessageTooLargeError,
+  type ChannelLimit,
+  type ChannelPolicy,
+  type ChannelState,
+} from "./kernel/signal.ts";
+export type { Claim, Via } from "./kernel/via.ts";
 export { UncopyableError } from "./kernel/wire.ts";
 export type { Carrier, CarrierName, ProgramLoader } from "./carriers/carrier.ts";
 export { commandCarrier } from "./carriers/command.ts";
@@ -70,7 +103,48 @@ export { coroutineCarrier } from "./carriers/coroutine.ts";
 export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-process.ts";
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
+export {
+  blockedMsDefault,
+  blockedMsMin,
+  endlessMsDefault,
+  type Block,
+  type LoopDelay,
+  type Watchdog,
+  type WatchdogOptions,
+} from "./platforms/node/watchdog.ts";
+export type { BlockFrame } from "./platforms/node/watchdog-memory.ts";
+export {
+  defineGroups,
+  Groups,
+  GroupsFullError,
+  isGroupMessage,
+  membershipsMaxDefault,
+  publicationsWaitingMax,
+  startGroups,
+  type GroupMessage,
+  type GroupsInfo,
+  type GroupsOptions,
+  type PublishOptions,
+} from "./server/groups.ts";
+export { keyCharactersMax, keyDepthMax, keyHash } from "./server/key.ts";
+export {
+  defineRegistry,
+  Registry,
+  registryEntriesMaxDefault,
+  startRegistry,
+  via,
+  registryWaitersMax,
+  type RegisterProblem,
+  type RegisterResult,
+  type RegistryEntry,
+  type RegistryMessage,
+  type RegistryOptions,
+} from "./server/registry.ts";
+export { currentCall, type Invocation, type UndefinedMethod } from "./server/invocation.ts";
+export * from "./server/requests.ts";
 export * from "./server/server.ts";
+export * from "./server/state-machine.ts";
+export * from "./server/stub.ts";
 export * as sys from "./server/sys.ts";
 export {
   logEventsMaxDefault,
@@ -83,7 +157,33 @@ export {
   type SystemStatus,
   type TraceTarget,
 } from "./server/system.ts";
-export * from "./supervisor/supervisor.ts";
+export { defineDynamicSupervisor, startDynamicSupervisor } from "./supervisor/dynamic-supervisor.ts";
+export {
+  definePartitionSupervisor,
+  partitionFor,
+  partitionOf,
+  partitionsMax,
+  startPartitionSupervisor,
+  type PartitionOptions,
+} from "./supervisor/partition-supervisor.ts";
+export {
+  countChildren,
+  defineSupervisor,
+  deleteChild,
+  describeStartFailure,
+  findChild,
+  getChildSpec,
+  restartChild,
+  startChild,
+  startSupervisor,
+  terminateChild,
+  whichChildren,
+  type ChildCounts,
+  type ChildInfo,
+  type SupervisorInit,
+  type SupervisorResult,
+} from "./supervisor/supervisor.ts";
+export * from "./server/task.ts";
 export {
   child,
   maxRestartsDefault,

@@ -38,6 +38,16 @@ export interface Strays {
   run<T>(owner: object, body: () => T): T;
   /** Calls `listener` for each stray error whose owner is known. Errors without an owner stay the host's. */
   listen(listener: (owner: object, error: unknown) => void): () => void;
+  /** Whose code runs now, where the host can tell. */
+  current?(): object | undefined;
+  /** Tells of each piece of asynchronous work that begins and ends, until what it returns is called. Costly. */
+  watch?(watcher: WorkWatcher): () => void;
+}
+
+/** What is told of asynchronous work; pieces are nested or one after the other. */
+export interface WorkWatcher {
+  begin(owner: object | undefined): void;
+  end(): void;
 }
 
 /** How much a log entry matters. */

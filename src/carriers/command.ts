@@ -25,8 +25,10 @@ import type { Kernel, StartRequest } from "../kernel/kernel.ts";
 import { MailboxFullError } from "../kernel/mailbox.ts";
 import { isExit } from "../kernel/message.ts";
 import { Pid, type AnyPid } from "../kernel/pid.ts";
-import type { AnyProcess, SpawnOptions } from "../kernel/process.ts";
+import type { HostFacts } from "../kernel/inspect.ts";
+import { Extra, type AnyProcess, type SpawnOptions } from "../kernel/process.ts";
 import type { CommandLine, OutputSink } from "../kernel/program.ts";
+import { sampleProcesses } from "../os/process-sample.ts";
 import type { Carrier } from "./carrier.ts";
 import { endWithNode } from "./command-exit.ts";
 import { CommandGroup } from "./command-group.ts";
@@ -85,6 +87,8 @@ async function drive(self: AnyProcess, line: CommandLine, options: SpawnOptions,
   const stopSignal = (options.stopSignal ?? stopSignalDefault) as NodeJS.Signals;
   const run = new CommandRun(child, child.pid, self.kernel, { file: line.file, stopSignal });
   self.own({ close: () => run.kill() });
+  const osPid = child.pid;
+  (self.extra ??= new Extra()).host = () => hostFacts(osPid);
   if (child.stdin !== null) input.connect(child.stdin);
   drain(self, child, options.output);
   options.onOsPid?.(child.pid);
@@ -94,6 +98,13 @@ async function drive(self: AnyProcess, line: CommandLine, options: SpawnOptions,
     if (isExit(notice) && notice.reason !== "normal") run.stop(notice.reason);
   });
   return self.exit(await self.wait(run.ended));
+}
+
+/** What the OS says of the whole group, which its leader's pid names. */
+function hostFacts(osPid: number): HostFacts {
+  const sample = sampleProcesses([osPid]).get(osPid);
+  const counted = sample === undefined ? {} : { residentBytes: sample.residentBytes, cpuMs: sample.cpuMs };
+  return { carrier: "command", osPid, ...counted };
 }
 
 /** Reads both streams as fast as they come, whoever listens. */

@@ -11,8 +11,11 @@
  *
  * @module
  */
+import { performance } from "node:perf_hooks";
 import process from "node:process";
+import { isMainThread } from "node:worker_threads";
 import type { Milliseconds, Platform } from "../base/platform.ts";
+import { adoptLineage, type Lineage } from "../kernel/ancestry.ts";
 import type { Connection } from "../kernel/connection.ts";
 import {
   carrierDown,
@@ -27,9 +30,10 @@ import { Kernel, type Starter } from "../kernel/kernel.ts";
 import type { MailboxLimit } from "../kernel/mailbox.ts";
 import { isExit } from "../kernel/message.ts";
 import type { AnyPid, Ref } from "../kernel/pid.ts";
-import type { AnyProcess } from "../kernel/process.ts";
+import type { HostFacts } from "../kernel/inspect.ts";
+import { Extra, type AnyProcess } from "../kernel/process.ts";
 import { acknowledgingBody, definedProgramOf } from "../kernel/program.ts";
-import type { Channel, Signal } from "../kernel/signal.ts";
+import type { Channel, ChannelLimit, Signal } from "../kernel/signal.ts";
 import type { WireValue } from "../kernel/wire.ts";
 
 /** How long a program may clean up after its parent is gone, in milliseconds; then it is ended. */
@@ -45,16 +49,23 @@ export interface Boot {
   readonly argv: readonly string[];
   /** A pid. */
   readonly parent: WireValue;
+  /** The parent and its ancestors, with their names. */
+  readonly lineage: WireValue;
+  /** Pids, or undefined. */
+  readonly callers: WireValue;
   /** A ref, or null. */
   readonly starter: WireValue;
   /** Arguments of the body after `self`; undefined when there are none. */
   readonly args: WireValue;
   readonly label: string | null;
   readonly mailbox: MailboxLimit | null;
+  readonly channel: ChannelLimit | null;
 }
 
 /** What travels between a hosted kernel and its parent besides signals. */
 export type Control =
+  /** So many bytes were taken since the last time; concerns the channel alone. */
+  | readonly ["confirmed", number]
   | readonly ["boot", Boot]
   /** The program has ended; what follows in order is held back until its thread or OS process is gone. */
   | readonly ["ending"]
@@ -66,10 +77,26 @@ export type Control =
 /** One piece of what a channel between a hosted kernel and its parent carries, in order. */
 export type Item = Signal | Control;
 
+/** Whether an item is for the kernel itself. */
+export function isSignal(item: Item): item is Signal {
+  switch (item[0]) {
+    case "boot":
+    case "ending":
+    case "stopping":
+    case "goodbye":
+    case "confirmed":
+      return false;
+    default:
+      return true;
+  }
+}
+
 /** The child's end of the channel. */
 export interface Uplink extends Channel {
-  /** @throws MessageTooLargeError */
-  send(item: Item): void;
+  /** @throws MessageTooLargeError, ChannelFullError */
+  send(item: Item, sizeBytes?: number): void;
+  /** How much it holds, from now on. */
+  limit(limit: ChannelLimit): void;
   /** When it returns, what was sent is with the operating system or the other thread, or the channel is lost. */
   flush(): void;
   /** Whether the channel alone keeps the event loop alive. */
@@ -90,6 +117,8 @@ export interface HostedKernelHost {
 /** What the channel reports. */
 export interface HostedKernel {
   receive(signal: Signal): void;
+  /** The channel has room again. */
+  room(): void;
   /** The parent is gone. */
   orphaned(cause: unknown): void;
 }
@@ -119,16 +148,21 @@ class HostedProgram implements HostedKernel {
     this.#uplink = uplink;
     this.#host = host;
     this.#kernel = new Kernel(host.platform, { id: boot.kernelId, carriers: host.carriers });
+    if (boot.channel !== null) uplink.limit(boot.channel);
     const parentId = boot.kernelId.slice(0, boot.kernelId.lastIndexOf("."));
     this.#connection = this.#kernel.connect(parentId, uplink, "uplink");
     const parent = this.#kernel.decode(boot.parent) as AnyPid;
+    adoptLineage(this.#kernel, this.#kernel.decode(boot.lineage) as Lineage);
+    const callers = this.#kernel.decode(boot.callers) as readonly AnyPid[] | undefined;
     const starter = this.#kernel.decode(boot.starter) as Ref | null;
     const options = {
       ...(boot.label === null ? {} : { label: boot.label }),
       ...(boot.mailbox === null ? {} : { mailbox: boot.mailbox }),
+      ...(callers === undefined ? {} : { callers }),
     };
     this.#main = this.#kernel.spawnMain(parent, starter, options, (reason) => this.#ended(reason));
     this.#main.process.own({ close: () => uplink.send(["ending"]) });
+    (this.#main.process.extra ??= new Extra()).host = hostFacts;
     process.on("uncaughtExceptionMonitor", (error) => {
       this.#uncaught = [error];
       // Node decides before microtasks run: if it ends the program, `exit` comes first.
@@ -170,6 +204,10 @@ class HostedProgram implements HostedKernel {
     self.ready();
   }
 
+  room(): void {
+    this.#connection.room();
+  }
+
   receive(signal: Signal): void {
     this.#connection.receive(signal);
     if (this.#phase === "loading") this.#takeExitSignals();
@@ -203,7 +241,7 @@ class HostedProgram implements HostedKernel {
     if (this.#exiting) return;
     this.#host.platform.clock.timer(orphanExitMs, () => process.kill(process.pid, "SIGKILL"));
     const main = this.#main.process;
-    const parent = main.parentPid;
+    const parent = main.pid.parent;
     this.#connection.lost(cause);
     if (this.#phase === "body" && parent !== null) this.#kernel.exit(parent, main.pid, carrierDown(cause));
     else this.#exitSignal({ tag: "shutdown", detail: carrierDown(cause) });
@@ -226,6 +264,15 @@ class HostedProgram implements HostedKernel {
     this.#uplink.send(["goodbye", ended !== null, encodeReason(this.#kernel, ended === null ? reason : ended[0])]);
     this.#uplink.flush();
   }
+}
+
+/** What Node counts for this thread or OS process; a thread has no resident memory and no CPU time of its own. */
+function hostFacts(): HostFacts {
+  const { heapUsed: heapUsedBytes, rss: residentBytes } = process.memoryUsage();
+  const common = { osPid: process.pid, heapUsedBytes, activeMs: performance.eventLoopUtilization().active };
+  if (!isMainThread) return { carrier: "thread", ...common };
+  const { user, system } = process.cpuUsage();
+  return { carrier: "os-process", residentBytes, cpuMs: (user + system) / 1000, ...common };
 }
 
 /** A reason always travels, if need be as its description. */

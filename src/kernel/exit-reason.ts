@@ -119,6 +119,8 @@ function describe(reason: ExitReason): string {
   if (isTagged(reason, "shutdown")) return `shutdown (${describe(reason["detail"])})`;
   if (isTagged(reason, "carrierDown")) return `its carrier was lost (${describe(reason["cause"])})`;
   if (isTagged(reason, "call")) return `a call to ${String(reason["to"])} failed (${describe(reason["reason"])})`;
+  if (isTagged(reason, "task")) return `the task ${String(reason["task"])} failed (${describe(reason["reason"])})`;
+  if (isTagged(reason, "undefinedMethod")) return `it has no method ${String(reason["method"])}`;
   if (isTagged(reason, "nocatch")) return `uncaught value ${describe(reason["value"])}`;
   try {
     return JSON.stringify(reason) ?? String(reason);

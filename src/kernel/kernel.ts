@@ -11,8 +11,11 @@
  * @module
  */
 import type { Milliseconds, Platform } from "../base/platform.ts";
+import { isThenable } from "../base/thenable.ts";
+import { callersMax, shortenAncestry } from "./ancestry.ts";
 import { Border, uncopyable } from "./border.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, ConnectionInfo, Neighbour } from "./connection.ts";
+import type { ForeignEnds } from "./end-watch.ts";
 import {
   describeReason,
   Exit,
@@ -22,12 +25,15 @@ import {
   type CallFailed,
   type ExitReason,
 } from "./exit-reason.ts";
+import { BlockingMailbox, Gate } from "./gate.ts";
 import { Mailbox, MailboxFullError, messagesMaxDefault, type Intake, type MailboxBound } from "./mailbox.ts";
 import { isDown, isExit } from "./message.ts";
 import { Names, nameTaken } from "./names.ts";
+import type { Observer } from "./observer.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
   Extra,
+  isHeld,
   labelOf,
   nameOf,
   Process,
@@ -39,10 +45,12 @@ import {
   type StartOptions,
 } from "./process.ts";
 import { acknowledgingBody, defineProgram, type DefinedProgram, type Program } from "./program.ts";
+import { answer, type Question } from "./question.ts";
 import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
 import { mainSerial, type Channel } from "./signal.ts";
 import { Timers, type Timer } from "./timer.ts";
+import { Walk } from "./walk.ts";
 import { UncopyableError, type WireValue } from "./wire.ts";
 
 /** Messages a reactor handles before others get their turn. */
@@ -60,6 +68,9 @@ export interface StartRequest {
   /** Where the new process's `ready` goes; null when nobody waits. */
   readonly starter: Ref | null;
 }
+
+/** Who sends: a process, a kernel on behalf of one of its own, or nobody that could be held. */
+export type Sender = AnyProcess | Neighbour | null;
 
 /** What the kernel needs of a carrier; the whole contract is carriers/carrier.ts. */
 export interface Starter {
@@ -88,6 +99,7 @@ interface LocalOptions {
   readonly label?: string | undefined;
   readonly mailbox?: SpawnOptions["mailbox"] | undefined;
   readonly starter?: Ref | null;
+  readonly callers?: readonly AnyPid[] | undefined;
   readonly serial?: number;
   /** Takes the messages in place of the mailbox, from the moment of the spawn. */
   readonly intake?: Intake | null;
@@ -98,6 +110,12 @@ export class Kernel {
   readonly platform: Platform;
   /** @internal */
   readonly timers: Timers;
+  /** @internal Not null while somebody wants to know what happens here (observer.ts). */
+  observer: Observer | null = null;
+  /** Not null while somebody goes through all processes. */
+  #walks: Set<Walk> | null = null;
+  /** @internal Who learns of ends in other kernels before anybody else here: tables of processes (end-watch.ts). */
+  readonly foreignEnds: Set<ForeignEnds> = new Set();
   readonly #carriers: ReadonlyMap<string, Starter>;
   readonly #scheduler: Scheduler;
   readonly #names: Names = new Names(this);
@@ -128,13 +146,21 @@ export class Kernel {
     this.#border = new Border({
       id: this.id,
       platform,
-      deliver: (process, message) => this.#deliver(process, message),
-      deliverToRef: (ref, message) => this.#deliverToRef(ref, message),
+      deliver: (process, message, from) => this.#deliver(process, message, from),
+      deliverToRef: (ref, message, from) => this.#deliverToRef(ref, message, from),
       deliverDown: (ref, reason) => this.#deliverDown(ref, reason),
       receiveExit: (process, from, reason, overLink) => this.#receiveExit(process, from, reason, overLink),
       whereis: (name) => this.#names.whereis(name),
-      freeRemoteNames: (hasEnded) => this.#names.freeRemote(hasEnded),
+      foreignEnded: (pid) => {
+        this.#names.freeRemote(pid);
+        for (const listener of this.foreignEnds) listener.ended(pid);
+      },
+      foreignLost: (gone) => {
+        this.#names.freeLost(gone);
+        for (const listener of this.foreignEnds) listener.lost(gone);
+      },
       processes: () => this.processes(),
+      answer: (question) => answer(this, question as Question, true),
     });
     this.#unlisten = platform.strays.listen((owner, error) => {
       if (owner instanceof Process && owner.kernel === this) this.#crash(owner, error);
@@ -196,6 +222,7 @@ export class Kernel {
         // A bare function stays at hand and names itself (`labelOf`): an idle process needs no `Extra` for it.
         label: options?.label ?? (isBare || name === "" ? undefined : name),
         mailbox: options?.mailbox,
+        callers: options?.callers,
         starter,
       });
     }
@@ -217,6 +244,7 @@ export class Kernel {
     const process = this.#create(parent, options);
     process.begin = body;
     process.resumeValue = args;
+    if (this.observer !== null) this.observer.spawned(process);
     this.#scheduler.begin(process);
     return process.pid;
   }
@@ -281,12 +309,25 @@ export class Kernel {
       extra.policy = options.mailbox?.policy ?? "endReceiver";
       extra.starter = starter;
       extra.intake = intake;
+      if (extra.policy === "block") this.#addGate(process, extra, options.mailbox?.heldMaxMs);
+      const isService = starter !== null || intake !== null || options.serial !== undefined;
+      if (isService) extra.startedAtMs = this.platform.clock.wallMs();
+    }
+    if (options.callers !== undefined && options.callers.length > 0) {
+      (process.extra ??= new Extra()).callers = options.callers.slice(0, callersMax);
     }
     process.after = this.#first;
     if (this.#first !== null) this.#first.before = process;
     this.#first = process;
     this.#processesCount += 1;
     return process;
+  }
+
+  #addGate(process: AnyProcess, extra: Extra, heldMaxMs: Milliseconds | undefined): void {
+    const gate = new Gate({ owner: process, name: () => nameOf(process), heldMaxMs });
+    extra.gate = gate;
+    if (extra.intake === null) process.mailbox = new BlockingMailbox(gate, extra.messagesMax);
+    else extra.intake.onRoom = () => gate.open();
   }
 
   // --- running ---
@@ -334,7 +375,28 @@ export class Kernel {
     }
   }
 
+  /** @internal Lets go on what waited in `process` for something other than a message. */
+  resume(process: AnyProcess, resume: () => void): void {
+    if (process.resume !== null || this.#scheduler.spend()) {
+      resume();
+    } else {
+      process.resume = resume;
+      this.enqueue(process);
+    }
+  }
+
   #step(process: AnyProcess): void {
+    if (this.observer !== null) this.#stepObserved(process, this.observer);
+    else this.#stepNow(process);
+  }
+
+  #stepObserved(process: AnyProcess, observer: Observer): void {
+    observer.enter(process);
+    this.#stepNow(process);
+    observer.leave();
+  }
+
+  #stepNow(process: AnyProcess): void {
     if (process.stage === "new") {
       process.stage = "live";
       this.#stepping = process;
@@ -399,18 +461,27 @@ export class Kernel {
       this.#crash(process, thrown);
       return false;
     }
+    if (isHeld(process)) {
+      process.extra?.held?.park();
+      return false;
+    }
     process.busy = false;
     return true;
   }
 
   #park(process: AnyProcess, work: PromiseLike<unknown>): void {
     work.then(
-      () => this.#unpark(process),
+      () => this.unpark(process),
       (thrown: unknown) => this.#crash(process, thrown),
     );
   }
 
-  #unpark(process: AnyProcess): void {
+  /** @internal Its reactor may have the next message, unless something holds it. */
+  unpark(process: AnyProcess): void {
+    if (isHeld(process)) {
+      process.extra?.held?.park();
+      return;
+    }
     process.busy = false;
     if (process.reactor !== null && process.mailbox !== null && process.mailbox.size > 0) this.enqueue(process);
   }
@@ -429,27 +500,40 @@ export class Kernel {
 
   // --- sending ---
 
-  /** Sends from nobody in particular; see `Process.send`. */
-  send(to: AnyPid | Ref | string, message: unknown): void {
+  /** Sends, from nobody in particular unless `sender` says otherwise; see `Process.send`. */
+  send(to: AnyPid | Ref | string, message: unknown, sender: AnyProcess | null = null): void {
     if (to instanceof Pid) {
       const process = to.process;
-      if (process !== null && process.kernel === this) this.#deliver(process, message);
+      if (process !== null && process.kernel === this) this.#deliver(process, message, sender);
       else if (to.kernelId !== this.id)
-        this.#border.transmit(["message", to.kernelId, to.serial, this.#border.encode(message)]);
+        this.#border.transmitMessage(["message", to.kernelId, to.serial, this.#border.encode(message)], sender);
     } else if (to instanceof Ref) {
-      if (to.kernelId === this.id) this.#deliverToRef(to, message);
-      else this.#border.transmit(["reply", to.kernelId, to.serial, this.#border.encode(message)]);
+      if (to.kernelId === this.id) this.#deliverToRef(to, message, sender);
+      else this.#border.transmitMessage(["reply", to.kernelId, to.serial, this.#border.encode(message)], sender);
     } else {
       const { aboveId } = this.#border;
-      if (aboveId === null || this.#names.whereis(to) !== undefined) this.send(this.#names.get(to), message);
-      else this.#border.transmit(["message", aboveId, to, this.#border.encode(message)]);
+      if (aboveId === null || this.#names.whereis(to) !== undefined) this.send(this.#names.get(to), message, sender);
+      else this.#border.transmitMessage(["message", aboveId, to, this.#border.encode(message)], sender);
     }
   }
 
-  #deliver(process: AnyProcess, message: unknown): void {
+  /** @internal What would hold a message of anybody to `to` now; null when there is room. */
+  gateBefore(to: AnyPid | Ref | string): Gate | null {
+    const target = typeof to === "string" ? this.#names.whereis(to) : to instanceof Ref ? to.owner : to;
+    if (target === undefined) return null;
+    if (target.kernelId !== this.id) return this.#border.gateBefore(target);
+    const extra = target.process?.extra ?? null;
+    if (extra === null || extra.gate === null) return null;
+    const { gate, intake, messagesMax } = extra;
+    const isFull = intake === null ? (target.process?.mailbox?.size ?? 0) >= messagesMax : gate.claimsCount > 0;
+    return isFull ? gate : null;
+  }
+
+  #deliver(process: AnyProcess, message: unknown, sender: Sender): void {
     if (process.stage === "exiting" || process.stage === "dead") return;
+    if (this.observer !== null) this.observer.delivered(process, message);
     if (process.extra !== null && process.extra.intake !== null) {
-      this.#deliverToIntake(process, process.extra.intake, message);
+      this.#deliverToIntake(process, process.extra.intake, message, sender);
       return;
     }
     if (process.wake !== null && this.#matches(process, message)) {
@@ -458,20 +542,23 @@ export class Kernel {
     }
     const mailbox = (process.mailbox ??= new Mailbox());
     const messagesMax = process.extra === null ? messagesMaxDefault : process.extra.messagesMax;
-    if (mailbox.size >= messagesMax && !this.#makeRoom(process, mailbox, { messagesMax })) return;
+    if (mailbox.size >= messagesMax && !this.#makeRoom(process, mailbox, { messagesMax }, sender)) return;
     mailbox.push(message);
     if (process.reactor !== null && !process.busy && !process.queued) this.#scheduler.enqueue(process);
   }
 
-  #deliverToIntake(process: AnyProcess, intake: Intake, message: unknown): void {
-    while (!intake.take(message)) {
-      if (!this.#makeRoom(process, intake, { bytesMax: intake.bytesMax })) return;
+  #deliverToIntake(process: AnyProcess, intake: Intake, message: unknown, sender: Sender): void {
+    let isForced = false;
+    while (!intake.take(message, isForced)) {
+      if (!this.#makeRoom(process, intake, { bytesMax: intake.bytesMax }, sender)) return;
+      isForced = process.extra?.policy === "block";
     }
   }
 
   /** What the kernel itself has to say always arrives, whatever the mailbox's limit. */
   #deliverNotice(process: AnyProcess, message: unknown): void {
     if (process.stage === "exiting" || process.stage === "dead") return;
+    if (this.observer !== null) this.observer.delivered(process, message);
     if (process.wake !== null && this.#matches(process, message)) {
       this.awaken(process, message);
       return;
@@ -492,9 +579,16 @@ export class Kernel {
   }
 
   /** Carries out the policy of a full mailbox; true when the message may be added. */
-  #makeRoom(process: AnyProcess, mailbox: Mailbox | Intake, limit: MailboxBound): boolean {
+  #makeRoom(process: AnyProcess, mailbox: Mailbox | Intake, limit: MailboxBound, sender: Sender): boolean {
     const extra = (process.extra ??= new Extra());
     switch (extra.policy) {
+      case "block":
+        if (extra.gate !== null && sender !== null) {
+          this.#holdBack(extra, process.pid, extra.gate, sender);
+          return true;
+        }
+        extra.droppedCount += 1;
+        throw new MailboxFullError(nameOf(process), limit);
       case "dropOldest":
         extra.droppedCount += 1;
         return mailbox.dropOldest((message) => !isDown(message) && !isExit(message));
@@ -510,11 +604,26 @@ export class Kernel {
     }
   }
 
-  #deliverToRef(ref: Ref, message: unknown): void {
+  /** The message is taken, and who sent it waits. */
+  #holdBack(extra: Extra, pid: AnyPid, gate: Gate, sender: Process | Neighbour): void {
+    if (!(sender instanceof Process)) {
+      this.#border.holdBack(sender, pid, gate);
+      return;
+    }
+    try {
+      gate.admit(sender);
+    } catch (refused) {
+      extra.droppedCount += 1;
+      throw refused;
+    }
+  }
+
+  #deliverToRef(ref: Ref, message: unknown, sender: Sender): void {
     const { pending, route } = ref;
     if (route === "none") return;
     if (route === "reply") {
       if (pending === null) return;
+      if (this.observer !== null) this.observer.replied(pending.caller, ref, message);
       this.#settle(ref);
       pending.resolve(message);
       return;
@@ -524,7 +633,8 @@ export class Kernel {
       const owner = ref.owner.process;
       if (owner !== null) this.demonitor(owner, ref, false);
     }
-    this.send(ref.owner, message);
+    const owner = ref.owner.process;
+    if (owner !== null) this.#deliver(owner, message, sender);
   }
 
   /** @internal */
@@ -564,15 +674,16 @@ export class Kernel {
   /** Sends a request and watches who is asked. In another kernel the monitor goes first, so that an end gives its reason. */
   #ask(caller: AnyProcess, ref: Ref, target: AnyPid | string, request: Request): void {
     if (typeof target !== "string" && target.kernelId === this.id) {
-      this.send(target, request);
+      this.send(target, request, caller);
       this.monitor(caller, ref, target);
       return;
     }
     const wire = this.#border.encode(request);
     this.monitor(caller, ref, target);
     const { aboveId } = this.#border;
-    if (typeof target !== "string") this.#border.transmit(["message", target.kernelId, target.serial, wire]);
-    else if (aboveId !== null) this.#border.transmit(["message", aboveId, target, wire]);
+    if (typeof target !== "string")
+      this.#border.transmitMessage(["message", target.kernelId, target.serial, wire], caller);
+    else if (aboveId !== null) this.#border.transmitMessage(["message", aboveId, target, wire], caller);
   }
 
   /**
@@ -592,11 +703,17 @@ export class Kernel {
   }
 
   #answerNow(server: AnyProcess, request: Request): void {
+    const { observer } = this;
+    if (observer !== null) {
+      observer.delivered(server, request);
+      observer.enter(server);
+    }
     this.#nestedCount += 1;
     this.platform.strays.run(server, () => {
-      if (this.#reactTo(server, request)) this.#unpark(server);
+      if (this.#reactTo(server, request)) this.unpark(server);
     });
     this.#nestedCount -= 1;
+    if (observer !== null) observer.leave();
   }
 
   /** At once, or in a later turn: a loop that asks nobody must not keep the host from its work. */
@@ -747,6 +864,16 @@ export class Kernel {
     return this.#names.whereis(name);
   }
 
+  /** The name that a process has in this kernel; of one that has ended, or an ancestor elsewhere, the name it had. */
+  nameOf(pid: AnyPid): string | undefined {
+    return this.#names.nameOf(pid);
+  }
+
+  /** @internal Notes what a process of another kernel is called. */
+  rememberName(pid: AnyPid, name: string): void {
+    this.#names.remember(pid, name);
+  }
+
   /** @internal */
   startTimer(owner: AnyProcess, delayMs: Milliseconds, to: AnyPid | string, message: (ref: Ref) => unknown): Ref {
     const ref = this.newRef(owner);
@@ -754,8 +881,9 @@ export class Kernel {
     const isHere = receiver !== null && receiver.kernel === this;
     const timer = this.timers.start(delayMs, () => {
       this.#forgetTimer(ref);
-      const target = typeof to === "string" ? this.#names.whereis(to) : to;
-      if (target !== undefined) this.#sendQuietly(target, message(ref));
+      // A name that nobody has here may be known above.
+      const isKnown = typeof to !== "string" || this.#border.aboveId !== null || this.#names.whereis(to) !== undefined;
+      if (isKnown) this.#sendQuietly(to, message(ref));
     });
     if (isHere) ((receiver.extra ??= new Extra()).timers ??= new Set()).add(timer);
     this.#runningTimers.set(ref, { timer, receiver: isHere ? receiver : null });
@@ -771,7 +899,7 @@ export class Kernel {
   }
 
   /** A timer's sender may be long gone: a refused message has nobody to tell. */
-  #sendQuietly(to: AnyPid, message: unknown): void {
+  #sendQuietly(to: AnyPid | string, message: unknown): void {
     try {
       this.send(to, message);
     } catch (refused) {
@@ -823,7 +951,9 @@ export class Kernel {
     const { extra, monitors } = ended;
     if (monitors !== null) this.#dropMonitors(ended, monitors);
     if (extra !== null) {
-      if (extra.name !== undefined) this.#names.free(extra.name);
+      extra.held?.drop();
+      extra.gate?.open();
+      if (extra.name !== undefined) this.#names.free(extra.name, ended.pid);
       if (extra.timers !== null) for (const timer of extra.timers) this.timers.cancel(timer);
     }
     const closing = this.#closeHandles(ended);
@@ -896,8 +1026,11 @@ export class Kernel {
   /** Takes the process out of all tables, then tells those who are linked and those who watch. */
   #announceEnd(process: AnyProcess, reason: ExitReason): void {
     process.stage = "dead";
+    if (this.observer !== null) this.observer.ended(process, reason);
+    if (this.#walks !== null) for (const walk of this.#walks) if (walk.next === process) walk.next = process.after;
     process.begin = null;
     process.pid.process = null;
+    shortenAncestry(process.pid);
     this.#processesCount -= 1;
     if (process.before === null) this.#first = process.after;
     else process.before.after = process.after;
@@ -973,7 +1106,58 @@ export class Kernel {
     };
   }
 
+  /** @internal Asks another kernel about its processes (question.ts). Fails as a request does; `to` is the kernel. */
+  ask(caller: AnyProcess, kernelId: string, question: unknown, timeoutMs: Milliseconds): Promise<unknown> {
+    if (caller.stage !== "live") return new Promise(() => {});
+    const wire = this.#border.encode(question, "question");
+    const ref = this.newRef(caller);
+    const reply = new Promise<unknown>((resolve, reject) => {
+      const fail = (reason: ExitReason): void => reject(new Exit(callFailed(reason, `kernel ${kernelId}`)));
+      ref.pending = new PendingReply(caller, resolve, fail);
+    });
+    ref.route = "reply";
+    // Only noted here, so that the loss of that kernel ends the wait; nobody there is watched.
+    ref.target = this.#border.mainPidOf(kernelId);
+    (caller.monitors ??= new Set()).add(ref);
+    this.#border.exportRef(ref);
+    this.#border.transmit(["ask", kernelId, ref.serial, this.id, caller.pid.serial, wire]);
+    this.#startDeadline(ref, timeoutMs);
+    return reply;
+  }
+
+  /** @internal The live process of a pid of this kernel. */
+  processOf(pid: AnyPid): AnyProcess | null {
+    return pid.process !== null && pid.process.kernel === this ? pid.process : null;
+  }
+
+  /** @internal Ids of the kernels right below this one. */
+  childIds(): readonly string[] {
+    return this.#border.childIds;
+  }
+
+  /** @internal A place in the list of all processes, kept right until `endWalk` (walk.ts). */
+  beginWalk(): Walk {
+    const walk = new Walk(this.#first);
+    (this.#walks ??= new Set()).add(walk);
+    return walk;
+  }
+
+  /** @internal */
+  endWalk(walk: Walk): void {
+    if (this.#walks?.delete(walk) === true && this.#walks.size === 0) this.#walks = null;
+  }
+
+  /** @internal Runs `task` in the host's next turn. */
+  nextTurn(task: () => void): void {
+    this.#scheduler.nextTurn(task);
+  }
+
   // --- other kernels: border.ts ---
+
+  /** How the channels to neighbouring kernels stand: what is under way, what waits, what was dropped. */
+  connections(): ConnectionInfo[] {
+    return this.#border.connections();
+  }
 
   /** For carriers: an id for a kernel that will run below this one. */
   newChildId(): string {
@@ -999,7 +1183,7 @@ export class Kernel {
   spawnMain(
     parent: AnyPid,
     starter: Ref | null,
-    options: Pick<SpawnOptions, "label" | "mailbox">,
+    options: Pick<SpawnOptions, "label" | "mailbox" | "callers">,
     ended?: (reason: ExitReason) => void,
   ): { readonly process: AnyProcess; begin(body: (self: AnyProcess) => unknown): void } {
     const process = this.#create(parent, { ...options, starter, serial: mainSerial });
@@ -1053,10 +1237,6 @@ function bodyOf(program: Program<never, readonly never[]>, starter: Ref | null):
 function defaultCarrier(program: Program<never, readonly never[]>): string {
   if (typeof program === "function" || program.kind === "defined") return "coroutine";
   return program.kind === "command" ? "command" : "os-process";
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
 function statusOf(process: AnyProcess): ProcessInfo["status"] {

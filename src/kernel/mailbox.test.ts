@@ -302,7 +302,7 @@ describe("a full mailbox", () => {
 });
 
 describe("the queue", () => {
-  test("is an array with removal from anywhere, through growth and compaction", () => {
+  test("is an array with removal from anywhere, through many blocks", () => {
     const mailbox = new Mailbox();
     const model: number[] = [];
     let seed = 1;

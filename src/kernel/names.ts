@@ -3,6 +3,7 @@
  *
  * Guarantees: a name has one holder and a process of this kernel or another at most one name here (R1, R2); the name of a
  * process of another kernel is free before anybody here learns of its end (N18).
+ * What an ended process was called is remembered as long as somebody has its pid (ancestry.ts).
  * Unlike Erlang: names are per kernel; one that nobody has here is asked for in the kernel above (border.ts).
  *
  * @module
@@ -16,6 +17,8 @@ export class Names {
   readonly #pids = new Map<string, AnyPid>();
   /** Names of processes of other kernels, with the monitor that tells of their ends. */
   readonly #remote = new Map<AnyPid, { readonly name: string; readonly ref: Ref }>();
+  /** What processes were called that have ended here, or run elsewhere and are ancestors of processes here. */
+  readonly #remembered = new WeakMap<AnyPid, string>();
   #keeper: AnyProcess | null = null;
 
   constructor(kernel: Kernel) {
@@ -70,22 +73,34 @@ export class Names {
   unregister(name: string): void {
     const pid = this.get(name);
     this.#pids.delete(name);
-    this.#forgetRemote(pid);
+    this.freeRemote(pid);
     const holder = pid.process;
     if (holder !== null && holder.extra !== null) holder.extra.name = undefined;
   }
 
   /** Its holder, a process of this kernel, has ended. */
-  free(name: string): void {
+  free(name: string, pid: AnyPid): void {
     this.#pids.delete(name);
+    this.#remembered.set(pid, name);
   }
 
-  /** Frees the names of processes of other kernels. */
-  freeRemote(hasEnded: (pid: AnyPid) => boolean): void {
-    for (const pid of this.#remote.keys()) if (hasEnded(pid)) this.#forgetRemote(pid);
+  /** Notes what a process was called, for `nameOf`. */
+  remember(pid: AnyPid, name: string): void {
+    this.#remembered.set(pid, name);
   }
 
-  #forgetRemote(pid: AnyPid): void {
+  /** The name that a process has here, or had. */
+  nameOf(pid: AnyPid): string | undefined {
+    return pid.process?.extra?.name ?? this.#remote.get(pid)?.name ?? this.#remembered.get(pid);
+  }
+
+  /** Frees the names of all processes of other kernels that are `gone`. */
+  freeLost(gone: (pid: AnyPid) => boolean): void {
+    for (const pid of this.#remote.keys()) if (gone(pid)) this.freeRemote(pid);
+  }
+
+  /** Frees the name of a process of another kernel, if it has one. */
+  freeRemote(pid: AnyPid): void {
     const known = this.#remote.get(pid);
     if (known === undefined) return;
     this.#remote.delete(pid);

@@ -23,11 +23,14 @@ export class Pid<in Message = never> {
   readonly serial: number;
   /** @internal The live process; null once it has ended, and always null for a process of another kernel. */
   process: AnyProcess | null;
+  /** @internal Who spawned it; stays when either has ended (ancestry.ts). */
+  parent: AnyPid | null;
 
-  constructor(kernelId: string, serial: number, process: AnyProcess | null) {
+  constructor(kernelId: string, serial: number, process: AnyProcess | null, parent: AnyPid | null = null) {
     this.kernelId = kernelId;
     this.serial = serial;
     this.process = process;
+    this.parent = parent;
   }
 
   /** `<kernel:serial>`, for people and logs. */

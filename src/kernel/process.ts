@@ -11,7 +11,10 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { ancestorPidsOf, type Ancestor } from "./ancestry.ts";
 import { Exit, ProcessEnded, type ExitReason } from "./exit-reason.ts";
+import type { Gate, Held } from "./gate.ts";
+import type { HostFacts } from "./inspect.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { messagesMaxDefault, type Intake, type MailboxLimit } from "./mailbox.ts";
@@ -19,6 +22,7 @@ import type { Ref } from "./pid.ts";
 import { Pid, type AnyPid } from "./pid.ts";
 import type { HostOptions, Program } from "./program.ts";
 import type { Timer } from "./timer.ts";
+import { startVia, type Via } from "./via.ts";
 
 /** What `receive` gives when its time ran out. */
 export const timedOut: unique symbol = Symbol.for("colos.timedOut") as never;
@@ -45,6 +49,8 @@ export interface SpawnOptions<Args extends readonly unknown[] = readonly unknown
   /** For people and logs only; need not be unique. */
   readonly label?: string;
   readonly mailbox?: MailboxLimit;
+  /** On whose behalf it works: `callersOf(self)`; the first `callersMax` count. Commands do not heed it. */
+  readonly callers?: readonly AnyPid[];
 }
 
 /** How `start` waits. */
@@ -55,6 +61,8 @@ export interface StartOptions<Args extends readonly unknown[] = readonly unknown
   readonly timeoutMs?: Milliseconds;
   /** Called with the pid before it is ready, so that a start that hangs can be ended. */
   readonly onSpawn?: (pid: AnyPid) => void;
+  /** Where else than among the kernel's names it is registered before it runs: `via(registry, key)`. */
+  readonly via?: Via;
 }
 
 /** A process did not start: `reason` is what it ended with, `"timeout"`, or what `failStart` was given. */
@@ -93,6 +101,9 @@ export interface ProcessInfo {
 /** Handles one message; a promise parks the process until it settles. Throwing ends the process. */
 export type Reactor = (message: unknown) => void | PromiseLike<void>;
 
+/** @internal What `sleep` waits for: nothing; one function, so that a look from outside can tell. */
+export const sleepMatch = (): boolean => false;
+
 /** @internal Where a process stands in its life. */
 export type Stage = "new" | "live" | "exiting" | "dead";
 
@@ -119,20 +130,28 @@ export class Process<Message = unknown> {
   /** @internal Refs of own monitors and open requests. */ monitors: Set<Ref> | null = null;
   /** @internal Refs of others that watch this process. */ watchers: Set<Ref> | null = null;
   /** @internal What few processes have. */ extra: Extra | null = null;
-  /** @internal */ readonly parentPid: AnyPid | null;
   /** @internal Neighbours in the kernel's list of all processes. */ before: AnyProcess | null = null;
   /** @internal */ after: AnyProcess | null = null;
 
   /** @internal Use `spawn` or `Kernel.attach`. */
   constructor(kernel: Kernel, serial: number, parent: AnyPid | null) {
     this.kernel = kernel;
-    this.parentPid = parent;
-    this.pid = new Pid(kernel.id, serial, this);
+    this.pid = new Pid(kernel.id, serial, this, parent);
   }
 
   /** Who spawned this process. */
   get parent(): AnyPid | undefined {
-    return this.parentPid ?? undefined;
+    return this.pid.parent ?? undefined;
+  }
+
+  /** Who spawned this process, who spawned that one, and so on, ended ones too (OTP's `$ancestors`). */
+  get ancestors(): readonly Ancestor[] {
+    return ancestorPidsOf(this.pid).map((pid) => ({ pid, name: this.kernel.nameOf(pid) }));
+  }
+
+  /** On whose behalf this process works, nearest first, as its starter said (Elixir's `$callers`). */
+  get callers(): readonly AnyPid[] {
+    return this.extra?.callers ?? [];
   }
 
   // --- starting others ---
@@ -166,7 +185,9 @@ export class Process<Message = unknown> {
    */
   start<M, A extends readonly unknown[]>(program: Program<M, A>, options: StartOptions<A> = {}): Promise<Pid<M>> {
     this.#assertAlive();
-    return this.kernel.start(this, program, options);
+    return options.via === undefined
+      ? this.kernel.start(this, program, options)
+      : startVia(this, options.via, program, options);
   }
 
   /** Tells the process that started this one with `start` that it is ready (OTP proc_lib:init_ack/1). Idempotent. */
@@ -190,8 +211,28 @@ export class Process<Message = unknown> {
    */
   send<M>(to: Pid<M> | Ref | string, message: M): M {
     this.#assertAlive();
-    this.kernel.send(to as AnyPid | Ref | string, message);
+    if (this.kernel.observer !== null) this.kernel.observer.sent(this, to as AnyPid | Ref | string, message);
+    this.kernel.send(to as AnyPid | Ref | string, message, this);
     return message;
+  }
+
+  /**
+   * Sends once there is room: waits while the receiver's mailbox (of the policy `block`) or the channel to its carrier is
+   * full, at most `timeoutMs` (default 5,000). To any other receiver it is `send`. Await it before you send again: what
+   * is sent meanwhile comes first.
+   * @throws HeldTooLongError when there was no room in time, and then nothing was sent; and what `send` throws.
+   */
+  async sendWhenRoom<M>(
+    to: Pid<M> | Ref | string,
+    message: M,
+    options: { readonly timeoutMs?: Milliseconds } = {},
+  ): Promise<M> {
+    this.#assertAlive();
+    const gate = this.kernel.gateBefore(to as AnyPid | Ref | string);
+    if (gate !== null && !gate.holds(this)) gate.claim(this);
+    const timeoutMs = options.timeoutMs ?? callTimeoutMsDefault;
+    if (isHeld(this)) await this.extra?.held?.free(timeoutMs);
+    return this.send(to, message);
   }
 
   /**
@@ -212,6 +253,7 @@ export class Process<Message = unknown> {
   receive(match?: (message: Message) => boolean, options?: { readonly timeoutMs: Milliseconds }): Promise<unknown> {
     if (this.stage === "dead" || this.stage === "exiting") return never();
     if (this.wake !== null || this.resume !== null) return this.#refuseSecondWait();
+    if (isHeld(this)) return this.#whenFree(() => this.receive(match, options as { readonly timeoutMs: number }));
     const mailbox = this.mailbox;
     if (mailbox !== null && mailbox.size > 0) {
       const position = match === undefined ? 0 : mailbox.find(match as (message: unknown) => boolean);
@@ -226,6 +268,7 @@ export class Process<Message = unknown> {
         this.kernel.awaken(this, timedOut);
       });
     }
+    if (this.kernel.observer !== null) this.kernel.observer.waits(this);
     return new Promise((resolve) => {
       this.wake = resolve;
     });
@@ -233,14 +276,14 @@ export class Process<Message = unknown> {
 
   /** Waits without taking messages (OTP timer:sleep/1). */
   async sleep(durationMs: Milliseconds): Promise<void> {
-    await this.receive(() => false, { timeoutMs: durationMs });
+    await this.receive(sleepMatch, { timeoutMs: durationMs });
   }
 
   /** Lets other processes and the host's I/O run (OTP erlang:yield/0). */
   yield(): Promise<void> {
     if (this.stage !== "live") return never();
     if (this.wake !== null || this.resume !== null) return this.#refuseSecondWait();
-    return this.kernel.requeue(this);
+    return isHeld(this) ? this.#whenFree(() => {}) : this.kernel.requeue(this);
   }
 
   /**
@@ -251,10 +294,12 @@ export class Process<Message = unknown> {
     return new Promise((resolve, reject) => {
       work.then(
         (value) => {
-          if (this.stage === "live") resolve(value);
+          if (isHeld(this)) this.#whenFree(() => value).then(resolve, reject);
+          else if (this.stage === "live") resolve(value);
         },
         (error: unknown) => {
-          if (this.stage === "live") reject(error);
+          if (isHeld(this)) this.#whenFree(() => reject(error)).catch(reject);
+          else if (this.stage === "live") reject(error);
         },
       );
     });
@@ -278,13 +323,14 @@ export class Process<Message = unknown> {
    */
   request(to: AnyPid | string, body: unknown, timeoutMs: Milliseconds = callTimeoutMsDefault): Promise<unknown> {
     if (this.stage !== "live") return never();
-    return this.kernel.request(this, to, body, timeoutMs);
+    const reply = this.kernel.request(this, to, body, timeoutMs);
+    return isHeld(this) ? reply.then((value) => (isHeld(this) ? this.#whenFree(() => value) : value)) : reply;
   }
 
   /** Answers a request. The first answer counts; one that comes too late is dropped (G9). */
   reply(from: Ref, value: unknown): void {
     this.#assertAlive();
-    this.kernel.send(from, value);
+    this.kernel.send(from, value, this);
   }
 
   // --- links, monitors, exits ---
@@ -426,6 +472,12 @@ export class Process<Message = unknown> {
     return pid.process !== null && pid.process.kernel === this.kernel && pid.process.stage !== "exiting";
   }
 
+  /** Goes on with `next` when no full mailbox holds this process any more (gate.ts). */
+  async #whenFree<T>(next: () => T | PromiseLike<T>): Promise<T> {
+    await this.extra?.held?.free();
+    return next();
+  }
+
   #refuseSecondWait(): Promise<never> {
     return Promise.reject(new Error(`${this.pid} is already in receive; a process waits for one thing at a time`));
   }
@@ -446,6 +498,11 @@ export function nameOf(process: AnyProcess): string {
   return name === undefined ? String(process.pid) : `${process.pid} (${name})`;
 }
 
+/** @internal Whether a full mailbox or channel holds `process` back (gate.ts). */
+export function isHeld(process: AnyProcess): boolean {
+  return process.extra !== null && process.extra.held !== null && process.extra.held.count > 0;
+}
+
 /** @internal What a process is called for people: its label, or the name of its body. */
 export function labelOf(process: AnyProcess): string | undefined {
   const label = process.extra?.label ?? process.begin?.name;
@@ -464,12 +521,21 @@ export class Extra {
   droppedCount = 0;
   /** Takes the messages in place of the mailbox. */
   intake: Intake | null = null;
+  /** Where senders wait while the mailbox is full; with the policy `block` only. */
+  gate: Gate | null = null;
+  /** Full mailboxes that hold this process. */
+  held: Held | null = null;
+  callers: readonly AnyPid[] | null = null;
   /** Where `ready` goes. */
   starter: Ref | null = null;
   /** Own refs that other kernels know. */
   exportedRefs: Set<Ref> | null = null;
   /** Halted by a system message (server/system.ts). */
   suspended = false;
+  /** Wall-clock milliseconds, where it is worth a look at the clock. */
+  startedAtMs: Milliseconds | undefined = undefined;
+  /** Asks the host about what executes it. */
+  host: (() => HostFacts) | null = null;
   /** Called once its exit signals are sent. */
   ended: ((reason: ExitReason) => void) | null = null;
 }

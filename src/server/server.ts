@@ -6,17 +6,28 @@
  * once run without a promise; one that returns a promise holds the next message back until it settles.
  * Unlike OTP: the state is the object itself (`this`), so handlers return replies, not state tuples. Any value is a
  * reply; what should happen instead of one is said with `noReply`, `stop` and `reply`.
- * Not here: typed stubs, state machines (issue of their own), supervision (supervisor/), what sys asks (system.ts).
+ * Not here: typed stubs (stub.ts) and which methods they reach (invocation.ts), state machines (state-machine.ts),
+ * supervision (supervisor/), what sys asks (system.ts).
  *
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { isThenable } from "../base/thenable.ts";
 import { describeReason, Exit, isTagged, type CallFailed, type ExitReason } from "../kernel/exit-reason.ts";
 import { isDown, isExit, type DownMessage, type TimeoutMessage } from "../kernel/message.ts";
 import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
 import { callTimeoutMsDefault, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import { defineProgram, type DefinedProgram } from "../kernel/program.ts";
 import { Request } from "../kernel/request.ts";
+import {
+  behaviour,
+  findMethod,
+  invoke,
+  isInvocation,
+  undefinedMethod,
+  type Behaviour,
+  type Invocation,
+} from "./invocation.ts";
 import {
   isSystemMessage,
   replaceStateOf,
@@ -29,19 +40,20 @@ import {
   type SystemSubject,
 } from "./system.ts";
 
-/** What to do instead of (or besides) replying; made by `noReply`, `reply`, `stop`, `ignore`. */
-export class Outcome {
+/** What to do instead of (or besides) replying; made by `noReply`, `reply`, `stop`, `ignore`. `Reply` is what it replies. */
+export class Outcome<out Reply = never> {
   readonly kind: "go on" | "stop" | "ignore";
   readonly hasReply: boolean;
-  readonly reply: unknown;
+  /** Only when `hasReply`. */
+  readonly reply: Reply;
   readonly reason: ExitReason;
   readonly next: Next;
 
   /** @internal */
-  constructor(kind: Outcome["kind"], parts: { reply?: readonly [unknown]; reason?: ExitReason; next?: Next } = {}) {
+  constructor(kind: Outcome["kind"], parts: { reply?: readonly [Reply]; reason?: ExitReason; next?: Next } = {}) {
     this.kind = kind;
     this.hasReply = parts.reply !== undefined;
-    this.reply = parts.reply?.[0];
+    this.reply = parts.reply?.[0] as Reply;
     this.reason = parts.reason;
     this.next = parts.next ?? {};
   }
@@ -71,7 +83,7 @@ export function goOn(next: Next): Outcome {
 }
 
 /** Replies, then goes on in a certain way (OTP `{reply, Reply, State, Timeout}`). */
-export function reply(value: unknown, next: Next = {}): Outcome {
+export function reply<Reply>(value: Reply, next: Next = {}): Outcome<Reply> {
   return new Outcome("go on", { reply: [value], next });
 }
 
@@ -81,7 +93,7 @@ export function stop(reason: ExitReason = "normal"): Outcome {
 }
 
 /** As `stop`, replying first (OTP `{stop, Reason, Reply, State}`, G14). */
-export function stopWithReply(reason: ExitReason, value: unknown): Outcome {
+export function stopWithReply<Reply>(reason: ExitReason, value: Reply): Outcome<Reply> {
   return new Outcome("stop", { reason, reply: [value] });
 }
 
@@ -105,18 +117,39 @@ export interface Server<Call = never, Cast = never, Info = never> {
   systemReplaceState?(state: never): void;
   /** What `sys.getStatus` shows of the state, such as all but its secrets (OTP format_status). */
   formatStatus?(): unknown;
+  /** @internal */
+  readonly [behaviour]?: Behaviour;
 }
 
+declare const serves: unique symbol;
+export type { serves };
+
+/** What carries the type of a server, for stubs. */
+export interface Serves<S> {
+  /** Only for the type checker. */
+  readonly [serves]?: S;
+}
+
+/** The pid of a server whose class or handler object is `S`. */
+export type ServerPid<S> = Pid<unknown> & Serves<S>;
+
+/** A server as a program; `S` is its class or handler object. */
+export type ServerProgram<S, Args extends readonly unknown[] = readonly never[]> = DefinedProgram<unknown, Args> &
+  Serves<S>;
+
+/** Any object: with callbacks, with methods for stubs, or with both. */
+type ServerObject = object & Server<never, never, never>;
+
 /** Makes a server once its process exists. */
-export type ServerFactory<Args extends readonly unknown[] = readonly never[]> = (
+export type ServerFactory<Args extends readonly unknown[] = readonly never[], S extends object = object> = (
   self: AnyProcess,
   ...args: Args
-) => Server<never, never, never>;
+) => S;
 
 /** Makes a server the program of a file: `export default defineServer((self) => new Counter())`. */
-export function defineServer<Args extends readonly unknown[]>(
-  create: ServerFactory<Args>,
-): DefinedProgram<unknown, Args> {
+export function defineServer<Args extends readonly unknown[], S extends ServerObject>(
+  create: ServerFactory<Args, S>,
+): ServerProgram<S, Args> {
   const body = (self: AnyProcess, ...args: Args): unknown => new Loop(self, () => create(self, ...args)).begin();
   return defineProgram(body, { acknowledges: true });
 }
@@ -126,11 +159,11 @@ export function defineServer<Args extends readonly unknown[]>(
  * @throws StartError with the reason of `stop`, of a failed `init`, `"timeout"`, one that `isIgnored` (G2 to G5), or
  * `{ tag: "alreadyStarted", pid }` when the name is taken (G6).
  */
-export function startServer<Args extends readonly unknown[]>(
+export function startServer<Args extends readonly unknown[], S extends ServerObject>(
   self: AnyProcess,
-  create: ServerFactory<Args>,
+  create: ServerFactory<Args, S>,
   options: StartOptions<Args> = {},
-): Promise<Pid<unknown>> {
+): Promise<ServerPid<S>> {
   return self.start(defineServer(create), options);
 }
 
@@ -150,8 +183,12 @@ export function call(
 
 /** Tells a server something (OTP gen_server:cast/2). Never fails, also when nobody is there (G15). */
 export function cast(self: AnyProcess, server: AnyPid | string, message: unknown): void {
-  const pid = typeof server === "string" ? self.whereis(server) : server;
-  if (pid !== undefined) self.send(pid as Pid<unknown>, { type: castType, message });
+  if (!isNobody(self, server)) self.send(server as Pid<unknown> | string, { type: castType, message });
+}
+
+/** Below the root, a name that nobody has here may be known above. */
+function isNobody(self: AnyProcess, server: AnyPid | string): boolean {
+  return typeof server === "string" && !self.kernel.id.includes(".") && self.whereis(server) === undefined;
 }
 
 /**
@@ -166,8 +203,8 @@ export async function stopServer(
   timeoutMs: Milliseconds = Infinity,
 ): Promise<void> {
   const ref = self.monitor(server);
-  const pid = typeof server === "string" ? self.whereis(server) : server;
-  if (pid !== undefined) self.send(pid as Pid<unknown>, { type: systemType, operation: "terminate", reason });
+  const request = { type: systemType, operation: "terminate", reason };
+  if (!isNobody(self, server)) self.send(server as Pid<unknown> | string, request);
   const down: DownMessage | typeof timedOut = await self.receive((m): m is DownMessage => isDown(m, ref), {
     timeoutMs,
   });
@@ -188,7 +225,7 @@ interface CastMessage {
 /** The general part of a server: takes messages, calls callbacks, carries out what they return. */
 class Loop {
   readonly #self: AnyProcess;
-  readonly #create: () => Server<never, never, never>;
+  readonly #create: () => object;
   #server: Server<unknown, unknown, unknown> = {};
   #parent: AnyPid | undefined = undefined;
   /** The timer of `timeoutMs`, while it runs. */
@@ -200,7 +237,7 @@ class Loop {
   /** Timers that fired after another message had ended the wait; their messages are still queued. */
   readonly #stale = new Set<Ref>();
 
-  constructor(self: AnyProcess, create: () => Server<never, never, never>) {
+  constructor(self: AnyProcess, create: () => object) {
     this.#self = self;
     this.#create = create;
   }
@@ -254,7 +291,7 @@ class Loop {
       return this.#run(() => this.#call(body, from), from);
     }
     if (isOfType<CastMessage>(message, castType)) {
-      return this.#run(() => this.#server.handleCast?.(message.message), null);
+      return this.#run(() => this.#cast(message.message), null);
     }
     if (isExit(message) && message.from === this.#parent) {
       return this.#stop(message.reason, new Exit(message.reason));
@@ -278,8 +315,8 @@ class Loop {
   #subject(): SystemSubject {
     const server = this.#server;
     return {
-      kind: "server",
-      object: server,
+      kind: server[behaviour]?.kind ?? "server",
+      object: server[behaviour]?.object ?? server,
       parent: () => this.#parent,
       getState: () => (server.systemGetState === undefined ? stateOf(server) : server.systemGetState()),
       replaceState: (state) => {
@@ -298,8 +335,27 @@ class Loop {
   }
 
   #call(body: unknown, from: Ref): unknown {
+    if (isInvocation(body)) return this.#invoke(body, from);
     if (this.#server.handleCall === undefined) return stop({ tag: "badCall", request: body });
     return this.#server.handleCall(body, from);
+  }
+
+  #cast(message: unknown): unknown {
+    if (!isInvocation(message)) return this.#server.handleCast?.(message);
+    // The same method answers calls: what it returns, a cast does not want.
+    const result = this.#invoke(message, null);
+    return isThenable(result) ? result.then(outcomeOnly) : outcomeOnly(result);
+  }
+
+  #invoke(invocation: Invocation, from: Ref | null): unknown {
+    const { method, args } = invocation;
+    const other = this.#server[behaviour];
+    if (other !== undefined) return other.invoke(invocation, from);
+    const found = findMethod(this.#server, method);
+    if (found !== undefined) return invoke(from, this.#server, found, args);
+    if (from !== null) return undefinedMethod(method);
+    this.#self.kernel.platform.log("warning", `${this.#self.pid} has no method ${method} and dropped a cast`);
+    return undefined;
   }
 
   #info(message: unknown): unknown {
@@ -391,16 +447,16 @@ class Loop {
   }
 }
 
+function outcomeOnly(result: unknown): unknown {
+  return result instanceof Outcome ? result : undefined;
+}
+
 /** A thrown `Outcome` counts as returned (G31). */
-function returned(thrown: unknown): Outcome {
+function returned(thrown: unknown): Outcome<unknown> {
   if (thrown instanceof Outcome) return thrown;
   throw thrown;
 }
 
 function isOfType<T extends { readonly type: string }>(message: unknown, type: T["type"]): message is T {
   return typeof message === "object" && message !== null && (message as { type?: unknown }).type === type;
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }

@@ -18,6 +18,7 @@ import { isExit } from "../kernel/message.ts";
 import { Pid, type AnyPid, type Ref } from "../kernel/pid.ts";
 import { Extra, Process, type AnyProcess } from "../kernel/process.ts";
 import { Request } from "../kernel/request.ts";
+import { copyable } from "../kernel/trace.ts";
 import { UncopyableError } from "../kernel/wire.ts";
 
 /** Events that a log keeps unless told otherwise (OTP's default too); older ones are forgotten. */
@@ -265,7 +266,7 @@ export class System {
 
   /** What is only to be looked at is described rather than refused. */
   #forAsker(value: unknown, from: Ref | null): unknown {
-    return from === null || from.kernelId === this.#self.kernel.id ? value : copyable(this.#self, value);
+    return from === null || from.kernelId === this.#self.kernel.id ? value : copyable(this.#self.kernel, value);
   }
 }
 
@@ -372,7 +373,7 @@ export class Debug {
 
   #eventFor(to: AnyPid, event: SystemEvent): SystemEvent {
     if (to.kernelId === this.#self.kernel.id) return event;
-    return { ...event, message: copyable(this.#self, event.message) };
+    return { ...event, message: copyable(this.#self.kernel, event.message) };
   }
 
   #wallMs(): Milliseconds {
@@ -412,16 +413,6 @@ function nameOfClass(object: object): string {
 
 function isState(value: unknown): boolean {
   return typeof value !== "function" && !(value instanceof Process);
-}
-
-/** The value, or a description of one that cannot leave this kernel. */
-function copyable(self: AnyProcess, value: unknown): unknown {
-  try {
-    self.kernel.encode(value);
-    return value;
-  } catch (refused) {
-    return { tag: "uncopyable", description: describeReason(refused) };
-  }
 }
 
 function aboutOf(self: AnyProcess): { suspended: boolean } {

@@ -21,8 +21,11 @@ export const periodMsDefault = 5000;
 export type RestartPolicy = "permanent" | "transient" | "temporary";
 /** How a child is stopped: at once with `kill`, with `kill` after so many milliseconds, or with patience (S19 to S21). */
 export type ShutdownPolicy = "brutal" | "infinity" | number;
-/** Who else is restarted when a child ends (S4 to S6, S43). */
-export type Strategy = "oneForOne" | "oneForAll" | "restForOne" | "simpleOneForOne";
+/**
+ * Who else is restarted when a child ends (S4 to S6, S43). With the last two children have no place and no id of their
+ * own, come and go by pid, and are alone in their fate: of one spec, or each of its own (Elixir's DynamicSupervisor).
+ */
+export type Strategy = "oneForOne" | "oneForAll" | "restForOne" | "simpleOneForOne" | "dynamic";
 /** Whether the end of significant children ends the supervisor (S48, S49). */
 export type AutoShutdown = "never" | "anySignificant" | "allSignificant";
 
@@ -45,7 +48,7 @@ export type StartChild = (self: AnyProcess, ...args: readonly unknown[]) => AnyP
 
 /** One child. */
 export interface ChildSpec {
-  /** Unique in its supervisor. */
+  /** Unique in its supervisor; with `dynamic` for people only. */
   readonly id: string;
   readonly start: StartChild;
   /** Default `permanent`. */
@@ -73,6 +76,10 @@ export interface SupervisorFlags {
   readonly backoff?: Backoff;
   /** Default `never`. */
   readonly autoShutdown?: AutoShutdown;
+  /** For `simpleOneForOne` and `dynamic`: children at most, waiting ones too; default Infinity. */
+  readonly maxChildren?: number;
+  /** For `dynamic`: what every child's `start` gets after `self`; `child` appends them to `args`. */
+  readonly extraArguments?: readonly unknown[];
   /** Told of everything that happens to the children, as it happens. Must not throw. */
   readonly observe?: (event: SupervisorEvent) => void;
 }
@@ -95,6 +102,8 @@ export interface FullFlags {
   readonly periodMs: number;
   readonly backoff: Backoff | undefined;
   readonly autoShutdown: AutoShutdown;
+  readonly maxChildren: number;
+  readonly extraArguments: readonly unknown[];
   readonly observe: (event: SupervisorEvent) => void;
 }
 
@@ -128,8 +137,9 @@ export type SpecProblem = Readonly<Record<string, unknown>> & { readonly tag: st
 export function checkFlags(flags: SupervisorFlags): FullFlags | SpecProblem {
   const { strategy = "oneForOne", autoShutdown = "never" } = flags;
   const { maxRestarts = maxRestartsDefault, periodMs = periodMsDefault } = flags;
+  const { maxChildren = Infinity, extraArguments = [] } = flags;
   const problem = (what: string, value: unknown): SpecProblem => ({ tag: "supervisorFlags", problem: what, value });
-  if (!["oneForOne", "oneForAll", "restForOne", "simpleOneForOne"].includes(strategy)) {
+  if (!["oneForOne", "oneForAll", "restForOne", ...anonymous].includes(strategy)) {
     return problem("invalidStrategy", strategy);
   }
   if (!["never", "anySignificant", "allSignificant"].includes(autoShutdown)) {
@@ -138,14 +148,29 @@ export function checkFlags(flags: SupervisorFlags): FullFlags | SpecProblem {
   if (!(maxRestarts >= 0)) return problem("invalidMaxRestarts", maxRestarts);
   if (!(periodMs > 0)) return problem("invalidPeriodMs", periodMs);
   if (flags.backoff !== undefined && !isBackoff(flags.backoff)) return problem("invalidBackoff", flags.backoff);
+  if (!(maxChildren >= 0) || (maxChildren !== Infinity && !hasAnonymousChildren(strategy))) {
+    return problem("invalidMaxChildren", maxChildren);
+  }
+  if (!Array.isArray(extraArguments) || (extraArguments.length > 0 && strategy !== "dynamic")) {
+    return problem("invalidExtraArguments", extraArguments);
+  }
   return {
     strategy,
     maxRestarts,
     periodMs,
     autoShutdown,
+    maxChildren,
+    extraArguments,
     backoff: flags.backoff,
     observe: flags.observe ?? (() => {}),
   };
+}
+
+const anonymous: readonly string[] = ["simpleOneForOne", "dynamic"] satisfies Strategy[];
+
+/** Whether children come and go by pid. */
+export function hasAnonymousChildren(strategy: Strategy): boolean {
+  return anonymous.includes(strategy);
 }
 
 function isBackoff({ initialMs, maxMs, factor, jitter, resetAfterMs }: Backoff): boolean {
@@ -182,6 +207,9 @@ export function checkSpecs(specs: readonly ChildSpec[], flags: FullFlags): FullC
   }
   if (flags.strategy === "simpleOneForOne" && full.length !== 1) {
     return { tag: "startSpec", problem: "simpleOneForOneNeedsOneChild", count: full.length };
+  }
+  if (flags.strategy === "dynamic" && full.length > 0) {
+    return { tag: "startSpec", problem: "dynamicBeginsWithoutChildren", count: full.length };
   }
   return full;
 }

@@ -14,10 +14,12 @@ import {
   type SupervisorEvent,
   type SupervisorFlags,
 } from "./child-spec.ts";
+import { startDynamicSupervisor } from "./dynamic-supervisor.ts";
 import {
   countChildren,
   defineSupervisor,
   deleteChild,
+  findChild,
   getChildSpec,
   restartChild,
   startChild,
@@ -366,6 +368,36 @@ describe("strategies", () => {
     await family.stop(supervisor);
 
     expect(await family.log()).toEqual(["up a", "up b", "down b shutdown", "down a shutdown"]);
+  });
+
+  test.each(["oneForAll", "restForOne"] as const)(
+    "%s: a terminated child and one that ended normally start with their group again, as in OTP",
+    async (strategy) => {
+      const family = new Family();
+      const children = [family.member("a"), family.member("b"), family.member("c", { restart: "transient" })];
+      const supervisor = await family.start(children, { strategy });
+      await terminateChild(family.self, supervisor, "b");
+      await family.end("c", "normal");
+      await family.log();
+
+      await family.crash("a");
+
+      expect(await family.log()).toEqual(["up a", "up b", "up c"]);
+    },
+  );
+
+  test("restForOne: a terminated child before the one that failed stays stopped", async () => {
+    const family = new Family();
+    const supervisor = await family.start(
+      ["a", "b", "c"].map((id) => family.member(id)),
+      { strategy: "restForOne" },
+    );
+    await terminateChild(family.self, supervisor, "a");
+    await family.log();
+
+    await family.crash("b");
+
+    expect(await family.log()).toEqual(["up b", "up c"]);
   });
 
   test("S54 a restarted child keeps its place in the order (restForOne after an earlier restart)", async () => {
@@ -946,7 +978,252 @@ describe("simpleOneForOne", () => {
   });
 });
 
+describe("a dynamic supervisor", () => {
+  const flags = { maxRestarts: 10 };
+
+  test("starts children of any spec, also of the same id, and lists them without ids", async () => {
+    const family = new Family();
+    const supervisor = await startDynamicSupervisor(family.self, flags);
+
+    const results = [];
+    for (const spec of [family.member("a"), family.member("a"), family.member("s", { type: "supervisor" })]) {
+      results.push(await startChild(family.self, supervisor, spec));
+    }
+
+    const pids = results.map((result) => (result.ok ? result.value : undefined));
+    expect(new Set(pids).size).toBe(3);
+    expect(await family.list(supervisor)).toEqual(pids.map((pid) => [undefined, pid]));
+    expect(await countChildren(family.self, supervisor)).toEqual({ specs: 3, active: 3, supervisors: 1, workers: 2 });
+    expect(await getChildSpec(family.self, supervisor, pids[2]!)).toMatchObject({ value: { id: "s" } });
+    expect(await getChildSpec(family.self, supervisor, "s")).toEqual({ ok: false, error: "notFound" });
+  });
+
+  test("restarts each child by its own policy and forgets those that it does not", async () => {
+    const family = new Family();
+    const supervisor = await startDynamicSupervisor(family.self, flags);
+    for (const restart of ["permanent", "transient", "temporary"] as const) {
+      await startChild(family.self, supervisor, family.member(restart, { restart }));
+    }
+    await family.log();
+
+    for (const id of ["permanent", "transient", "temporary"]) await family.crash(id);
+    const crashed = await family.log();
+    for (const id of ["permanent", "transient"]) await family.end(id, "normal");
+
+    expect(crashed).toEqual(["up permanent", "up transient"]);
+    expect(await family.log()).toEqual(["up permanent"]);
+    expect(await family.list(supervisor)).toEqual([[undefined, family.pid("permanent")]]);
+  });
+
+  test("takes maxChildren, refuses one more, and takes again after an end", async () => {
+    const family = new Family();
+    const supervisor = await startDynamicSupervisor(family.self, { ...flags, maxChildren: 2 });
+    for (const id of ["a", "b"]) await startChild(family.self, supervisor, family.member(id, { restart: "temporary" }));
+
+    expect(await startChild(family.self, supervisor, family.member("c"))).toEqual({ ok: false, error: "maxChildren" });
+    await family.crash("a");
+    expect(await startChild(family.self, supervisor, family.member("c"))).toMatchObject({ ok: true });
+    expect(await family.log()).toEqual(["up a", "up b", "up c"]);
+  });
+
+  test("counts a child that waits for its restart, and maxChildren holds for simpleOneForOne too", async () => {
+    const family = new Family();
+    const waits = { backoff: steady(100), maxChildren: 1 };
+    const supervisor = await family.start([family.member("a")], { strategy: "simpleOneForOne", ...waits });
+    await startChild(family.self, supervisor, []);
+    await family.crash("a");
+
+    expect(await startChild(family.self, supervisor, [])).toEqual({ ok: false, error: "maxChildren" });
+  });
+
+  test("terminateChild takes a pid, and forgets the child", async () => {
+    const family = new Family();
+    const supervisor = await startDynamicSupervisor(family.self, flags);
+    await startChild(family.self, supervisor, family.member("a"));
+    const pid = family.pid("a");
+
+    expect(await terminateChild(family.self, supervisor, "a")).toEqual({ ok: false, error: "dynamic" });
+    expect(await terminateChild(family.self, supervisor, pid)).toEqual({ ok: true, value: undefined });
+    expect(await terminateChild(family.self, supervisor, pid)).toEqual({ ok: false, error: "notFound" });
+    expect(await restartChild(family.self, supervisor, "a")).toEqual({ ok: false, error: "dynamic" });
+    expect(await deleteChild(family.self, supervisor, "a")).toEqual({ ok: false, error: "dynamic" });
+    expect([await family.list(supervisor), family.isUp(pid)]).toEqual([[], false]);
+  });
+
+  test("a child that waits for its restart is cancelled by the pid it had", async () => {
+    const family = new Family();
+    const supervisor = await startDynamicSupervisor(family.self, { ...flags, backoff: steady(100) });
+    await startChild(family.self, supervisor, family.member("a"));
+    const former = family.pid("a");
+    await family.crash("a");
+    const waiting = await family.list(supervisor);
+
+    const result = await terminateChild(family.self, supervisor, former);
+    await family.world.advance(1000);
+
+    expect(waiting).toEqual([[undefined, "restarting"]]);
+    expect([result, await family.list(supervisor)]).toEqual([{ ok: true, value: undefined }, []]);
+    expect(await family.log()).toEqual(["up a"]);
+  });
+
+  test("once it has restarted, the pid it had means nothing", async () => {
+    const family = new Family();
+    const supervisor = await startDynamicSupervisor(family.self, { ...flags, backoff: steady(100) });
+    await startChild(family.self, supervisor, family.member("a"));
+    const former = family.pid("a");
+    await family.crash("a");
+
+    await family.world.advance(100);
+
+    expect(await terminateChild(family.self, supervisor, former)).toEqual({ ok: false, error: "notFound" });
+    expect(family.isUp("a")).toBe(true);
+  });
+
+  test("gives up when the restart window is used up", async () => {
+    const family = new Family();
+    const supervisor = await startDynamicSupervisor(family.self, { maxRestarts: 1 });
+    for (const id of ["a", "b"]) await startChild(family.self, supervisor, family.member(id));
+
+    await family.crash("a");
+    await family.crash("b");
+
+    expect([await family.endOf(supervisor), family.isUp("a")]).toEqual(["shutdown", false]);
+  });
+
+  test("each child gets the extra arguments after its own, at every start", async () => {
+    const family = new Family();
+    const got: unknown[] = [];
+    const program = async (self: AnyProcess, ...args: unknown[]): Promise<void> => {
+      got.push(args);
+      await self.receive();
+      self.exit("crash");
+    };
+    const supervisor = await startDynamicSupervisor(family.self, { ...flags, extraArguments: ["extra"] });
+    const result = await startChild(family.self, supervisor, child("w", program, { args: ["own"] }));
+
+    family.self.send(result.ok ? (result.value as Pid<unknown>) : family.self.pid, "go");
+    await family.world.settle();
+
+    expect(got).toEqual([
+      ["own", "extra"],
+      ["own", "extra"],
+    ]);
+  });
+
+  test("stops children at the same time, each with its own patience", async () => {
+    const family = new Family();
+    const supervisor = await startDynamicSupervisor(family.self, flags);
+    for (const [id, shutdownMs] of [["slow", 1000] as const, ["quick", 100] as const]) {
+      await startChild(family.self, supervisor, family.member(id, { manner: "stubborn", shutdown: shutdownMs }));
+    }
+
+    await family.stop(supervisor);
+    await family.world.advance(100);
+    const before = [family.isUp("slow"), family.isUp("quick")];
+    await family.world.advance(900);
+
+    expect([before, await family.endOf(supervisor)]).toEqual([[true, false], "shutdown"]);
+  });
+
+  test.each([
+    [{ strategy: "dynamic", maxChildren: -1 }, "invalidMaxChildren"],
+    [{ strategy: "dynamic", maxChildren: Number.NaN }, "invalidMaxChildren"],
+    [{ strategy: "oneForOne", maxChildren: 3 }, "invalidMaxChildren"],
+    [{ strategy: "dynamic", extraArguments: 7 as never }, "invalidExtraArguments"],
+    [{ strategy: "simpleOneForOne", extraArguments: [1] }, "invalidExtraArguments"],
+  ] satisfies [SupervisorFlags, string][])("flags %j are rejected", async (flags, problem) => {
+    expect(await startReason(new Family().start([], flags))).toMatchObject({ tag: "supervisorFlags", problem });
+  });
+
+  test("it begins without children", async () => {
+    const family = new Family();
+
+    const reason = await startReason(family.start([family.member("a")], { strategy: "dynamic" }));
+
+    expect(reason).toMatchObject({ tag: "startSpec", problem: "dynamicBeginsWithoutChildren" });
+  });
+});
+
+describe("findChild", () => {
+  test("gives the pid of a child that runs", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a"), family.member("b")]);
+    await terminateChild(family.self, supervisor, "b");
+
+    const found = await Promise.all(["a", "b", "c"].map((id) => findChild(family.self, supervisor, id)));
+
+    expect(found).toEqual([family.pid("a"), undefined, undefined]);
+  });
+});
+
 describe("autoShutdown", () => {
+  const transient: MemberOptions = { restart: "transient", significant: true };
+  const temporary: MemberOptions = { restart: "temporary", significant: true };
+
+  test("anySignificant: a temporary child that crashes ends the supervisor", async () => {
+    const family = new Family();
+    const supervisor = await family.start([family.member("a", temporary)], { autoShutdown: "anySignificant" });
+
+    await family.crash("a");
+
+    expect(await family.endOf(supervisor)).toBe("shutdown");
+  });
+
+  test.each(["transient", "temporary"] as const)(
+    "anySignificant: a %s child that only its group's restart stopped does not end the supervisor",
+    async (restart) => {
+      const family = new Family();
+      const children = [family.member("a", { restart, significant: true }), family.member("b")];
+      const supervisor = await family.start(children, { strategy: "oneForAll", autoShutdown: "anySignificant" });
+
+      await family.crash("b");
+
+      expect(await family.endOf(supervisor)).toBe("alive");
+      expect((await family.list(supervisor)).map(([id]) => id)).toEqual(restart === "transient" ? ["a", "b"] : ["b"]);
+    },
+  );
+
+  test("allSignificant: a temporary child that its group's restart removed counts as ended", async () => {
+    const family = new Family();
+    const children = [family.member("a", temporary), family.member("b", transient), family.member("c")];
+    const supervisor = await family.start(children, { strategy: "oneForAll", autoShutdown: "allSignificant" });
+    await family.crash("c");
+    const before = await family.endOf(supervisor);
+
+    await family.end("b", "normal");
+
+    expect([before, await family.endOf(supervisor)]).toEqual(["alive", "shutdown"]);
+  });
+
+  test("a child stopped by terminateChild ends nobody, but counts as ended for allSignificant", async () => {
+    const family = new Family();
+    const children = [family.member("a", transient), family.member("b", transient)];
+    const one = await family.start(children, { autoShutdown: "anySignificant" });
+    await terminateChild(family.self, one, "a");
+    const all = await family.start(children, { autoShutdown: "allSignificant" });
+    await terminateChild(family.self, all, "a");
+    const before = await family.endOf(all);
+
+    await family.end("b", { tag: "shutdown", detail: "done" });
+
+    expect([before, await family.endOf(all), await family.endOf(one)]).toEqual(["alive", "shutdown", "alive"]);
+  });
+
+  test.each(["anySignificant", "allSignificant"] as const)("%s holds for simpleOneForOne children", async (policy) => {
+    const family = new Family();
+    const start: StartChild = (self, id) => family.member(String(id)).start(self);
+    const spec = { id: "w", start, restart: "transient", significant: true } as const;
+    const supervisor = await family.start([spec], { strategy: "simpleOneForOne", autoShutdown: policy });
+    for (const id of ["1", "2"]) await startChild(family.self, supervisor, [id]);
+
+    await family.end("1", "normal");
+    const afterOne = await family.endOf(supervisor);
+    if (policy === "allSignificant") await family.end("2", "normal");
+
+    expect(afterOne).toBe(policy === "anySignificant" ? "shutdown" : "alive");
+    expect(family.isUp(supervisor)).toBe(false);
+  });
+
   test("S48 anySignificant: the end of one significant child ends the supervisor with shutdown", async () => {
     const family = new Family();
     const children = [family.member("a", { restart: "transient", significant: true }), family.member("b")];
@@ -1260,23 +1537,33 @@ describe("a group that waits for a restart", () => {
     },
   );
 
-  test.each([0, 100])("a terminated child stays stopped when its siblings restart (after %i ms)", async (delayMs) => {
+  test("a child that is terminated in the wait is not started by that restart, but by the next", async () => {
     const family = new Family();
     const children = ["a", "b", "c"].map((id) => family.member(id));
-    const flags = { strategy: "oneForAll", ...(delayMs === 0 ? {} : { backoff: steady(delayMs) }) } as const;
-    const supervisor = await family.start(children, flags);
-    await terminateChild(family.self, supervisor, "b");
+    const supervisor = await family.start(children, { strategy: "oneForAll", backoff: steady(100) });
+    await family.crash("a");
     await family.log();
 
+    await terminateChild(family.self, supervisor, "b");
+    await family.world.advance(100);
+    const first = await family.log();
     await family.crash("a");
-    await family.world.advance(delayMs);
-    const restarted = await family.log();
-    await restartChild(family.self, supervisor, "b");
-    await family.crash("a");
-    await family.world.advance(delayMs);
+    await family.world.advance(100);
 
-    expect(restarted).toEqual(["up a", "up c"]);
-    expect(await family.log()).toEqual(["up b", "up a", "up b", "up c"]);
+    expect(first).toEqual(["up a", "up c"]);
+    expect(await family.log()).toEqual(["up a", "up b", "up c"]);
+  });
+
+  test.each([
+    ["a child of the group that waits", "b"],
+    ["the child that it waits for", "a"],
+  ])("startChild of %s is answered with restarting", async (_, id) => {
+    const family = new Family();
+    const children = ["a", "b"].map((name) => family.member(name));
+    const supervisor = await family.start(children, { strategy: "oneForAll", backoff: steady(100) });
+    await family.crash("a");
+
+    expect(await startChild(family.self, supervisor, family.member(id))).toEqual({ ok: false, error: "restarting" });
   });
 
   test("a delay of 0 stays 0, for ever", async () => {

@@ -5,11 +5,14 @@
  * the supervisor starts takes the start down (S3), one that fails to restart is tried again under the restart window
  * (S22); when the window is used up, all children stop and the supervisor ends with `shutdown`, so that its own
  * supervisor decides (S13, S24).
- * Unlike OTP: the window is in milliseconds; restarts may wait (`backoff`); an unknown call is answered with an error
- * instead of crashing the supervisor; a child stopped by `terminateChild` stays stopped until `restartChild`, also when a
- * sibling's end restarts all; children stay linked while they are being stopped, so that a supervisor that is killed
- * meanwhile leaves nobody untold.
+ * Unlike OTP: the window is in milliseconds; restarts may wait (`backoff`), and meanwhile `startChild` of that id is answered
+ * with `restarting`; an unknown call is answered with an error instead of crashing the supervisor; a child stopped by
+ * `terminateChild` while its group waits for a restart stays stopped in that restart; operations take a child's pid with
+ * every strategy, of a waiting anonymous child the pid it had; children stay linked while they are being stopped, so that a
+ * supervisor that is killed meanwhile leaves nobody untold.
+ * Children without ids (`simpleOneForOne`, `dynamic`) are one mechanism: they differ only in where their spec comes from.
  * A supervisor is an ordinary server: everything it does, it does with what any process may call.
+ * Not here: supervisors of equal children by key (partition-supervisor.ts).
  *
  * @module
  */
@@ -23,6 +26,7 @@ import {
   checkFlags,
   checkSpec,
   checkSpecs,
+  hasAnonymousChildren,
   isProblem,
   type ChildSpec,
   type FullChildSpec,
@@ -77,11 +81,12 @@ export function startSupervisor(
   return self.start(program, options);
 }
 
-type Operation =
+/** @internal What a supervisor is asked. */
+export type Operation =
   | { readonly operation: "whichChildren" | "countChildren" }
   | { readonly operation: "startChild"; readonly child: ChildSpec | readonly unknown[] }
   | {
-      readonly operation: "terminateChild" | "restartChild" | "deleteChild" | "getChildSpec";
+      readonly operation: "terminateChild" | "restartChild" | "deleteChild" | "getChildSpec" | "findChild";
       readonly id: string | AnyPid;
     };
 
@@ -101,7 +106,8 @@ export async function countChildren(self: AnyProcess, supervisor: AnyPid | strin
 
 /**
  * Adds and starts a child at the end of the order (OTP supervisor:start_child/2, S53); for `simpleOneForOne` the extra
- * arguments (S43). Errors: `{ tag: "alreadyStarted", pid }`, `"alreadyPresent"`, what its start failed with (S26, S27).
+ * arguments (S43). Errors: `{ tag: "alreadyStarted", pid }`, `"alreadyPresent"`, `"restarting"`, `"maxChildren"`, what its
+ * start failed with (S26, S27). The value is undefined for a child whose start was ignored (Elixir `:ignore`).
  */
 export async function startChild(
   self: AnyProcess,
@@ -118,6 +124,15 @@ export async function terminateChild(
   id: string | AnyPid,
 ): Promise<SupervisorResult<undefined>> {
   return (await operate(self, supervisor, { operation: "terminateChild", id })) as SupervisorResult<undefined>;
+}
+
+/** The pid of the child `id`; undefined when it does not run. */
+export async function findChild(
+  self: AnyProcess,
+  supervisor: AnyPid | string,
+  id: string,
+): Promise<AnyPid | undefined> {
+  return (await operate(self, supervisor, { operation: "findChild", id })) as AnyPid | undefined;
 }
 
 /** Starts a stopped child again (OTP supervisor:restart_child/2, S30). */
@@ -164,7 +179,9 @@ class Child {
   /** Counts planned restarts; `planned` is set while one is due, as the timer or as a message to the supervisor. */
   plan = 0;
   planned: Ref | "queued" | null = null;
-  /** Stopped by `terminateChild`: only `restartChild` starts it. */
+  /** The pid it had, while a restart of an anonymous child waits: the only thing to call it by. */
+  formerPid: AnyPid | undefined = undefined;
+  /** Stopped by `terminateChild`: a restart that waits does not start it, one that begins later does. */
   held = false;
   startedMs = 0;
   /** Restarts in a row without health in between. */
@@ -179,14 +196,17 @@ class Child {
 const ok = <T>(value: T): SupervisorResult<T> => ({ ok: true, value });
 const failed = (error: unknown): SupervisorResult<never> => ({ ok: false, error });
 
-class Supervisor implements Server<Operation, never, unknown> {
+/** @internal The server that is a supervisor. */
+export class Supervisor implements Server<Operation, never, unknown> {
   readonly #self: AnyProcess;
   readonly #init: () => SupervisorInit;
   #flags: FullFlags = checkFlags({}) as FullFlags;
   #window = new RestartWindow(0, 1);
-  /** In start order. For `simpleOneForOne`: the running ones. */
+  /** In start order. Anonymous ones: those that run or will run again. */
   readonly #children = new Set<Child>();
   readonly #byPid = new Map<AnyPid, Child>();
+  /** Anonymous children that wait for a restart. */
+  readonly #byFormerPid = new Map<AnyPid, Child>();
   /** The one spec of `simpleOneForOne`. */
   #template: FullChildSpec | undefined;
   #restartsCount = 0;
@@ -224,7 +244,7 @@ class Supervisor implements Server<Operation, never, unknown> {
     return undefined;
   }
 
-  handleCall(request: Operation): unknown {
+  handleCall(request: Operation, _from: Ref): unknown {
     if (typeof request !== "object" || request === null) return failed({ tag: "unknownRequest", request });
     switch (request.operation) {
       case "whichChildren":
@@ -243,6 +263,8 @@ class Supervisor implements Server<Operation, never, unknown> {
         const spec = this.#template?.id === request.id ? this.#template : this.#find(request.id)?.spec;
         return spec === undefined ? failed("notFound") : ok(spec);
       }
+      case "findChild":
+        return this.pidOf(request.id);
       default:
         return failed({ tag: "unknownRequest", request });
     }
@@ -270,6 +292,7 @@ class Supervisor implements Server<Operation, never, unknown> {
       if (!(pid instanceof Pid)) return failed({ tag: "badReturnValue", value: pid });
       child.pid = pid;
       child.held = false;
+      this.#forgetFormer(child);
       this.#byPid.set(pid, child);
       child.startedMs = this.#self.kernel.platform.clock.monotonicMs();
       this.#flags.observe({ type: "started", id: child.spec.id, pid });
@@ -281,27 +304,36 @@ class Supervisor implements Server<Operation, never, unknown> {
   }
 
   async #addChild(wanted: ChildSpec | readonly unknown[]): Promise<unknown> {
-    if (this.#template !== undefined) return this.#addSimple(this.#template, wanted);
+    if (this.#template !== undefined) {
+      return this.#addAnonymous(this.#template, Array.isArray(wanted) ? (wanted as readonly unknown[]) : []);
+    }
     const spec = checkSpec(wanted as ChildSpec, this.#flags);
     if (isProblem(spec)) return failed(spec satisfies SpecProblem);
+    if (this.#isAnonymous) return this.#addAnonymous(spec, this.#flags.extraArguments);
     const present = this.#find(spec.id);
     if (present?.pid !== undefined) return failed({ tag: "alreadyStarted", pid: present.pid });
-    if (present !== undefined) return failed("alreadyPresent");
+    if (present !== undefined) return failed(this.#isDue(present) ? "restarting" : "alreadyPresent");
     const child = new Child(spec, []);
     const result = await this.#startOne(child);
     if (result.ok && (result.value !== undefined || spec.restart !== "temporary")) this.#children.add(child);
     return result;
   }
 
-  async #addSimple(template: FullChildSpec, args: ChildSpec | readonly unknown[]): Promise<unknown> {
-    const child = new Child(template, Array.isArray(args) ? (args as readonly unknown[]) : []);
+  async #addAnonymous(spec: FullChildSpec, args: readonly unknown[]): Promise<unknown> {
+    if (this.#children.size >= this.#flags.maxChildren) return failed("maxChildren");
+    const child = new Child(spec, args);
     const result = await this.#startOne(child);
     if (result.ok && result.value !== undefined) this.#children.add(child);
     return result;
   }
 
+  /** Whether children have no ids and no order. */
+  get #isAnonymous(): boolean {
+    return hasAnonymousChildren(this.#flags.strategy);
+  }
+
   async #restartChild(id: string | AnyPid): Promise<unknown> {
-    if (this.#template !== undefined) return failed("simpleOneForOne");
+    if (this.#isAnonymous) return failed(this.#flags.strategy);
     const child = this.#find(id);
     if (child === undefined) return failed("notFound");
     if (child.pid !== undefined) return failed("running");
@@ -316,8 +348,11 @@ class Supervisor implements Server<Operation, never, unknown> {
     if (child === undefined) return undefined;
     this.#noteEnd(child, pid, reason);
     const { restart } = child.spec;
-    if (restart === "permanent" || (restart === "transient" && !isOrderly(reason))) return this.#restart(child, reason);
-    if (restart === "temporary" || this.#template !== undefined) this.#remove(child);
+    if (restart === "permanent" || (restart === "transient" && !isOrderly(reason))) {
+      if (this.#isAnonymous) this.#byFormerPid.set((child.formerPid = pid), child);
+      return this.#restart(child, reason);
+    }
+    if (restart === "temporary" || this.#isAnonymous) this.#remove(child);
     return child.spec.significant && this.#endsWithChildren() ? stop("shutdown") : undefined;
   }
 
@@ -352,6 +387,7 @@ class Supervisor implements Server<Operation, never, unknown> {
       return stop("shutdown");
     }
     this.#restartsCount += 1;
+    for (const other of this.#affected(child)) other.held = false;
     const delayMs = this.#nextDelay(child);
     this.#flags.observe({ type: "restarting", id: child.spec.id, delayMs, restartsCount: this.#restartsCount });
     await this.#stopAll(this.#affected(child).filter((other) => other !== child));
@@ -411,7 +447,7 @@ class Supervisor implements Server<Operation, never, unknown> {
       if (other.pid !== undefined || other.held) continue;
       const result = await this.#startOne(other);
       if (result.ok) {
-        const forgotten = other.spec.restart === "temporary" || this.#template !== undefined;
+        const forgotten = other.spec.restart === "temporary" || this.#isAnonymous;
         if (result.value === undefined && forgotten) this.#remove(other);
         continue;
       }
@@ -424,14 +460,14 @@ class Supervisor implements Server<Operation, never, unknown> {
   // --- stopping ---
 
   async #terminateChild(id: string | AnyPid): Promise<unknown> {
-    if (this.#template !== undefined && !(id instanceof Pid)) return failed("simpleOneForOne");
+    if (this.#isAnonymous && !(id instanceof Pid)) return failed(this.#flags.strategy);
     const child = this.#find(id);
     if (child === undefined) return failed("notFound");
     const wasPlanned = child.planned !== null;
     await this.#stopAll([child]);
     child.held = true;
     if (wasPlanned) this.#goOnWithout(child);
-    if (child.spec.restart === "temporary" || this.#template !== undefined) this.#remove(child);
+    if (child.spec.restart === "temporary" || this.#isAnonymous) this.#remove(child);
     return ok(undefined);
   }
 
@@ -442,7 +478,7 @@ class Supervisor implements Server<Operation, never, unknown> {
   }
 
   #deleteChild(id: string | AnyPid): unknown {
-    if (this.#template !== undefined) return failed("simpleOneForOne");
+    if (this.#isAnonymous) return failed(this.#flags.strategy);
     const child = this.#find(id);
     if (child === undefined) return failed("notFound");
     if (child.pid !== undefined) return failed("running");
@@ -451,9 +487,9 @@ class Supervisor implements Server<Operation, never, unknown> {
     return ok(undefined);
   }
 
-  /** Reverse start order, one after the other; the many children of `simpleOneForOne` at the same time (S46). */
+  /** Reverse start order, one after the other; anonymous children, which may be many, at the same time (S46). */
   async #stopAll(children: readonly Child[]): Promise<void> {
-    if (this.#template !== undefined) {
+    if (this.#isAnonymous) {
       await this.#stopTogether(children);
       return;
     }
@@ -462,8 +498,10 @@ class Supervisor implements Server<Operation, never, unknown> {
 
   async #stopTogether(children: readonly Child[]): Promise<void> {
     const stopping = children.flatMap((child) => this.#beginStop(child));
-    const deadlineMs = this.#self.kernel.platform.clock.monotonicMs() + patience(stopping[0]?.child);
-    for (const { child, pid, ref } of stopping) await this.#awaitStop(child, pid, ref, deadlineMs);
+    const nowMs = this.#self.kernel.platform.clock.monotonicMs();
+    // The least patient first: nobody's deadline passes while another one is awaited.
+    stopping.sort((one, other) => patience(one.child) - patience(other.child));
+    for (const { child, pid, ref } of stopping) await this.#awaitStop(child, pid, ref, nowMs + patience(child));
   }
 
   #beginStop(child: Child): { child: Child; pid: AnyPid; ref: Ref }[] {
@@ -492,19 +530,30 @@ class Supervisor implements Server<Operation, never, unknown> {
 
   // --- looking ---
 
+  /** The pid of a child that runs. */
+  pidOf(id: string | AnyPid): AnyPid | undefined {
+    return this.#find(id)?.pid;
+  }
+
   #find(id: string | AnyPid): Child | undefined {
-    if (id instanceof Pid) return this.#byPid.get(id);
-    return [...this.#children].find((child) => child.spec.id === id);
+    if (id instanceof Pid) return this.#byPid.get(id) ?? this.#byFormerPid.get(id);
+    if (!this.#isAnonymous) for (const child of this.#children) if (child.spec.id === id) return child;
+    return undefined;
   }
 
   #remove(child: Child): void {
     this.#children.delete(child);
+    this.#forgetFormer(child);
+  }
+
+  #forgetFormer(child: Child): void {
+    if (child.formerPid !== undefined) this.#byFormerPid.delete(child.formerPid);
+    child.formerPid = undefined;
   }
 
   #describe(child: Child): ChildInfo {
-    const simple = this.#template !== undefined;
     const pid = child.pid ?? (this.#isDue(child) ? "restarting" : undefined);
-    return { id: simple ? undefined : child.spec.id, pid, type: child.spec.type };
+    return { id: this.#isAnonymous ? undefined : child.spec.id, pid, type: child.spec.type };
   }
 
   #count(): ChildCounts {
@@ -519,8 +568,8 @@ class Supervisor implements Server<Operation, never, unknown> {
   }
 }
 
-function patience(child: Child | undefined): number {
-  const policy = child?.spec.shutdown ?? 0;
+function patience(child: Child): number {
+  const policy = child.spec.shutdown;
   return policy === "infinity" || policy === "brutal" ? Infinity : policy;
 }
 

@@ -357,6 +357,94 @@ describe("node platform: stray errors", () => {
     expect(result).toEqual({ code: 0, out: "owner: late\n", err: "" });
   });
 
+  /** Fails in a promise and in a timer, after every kind of waiting. */
+  const wandering = `async () => {
+    await null;
+    await new Promise((resolve) => setImmediate(resolve));
+    await (await import("node:fs/promises")).stat(".");
+    setTimeout(() => { throw new Error("late"); });
+    await new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
+    await Promise.reject(new Error("lost"));
+  }`;
+
+  describe("beside an AsyncLocalStorage of somebody else, owners are known and its stores hold", () => {
+    const theirs = `
+      const { AsyncLocalStorage } = await import("node:async_hooks");
+      const others = new AsyncLocalStorage();
+      const useOthers = () => others.run("theirs", async () => {
+        await null;
+        await new Promise((resolve) => setImmediate(resolve));
+        owned(async () => { await null; console.log(others.getStore()); throw new Error("within"); });
+      });`;
+    const orders: Readonly<Record<string, string>> = {
+      "that came first": `useOthers(); platform.strays.listen(told); owned(${wandering});`,
+      "that came later": `platform.strays.listen(told); owned(${wandering}); setImmediate(useOthers);`,
+      "in the middle of an owner's work": `platform.strays.listen(told);
+        owned(async () => { await null; useOthers(); await (${wandering})(); });`,
+    };
+    test.each(Object.entries(orders))("%s", (_, body) => {
+      const result = run(`${theirs} ${body}`);
+
+      const lines = ["owner: late", "owner: lost", "owner: within", "theirs"];
+      expect({ ...result, out: result.out.trim().split("\n").toSorted() }).toEqual({ code: 0, out: lines, err: "" });
+    });
+  });
+
+  test("who watches work is told of each piece and of its owner, until it stops", () => {
+    const result = run(`
+      platform.strays.listen(told);
+      const seen = [];
+      const stop = platform.strays.watch({ begin: (owner) => seen.push(owner?.name), end: () => seen.push("end") });
+      await owned(async () => { await null; });
+      stop();
+      const { length } = seen;
+      await owned(async () => { await null; });
+      console.log(seen.includes("owner"), seen.includes("end"), seen.length === length);
+      owned(${wandering});`);
+
+    expect(result.out.split("\n").toSorted()).toEqual(["", "owner: late", "owner: lost", "true true true"]);
+  });
+
+  test("while nobody else follows promises, no more than two hooks do", (context) => {
+    if (Number.parseInt(process.versions.node, 10) >= 24) return context.skip("this Node follows owners without hooks");
+    const result = run(
+      `
+      const hooks = () => process.binding("async_wrap").getPromiseHooks().map((each) => each !== undefined).join();
+      platform.strays.listen(told);
+      owned(() => {});
+      console.log(hooks());
+      const stop = platform.strays.watch({ begin() {}, end() {} });
+      console.log(hooks());
+      stop();
+      await new Promise(setImmediate);
+      console.log(hooks());
+      const { AsyncLocalStorage } = await import("node:async_hooks");
+      new AsyncLocalStorage().run(1, () => {});
+      console.log(hooks());
+      platform.strays.watch({ begin() {}, end() {} })();
+      await new Promise(setImmediate);
+      console.log(hooks());`,
+      ["--no-deprecation"],
+    );
+
+    const ours = "true,true,false,false";
+    const nodes = "true,true,true,false";
+    expect(result).toEqual({ code: 0, out: `${[ours, nodes, ours, nodes, nodes].join("\n")}\n`, err: "" });
+  });
+
+  test("no warning of Node's is caused by it, and none is lost", () => {
+    const result = run(
+      `
+      platform.strays.listen(told);
+      owned(() => {});
+      process.emitWarning("old", "DeprecationWarning", "X1");`,
+      ["--pending-deprecation"],
+    );
+
+    expect(result.err).toContain("[X1] DeprecationWarning: old");
+    expect(result.err).not.toContain("DEP0111");
+  });
+
   test("each listener is told once", () => {
     const result = run(`
       platform.strays.listen(told); platform.strays.listen(told);

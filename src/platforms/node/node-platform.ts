@@ -12,13 +12,13 @@
  *
  * @module
  */
-import { AsyncLocalStorage } from "node:async_hooks";
 import { randomFillSync } from "node:crypto";
 import { writeSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "../../base/platform.ts";
+import { currentOwner, ownerOfRejected, runAs, watchWork } from "./stray-owner.ts";
 
 /** The longest delay Node's timers take, in milliseconds; a longer one would fire at once. */
 export const hostTimerMaxMs: number = 2 ** 31 - 1;
@@ -113,19 +113,14 @@ function nextId(): string {
   return id;
 }
 
-/* One for the whole OS process (each worker thread has its own): every further one makes every promise dearer. */
-const owners = new AsyncLocalStorage<object | undefined>();
-
-/** Whose code runs now: the owner given to `strays.run`, also in asynchronous work that it started. */
-export function currentOwner(): object | undefined {
-  return owners.getStore();
-}
 const strayListeners = new Set<(owner: object, error: unknown) => void>();
 type Emit = (event: string | symbol, ...values: unknown[]) => boolean;
 let release: (() => void) | undefined;
 
 const nodeStrays: Strays = {
-  run: (owner, body) => owners.run(owner, body),
+  run: runAs,
+  current: currentOwner,
+  watch: watchWork,
   listen(listener) {
     // A wrapper, so that the same function can listen twice and each leave on its own.
     const entry = (owner: object, error: unknown): void => listener(owner, error);
@@ -149,8 +144,7 @@ function intercept(): () => void {
   const wasOwn = Object.hasOwn(process, "emit");
   const before = process.emit as Emit;
   const emit: Emit = function (this: unknown, event, ...values) {
-    const isStray = event === "uncaughtException" || event === "unhandledRejection";
-    return (isStray && charge(values[0])) || Reflect.apply(before, this, [event, ...values]);
+    return chargeStray(event, values) || Reflect.apply(before, this, [event, ...values]);
   };
   process.emit = emit as typeof process.emit;
   return () => {
@@ -161,12 +155,14 @@ function intercept(): () => void {
   };
 }
 
-/** True when the error has an owner and somebody was told of it. */
-function charge(error: unknown): boolean {
-  const owner = owners.getStore();
-  if (owner === undefined || strayListeners.size === 0) return false;
+/** True when it is a stray error that has an owner, and somebody was told of it. */
+function chargeStray(event: string | symbol, [error, promise]: readonly unknown[]): boolean {
+  const isRejection = event === "unhandledRejection";
+  if (strayListeners.size === 0 || (!isRejection && event !== "uncaughtException")) return false;
+  const owner = isRejection ? ownerOfRejected(promise) : currentOwner();
+  if (owner === undefined) return false;
   // Listeners work for the system: what they start must not be charged to the owner.
-  owners.run(undefined, () => {
+  runAs(undefined, () => {
     for (const listener of strayListeners) listener(owner, error);
   });
   return true;
@@ -195,11 +191,15 @@ const ownFolders: readonly string[] = ["../../", "../../../src/"].flatMap((path)
   return [href, fileURLToPath(href)]; // a source map makes paths of URLs
 });
 
+/** Whether a place in code, a URL or path, is part of colos. */
+export function isOwnPlace(place: string): boolean {
+  return ownFolders.some((folder) => place.includes(folder));
+}
+
 /** Of a stack the part that is about the program; all of it when there is none. */
 function withoutOwnFrames(message: string): string {
   const isFrame = (line: string): boolean => /^\s+at /.test(line);
-  const isOwn = (line: string): boolean =>
-    isFrame(line) && (line.includes("node:") || ownFolders.some((folder) => line.includes(folder)));
+  const isOwn = (line: string): boolean => isFrame(line) && (line.includes("node:") || isOwnPlace(line));
   const lines = message.split("\n");
   const kept = lines.filter((line) => !isOwn(line));
   return kept.some(isFrame) ? kept.join("\n") : message;

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { currentOwner } from "./node-platform.ts";
+import { currentOwner } from "./stray-owner.ts";
 
 /** Takes what `owner`'s code has written; undefined when no process's code did. */
 export type TakeOwnOutput = (owner: object | undefined, stream: "stdout" | "stderr", data: Uint8Array) => void;
