@@ -22,6 +22,8 @@ const documents = [
   "docs/processes.md",
   "docs/servers.md",
   "docs/tasks.md",
+  "docs/supervisors.md",
+  "docs/registry.md",
   "docs/back-pressure.md",
   "docs/services.md",
 ].filter((path) => existsSync(join(root, path)));
