@@ -102,7 +102,7 @@ export class OsProcessChannel {
 
   #confirm(): void {
     if (!this.#open) return;
-    this.#queue = [...this.#queue, frameOf([["confirmed", this.#takenBytes]])];
+    this.#queue = [...this.#queue, Buffer.from(frameOf([["confirmed", this.#takenBytes]]))];
     this.#takenBytes = 0;
     this.#plan();
   }
@@ -129,7 +129,7 @@ export class OsProcessChannel {
   send(item: Item, sizeBytes: number = estimatedBytes(item)): void {
     if (!this.#open) return;
     if (sizeBytes >= measuredFromBytes) {
-      const packed = frameOf([item]);
+      const packed = Buffer.from(frameOf([item]));
       this.#outbox.add({ packed, isMessage: item[0] === "message" }, packed.length);
     } else {
       this.#outbox.add(item, sizeBytes);
@@ -162,7 +162,8 @@ export class OsProcessChannel {
       const [first] = this.#queue;
       const bytes = this.#queue.length === 1 ? (first as Uint8Array) : Buffer.concat(this.#queue);
       const writtenBytes = this.#tryWrite(bytes);
-      this.#queue = writtenBytes === bytes.length ? [] : [bytes.subarray(writtenBytes)];
+      // A copy, because the frame is not ours for longer.
+      this.#queue = writtenBytes === bytes.length ? [] : [Buffer.from(bytes.subarray(writtenBytes))];
       if (writtenBytes === 0) return this.#open;
     }
     return false;
