@@ -104,6 +104,16 @@ export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-pr
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
 export {
+  blockedMsDefault,
+  blockedMsMin,
+  endlessMsDefault,
+  type Block,
+  type LoopDelay,
+  type Watchdog,
+  type WatchdogOptions,
+} from "./platforms/node/watchdog.ts";
+export type { BlockFrame } from "./platforms/node/watchdog-memory.ts";
+export {
   defineGroups,
   Groups,
   GroupsFullError,
