@@ -18,16 +18,6 @@ import { test, type Place } from "./system/place.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)];
-const documents = [
-  "README.md",
-  "docs/processes.md",
-  "docs/servers.md",
-  "docs/tasks.md",
-  "docs/supervisors.md",
-  "docs/registry.md",
-  "docs/back-pressure.md",
-  "docs/services.md",
-].filter((path) => existsSync(join(root, path)));
 /** Files that a document speaks of and does not show. */
 const unshown: Readonly<Record<string, string>> = {
   "primes.ts": "setInterval(() => {}, 1000);\n",
