@@ -12,6 +12,7 @@
 import type { Milliseconds } from "../base/platform.ts";
 import { ancestorPidsOf } from "./ancestry.ts";
 import type { Kernel } from "./kernel.ts";
+import type { Mailbox } from "./mailbox.ts";
 import type { Work } from "./observer.ts";
 import type { AnyPid } from "./pid.ts";
 import { labelOf, sleepMatch, type AnyProcess } from "./process.ts";
@@ -26,10 +27,18 @@ export const messagesShownMaxDefault = 10;
 const processBytes = 1300;
 const linkBytes = 40;
 const handleBytes = 100;
-/** Messages of a mailbox that are measured to guess at the others. */
-const measuredMessages = 4;
-/** Values inside a message that are looked at to guess its size. */
-const measuredValues = 64;
+/** How closely memory is estimated. */
+interface Care {
+  /** Messages of a mailbox that are measured to guess at the others. */
+  readonly messages: number;
+  /** Values inside a message that are looked at to guess its size. */
+  readonly values: number;
+}
+
+/** For one process. */
+const closely: Care = { messages: 16, values: 64 };
+/** For a hundred thousand: about a microsecond each. */
+const roughly: Care = { messages: 1, values: 16 };
 
 /** What a process does, or what keeps it from running. */
 export type ProcessStatus =
@@ -148,7 +157,7 @@ export function detailsOf(kernel: Kernel, process: AnyProcess, messagesMax: numb
     ancestors: ancestorsOf(process),
     handlesCount: extra?.handles?.size ?? 0,
     timersCount: extra?.timers?.size ?? 0,
-    memoryBytes: memoryOf(process),
+    memoryBytes: memoryOf(process, closely),
     startedAtMs: extra?.startedAtMs,
     work: observer?.standing == null ? undefined : { messagesCount: 0, turnsCount: 0, timeMs: 0, ...work },
     host,
@@ -200,18 +209,18 @@ function placeOf(stack: string | undefined): string[] | undefined {
 }
 
 /** What the kernel holds for a process, estimated in bytes. */
-export function memoryOf(process: AnyProcess): number {
+export function memoryOf(process: AnyProcess, care: Care = roughly): number {
   const { extra, links, monitors, watchers, mailbox } = process;
   const refsCount = (links?.size ?? 0) + (monitors?.size ?? 0) + (watchers?.size ?? 0);
   const heldCount = (extra?.handles?.size ?? 0) + (extra?.timers?.size ?? 0);
-  const messagesBytes = mailbox === null || mailbox.size === 0 ? 0 : mailbox.size * messageBytesOf(mailbox);
+  const messagesBytes = mailbox === null || mailbox.size === 0 ? 0 : mailbox.size * messageBytesOf(mailbox, care);
   return processBytes + refsCount * linkBytes + heldCount * handleBytes + messagesBytes;
 }
 
-function messageBytesOf(mailbox: { readonly size: number; peek(countMax: number): unknown[] }): number {
-  const measured = mailbox.peek(measuredMessages);
+function messageBytesOf(mailbox: Mailbox, care: Care): number {
+  const measured = mailbox.peek(care.messages);
   let bytes = 0;
-  for (const message of measured) bytes += bytesOf(message, { left: measuredValues });
+  for (const message of measured) bytes += bytesOf(message, { left: care.values });
   return bytes / measured.length;
 }
 

@@ -431,6 +431,14 @@ describe("from another kernel", () => {
     expect(details?.messages).toEqual(["copied", expect.objectContaining({ tag: "uncopyable" }) as unknown]);
   });
 
+  test("a name that nobody has here is looked up above", async () => {
+    const { root, child } = pair();
+    const pid = root.self.spawn(idle, { name: "above" });
+
+    expect(await inspect(child.self, "above")).toMatchObject({ name: "above", pid: handOver(pid, root, child) });
+    expect(await inspect(child.self, "nobody")).toBeUndefined();
+  });
+
   test("ancestors are followed across kernels", async () => {
     const { root, child, childPid } = pair();
     const grandparent = root.self.spawn(idle);
