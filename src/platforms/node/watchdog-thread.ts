@@ -20,6 +20,8 @@ import {
 
 /** Places of a stack that are told. */
 const framesMax = 16;
+/** How long an endless block is not told because its function is still being looked for. */
+const lookMs: Milliseconds = 5000;
 const standardErrorFd = 2;
 
 /** A block that is not over. */
@@ -68,7 +70,7 @@ function watch({ shared, blockedMs, endlessMs, beatMs }: Watch, post: (found: Fo
       if (Atomics.load(shared, attachedSlot) === 0n) look = new Look(shared, block);
     }
     // Better a little later with a name than without.
-    const hasLooked = look?.isOver !== false || lateMs > 2 * endlessMs;
+    const hasLooked = look?.isOver !== false || lateMs > endlessMs + lookMs;
     if (open !== null && !open.isTold && lateMs > endlessMs && hasLooked) {
       open.isTold = true;
       tellEndless(open, lateMs);
