@@ -1,0 +1,4 @@
+/** servers: statements. */
+import type { Statement } from "./statement.ts";
+
+export const servers: readonly Statement[] = [];
