@@ -113,7 +113,27 @@ describe("members", () => {
 
     expect(self.extra?.handles?.size).toBe(0);
     expect(self.info(scope)?.monitors).toEqual([]);
-    expect(await groups.info()).toMatchObject({ groups: 0, memberships: 0 });
+    const nothing = { groups: 0, memberships: 0, monitors: 0, processes: 0 };
+    expect(await sys.getState(self, scope)).toMatchObject(nothing);
+  });
+
+  test("a process that monitors a group it has left is still watched", async () => {
+    const { self, groups, scope } = await scene();
+    const ready = deferred();
+    const watcher = self.spawn(async (own) => {
+      const seen = new Groups(own, "scope");
+      await seen.monitor("g");
+      await seen.join("g");
+      await seen.leave("g");
+      ready.resolve();
+      await idle(own);
+    });
+    await ready.promise;
+
+    self.exit(watcher, "kill");
+
+    expect(await sys.getState(self, scope)).toMatchObject({ monitors: 0, processes: 0 });
+    expect(await groups.whichGroups()).toEqual([]);
   });
 });
 

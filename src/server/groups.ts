@@ -107,13 +107,14 @@ export function startGroups(
 /** A scope as one process sees it. Each method that gives a promise fails as `call` does when the scope is not there. */
 export class Groups<Name = unknown, Message = unknown> {
   readonly #self: AnyProcess;
-  readonly #scope: AnyPid | string;
+  /** The pid or name of the scope. */
+  readonly scope: AnyPid | string;
   readonly #timeoutMs: Milliseconds;
 
   /** For the process `self`; `scope` is the pid or name of the scope. */
   constructor(self: AnyProcess, scope: AnyPid | string, options: { readonly timeoutMs?: Milliseconds } = {}) {
     this.#self = self;
-    this.#scope = scope;
+    this.scope = scope;
     this.#timeoutMs = options.timeoutMs ?? callTimeoutMsDefault;
   }
 
@@ -153,7 +154,7 @@ export class Groups<Name = unknown, Message = unknown> {
       kernelId: options.local === true ? this.#self.kernel.id : null,
     };
     const scope = this.#localScope();
-    if (scope === undefined) this.#self.send(this.#scope as Pid<unknown>, publication);
+    if (scope === undefined) this.#self.send(this.scope as Pid<unknown>, publication);
     else scope.publish(publication);
   }
 
@@ -223,7 +224,7 @@ export class Groups<Name = unknown, Message = unknown> {
 
   async #ask(request: Request): Promise<unknown> {
     if ("group" in request) comparableKey(request.group);
-    const reply = await this.#self.request(this.#scope, request, this.#timeoutMs);
+    const reply = await this.#self.request(this.scope, request, this.#timeoutMs);
     const refused = refusalOf(reply);
     if (refused?.membershipsMax !== undefined) throw new GroupsFullError(refused.membershipsMax);
     if (refused !== undefined) throw new TypeError(refused.description);
@@ -232,7 +233,7 @@ export class Groups<Name = unknown, Message = unknown> {
 
   /** The scope itself when it is in this kernel: a table that everybody there may read. */
   #localScope(): GroupsServer | undefined {
-    const pid = typeof this.#scope === "string" ? this.#self.whereis(this.#scope) : this.#scope;
+    const pid = typeof this.scope === "string" ? this.#self.whereis(this.scope) : this.scope;
     return pid !== undefined && this.#self.isAlive(pid) ? scopes.get(pid) : undefined;
   }
 }
@@ -346,7 +347,7 @@ class GroupsServer implements Server<Request, never, unknown> {
 
   /** The state as `sys.getState` shows it. */
   systemGetState(): unknown {
-    return this.#info();
+    return { ...this.#info(), monitors: this.#monitorsCount, processes: this.#groupsOf.size };
   }
 
   #answer(request: Request): unknown {

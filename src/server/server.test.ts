@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { carrierDown, type CallFailed, type ExitReason } from "../kernel/exit-reason.ts";
 import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
 import type { AnyProcess, StartError, StartOptions } from "../kernel/process.ts";
+import { pair } from "../testing/tied-worlds.ts";
 import { deferred, idle, World } from "../testing/world.ts";
 import {
   call,
@@ -602,6 +603,16 @@ describe("the end of a server", () => {
     for (const server of [pid, "nobody"]) {
       await expect(stopServer(world.self, server)).rejects.toMatchObject({ reason: "noproc" });
     }
+  });
+
+  test("a server of the kernel above is stopped by its name, and a name that nobody has there is noproc", async () => {
+    const { root, child } = pair();
+    await startServer(root.self, () => ({}), { name: "above" });
+
+    await stopServer(child.self, "above");
+
+    expect(root.self.whereis("above")).toBeUndefined();
+    await expect(stopServer(child.self, "above")).rejects.toMatchObject({ reason: "noproc" });
   });
 
   test("G26 a bad return value stops the server with { tag: badReturnValue, value }", async () => {

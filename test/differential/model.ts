@@ -199,7 +199,7 @@ function perform(
     case "introduce":
       return when(
         observation === "ok",
-        send(state, role, instruction.to, { kind: "message", message: ["introduced", instruction.who] }),
+        send(state, role, instruction.to, { kind: "message", message: ["introduced", role, at, instruction.who] }),
       );
     case "await":
       return awaitPid(state, role, self, instruction.who, observation);
@@ -312,7 +312,7 @@ function awaitPid(
 ): State | undefined {
   if (observation !== "ok") return undefined;
   if (self.knows.includes(who)) return state;
-  const position = self.mailbox.findIndex((message) => message[0] === "introduced" && message[1] === who);
+  const position = self.mailbox.findIndex((message) => message[0] === "introduced" && message[3] === who);
   if (position === -1) return undefined;
   return change(state, role, { knows: [...self.knows, who], mailbox: self.mailbox.toSpliced(position, 1) });
 }

@@ -67,7 +67,7 @@ export type Program = readonly (readonly Instruction[])[];
 export type Message =
   | readonly ["message", from: Role, at: number, tag: Tag]
   | readonly ["timeout", from: Role, at: number, tag: Tag]
-  | readonly ["introduced", who: Role]
+  | readonly ["introduced", from: Role, at: number, who: Role]
   | readonly ["exit", from: Role, reason: Reason]
   /** `at` is the position of the monitor in the receiver. */
   | readonly ["down", at: number, of: Role | Name, reason: Reason];

@@ -57,7 +57,7 @@ export type Report =
 export type RawObservation =
   | string
   | readonly ["message" | "timeout", from: Role, at: number, tag: string]
-  | readonly ["introduced", who: Role]
+  | readonly ["introduced", from: Role, at: number, who: Role]
   | readonly ["exit", from: AnyPid, reason: unknown]
   | readonly ["down", at: number, of: AnyPid | string, reason: unknown]
   | readonly ["pid", AnyPid];
@@ -122,8 +122,9 @@ class Interpreter {
         return this.#spawn(instruction.role, instruction.how, at);
       case "introduce": {
         const { who } = instruction;
+        const { role } = this.#setup;
         return this.#about([who, instruction.to], ([pid, to]) => {
-          self.send(to as Pid<unknown>, { type: "introduced", who, pid });
+          self.send(to as Pid<unknown>, { type: "introduced", from: role, at, who, pid });
           return "ok";
         });
       }
@@ -260,7 +261,7 @@ class Interpreter {
       const at = this.#positionOf(message.ref);
       return at === undefined ? "wrong ref" : ["down", at, message.from, message.reason];
     }
-    if (isIntroduction(message)) return ["introduced", message.who];
+    if (isIntroduction(message)) return ["introduced", message.from, message.at, message.who];
     const { type } = (message ?? {}) as { readonly type?: unknown };
     if (type === "message") return this.#told("message", message as Told);
     if (type !== "timeout") return "strange message";
@@ -326,6 +327,8 @@ interface Told {
 
 interface Introduction {
   readonly type: "introduced";
+  readonly from: Role;
+  readonly at: number;
   readonly who: Role;
   readonly pid: AnyPid;
 }

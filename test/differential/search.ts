@@ -26,7 +26,7 @@ import {
   type State,
   type TimerState,
 } from "./model.ts";
-import type { Instruction, Message, Observation, Program, ProcessTrace, Role, Trace } from "./program.ts";
+import type { Instruction, Message, Observation, Program, ProcessTrace, Reason, Role, Trace } from "./program.ts";
 
 /** States after which a trace counts as undecided. */
 export const statesMaxDefault = 100_000;
@@ -73,7 +73,7 @@ class Search {
     for (let state = stack.pop(); state !== undefined; state = stack.pop()) {
       const settled = this.#options.exhaustive === true ? state : this.#settle(state);
       if (settled === undefined) continue;
-      const key = JSON.stringify(settled);
+      const key = keyOf(settled);
       if (this.#seen.has(key)) continue;
       this.#seen.add(key);
       if (this.#isTheEnd(settled)) return "accepted";
@@ -115,6 +115,7 @@ class Search {
   /** The step, when it agrees with the trace. */
   #take(state: State, event: Event): State | undefined {
     this.#statesCount += 1;
+    if (event.kind === "deliver" && this.#comesTooEarly(state, event.from, event.to)) return undefined;
     const next = step(this.#program, state, event, this.#options);
     if (next === undefined) return undefined;
     const role = subjectOf(state, event);
@@ -123,6 +124,15 @@ class Search {
     const wasLive = processOf(state, role).stage === "live";
     if (wasLive && process.stage === "dying") return this.#mayEnd(process, role, event) ? next : undefined;
     return this.#standsFor(role, process) ? next : undefined;
+  }
+
+  /** A monitor that came too late by its owner's trace. */
+  #comesTooEarly(state: State, from: Role, to: Role): boolean {
+    const signal = channelOf(state, from, to)[0];
+    const { end } = this.#trace(to);
+    if (signal?.kind !== "monitor" || processOf(state, to).stage !== "live") return false;
+    const mayEndWithNoproc = end.kind === "ended" && (end.reason === "noproc" || end.reason === "unknown");
+    return this.#downOf(from, signal.at) === "noproc" && !mayEndWithNoproc;
   }
 
   #mayEnd(process: ProcessState, role: Role, event: Event): boolean {
@@ -198,7 +208,8 @@ class Search {
         if (observation === "noproc" || instruction.to === role) return true;
         return processOf(state, instruction.to).stage === "live" && !this.#hasOtherLink(role, process, instruction.to);
       case "unlink":
-        return instruction.to === role;
+        if (instruction.to === role) return true;
+        return !process.links.includes(instruction.to) && !this.#hasOtherLink(role, process, instruction.to);
       case "trapExit":
         return process.trapping === instruction.on;
       case "sendName":
@@ -228,13 +239,17 @@ class Search {
       case "down":
         return true;
       case "monitor":
-        return this.#trace(to).end.kind === "waiting";
-      case "link":
+        return this.#trace(to).end.kind === "waiting" || this.#downOf(from, signal.at) !== "noproc";
       case "unlink":
+        if (!receiver.links.includes(from) && !this.#willDo(to, receiver, ["link"])) return true;
+        return this.#trace(to).end.kind === "waiting" && !this.#willDo(to, receiver, ["link", "unlink"]);
+      case "link":
         return this.#trace(to).end.kind === "waiting" && !this.#willDo(to, receiver, ["link", "unlink"]);
       case "exit":
         if (signal.overLink && !receiver.links.includes(from)) return !this.#willDo(to, receiver, ["link"]);
         if (signal.reason === "kill" && !signal.overLink) return false;
+        // Two of them look alike when one comes by the channel and one does not; all other messages differ.
+        if (signal.reason === "noproc") return false;
         if (!receiver.trapping && signal.reason !== "normal") return false;
         return !this.#willDo(to, receiver, ["link", "unlink", "trapExit"]);
     }
@@ -245,6 +260,14 @@ class Search {
     const owner = processOf(state, timer.owner);
     if (timer.fired || owner.stage !== "live") return true;
     return !this.#willDo(timer.owner, owner, ["cancelTimer"]);
+  }
+
+  /** What the owner of a monitor was told, if anything: `noproc` says that the monitor came too late, or is a reason. */
+  #downOf(owner: Role, at: number): Reason | undefined {
+    const { observed, end } = this.#trace(owner);
+    const seen = end.kind === "waiting" ? [...observed, ...end.rest] : observed;
+    const down = seen.find((one) => typeof one !== "string" && one[0] === "down" && one[1] === at);
+    return down?.[3] as Reason | undefined;
   }
 
   /** Whether a process that has got as far as `process` has such an instruction before it. */
@@ -283,7 +306,7 @@ class Search {
         if (!isSame(observation, mailbox[position] as Message)) return false;
         mailbox = mailbox.toSpliced(position, 1);
       } else if (instruction?.op === "await") {
-        const position = mailbox.findIndex(([kind, who]) => kind === "introduced" && who === instruction.who);
+        const position = mailbox.findIndex((message) => isIntroduction(message, instruction.who));
         if (position !== -1 && !process.knows.includes(instruction.who)) mailbox = mailbox.toSpliced(position, 1);
       } else if (instruction?.op === "demonitor" && instruction.monitor < process.at) {
         const { monitor, flush } = instruction;
@@ -313,8 +336,8 @@ class Search {
     const instruction = this.#body(role)[process.at];
     if (instruction?.op === "park") return true;
     if (instruction?.op === "await") {
-      const isTold = ([kind, who]: Message): boolean => kind === "introduced" && who === instruction.who;
-      return !process.knows.includes(instruction.who) && !mailbox.some(isTold);
+      const { who } = instruction;
+      return !process.knows.includes(who) && !mailbox.some((message) => isIntroduction(message, who));
     }
     if (instruction?.op !== "receive" || instruction.timeoutMs !== null) return false;
     return !mailbox.some((message) => matches(instruction.match, message));
@@ -329,6 +352,28 @@ class Search {
   }
 }
 
+/** The same for states that differ in nothing that matters. */
+function keyOf({ processes, channels, notices, timers, names }: State): string {
+  const sorted = processes.map(({ stage, at, trapping, knows, links, monitors, watchers, mailbox, reason }) =>
+    stage === "dead"
+      ? stage
+      : [
+          [stage, at, trapping, reason, mailbox],
+          knows.toSorted(),
+          links.toSorted(),
+          monitors.toSorted(),
+          watchers.map((watcher) => JSON.stringify(watcher)).toSorted(),
+        ],
+  );
+  return JSON.stringify([
+    sorted,
+    channels,
+    notices.map((notice) => JSON.stringify(notice)).toSorted(),
+    timers.map((timer) => JSON.stringify(timer)).toSorted(),
+    Object.entries(names).toSorted(),
+  ]);
+}
+
 /** The process whose mailbox or life the event changes. */
 function subjectOf(state: State, event: Event): Role | undefined {
   if (event.kind === "deliver") return event.to;
@@ -336,6 +381,10 @@ function subjectOf(state: State, event: Event): Role | undefined {
   if (event.kind !== "fire") return event.role;
   const to = state.timers[event.index]?.to;
   return typeof to === "string" ? state.names[to] : to;
+}
+
+function isIntroduction(message: Message, who: Role): boolean {
+  return message[0] === "introduced" && message[3] === who;
 }
 
 /** Whether `all` begins with `messages`: what is not there yet comes behind. */

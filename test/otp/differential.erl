@@ -129,14 +129,14 @@ instruction({spawn, Role, How}, At, Env = #{knows := Knows, refs := Refs}) ->
             Pid = case How of link -> spawn_link(Body); spawn -> spawn(Body) end,
             {{spawned, Role, Pid}, Env#{knows := Knows#{Role => Pid}}}
     end;
-instruction({introduce, Who, To}, _, Env) ->
-    about([Who, To], Env, fun([WhoPid, ToPid]) -> ToPid ! {introduced, Who, WhoPid}, ok end);
+instruction({introduce, Who, To}, At, Env = #{role := Role}) ->
+    about([Who, To], Env, fun([WhoPid, ToPid]) -> ToPid ! {introduced, Role, At, Who, WhoPid}, ok end);
 instruction({await, Who}, _, Env = #{knows := Knows}) ->
     case Knows of
         #{Who := _} -> {ok, Env};
         _ ->
             receive
-                {introduced, Who, Pid} -> {ok, Env#{knows := Knows#{Who => Pid}}};
+                {introduced, _, _, Who, Pid} -> {ok, Env#{knows := Knows#{Who => Pid}}};
                 {finish, Collector} -> finish(Collector, Env)
             end
     end;
@@ -268,7 +268,7 @@ observation({timeout, Ref, {message, From, At, Tag, DueUs}}, Refs) ->
         true -> in_time(DueUs, {timeout, From, At, Tag});
         false -> wrong_ref
     end;
-observation({introduced, Who, _}, _) -> {introduced, Who};
+observation({introduced, From, At, Who, _}, _) -> {introduced, From, At, Who};
 observation({'EXIT', From, Reason}, _) -> {exit, From, Reason};
 observation({'DOWN', Ref, process, Of, Reason}, Refs) ->
     case [Position || {Position, Other} <- maps:to_list(Refs), Other =:= Ref] of
@@ -310,7 +310,8 @@ text({down, At, {Name, _Node}, Reason}, _) ->
     list([quoted("down"), integer_to_list(At), quoted(hd(atom_to_list(Name))), reason_text(Reason)]);
 text({down, At, Of, Reason}, Roles) ->
     list([quoted("down"), integer_to_list(At), role(Of, Roles), reason_text(Reason)]);
-text({introduced, Who}, _) -> list([quoted("introduced"), integer_to_list(Who)]);
+text({introduced, From, At, Who}, _) ->
+    list([quoted("introduced"), integer_to_list(From), integer_to_list(At), integer_to_list(Who)]);
 text({Kind, From, At, Tag}, _) ->
     list([quoted(Kind), integer_to_list(From), integer_to_list(At), quoted(Tag)]);
 text(Pid, Roles) when is_pid(Pid) -> list([quoted("pid"), role(Pid, Roles)]);
