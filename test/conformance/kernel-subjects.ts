@@ -4,7 +4,7 @@
  * @module
  */
 import { defineProgram, type AnyPid, type AnyProcess, type Pid } from "colos";
-import type { Subject } from "./subjects.ts";
+import type { Subject } from "./subject.ts";
 
 /** The ways in which a process waits. */
 export const waysToWait = ["receive", "receive with a time-out", "request", "wait", "start"] as const;

@@ -6,6 +6,7 @@
  */
 import { Request, timedOut, type AnyProcess } from "colos";
 import { deeds } from "./deeds.ts";
+import { serverOrders } from "./server-subjects.ts";
 
 /** Something to do; the reply is an `Outcome`. */
 export interface Order {
@@ -118,6 +119,7 @@ const more: Readonly<Record<string, (...args: readonly unknown[]) => unknown>> =
   spawnLinkPuppet: (self, options) => (self as AnyProcess).spawnLink(puppet, (options as object | undefined) ?? {}),
   spawnMonitorPuppet: (self, options) =>
     (self as AnyProcess).spawnMonitor(puppet, (options as object | undefined) ?? {}),
+  ...(serverOrders as Readonly<Record<string, (...args: readonly unknown[]) => unknown>>),
 };
 
 function isOrder(message: unknown): boolean {

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import type { AnyProcess } from "colos";
 import { kernelSubjects } from "./kernel-subjects.ts";
 import { puppet } from "./puppet-body.ts";
+import { serverSubjects } from "./server-subjects.ts";
+import type { Subject } from "./subject.ts";
 
-export type Subject = (self: AnyProcess, ...args: readonly unknown[]) => unknown;
-
-export const subjects: Readonly<Record<string, Subject>> = { puppet, ...kernelSubjects };
+export const subjects: Readonly<Record<string, Subject>> = { puppet, ...kernelSubjects, ...serverSubjects };
