@@ -83,7 +83,12 @@ async function peer(carrier, use) {
 async function colos(carrier, use) {
   const { kernel } = createSystem();
   const self = kernel.attach();
-  const options = { carrier: carrier.replace("_", "-"), args: [self.pid], link: false };
+  const options = {
+    carrier: carrier.replace("_", "-"),
+    args: [self.pid],
+    link: false,
+    ...(process.env.WIN ? { channel: { windowBytes: Number(process.env.WIN) } } : {}),
+  };
   const pid = await self.start(program("./carriers-program.mjs", import.meta.url), options);
   const samples = await use({
     take: async (count) => {
@@ -125,9 +130,15 @@ const measures = {
   round_trip: (other, count) => timed(count, () => other.trips(count)),
 };
 
+/** CPU time of this OS process (both sides of a thread), in microseconds an operation; beside the wall's. */
+const cpuSamples = [];
+
 async function timed(count, work) {
   const start = process.hrtime.bigint();
+  const cpuStart = process.cpuUsage();
   await work();
+  const { user, system } = process.cpuUsage(cpuStart);
+  cpuSamples.push((user + system) / count);
   return Number(process.hrtime.bigint() - start) / 1000 / count;
 }
 
@@ -150,7 +161,7 @@ async function main(name, side, operations, repetitions) {
     return taken;
   }
   const unit = kind === "start" ? "ms" : "us/op";
-  process.stdout.write(`${JSON.stringify({ name, unit, samples, operations })}\n`);
+  process.stdout.write(`${JSON.stringify({ name, unit, samples, cpuSamples: cpuSamples.slice(1), operations })}\n`);
   process.exit(0);
 }
 

@@ -10,6 +10,7 @@
  *
  * Guarantees: all sides do the same work in the same minutes. For each benchmark the rounds alternate (BEAM, colos, peers,
  * BEAM, colos …), each in an OS process of its own, so that what else the machine does hits all.
+ * The carriers are compared with what Node.js itself offers (`carriers.mjs`) in the same way.
  * The BEAM runs as a plain `erl` starts it; only the limit of processes is raised. Without `erl` it is left out. The peers
  * are no dependencies of colos: `bench/peers` has its own lock file, which is installed when it is needed.
  *
@@ -42,12 +43,26 @@ const benchmarks = [
 /** A peer's operations cost several times as much, and it needs no more of them for a steady figure. */
 const peerShare = 0.1;
 
+/** `target` and `aim` are ratios peer/colos. The peers: a worker's `postMessage` for each message, and the IPC of `fork`. */
+const carrierBenchmarks = [
+  { name: "thread_throughput", operations: 300_000, repetitions: 3, target: 2, aim: 3 },
+  { name: "thread_throughput_back", operations: 300_000, repetitions: 3, target: 2, aim: 3 },
+  { name: "thread_round_trip", operations: 5_000, repetitions: 3, target: 1 / 1.1, aim: 1 },
+  { name: "thread_start", operations: 1, repetitions: 5 },
+  { name: "os_process_throughput", operations: 300_000, repetitions: 3, target: 3, aim: 5 },
+  { name: "os_process_throughput_back", operations: 300_000, repetitions: 3, target: 3, aim: 5 },
+  { name: "os_process_round_trip", operations: 5_000, repetitions: 3, target: 1 / 1.1, aim: 1 },
+  { name: "os_process_start", operations: 1, repetitions: 5 },
+].map((benchmark) => ({ ...benchmark, isCarrier: true }));
+const allBenchmarks = [...benchmarks, ...carrierBenchmarks];
+
 const options = parseOptions();
-const beam = prepareBeam();
+const beam = options.selected.every(({ isCarrier }) => isCarrier) ? undefined : prepareBeam();
 const peers = preparePeers();
-const results = options.selected.map(measure);
+const results = options.selected.filter(({ isCarrier }) => !isCarrier).map(measure);
+const carrierResults = options.selected.filter(({ isCarrier }) => isCarrier).map(measureCarrier);
 const system = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, ...beam?.about };
-process.stdout.write(options.json ? `${JSON.stringify({ system, results }, null, 2)}\n` : report());
+process.stdout.write(options.json ? `${JSON.stringify({ system, results, carrierResults }, null, 2)}\n` : report());
 
 function parseOptions() {
   const { values, positionals } = parseArgs({
@@ -61,12 +76,12 @@ function parseOptions() {
     allowNegative: true,
   });
   const names = positionals.map((name) => name.replaceAll("-", "_"));
-  const unknown = names.find((name) => !benchmarks.some((benchmark) => benchmark.name === name));
+  const unknown = names.find((name) => !allBenchmarks.some((benchmark) => benchmark.name === name));
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
   if (unknown !== undefined)
-    fail(`no benchmark "${unknown}"; there are ${benchmarks.map(({ name }) => name).join(", ")}`);
+    fail(`no benchmark "${unknown}"; there are ${allBenchmarks.map(({ name }) => name).join(", ")}`);
   if (!Number.isInteger(rounds) || rounds < 1) fail(`--rounds takes a whole number from 1 on, not "${values.rounds}"`);
-  const wanted = benchmarks.filter(({ name }) => names.length === 0 || names.includes(name));
+  const wanted = allBenchmarks.filter(({ name }) => names.length === 0 || names.includes(name));
   return {
     json: values.json ?? false,
     peers: values.peers,
@@ -77,7 +92,7 @@ function parseOptions() {
 
 /** A tenth of the operations: enough to see a factor of two, not enough for the figures in the documentation. */
 function quick(benchmark) {
-  return { ...benchmark, operations: benchmark.operations / 10, repetitions: 1 };
+  return { ...benchmark, operations: Math.ceil(benchmark.operations / 10), repetitions: 1 };
 }
 
 /** Compiles the Erlang programs to a temporary folder; undefined when there is no Erlang. */
@@ -131,6 +146,22 @@ function measure(benchmark) {
   return { name, unit, operations, beam: beamFigures, colos: colosFigures, ratio, medianRatio, target, aim, beside };
 }
 
+/** Alternates colos and what Node.js offers for the same. */
+function measureCarrier({ name, operations, repetitions, target, aim }) {
+  const lines = { peer: [], colos: [] };
+  for (let round = 1; round <= options.rounds; round++) {
+    progress(`${name}, round ${round} of ${options.rounds}`);
+    for (const side of ["peer", "colos"]) {
+      const args = [join(here, "carriers.mjs"), name, side, String(operations), String(repetitions)];
+      lines[side].push(run(process.execPath, args));
+    }
+  }
+  progress("");
+  const [peer, colos] = [combine(lines.peer), combine(lines.colos)];
+  const [ratio, medianRatio] = [peer.best / colos.best, peer.median / colos.median];
+  return { name, unit: lines.colos[0].unit, operations, peer, colos, ratio, medianRatio, target, aim };
+}
+
 /** The best and the median of the samples of all rounds. */
 function combine(lines) {
   const samples = lines.flatMap((line) => line.samples).toSorted((a, b) => a - b);
@@ -171,7 +202,27 @@ function report() {
     "Best (median) of all samples. Ratio: BEAM / colos; above 1 colos is faster, or smaller.",
     ...(peers.length === 0 ? [] : ["Peers: best of all samples, and how many times colos's best that is."]),
   ];
-  return `${machine}\n${legend.join("\n")}\n\n${table([header, ...rows])}\n`;
+  const tables = [
+    ...(results.length === 0 ? [] : [legend.join("\n"), table([header, ...rows])]),
+    ...(carrierResults.length === 0 ? [] : [carrierTable()]),
+  ];
+  return `${machine}\n${tables.join("\n\n")}\n`;
+}
+
+function carrierTable() {
+  const header = ["carrier", "unit", "Node.js alone", "colos", "ratio", "of medians", "target", "aim", ""];
+  const rows = carrierResults.map((result) => [
+    result.name.replaceAll("_", "-"),
+    result.unit,
+    figures(result.peer),
+    figures(result.colos),
+    decimals(result.ratio),
+    decimals(result.medianRatio),
+    decimals(result.target),
+    decimals(result.aim),
+    result.target === undefined ? "no target" : verdict(result),
+  ]);
+  return table([header, ...rows]);
 }
 
 function comparison(peer, colos) {

@@ -24,6 +24,8 @@ export {
 } from "./kernel/exit-reason.ts";
 export { ancestorsMax, callersMax, callersOf, endedAncestorsMax, type Ancestor } from "./kernel/ancestry.ts";
 export { handleCloseMs, isNoProcess, Kernel, type KernelOptions } from "./kernel/kernel.ts";
+export type { Connection, ConnectionInfo } from "./kernel/connection.ts";
+export { HeldTooLongError, heldMaxMsDefault, overshootMax } from "./kernel/gate.ts";
 export { MailboxFullError, messagesMaxDefault, type MailboxLimit, type MailboxPolicy } from "./kernel/mailbox.ts";
 export {
   endOfInput,
@@ -86,7 +88,13 @@ export {
   type ProgramFile,
 } from "./kernel/program.ts";
 export { Request } from "./kernel/request.ts";
-export { MessageTooLargeError } from "./kernel/signal.ts";
+export {
+  ChannelFullError,
+  MessageTooLargeError,
+  type ChannelLimit,
+  type ChannelPolicy,
+  type ChannelState,
+} from "./kernel/signal.ts";
 export type { Claim, Via } from "./kernel/via.ts";
 export { UncopyableError } from "./kernel/wire.ts";
 export type { Carrier, CarrierName, ProgramLoader } from "./carriers/carrier.ts";
@@ -96,12 +104,23 @@ export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-pr
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
 export {
+  blockedMsDefault,
+  blockedMsMin,
+  endlessMsDefault,
+  type Block,
+  type LoopDelay,
+  type Watchdog,
+  type WatchdogOptions,
+} from "./platforms/node/watchdog.ts";
+export type { BlockFrame } from "./platforms/node/watchdog-memory.ts";
+export {
   defineGroups,
   Groups,
   GroupsFullError,
   isGroupMessage,
   membershipsMaxDefault,
   publicationsWaitingMax,
+  relayWaitingMaxBytes,
   startGroups,
   type GroupMessage,
   type GroupsInfo,

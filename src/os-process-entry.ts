@@ -5,7 +5,9 @@
  */
 import { loadProgram } from "./carriers/hosted-kernel-load.ts";
 import { runOsProcess } from "./carriers/os-process-uplink.ts";
-import { carriersByName, nodeCarriers } from "./node-system.ts";
+import { carriersByName, nodeCarriers, watchdogFromEnvironment } from "./node-system.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 
-runOsProcess({ platform: nodePlatform(), carriers: carriersByName(nodeCarriers()), load: loadProgram });
+const platform = nodePlatform();
+watchdogFromEnvironment(platform);
+runOsProcess({ platform, carriers: carriersByName(nodeCarriers()), load: loadProgram });

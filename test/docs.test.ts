@@ -8,7 +8,7 @@
  *
  * Blocks of one name are one file. `, needs redis-server` names a program that may be absent.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
@@ -17,9 +17,7 @@ import { needsLinux, needsProgram } from "./debian.ts";
 import { test, type Place } from "./system/place.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const documents = ["README.md", "docs/processes.md", "docs/servers.md", "docs/tasks.md", "docs/services.md"].filter(
-  (path) => existsSync(join(root, path)),
-);
+const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)];
 /** Files that a document speaks of and does not show. */
 const unshown: Readonly<Record<string, string>> = {
   "primes.ts": "setInterval(() => {}, 1000);\n",

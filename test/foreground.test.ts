@@ -10,6 +10,7 @@ import { assertPortFree } from "../src/os/port-holder.ts";
 import { nodePlatform } from "../src/platforms/node/node-platform.ts";
 import type { RunningSystem } from "../src/control/service.ts";
 import { needsLinux } from "./debian.ts";
+import { turn } from "./system/turn.ts";
 import { test, type Place } from "./system/place.ts";
 
 /** A system of these services, what it tells and what it logs. */
@@ -57,7 +58,7 @@ needsLinux().describe("the foreground manager", () => {
     test(`${end} while a port is opened gives the port back`, async ({ place }) => {
       const port = await place.port();
       const { system } = start(place, { web: { ...staying, listen: port, instances: 2 } });
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
 
       system[end]();
 

@@ -336,6 +336,61 @@ describe("an OS process", () => {
   });
 });
 
+describe.each(["thread", "os-process"])("the channel to a %s", (carrier) => {
+  const messageBytes = 2 ** 20;
+  const windowBytes = 2 ** 20;
+  const messagesMax = 4;
+
+  test("holds a fast sender back: 200 MB go through a window of 1 MB and a mailbox of four messages", async () => {
+    const self = kernel.attach<unknown>();
+    const count = 200;
+    const mailbox = { messagesMax, policy: "block" } as const;
+    const args = [self.pid, count];
+    const pid = await self.start(file("slow.ts"), { carrier, link: false, args, mailbox, channel: { windowBytes } });
+    const message = new Uint8Array(messageBytes);
+    let heldBytesMax = 0;
+
+    for (let index = 0; index < count; index += 1) {
+      self.send(pid, message);
+      const [connection] = kernel.connections().filter(({ kernelId }) => kernelId === pid.kernelId);
+      heldBytesMax = Math.max(heldBytesMax, (connection?.underWayBytes ?? 0) + (connection?.waitingBytes ?? 0));
+      await self.yield();
+    }
+    const told = (await self.receive()) as { waitingMax: number; lengthSum: number };
+
+    expect(told.lengthSum).toBe(count * messageBytes);
+    // What fills the window, one that found it nearly full, and one for each time that word of it was on its way.
+    expect(heldBytesMax).toBeLessThan(windowBytes + 2 * messageBytes);
+    expect(told.waitingMax).toBeLessThan(messagesMax + 4);
+  });
+
+  test("drops by its policy and counts exactly, while signals pass", async () => {
+    const self = kernel.attach<unknown>();
+    const channel = { windowBytes: 2 ** 16, policy: "dropNewest" } as const;
+    const pid = await self.start(file("answer.ts"), { carrier, link: false, channel });
+    const sentCount = 1000;
+
+    for (let index = 0; index < sentCount; index += 1) self.send(pid, [self.pid, `${index}${"x".repeat(1000)}`]);
+    const ref = self.monitor(pid);
+    const dropped = kernel.connections().find(({ kernelId }) => kernelId === pid.kernelId)?.droppedCount ?? 0;
+    let answersCount = 0;
+    while (answersCount < sentCount - dropped) {
+      await self.receive();
+      answersCount += 1;
+    }
+    self.exit(pid, "kill");
+
+    expect(dropped).toBeGreaterThan(0);
+    expect(await self.receive()).toMatchObject({ type: "down", ref, reason: "killed" });
+  });
+
+  test("refuses a window that is too small, and starts nothing", () => {
+    const self = kernel.attach<unknown>();
+
+    expect(() => self.spawn(file("answer.ts"), { carrier, channel: { windowBytes: 1 } })).toThrow(RangeError);
+  });
+});
+
 function fdOf(server: Server): number {
   return (server as unknown as { readonly _handle: { readonly fd: number } })._handle.fd;
 }

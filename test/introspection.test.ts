@@ -98,7 +98,9 @@ needsLinux().describe("a command", () => {
     const onOsPid = (known: number): void => void (osPid = known);
     const pid = await self.start(command("sleep", "1000"), { onOsPid, link: false });
 
-    const details = await inspect(self, pid);
+    // Between fork and exec it has no memory of its own.
+    let details = await inspect(self, pid);
+    while (details?.host?.residentBytes === 0) details = await inspect(self, pid);
 
     expect(details).toMatchObject({ label: "sleep", carrier: "command", waitsFor: "host", host: { osPid } });
     expect(details?.host?.residentBytes).toBeGreaterThan(0);

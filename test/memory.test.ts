@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 /** What the heap of an idle program goes up and down by, in bytes; a single byte per process would be more. */
 const noiseBytes = 900_000;
 
-test("a million processes leave no memory behind", () => {
+test("a million processes leave no memory behind", { timeout: 120_000 }, () => {
   const file = fileURLToPath(new URL("programs/million.mjs", import.meta.url));
 
   const output = execFileSync(process.execPath, ["--expose-gc", file], { encoding: "utf8" });

@@ -5,6 +5,7 @@ import { expect } from "vitest";
 import { needsLinux } from "./debian.ts";
 import { colosFile, ColosProcess, type Ended } from "./system/colos-process.ts";
 import { gone, osProcessesOf } from "./system/os-processes.ts";
+import { turn } from "./system/turn.ts";
 import { Place, test as placeTest } from "./system/place.ts";
 
 const linux = needsLinux();
@@ -323,9 +324,4 @@ linux.describe("the shop, when it ends", () => {
 
 function readyCount(shop: Shop, name: string): number {
   return shop.colos.lines().filter((line) => new RegExp(`^${name} += ready`).test(line)).length;
-}
-
-/** One turn of the event loop; /proc is looked at in between. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
 }

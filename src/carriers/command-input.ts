@@ -28,6 +28,7 @@ export class CommandInput implements Intake {
   #stream: Writable | null = null;
   readonly #shared: boolean;
   #closed = false;
+  onRoom: (() => void) | null = null;
 
   /** `shared`: the command reads colos's own input, so it takes no messages. */
   constructor(bytesMax: number, shared: boolean) {
@@ -39,7 +40,7 @@ export class CommandInput implements Intake {
     return this.#waiting.size;
   }
 
-  take(message: unknown): boolean {
+  take(message: unknown, forced = false): boolean {
     const isEnd = isEndOfInput(message);
     if (!isEnd && typeof message !== "string" && !(message instanceof Uint8Array)) {
       throw new UncopyableError("message", describeKind(message), remedy);
@@ -47,7 +48,7 @@ export class CommandInput implements Intake {
     if (this.#shared) throw new UncopyableError("message", "for a command that shares colos's own input", remedy);
     if (this.#closed) return true;
     const bytes = isEnd ? null : Buffer.from(message);
-    if (this.size > 0 && this.#waitingBytes + costBytes(bytes) > this.bytesMax) return false;
+    if (!forced && this.size > 0 && this.#waitingBytes + costBytes(bytes) > this.bytesMax) return false;
     this.#waiting.push(bytes);
     this.#waitingBytes += costBytes(bytes);
     this.#flush();
@@ -79,6 +80,7 @@ export class CommandInput implements Intake {
         this.#close();
       }
     }
+    if (this.#waitingBytes * 2 <= this.bytesMax) this.onRoom?.();
   }
 
   #next(): Uint8Array | null {
@@ -91,6 +93,7 @@ export class CommandInput implements Intake {
     this.#closed = true;
     this.#stream = null;
     while (this.size > 0) this.#next();
+    this.onRoom?.();
   }
 }
 

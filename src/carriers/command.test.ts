@@ -222,6 +222,26 @@ describe("a command's input", () => {
     expect(started.kernel.info(started.pid)?.messagesCount).toBeGreaterThan(0);
   });
 
+  test("that is read slowly holds the sender where the policy says so, and none of it is lost", async () => {
+    const bytesMax = 1_000_000;
+    const countBytes = 32 * 2 ** 20;
+    const script = "let n = 0; process.stdin.on('data', (d) => n += d.length).on('end', () => console.log(n))";
+    const started = await node(script, { mailbox: { bytesMax, policy: "block" } });
+    const chunk = new Uint8Array(2 ** 16);
+    let waitingMax = 0;
+
+    for (let sent = 0; sent < countBytes; sent += chunk.length) {
+      started.listener.send(started.pid, chunk);
+      waitingMax = Math.max(waitingMax, started.kernel.info(started.pid)?.messagesCount ?? 0);
+      await started.listener.yield();
+    }
+    started.listener.send(started.pid, endOfInput);
+
+    expect(await saidLine(started)).toBe(String(countBytes));
+    expect(waitingMax).toBeLessThanOrEqual(bytesMax / chunk.length + 1);
+    expect(waitingMax).toBeGreaterThan(bytesMax / chunk.length - 2);
+  });
+
   test("that the command has closed is no error", async () => {
     const started = await shell("exec 0<&-; echo closed; exec sleep 1000");
     await saidLine(started);

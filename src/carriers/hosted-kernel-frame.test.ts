@@ -6,7 +6,7 @@
 import { assert, property, array, constantFrom, integer, uint8Array } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { MessageTooLargeError } from "../kernel/signal.ts";
-import { frameMaxBytes, FrameReader, FrameWriter, packItems, unpackItems } from "./hosted-kernel-frame.ts";
+import { frameMaxBytes, frameOf, FrameReader, packItems, unpackItems } from "./hosted-kernel-frame.ts";
 import type { Item } from "./hosted-kernel.ts";
 
 function message(value: unknown): Item {
@@ -15,7 +15,14 @@ function message(value: unknown): Item {
 
 function collect(): { readonly items: Item[]; readonly reader: FrameReader } {
   const items: Item[] = [];
-  return { items, reader: new FrameReader((some) => items.push(...some)) };
+  return { items, reader: new FrameReader((some) => items.push(...inSingles(some))) };
+}
+
+/** Rows as the messages they are made of. */
+function inSingles(items: readonly Item[]): Item[] {
+  return items.flatMap((item): readonly Item[] =>
+    item[0] === "messages" ? item[3].map((value): Item => ["message", item[1], item[2], value]) : [item],
+  );
 }
 
 describe("frames", () => {
@@ -24,15 +31,8 @@ describe("frames", () => {
     const sizes = array(integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 20 });
     assert(
       property(array(array(value, { maxLength: 30 })), sizes, (turns, sizes) => {
-        const writer = new FrameWriter();
-        const sent: Item[] = [];
-        const frames = turns.flatMap((values) => {
-          for (const value of values) {
-            sent.push(message(value));
-            writer.add(message(value));
-          }
-          return writer.take();
-        });
+        const sent = turns.flat().map(message);
+        const frames = turns.map((values) => Buffer.from(frameOf(values.map(message))));
         const { items, reader } = collect();
         const bytes = Buffer.concat(frames);
 
@@ -50,9 +50,7 @@ describe("frames", () => {
   test("carry bytes as Uint8Array that shares no memory with the stream", () => {
     assert(
       property(uint8Array({ maxLength: 100 }), integer({ min: 1, max: 40 }), (data, count) => {
-        const writer = new FrameWriter();
-        for (let index = 0; index < count; index += 1) writer.add(message(data));
-        const stream = Buffer.concat(writer.take());
+        const stream = frameOf(Array.from({ length: count }, () => message(data)));
         const { items, reader } = collect();
 
         reader.push(stream);
@@ -64,26 +62,30 @@ describe("frames", () => {
     );
   });
 
-  test("keep a large item in its place", () => {
-    const writer = new FrameWriter();
-    const large = "x".repeat(3 * 2 ** 20);
-    for (const value of ["before", large, "after"]) writer.add(message(value));
-    const { items, reader } = collect();
+  test("are told with what they took of the stream", () => {
+    const sizes: number[] = [];
+    const frames = ["x", "x".repeat(100_000)].map((text) => Buffer.from(frameOf([message(text)])));
 
-    reader.push(Buffer.concat(writer.take()));
+    new FrameReader((_items, sizeBytes) => sizes.push(sizeBytes)).push(Buffer.concat(frames));
 
-    expect(items).toEqual([message("before"), message(large), message("after")]);
+    expect(sizes).toEqual(frames.map((frame) => frame.length));
   });
 
-  test("refuse an item that is too large, and lose no other", () => {
-    const writer = new FrameWriter();
-    writer.add(message("before"));
-
-    expect(() => writer.add(message(new Uint8Array(frameMaxBytes)))).toThrow(MessageTooLargeError);
-
+  test("keep nothing of the buffer they are read from", () => {
     const { items, reader } = collect();
-    reader.push(Buffer.concat(writer.take()));
-    expect(items).toEqual([message("before")]);
+    const stream = Buffer.concat(["x".repeat(100), "y"].map((text) => Buffer.from(frameOf([message(text)]))));
+    const buffer = Buffer.alloc(10);
+
+    for (let start = 0; start < stream.length; start += buffer.length) {
+      const size = stream.copy(buffer, 0, start, start + buffer.length);
+      reader.push(buffer.subarray(0, size));
+    }
+
+    expect(items).toEqual([message("x".repeat(100)), message("y")]);
+  });
+
+  test("refuse an item that is too large", () => {
+    expect(() => frameOf([message(new Uint8Array(frameMaxBytes))])).toThrow(MessageTooLargeError);
   });
 
   test("that announce too much, or hold no items, are refused", () => {
@@ -93,8 +95,23 @@ describe("frames", () => {
   });
 });
 
-test("packed items are the same items", () => {
-  const items = Array.from({ length: 20 }, (_, index) => message({ index, data: new Uint8Array([index]) }));
+describe("packed items", () => {
+  test("are the same items", () => {
+    const items = Array.from({ length: 20 }, (_, index) => message({ index, data: new Uint8Array([index]) }));
+    expect(inSingles(unpackItems(packItems(items)))).toEqual(items);
+  });
 
-  expect(unpackItems(packItems(items))).toEqual(items);
+  test("in a row to one process name it once; a row ends with any other signal", () => {
+    const other: Item = ["message", "0.1", 2, "c"];
+    const down: Item = ["down", "0.1", 1, null];
+    const items = [message("a"), message("b"), other, message("d"), down, message("e")];
+
+    expect(unpackItems(packItems(items))).toEqual([
+      ["messages", "0.1", 1, ["a", "b"]],
+      ["messages", "0.1", 2, ["c"]],
+      ["messages", "0.1", 1, ["d"]],
+      down,
+      ["messages", "0.1", 1, ["e"]],
+    ]);
+  });
 });

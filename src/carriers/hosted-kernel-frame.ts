@@ -1,149 +1,151 @@
 /**
  * Frames: how items cross a byte stream. A frame is a length (4 bytes, little-endian) and a msgpack array of items.
  *
- * Many items share a frame, and in a frame of many each kind of object is described once. A frame says all of itself, so
+ * Many items share a frame. In a frame of many, each kind of object is described once, and the receiver of several
+ * messages in a row is named once: a flood to one process travels as a list of what was sent. A frame says all of itself, so
  * reader and writer keep no state in common.
  * Limit: one item's frame is at most `frameMaxBytes`; a larger message fails in its sender, and a stream that announces
  * a larger frame is not one of ours.
  *
  * @module
  */
-import { Packr } from "msgpackr/pack";
+import { Packr, RESERVE_START_SPACE } from "msgpackr/pack";
 import { MessageTooLargeError } from "../kernel/signal.ts";
+import type { WireValue } from "../kernel/wire.ts";
 import type { Item } from "./hosted-kernel.ts";
 
 /** The largest frame, without its length, in bytes. */
 export const frameMaxBytes: number = 64 * 2 ** 20;
-/** A batch of items is packed when it is about this long, in bytes, even if more follow in the same turn. */
-const batchTargetBytes = 256 * 2 ** 10;
-/** An item that may be larger than this, in bytes, is measured before it is taken. */
-const measuredFromBytes = 2 ** 20;
+/** An item that is estimated to be larger than this, in bytes, is packed and measured before it is taken. */
+export const measuredFromBytes: number = 2 ** 18;
 /** Items from which describing each kind of object once is quicker than naming its keys each time. */
 const recordsFromItems = 12;
 const lengthBytes = 4;
+/** Nearly all frames fit; what does not gets a buffer of its own. */
+const scratchBytes = 192 * 2 ** 10;
 
 const keyed = new Packr({ useRecords: false });
 const described = new Packr({ useRecords: true, mapsAsObjects: true, copyBuffers: true });
 
-/** Collects items and gives frames. */
-export class FrameWriter {
-  #items: Item[] = [];
-  #estimatedBytes = 0;
-  #frames: Buffer[] = [];
-
-  /** @throws MessageTooLargeError, and then the item is not part of any frame. */
-  add(item: Item): void {
-    const estimatedBytes = estimateBytes(item, measuredFromBytes);
-    if (estimatedBytes >= measuredFromBytes) {
-      this.#addLarge(item);
-      return;
-    }
-    this.#items.push(item);
-    this.#estimatedBytes += estimatedBytes;
-    if (this.#estimatedBytes >= batchTargetBytes) this.#pack();
-  }
-
-  #addLarge(item: Item): void {
-    const frame = frameOf([item]);
-    const sizeBytes = frame.length - lengthBytes;
-    if (sizeBytes > frameMaxBytes) throw new MessageTooLargeError(sizeBytes, frameMaxBytes);
-    this.#pack();
-    this.#frames.push(frame);
-  }
-
-  #pack(): void {
-    if (this.#items.length === 0) return;
-    this.#frames.push(frameOf(this.#items));
-    this.#items = [];
-    this.#estimatedBytes = 0;
-  }
-
-  /** The frames of what was added since the last call. */
-  take(): readonly Buffer[] {
-    this.#pack();
-    const frames = this.#frames;
-    this.#frames = [];
-    return frames;
-  }
-
-  /** About the bytes that wait for `take`. */
-  get waitingBytes(): number {
-    let waitingBytes = this.#estimatedBytes;
-    for (const frame of this.#frames) waitingBytes += frame.length;
-    return waitingBytes;
-  }
-}
+/** Where everything is packed first: a fresh buffer for each frame would be most of the garbage. */
+const scratch = Buffer.allocUnsafeSlow(scratchBytes);
 
 /** Packs many items as frames do, without a length. The caller owns the bytes, which fill their buffer. */
 export function packItems(items: readonly Item[]): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(described.pack(items));
+  described.useBuffer(scratch);
+  return new Uint8Array(described.pack(inRows(items)));
 }
 
-/** The items of `packItems`; what is bytes in them is copied. */
+/** Messages in a row to one process as one item. */
+function inRows(items: readonly Item[]): readonly Item[] {
+  const rows: Item[] = [];
+  let row: WireValue[] = [];
+  let kernelId = "";
+  let serial: number | string = -1;
+  for (const item of items) {
+    if (item[0] !== "message") {
+      serial = -1;
+      rows.push(item);
+    } else if (item[2] === serial && item[1] === kernelId) {
+      row.push(item[3]);
+    } else {
+      row = [item[3]];
+      [, kernelId, serial] = item;
+      rows.push(["messages", kernelId, serial, row]);
+    }
+  }
+  return rows;
+}
+
+/** The items of `packItems`, with messages in a row as one item; what is bytes in them is copied. */
 export function unpackItems(bytes: Uint8Array): readonly Item[] {
   const items: unknown = described.unpack(bytes);
   if (!Array.isArray(items)) throw new Error("a frame that holds no array");
   return items as readonly Item[];
 }
 
-function frameOf(items: readonly Item[]): Buffer {
-  const packed = (items.length < recordsFromItems ? keyed : described).pack(items);
-  const frame = Buffer.allocUnsafe(lengthBytes + packed.length);
-  frame.writeUInt32LE(packed.length, 0);
-  frame.set(packed, lengthBytes);
+/** One frame with its length, valid until the next is packed. @throws MessageTooLargeError */
+export function frameOf(items: readonly Item[]): Buffer {
+  const isRow = items.length >= recordsFromItems;
+  const packr = isRow ? described : keyed;
+  packr.useBuffer(scratch);
+  const frame = packr.pack(isRow ? inRows(items) : items, RESERVE_START_SPACE | lengthBytes);
+  const sizeBytes = frame.length - lengthBytes;
+  if (sizeBytes > frameMaxBytes) throw new MessageTooLargeError(sizeBytes, frameMaxBytes);
+  frame.writeUInt32LE(sizeBytes, 0);
   return frame;
 }
 
-/** About how many bytes the text and bytes in `value` take; stops counting at `enoughBytes`. */
-function estimateBytes(value: unknown, enoughBytes: number): number {
-  if (typeof value === "string") return 3 * value.length;
-  if (typeof value !== "object" || value === null) return 9;
-  if (value instanceof Uint8Array) return value.length + 5;
-  let bytes = 5;
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length && bytes < enoughBytes; index += 1) {
-      bytes += estimateBytes(value[index], enoughBytes);
-    }
-    return bytes;
-  }
-  for (const key in value) {
-    if (bytes >= enoughBytes) break;
-    bytes += 3 * key.length + estimateBytes((value as Record<string, unknown>)[key], enoughBytes);
-  }
-  return bytes;
-}
-
-/** Cuts a byte stream into frames. */
+/** Cuts a byte stream into frames. It keeps no piece that it was given. */
 export class FrameReader {
-  readonly #receive: (items: readonly Item[]) => void;
-  /** Of a frame that is not complete yet. */
-  #chunks: Buffer[] = [];
-  #heldBytes = 0;
-  #neededBytes = lengthBytes;
+  readonly #receive: (items: readonly Item[], sizeBytes: number) => void;
+  readonly #head = Buffer.alloc(lengthBytes);
+  #headBytes = 0;
+  /** The frame that is not complete yet. */
+  #frame: Buffer | null = null;
+  #frameBytes = 0;
 
-  constructor(receive: (items: readonly Item[]) => void) {
+  /** `receive` gets the items of a frame and what the frame took. */
+  constructor(receive: (items: readonly Item[], sizeBytes: number) => void) {
     this.#receive = receive;
   }
 
   /** @throws Error when the bytes are no frames. */
   push(chunk: Buffer): void {
-    this.#chunks.push(chunk);
-    this.#heldBytes += chunk.length;
-    if (this.#heldBytes < this.#neededBytes) return;
-    let buffer = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
-    this.#neededBytes = lengthBytes;
-    while (buffer.length >= lengthBytes) {
-      const sizeBytes = buffer.readUInt32LE(0);
-      if (sizeBytes > frameMaxBytes) throw new Error(`a frame of ${sizeBytes} bytes; the largest is ${frameMaxBytes}`);
-      const end = lengthBytes + sizeBytes;
-      this.#neededBytes = end;
-      if (buffer.length < end) break;
-      this.#neededBytes = lengthBytes;
-      // Not as a Buffer, so that bytes in messages arrive as Uint8Array.
-      this.#receive(unpackItems(new Uint8Array(buffer.buffer, buffer.byteOffset + lengthBytes, sizeBytes)));
-      buffer = buffer.subarray(end);
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (this.#frame !== null) rest = this.#fill(this.#frame, rest);
+      else if (this.#headBytes > 0 || rest.length < lengthBytes) rest = this.#fillHead(rest);
+      else rest = this.#takeWhole(rest);
     }
-    this.#chunks = buffer.length === 0 ? [] : [buffer];
-    this.#heldBytes = buffer.length;
   }
+
+  /** Nearly always: a frame that arrived in one piece is read where it lies. */
+  #takeWhole(bytes: Buffer): Buffer {
+    const sizeBytes = sizeOf(bytes);
+    const end = lengthBytes + sizeBytes;
+    if (bytes.length < end) {
+      this.#begin(sizeBytes);
+      return bytes.subarray(lengthBytes);
+    }
+    this.#deliver(bytes.subarray(lengthBytes, end));
+    return bytes.subarray(end);
+  }
+
+  #fillHead(bytes: Buffer): Buffer {
+    const count = bytes.copy(this.#head, this.#headBytes);
+    this.#headBytes += count;
+    if (this.#headBytes === lengthBytes) this.#begin(sizeOf(this.#head));
+    return bytes.subarray(count);
+  }
+
+  #begin(sizeBytes: number): void {
+    this.#headBytes = 0;
+    this.#frame = Buffer.allocUnsafe(sizeBytes);
+    this.#frameBytes = 0;
+    if (sizeBytes === 0) this.#fill(this.#frame, this.#frame);
+  }
+
+  #fill(frame: Buffer, bytes: Buffer): Buffer {
+    const count = bytes.copy(frame, this.#frameBytes);
+    this.#frameBytes += count;
+    if (this.#frameBytes === frame.length) {
+      this.#frame = null;
+      this.#deliver(frame);
+    }
+    return bytes.subarray(count);
+  }
+
+  #deliver(frame: Buffer): void {
+    // Not as a Buffer, so that bytes in messages arrive as Uint8Array.
+    const bytes = new Uint8Array(frame.buffer, frame.byteOffset, frame.length);
+    this.#receive(unpackItems(bytes), lengthBytes + frame.length);
+  }
+}
+
+/** @throws Error when a frame cannot be as large. */
+function sizeOf(head: Buffer): number {
+  const sizeBytes = head.readUInt32LE(0);
+  if (sizeBytes > frameMaxBytes) throw new Error(`a frame of ${sizeBytes} bytes; the largest is ${frameMaxBytes}`);
+  return sizeBytes;
 }

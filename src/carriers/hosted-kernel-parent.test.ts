@@ -4,11 +4,13 @@
  * @module
  */
 import { describe, expect, test } from "vitest";
+import { boundlessState } from "../kernel/connection.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import type { DownMessage } from "../kernel/message.ts";
 import { program } from "../kernel/program.ts";
 import { VirtualPlatform } from "../testing/virtual-platform.ts";
 import { carrierExitMs, HostedKernelParent, prepare, signalsWaitingMax } from "./hosted-kernel-parent.ts";
+import { waitingMaxBytesDefault, windowBytesDefault } from "./hosted-kernel-outbox.ts";
 import type { Item } from "./hosted-kernel.ts";
 
 class Scene {
@@ -23,7 +25,13 @@ class Scene {
   constructor(killSilences = false) {
     const request = { program: program("file:///program.js"), options: {}, parent: this.self.pid, starter: null };
     this.hosted.carry(
-      { killSilences, send: (item) => this.sent.push(item), kill: () => (this.killsCount += 1) },
+      {
+        killSilences,
+        hasRoom: true,
+        state: boundlessState,
+        send: (item) => this.sent.push(item),
+        kill: () => (this.killsCount += 1),
+      },
       prepare(this.kernel, request as never, "played"),
       { resolve: () => new Promise((resolve) => (this.resolve = resolve)) },
     );
@@ -72,7 +80,36 @@ describe("signals for a program whose file is not resolved yet", () => {
 
     expect(scene.killsCount).toBe(1);
     const cause = { tag: "channelFull", signalsWaitingMax };
-    expect(await scene.downReasons()).toEqual([{ tag: "carrierDown", cause }]);
+    expect(await scene.downReasons()).toMatchObject([{ tag: "carrierDown", cause }]);
+  });
+
+  test("are bounded in bytes: from a window on senders are held, and too many end the carrier", async () => {
+    const scene = new Scene();
+    const add = (sizeBytes: number): void => scene.hosted.send(["message", "0.1", 1, "large"], sizeBytes);
+
+    add(windowBytesDefault - scene.hosted.state.waitingBytes - 1);
+    const before = scene.hosted.hasRoom;
+    add(1);
+    const after = scene.hosted.hasRoom;
+    add(waitingMaxBytesDefault - windowBytesDefault);
+    const killsBefore = scene.killsCount;
+    add(1);
+
+    expect([before, after, killsBefore, scene.killsCount]).toEqual([true, false, 0, 1]);
+  });
+
+  test("hold their senders until the boot is sent", async () => {
+    const scene = new Scene();
+    scene.self.send(scene.hosted.pid as never, "x".repeat(windowBytesDefault));
+    let wentOn = false;
+    void scene.self.yield().then(() => (wentOn = true));
+    await scene.platform.settle();
+    const before = wentOn;
+
+    scene.resolve("file:///program.js");
+    await scene.platform.settle();
+
+    expect([before, wentOn]).toEqual([false, true]);
   });
 });
 

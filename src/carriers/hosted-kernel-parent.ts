@@ -11,15 +11,17 @@
 import { fileURLToPath } from "node:url";
 import type { Milliseconds } from "../base/platform.ts";
 import { callersMax, lineageOf } from "../kernel/ancestry.ts";
-import type { Connection } from "../kernel/connection.ts";
+import { boundlessState, type Connection } from "../kernel/connection.ts";
 import { describeReason, isTagged, type ExitReason } from "../kernel/exit-reason.ts";
 import type { Kernel, StartRequest } from "../kernel/kernel.ts";
 import type { AnyPid } from "../kernel/pid.ts";
-import type { Channel, Signal } from "../kernel/signal.ts";
+import type { Channel, ChannelState, Signal } from "../kernel/signal.ts";
+import { estimatedBytes } from "../kernel/wire.ts";
 import type { ProgramLoader } from "./carrier.ts";
+import { assertChannelLimit, waitingMaxBytesDefault, windowBytesDefault } from "./hosted-kernel-outbox.ts";
 import type { Boot, Item } from "./hosted-kernel.ts";
 
-/** Signals that wait while a program's file is resolved; one more, and its carrier is lost. */
+/** Signals that wait while a program's file is resolved; one more, or too many bytes, and its carrier is lost. */
 export const signalsWaitingMax = 1_000_000;
 /** How long a carrier may take to be gone, after goodbye and once more after it was ended by force, in milliseconds. */
 export const carrierExitMs: Milliseconds = 5000;
@@ -28,8 +30,11 @@ export const carrierExitMs: Milliseconds = 5000;
 export interface Vehicle {
   /** After this returns nothing arrives any more, so that a kill is complete before the carrier is gone. */
   readonly killSilences: boolean;
-  /** Sends in order. @throws MessageTooLargeError */
-  send(item: Item): void;
+  /** Sends in order. @throws MessageTooLargeError, ChannelFullError */
+  send(item: Item, sizeBytes?: number): void;
+  /** False while senders are to be held, until `HostedKernelParent.room`. */
+  readonly hasRoom: boolean;
+  readonly state: ChannelState;
   /** Ends it at once, however busy it is. `HostedKernelParent.exited` follows. Idempotent. */
   kill(): void;
 }
@@ -56,6 +61,7 @@ export function prepare(kernel: Kernel, request: StartRequest, carrierName: stri
       `the ${carrierName} carrier runs files, not ${what}; name one with program("./file.ts", import.meta.url)`,
     );
   }
+  if (options.channel !== undefined) assertChannelLimit(options.channel);
   const plan: Plan = {
     programFile: program.url.startsWith("file:") ? fileURLToPath(program.url) : program.url,
     argv: options.argv ?? [],
@@ -66,6 +72,7 @@ export function prepare(kernel: Kernel, request: StartRequest, carrierName: stri
     args: kernel.encode(options.args, "args"),
     label: options.label ?? null,
     mailbox: options.mailbox ?? null,
+    channel: options.channel ?? null,
   };
   return { kernel, url: program.url, plan };
 }
@@ -80,6 +87,8 @@ export class HostedKernelParent implements Channel {
   #vehicle: Vehicle | null = null;
   /** Until the boot is sent. */
   #waiting: Signal[] | null = [];
+  /** About their bytes. */
+  #waitingBytes = 0;
   /** What arrived since the program ended. */
   #held: Signal[] | null = null;
   #goodbye: { readonly announced: boolean; readonly reason: ExitReason } | null = null;
@@ -116,6 +125,7 @@ export class HostedKernelParent implements Channel {
       return;
     }
     for (const signal of waiting) this.#sendQuietly(signal);
+    if (this.hasRoom) this.#connection.room();
   }
 
   #sendQuietly(signal: Signal): void {
@@ -126,14 +136,34 @@ export class HostedKernelParent implements Channel {
     }
   }
 
-  send(signal: Signal): void {
+  /** Until the boot is sent there is room for a window. */
+  get hasRoom(): boolean {
+    if (this.#gone || this.#forced !== null || this.#goodbye !== null) return true;
+    if (this.#waiting !== null) return this.#waitingBytes < windowBytesDefault;
+    return this.#vehicle === null || this.#vehicle.hasRoom;
+  }
+
+  get state(): ChannelState {
+    const state = this.#vehicle?.state ?? boundlessState;
+    if (this.#waiting === null) return state;
+    return { ...state, waitingCount: this.#waiting.length, waitingBytes: this.#waitingBytes };
+  }
+
+  /** The vehicle has room again. */
+  room(): void {
+    this.#connection.room();
+  }
+
+  send(signal: Signal, sizeBytes?: number): void {
     if (this.#gone || this.#forced !== null || this.#goodbye !== null) return;
     if (this.#waiting === null) {
-      this.#vehicle?.send(signal);
+      this.#vehicle?.send(signal, sizeBytes);
       return;
     }
     this.#waiting.push(signal);
-    if (this.#waiting.length > signalsWaitingMax) this.fail({ tag: "channelFull", signalsWaitingMax });
+    this.#waitingBytes += sizeBytes ?? estimatedBytes(signal);
+    const isFull = this.#waiting.length > signalsWaitingMax || this.#waitingBytes > waitingMaxBytesDefault;
+    if (isFull) this.fail({ tag: "channelFull", signalsWaitingMax, waitingMaxBytes: waitingMaxBytesDefault });
   }
 
   condemn(): void {
@@ -175,6 +205,7 @@ export class HostedKernelParent implements Channel {
     if (this.#gone || this.#goodbye !== null || this.#forced !== null) return;
     switch (item[0]) {
       case "boot":
+      case "confirmed":
         throw new Error("a hosted kernel does not boot its parent");
       case "ending":
         this.#held = [];

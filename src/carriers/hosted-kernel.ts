@@ -33,7 +33,7 @@ import type { AnyPid, Ref } from "../kernel/pid.ts";
 import type { HostFacts } from "../kernel/inspect.ts";
 import { Extra, type AnyProcess } from "../kernel/process.ts";
 import { acknowledgingBody, definedProgramOf } from "../kernel/program.ts";
-import type { Channel, Signal } from "../kernel/signal.ts";
+import type { Channel, ChannelLimit, Signal } from "../kernel/signal.ts";
 import type { WireValue } from "../kernel/wire.ts";
 
 /** How long a program may clean up after its parent is gone, in milliseconds; then it is ended. */
@@ -59,10 +59,13 @@ export interface Boot {
   readonly args: WireValue;
   readonly label: string | null;
   readonly mailbox: MailboxLimit | null;
+  readonly channel: ChannelLimit | null;
 }
 
 /** What travels between a hosted kernel and its parent besides signals. */
 export type Control =
+  /** So many bytes were taken since the last time; concerns the channel alone. */
+  | readonly ["confirmed", number]
   | readonly ["boot", Boot]
   /** The program has ended; what follows in order is held back until its thread or OS process is gone. */
   | readonly ["ending"]
@@ -74,10 +77,26 @@ export type Control =
 /** One piece of what a channel between a hosted kernel and its parent carries, in order. */
 export type Item = Signal | Control;
 
+/** Whether an item is for the kernel itself. */
+export function isSignal(item: Item): item is Signal {
+  switch (item[0]) {
+    case "boot":
+    case "ending":
+    case "stopping":
+    case "goodbye":
+    case "confirmed":
+      return false;
+    default:
+      return true;
+  }
+}
+
 /** The child's end of the channel. */
 export interface Uplink extends Channel {
-  /** @throws MessageTooLargeError */
-  send(item: Item): void;
+  /** @throws MessageTooLargeError, ChannelFullError */
+  send(item: Item, sizeBytes?: number): void;
+  /** How much it holds, from now on. */
+  limit(limit: ChannelLimit): void;
   /** When it returns, what was sent is with the operating system or the other thread, or the channel is lost. */
   flush(): void;
   /** Whether the channel alone keeps the event loop alive. */
@@ -98,6 +117,8 @@ export interface HostedKernelHost {
 /** What the channel reports. */
 export interface HostedKernel {
   receive(signal: Signal): void;
+  /** The channel has room again. */
+  room(): void;
   /** The parent is gone. */
   orphaned(cause: unknown): void;
 }
@@ -127,6 +148,7 @@ class HostedProgram implements HostedKernel {
     this.#uplink = uplink;
     this.#host = host;
     this.#kernel = new Kernel(host.platform, { id: boot.kernelId, carriers: host.carriers });
+    if (boot.channel !== null) uplink.limit(boot.channel);
     const parentId = boot.kernelId.slice(0, boot.kernelId.lastIndexOf("."));
     this.#connection = this.#kernel.connect(parentId, uplink, "uplink");
     const parent = this.#kernel.decode(boot.parent) as AnyPid;
@@ -180,6 +202,10 @@ class HostedProgram implements HostedKernel {
       if (isExit(message)) this.#exitSignal(message.reason);
     });
     self.ready();
+  }
+
+  room(): void {
+    this.#connection.room();
   }
 
   receive(signal: Signal): void {

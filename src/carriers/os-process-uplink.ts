@@ -5,8 +5,8 @@
  */
 import { Socket } from "node:net";
 import process from "node:process";
-import { runHostedKernel, type HostedKernel, type HostedKernelHost, type Item } from "./hosted-kernel.ts";
-import { channelWaitingMaxBytes, OsProcessChannel } from "./os-process-channel.ts";
+import { isSignal, runHostedKernel, type HostedKernel, type HostedKernelHost, type Item } from "./hosted-kernel.ts";
+import { OsProcessChannel } from "./os-process-channel.ts";
 
 /** Exit code of a child whose parent takes nothing of what it sends. */
 const channelFullExitCode = 70;
@@ -32,14 +32,15 @@ export function runOsProcess(host: HostedKernelHost): void {
     receive: (items) => items.forEach(dispatch),
     malformed: (description) => orphaned({ tag: "protocol", description }),
     ended: () => orphaned({ tag: "parentGone" }),
+    room: () => hosted?.room(),
     full: () => {
-      host.platform.log("error", `more than ${channelWaitingMaxBytes} bytes wait for the parent of this program`);
+      host.platform.log("error", "too many bytes wait for the parent of this program");
       process.exit(channelFullExitCode);
     },
   });
   const dispatch = (item: Item): void => {
     if (item[0] === "boot") hosted = runHostedKernel(item[1], channel, { ...host, stopScript });
-    else if (item[0] !== "ending" && item[0] !== "stopping" && item[0] !== "goodbye") hosted?.receive(item);
+    else if (isSignal(item)) hosted?.receive(item);
   };
 }
 

@@ -18,12 +18,13 @@ import { describeReason, osExitReason } from "../kernel/exit-reason.ts";
 import type { Kernel, StartRequest } from "../kernel/kernel.ts";
 import type { AnyPid } from "../kernel/pid.ts";
 import type { SpawnOptions } from "../kernel/process.ts";
+import type { ChannelState } from "../kernel/signal.ts";
 import type { Carrier, ProgramLoader } from "./carrier.ts";
 import { environmentWith } from "./hosted-kernel-environment.ts";
 import { drainOutput } from "./hosted-kernel-output.ts";
 import { HostedKernelParent, prepare, type Vehicle } from "./hosted-kernel-parent.ts";
 import type { Item } from "./hosted-kernel.ts";
-import { channelWaitingMaxBytes, OsProcessChannel } from "./os-process-channel.ts";
+import { OsProcessChannel } from "./os-process-channel.ts";
 
 /** How long output is awaited once the OS process is gone: only a program that left it holds it open, in milliseconds. */
 export const outputCloseMs: Milliseconds = 500;
@@ -98,8 +99,8 @@ class ChildVehicle implements Vehicle {
   readonly killSilences = false;
   readonly #osPid: number;
   readonly #channel: OsProcessChannel;
-  /** Pieces of anything read from the child. */
-  #chunksCount = 0;
+  /** Pieces of output read from the child. */
+  #outputChunksCount = 0;
   /** The OS process was waited for: its id may soon be another's. */
   #isReaped = false;
 
@@ -113,12 +114,14 @@ class ChildVehicle implements Vehicle {
     this.#channel = new OsProcessChannel(socket, {
       receive: (items) => hosted.receive(items),
       malformed: (description) => hosted.fail({ tag: "protocol", description }),
-      full: () => hosted.fail({ tag: "channelFull", channelWaitingMaxBytes }),
+      room: () => hosted.room(),
+      full: () => hosted.fail({ tag: "channelFull", ...this.#channel.state }),
       ended: channelEnded,
     });
+    if (options.channel !== undefined) this.#channel.limit(options.channel);
     const { stdout, stderr } = child;
     const drained = drainOutput(kernel, hosted.pid, options.output ?? "ignore", { stdout, stderr });
-    for (const stream of [socket, stdout, stderr]) stream?.on("data", () => (this.#chunksCount += 1));
+    for (const stream of [stdout, stderr]) stream?.on("data", () => (this.#outputChunksCount += 1));
     child.on("error", () => {});
     child.once("exit", (code, signal) => {
       // Who is left of the group holds output and belongs to a program that is gone.
@@ -156,8 +159,21 @@ class ChildVehicle implements Vehicle {
     }
   }
 
-  send(item: Item): void {
-    this.#channel.send(item);
+  /** Pieces of anything read from the child. */
+  get #chunksCount(): number {
+    return this.#outputChunksCount + this.#channel.chunksCount;
+  }
+
+  send(item: Item, sizeBytes?: number): void {
+    this.#channel.send(item, sizeBytes);
+  }
+
+  get hasRoom(): boolean {
+    return this.#channel.hasRoom;
+  }
+
+  get state(): ChannelState {
+    return this.#channel.state;
   }
 
   kill(): void {

@@ -5,8 +5,8 @@
  */
 import process from "node:process";
 import { workerData, type MessagePort } from "node:worker_threads";
-import { runHostedKernel, type HostedKernel, type HostedKernelHost, type Item } from "./hosted-kernel.ts";
-import { itemsUnderWayMax, ThreadChannel } from "./thread-channel.ts";
+import { isSignal, runHostedKernel, type HostedKernel, type HostedKernelHost, type Item } from "./hosted-kernel.ts";
+import { ThreadChannel } from "./thread-channel.ts";
 
 /** Exit code of a thread whose parent takes nothing of what it sends. */
 const channelFullExitCode = 70;
@@ -17,13 +17,14 @@ export function runThread(host: HostedKernelHost): void {
   let hosted: HostedKernel | null = null;
   const channel = new ThreadChannel(port, {
     receive: (items) => items.forEach(dispatch),
+    room: () => hosted?.room(),
     full: () => {
-      host.platform.log("error", `more than ${itemsUnderWayMax} signals wait for the parent of this thread`);
+      host.platform.log("error", `${channel.state.waitingBytes} bytes wait for the parent of this thread: too many`);
       process.exit(channelFullExitCode);
     },
   });
   const dispatch = (item: Item): void => {
     if (item[0] === "boot") hosted = runHostedKernel(item[1], channel, host);
-    else if (item[0] !== "ending" && item[0] !== "stopping" && item[0] !== "goodbye") hosted?.receive(item);
+    else if (isSignal(item)) hosted?.receive(item);
   };
 }

@@ -16,7 +16,7 @@ import type { Carrier, ProgramLoader } from "./carrier.ts";
 import { environmentWith } from "./hosted-kernel-environment.ts";
 import { drainOutput } from "./hosted-kernel-output.ts";
 import { HostedKernelParent, prepare, type Vehicle } from "./hosted-kernel-parent.ts";
-import { itemsUnderWayMax, ThreadChannel } from "./thread-channel.ts";
+import { ThreadChannel } from "./thread-channel.ts";
 
 /** What the composition gives the carrier. */
 export interface ThreadCarrierOptions {
@@ -78,8 +78,10 @@ function startThread(
   });
   const channel = new ThreadChannel(port1, {
     receive: (items) => hosted.receive(items),
-    full: () => hosted.fail({ tag: "channelFull", itemsUnderWayMax }),
+    room: () => hosted.room(),
+    full: () => hosted.fail({ tag: "channelFull", ...channel.state }),
   });
+  if (options.channel !== undefined) channel.limit(options.channel);
   const { stdout, stderr } = worker;
   const drained =
     output === "inherit" ? Promise.resolve() : drainOutput(kernel, hosted.pid, output, { stdout, stderr });
@@ -92,7 +94,13 @@ function startThread(
   });
   return {
     killSilences: true,
-    send: (item) => channel.send(item),
+    send: (item, sizeBytes) => channel.send(item, sizeBytes),
+    get hasRoom() {
+      return channel.hasRoom;
+    },
+    get state() {
+      return channel.state;
+    },
     kill: () => {
       channel.close();
       void worker.terminate();

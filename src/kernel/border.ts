@@ -7,25 +7,46 @@
  * only those are held that another kernel may still answer to.
  * Limit: two processes of two kernels that link to and unlink from each other at the same moment can end up with the link
  * on one side only.
- * Not here: what a signal does to a process (kernel.ts), the form of values (wire.ts), channels (carriers).
+ * While a mailbox or a channel is full, its senders in all kernels are held: each kernel tells the neighbour that a
+ * message came from (`full`, `room`), so the word goes back the way the messages come. A message by name is held only by
+ * the channel.
+ * Not here: what a signal does to a process (kernel.ts), who waits where (gate.ts), the form of values (wire.ts), channels (carriers).
  *
  * @module
  */
 import type { Platform } from "../base/platform.ts";
-import { IdentityTable, isWithin, type Connection, type Neighbour } from "./connection.ts";
+import {
+  boundlessState,
+  IdentityTable,
+  isWithin,
+  type Connection,
+  type ConnectionInfo,
+  type Neighbour,
+} from "./connection.ts";
 import { carrierDown, describeReason, type ExitReason } from "./exit-reason.ts";
+import { Gate } from "./gate.ts";
 import { MailboxFullError } from "./mailbox.ts";
 import type { AnyPid, Ref } from "./pid.ts";
-import { Extra, nameOf, type AnyProcess } from "./process.ts";
-import { mainSerial, type Channel, type Signal } from "./signal.ts";
-import { decode, encode, isEncodedRequest, UncopyableError, type WireIdentities, type WireValue } from "./wire.ts";
+import { Extra, nameOf, Process, type AnyProcess } from "./process.ts";
+import { ChannelFullError, mainSerial, type Channel, type MessageSignal, type Signal } from "./signal.ts";
+import {
+  decode,
+  encode,
+  encodedBytes,
+  estimatedBytes,
+  isEncodedRequest,
+  UncopyableError,
+  type WireIdentities,
+  type WireValue,
+} from "./wire.ts";
 
 /** What the border does inside its own kernel. */
 export interface BorderHost {
   readonly id: string;
   readonly platform: Platform;
-  deliver(process: AnyProcess, message: unknown): void;
-  deliverToRef(ref: Ref, message: unknown): void;
+  /** `from`: the neighbour it came from; null for what comes from here. */
+  deliver(process: AnyProcess, message: unknown, from: Neighbour | null): void;
+  deliverToRef(ref: Ref, message: unknown, from: Neighbour | null): void;
   deliverDown(ref: Ref, reason: ExitReason): void;
   receiveExit(process: AnyProcess, from: AnyPid, reason: ExitReason, overLink: boolean): void;
   whereis(name: string): AnyPid | undefined;
@@ -49,14 +70,26 @@ interface Loss {
   readonly mainReason: ExitReason;
 }
 
+/** A mailbox of another kernel that is full, or with serial 0 the way to that kernel. */
+interface Full {
+  readonly kernelId: string;
+  readonly serial: number;
+  readonly gate: Gate;
+}
+
 export class Border {
   readonly id: string;
   readonly #host: BorderHost;
   readonly #neighbours = new Map<string, Neighbour>();
   #uplink: Neighbour | null = null;
+  /** Which way the last signal went: most go where the one before went. */
+  #lastKernelId: string | null = null;
+  #lastNeighbour: Neighbour | null = null;
   readonly #identities = new IdentityTable();
   /** Own refs that another kernel may answer to; by serial, strong, because nothing else may hold them. */
   readonly #heldRefs = new Map<number, Ref>();
+  /** What other kernels say is full, and who is held here for it. */
+  readonly #full = new Map<string, Full>();
   readonly #codec: WireIdentities;
 
   constructor(host: BorderHost) {
@@ -92,7 +125,15 @@ export class Border {
 
   /** Ties the kernel `kernelId`, below this one or (as `uplink`) above it, by `channel`. */
   connect(kernelId: string, channel: Channel, direction: "child" | "uplink" = "child"): Connection {
-    const neighbour: Neighbour = { kernelId, channel };
+    // Its own kernel takes what comes whatever its processes do, so nobody can wait for each other here.
+    const gate = new Gate({
+      owner: null,
+      name: () => `the channel to kernel ${kernelId}`,
+      overshootMax: Infinity,
+      heldMaxMs: Infinity,
+    });
+    const neighbour: Neighbour = { kernelId, channel, gate, told: new Set() };
+    this.#lastKernelId = null;
     if (direction === "uplink") this.#uplink = neighbour;
     else this.#neighbours.set(kernelId, neighbour);
     let open = true;
@@ -101,9 +142,13 @@ export class Border {
       receive: (signal) => {
         if (open) this.#receive(signal, neighbour);
       },
+      room: () => gate.open(),
+      info: () => connectionInfo(neighbour),
       lost: (cause, mainReason) => {
         if (!open) return;
         open = false;
+        this.#lastKernelId = null;
+        gate.open();
         const isAbove = this.#uplink === neighbour;
         if (isAbove) this.#uplink = null;
         else this.#neighbours.delete(kernelId);
@@ -172,6 +217,14 @@ export class Border {
   }
 
   #neighbourFor(kernelId: string): Neighbour | null {
+    if (kernelId !== this.#lastKernelId) {
+      this.#lastNeighbour = this.#findNeighbour(kernelId);
+      this.#lastKernelId = kernelId;
+    }
+    return this.#lastNeighbour;
+  }
+
+  #findNeighbour(kernelId: string): Neighbour | null {
     if (!isWithin(kernelId, this.id)) return this.#uplink;
     const end = kernelId.indexOf(".", this.id.length + 1);
     return this.#neighbours.get(end === -1 ? kernelId : kernelId.slice(0, end)) ?? null;
@@ -196,6 +249,79 @@ export class Border {
     else neighbour.channel.send(signal);
   }
 
+  /**
+   * Sends a message or a reply, and holds its sender when the mailbox it is for is known to be full, or the channel.
+   * @throws MailboxFullError when that sender cannot be held any more; what `Channel.send` throws.
+   */
+  transmitMessage(
+    signal: MessageSignal,
+    sender: AnyProcess | Neighbour | null,
+    sizeBytes: number = encodedBytes(),
+  ): void {
+    const neighbour = this.#neighbourFor(signal[1]);
+    if (neighbour === null) {
+      this.#refuse(signal);
+      return;
+    }
+    const { channel, gate } = neighbour;
+    if (this.#full.size > 0 && signal[0] === "message") this.#holdAtFull(signal, sender);
+    channel.send(signal, sizeBytes);
+    if (channel.hasRoom !== false || sender === null) return;
+    if (!(sender instanceof Process)) this.holdBack(sender, { kernelId: neighbour.kernelId, serial: 0 }, gate);
+    else if (!gate.holds(sender)) gate.claim(sender);
+  }
+
+  #holdAtFull(signal: MessageSignal, sender: AnyProcess | Neighbour | null): void {
+    const [, kernelId, serial] = signal;
+    for (const full of this.#full.values()) {
+      if (full.serial === 0 ? !isWithin(kernelId, full.kernelId) : full.serial !== serial || full.kernelId !== kernelId)
+        continue;
+      if (sender === null) throw new MailboxFullError(full.gate.name(), { overshootMax: 0 });
+      if (sender instanceof Process) full.gate.admit(sender);
+      else this.holdBack(sender, full, full.gate);
+    }
+  }
+
+  /** Tells a neighbour, once, to hold who sends to what is full, and later that there is room again. */
+  holdBack(neighbour: Neighbour, full: Pick<AnyPid, "kernelId" | "serial">, gate: Gate): void {
+    const { kernelId, serial } = full;
+    const key = keyOf(kernelId, serial);
+    if (neighbour.told.has(key)) return;
+    neighbour.told.add(key);
+    neighbour.channel.send(["full", neighbour.kernelId, 0, kernelId, serial]);
+    gate.tell(() => {
+      neighbour.told.delete(key);
+      neighbour.channel.send(["room", neighbour.kernelId, 0, kernelId, serial]);
+    });
+  }
+
+  /** What would hold a message to a process of another kernel now; null when there is room. */
+  gateBefore(target: AnyPid): Gate | null {
+    const neighbour = this.#neighbourFor(target.kernelId);
+    if (neighbour === null) return null;
+    const full = this.#full.get(keyOf(target.kernelId, target.serial));
+    return full?.gate ?? (neighbour.channel.hasRoom === false ? neighbour.gate : null);
+  }
+
+  /** How the ways to all neighbours stand. */
+  connections(): ConnectionInfo[] {
+    const above = this.#uplink === null ? [] : [this.#uplink];
+    return [...above, ...this.#neighbours.values()].map(connectionInfo);
+  }
+
+  #receiveFull(kernelId: string, serial: number): void {
+    const key = keyOf(kernelId, serial);
+    if (this.#full.has(key)) return;
+    const name = serial === 0 ? `the way to kernel ${kernelId}` : String(this.#identities.pid(kernelId, serial));
+    this.#full.set(key, { kernelId, serial, gate: new Gate({ owner: null, name: () => name }) });
+  }
+
+  #receiveRoom(key: string): void {
+    const full = this.#full.get(key);
+    this.#full.delete(key);
+    full?.gate.open();
+  }
+
   /** The other kernel is gone: links and monitors learn it at once (L4, N2), messages vanish (M2). */
   #refuse(signal: Signal): void {
     let back: Signal;
@@ -208,21 +334,44 @@ export class Border {
 
   #receive(signal: Signal, from: Neighbour | null): void {
     if (signal[0] === "lost") this.#receiveLoss(signal, from);
-    else if (signal[1] !== this.id) this.#forward(signal);
-    else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3]);
+    else if (signal[0] === "messages") this.#receiveRow(signal, from);
+    else if (signal[1] !== this.id) this.#forward(signal, from);
+    else if (signal[0] === "reply") this.#receiveReply(signal[2], signal[3], from);
     else if (signal[0] === "ask") void this.#answer(signal);
     else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
     else if (signal[0] === "watching") this.#receiveWatching(signal[2], this.#identities.pid(signal[3], signal[4]));
-    else if (typeof signal[2] === "string") this.#receiveForName(signal[2], signal);
-    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process, signal);
+    else if (signal[0] === "full") this.#receiveFull(signal[3], signal[4]);
+    else if (signal[0] === "room") this.#receiveRoom(keyOf(signal[3], signal[4]));
+    else if (typeof signal[2] === "string") this.#receiveForName(signal[2], signal, from);
+    else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process, signal, from);
+  }
+
+  /** The fast path of a flood: the receiver is looked up once. */
+  #receiveRow(row: Signal & readonly ["messages", ...unknown[]], from: Neighbour | null): void {
+    const [, kernelId, to, wires] = row;
+    if (kernelId !== this.id || typeof to === "string") {
+      for (const wire of wires) this.#receive(["message", kernelId, to, wire], from);
+      return;
+    }
+    const { process } = this.#identities.pid(kernelId, to);
+    if (process !== null) for (const wire of wires) this.#receiveMessage(process, wire, from);
+  }
+
+  /** A mailbox that fails its sender only drops and counts what comes from another kernel. */
+  #receiveMessage(process: AnyProcess, wire: WireValue, from: Neighbour | null): void {
+    try {
+      this.#host.deliver(process, this.decode(wire), from);
+    } catch (refused) {
+      this.#countRefused(process, refused);
+    }
   }
 
   async #answer([, , ref, kernelId, , question]: Signal & readonly ["ask", ...unknown[]]): Promise<void> {
     const answer = await this.#host.answer(this.decode(question));
     try {
-      this.#forward(["reply", kernelId, ref, this.encode(answer)]);
+      this.#forward(["reply", kernelId, ref, this.encode(answer)], null);
     } catch (refused) {
-      this.#forward(["reply", kernelId, ref, this.encode({ ok: false, description: describeReason(refused) })]);
+      this.#forward(["reply", kernelId, ref, this.encode({ ok: false, description: describeReason(refused) })], null);
     }
   }
 
@@ -232,10 +381,10 @@ export class Border {
   }
 
   /** Sends a signal on to who has the name, here or above; nobody having it is told as a process that has ended is. */
-  #receiveForName(name: string, signal: Signal): void {
+  #receiveForName(name: string, signal: Signal, from: Neighbour | null): void {
     const pid = this.#host.whereis(name);
     if (pid === undefined && this.#uplink !== null) {
-      this.transmit([signal[0], this.#uplink.kernelId, ...signal.slice(2)] as unknown as Signal);
+      this.#forward([signal[0], this.#uplink.kernelId, ...signal.slice(2)] as unknown as Signal, from);
     } else if (pid === undefined) {
       // A call learns it by its monitor.
       if (signal[0] === "message" && !isEncodedRequest(signal[3]))
@@ -245,23 +394,31 @@ export class Border {
       if (signal[0] === "monitor") this.transmit(["watching", signal[4], signal[3], pid.kernelId, pid.serial]);
       const [kind, , , ...rest] = signal;
       this.#identities.addPid(pid);
-      this.#receive([kind, pid.kernelId, pid.serial, ...rest] as unknown as Signal, null);
+      this.#receive([kind, pid.kernelId, pid.serial, ...rest] as unknown as Signal, from);
     }
   }
 
   /** The sender is in another kernel: what the next channel refuses has nobody to tell here. */
-  #forward(signal: Signal): void {
+  #forward(signal: Signal, from: Neighbour | null): void {
     try {
-      this.transmit(signal);
+      if (signal[0] === "message" || signal[0] === "reply")
+        this.transmitMessage(signal, from, estimatedBytes(signal[3]));
+      else this.transmit(signal);
     } catch (refused) {
+      // The channel counts what its policy drops.
+      if (refused instanceof ChannelFullError) return;
       this.#host.platform.log("warning", `a message for kernel ${signal[1]} was dropped: ${describeReason(refused)}`);
     }
   }
 
-  #receiveReply(serial: number, wire: WireValue): void {
+  #receiveReply(serial: number, wire: WireValue, from: Neighbour | null): void {
     const ref = this.#heldRefs.get(serial);
-    if (ref !== undefined)
-      this.#receiveQuietly(ref.owner.process, () => this.#host.deliverToRef(ref, this.decode(wire)));
+    if (ref === undefined) return;
+    try {
+      this.#host.deliverToRef(ref, this.decode(wire), from);
+    } catch (refused) {
+      this.#countRefused(ref.owner.process, refused);
+    }
   }
 
   #receiveDown(serial: number, wire: WireValue): void {
@@ -271,22 +428,22 @@ export class Border {
     this.#host.deliverDown(ref, this.decode(wire));
   }
 
-  #receiveFor(process: AnyProcess | null, signal: Signal): void {
+  #receiveFor(process: AnyProcess | null, signal: Signal, from: Neighbour | null): void {
     switch (signal[0]) {
       case "message":
-        if (process !== null) this.#receiveQuietly(process, () => this.#host.deliver(process, this.decode(signal[3])));
+        if (process !== null) this.#receiveMessage(process, signal[3], from);
         return;
       case "exit": {
-        const from = this.#identities.pid(signal[3], signal[4]);
-        if (signal[6]) this.#host.foreignEnded(from);
-        if (process === null || (signal[6] && process.links?.delete(from) !== true)) return;
-        this.#host.receiveExit(process, from, this.decode(signal[5]), signal[6]);
+        const sender = this.#identities.pid(signal[3], signal[4]);
+        if (signal[6]) this.#host.foreignEnded(sender);
+        if (process === null || (signal[6] && process.links?.delete(sender) !== true)) return;
+        this.#host.receiveExit(process, sender, this.decode(signal[5]), signal[6]);
         return;
       }
       case "link": {
-        const from = this.#identities.pid(signal[3], signal[4]);
-        if (process === null) this.transmitExit(this.#identities.pid(this.id, signal[2]), from, "noproc", true);
-        else (process.links ??= new Set()).add(from);
+        const peer = this.#identities.pid(signal[3], signal[4]);
+        if (process === null) this.transmitExit(this.#identities.pid(this.id, signal[2]), peer, "noproc", true);
+        else (process.links ??= new Set()).add(peer);
         return;
       }
       case "unlink":
@@ -305,18 +462,10 @@ export class Border {
     }
   }
 
-  /** A mailbox that fails its sender only drops and counts what comes from another kernel. */
-  #receiveQuietly(process: AnyProcess | null, deliver: () => void): void {
-    try {
-      deliver();
-    } catch (refused) {
-      if (refused instanceof UncopyableError && process !== null) this.#countRefused(process, refused);
-      else if (!(refused instanceof MailboxFullError)) throw refused;
-    }
-  }
-
-  /** The sender is in another kernel and cannot be told any more. */
-  #countRefused(process: AnyProcess, refused: UncopyableError): void {
+  /** The sender is in another kernel and cannot be told any more. A full mailbox has counted by itself. */
+  #countRefused(process: AnyProcess | null, refused: unknown): void {
+    if (refused instanceof MailboxFullError) return;
+    if (!(refused instanceof UncopyableError) || process === null) throw refused;
     (process.extra ??= new Extra()).droppedCount += 1;
     this.#host.platform.log("warning", `a message to ${nameOf(process)} was dropped: ${refused.message}`);
   }
@@ -341,9 +490,10 @@ export class Border {
     const reason = carrierDown(loss.cause);
     const reasonFor = (pid: AnyPid): ExitReason =>
       pid.kernelId === kernelId && pid.serial === mainSerial ? mainReason : reason;
-    const gone = (pid: AnyPid): boolean =>
-      survivorId === null ? isWithin(pid.kernelId, kernelId) : !isWithin(pid.kernelId, survivorId);
+    const isGone = (id: string): boolean => (survivorId === null ? isWithin(id, kernelId) : !isWithin(id, survivorId));
+    const gone = (pid: AnyPid): boolean => isGone(pid.kernelId);
     this.#host.foreignLost(gone);
+    for (const [key, full] of this.#full) if (isGone(full.kernelId)) this.#receiveRoom(key);
     for (const pid of this.#host.processes()) {
       const process = pid.process;
       if (process === null) continue;
@@ -358,6 +508,14 @@ export class Border {
       }
     }
   }
+}
+
+function keyOf(kernelId: string, serial: number): string {
+  return `${kernelId}:${serial}`;
+}
+
+function connectionInfo({ kernelId, channel, gate }: Neighbour): ConnectionInfo {
+  return { kernelId, heldCount: gate.claimsCount, ...(channel.state ?? boundlessState) };
 }
 
 /** What is told of a reason that cannot leave its carrier. */

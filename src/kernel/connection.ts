@@ -4,8 +4,9 @@
  * @module
  */
 import type { ExitReason } from "./exit-reason.ts";
+import type { Gate } from "./gate.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
-import type { Channel, Signal } from "./signal.ts";
+import type { Channel, ChannelState, Signal } from "./signal.ts";
 
 /** What the carrier that owns a channel reports to the kernel. */
 export interface Connection {
@@ -13,6 +14,10 @@ export interface Connection {
   readonly kernelId: string;
   /** A signal arrived. */
   receive(signal: Signal): void;
+  /** The channel has room again after `hasRoom` was false. */
+  room(): void;
+  /** How it stands. */
+  info(): ConnectionInfo;
   /**
    * The neighbour is gone for good. Each process on it gets exactly one exit: the program itself with `mainReason`
    * (default: like the others), all others with `{ tag: "carrierDown", cause }`. Idempotent.
@@ -20,11 +25,32 @@ export interface Connection {
   lost(cause: unknown, mainReason?: ExitReason): void;
 }
 
+/** How the way to one neighbour stands, as `Kernel.connections` and `Connection.info` tell it. */
+export interface ConnectionInfo extends ChannelState {
+  readonly kernelId: string;
+  /** Processes of this kernel that the channel holds because its window is used up. */
+  readonly heldCount: number;
+}
+
 /** @internal */
 export interface Neighbour {
   readonly kernelId: string;
   readonly channel: Channel;
+  /** Where senders wait while the channel has no room. */
+  readonly gate: Gate;
+  /** What it was told is full. */
+  readonly told: Set<string>;
 }
+
+/** @internal What a channel that never holds anything back says of itself. */
+export const boundlessState: ChannelState = {
+  windowBytes: Infinity,
+  underWayBytes: 0,
+  creditBytes: Infinity,
+  waitingCount: 0,
+  waitingBytes: 0,
+  droppedCount: 0,
+};
 
 /** Whether `kernelId` is `ancestorId` or a kernel started below it. */
 export function isWithin(kernelId: string, ancestorId: string): boolean {

@@ -12,9 +12,10 @@
 import type { Milliseconds } from "../base/platform.ts";
 import { ancestorPidsOf } from "./ancestry.ts";
 import type { Kernel } from "./kernel.ts";
+import { messagesMaxDefault, type Mailbox, type MailboxPolicy } from "./mailbox.ts";
 import type { Work } from "./observer.ts";
 import type { AnyPid } from "./pid.ts";
-import { labelOf, sleepMatch, type AnyProcess } from "./process.ts";
+import { isHeld, labelOf, sleepMatch, type AnyProcess } from "./process.ts";
 import { copyable } from "./trace.ts";
 
 /** Milliseconds that a kernel may take to answer, unless told otherwise. */
@@ -26,10 +27,18 @@ export const messagesShownMaxDefault = 10;
 const processBytes = 1300;
 const linkBytes = 40;
 const handleBytes = 100;
-/** Messages of a mailbox that are measured to guess at the others. */
-const measuredMessages = 4;
-/** Values inside a message that are looked at to guess its size. */
-const measuredValues = 64;
+/** How closely memory is estimated. */
+interface Care {
+  /** Messages of a mailbox that are measured to guess at the others. */
+  readonly messages: number;
+  /** Values inside a message that are looked at to guess its size. */
+  readonly values: number;
+}
+
+/** For one process. */
+const closely: Care = { messages: 16, values: 64 };
+/** For a hundred thousand: about a microsecond each. */
+const roughly: Care = { messages: 1, values: 16 };
 
 /** What a process does, or what keeps it from running. */
 export type ProcessStatus =
@@ -51,6 +60,8 @@ export type WaitsFor =
   | "reply"
   /** In `sleep`. */
   | "time"
+  /** For room in what it has sent to; see `heldBy`. */
+  | "room"
   /** For something that only the host knows of: a bare `await`, `self.wait`. */
   | "host";
 
@@ -79,6 +90,8 @@ export interface ProcessDetails {
   readonly waitsFor: WaitsFor | undefined;
   /** Who it has called and not heard from: usually one. */
   readonly callTargets: readonly (AnyPid | string)[];
+  /** What is full and holds it back as a sender (back-pressure), for people. */
+  readonly heldBy: readonly string[];
   /** Until the `receive` or `sleep` that it waits in runs out of time. */
   readonly waitsMs: Milliseconds | undefined;
   /** The stack of the `receive` that it waits in, its own code first; only while `recordPlaces` is on. */
@@ -88,6 +101,9 @@ export interface ProcessDetails {
   readonly messages: readonly unknown[];
   /** Messages lost to the mailbox limit. */
   readonly droppedCount: number;
+  /** The limit of its mailbox, and what happens beyond. */
+  readonly messagesMax: number;
+  readonly policy: MailboxPolicy;
   readonly links: readonly AnyPid[];
   readonly monitors: readonly (AnyPid | string)[];
   readonly monitoredBy: readonly AnyPid[];
@@ -135,11 +151,14 @@ export function detailsOf(kernel: Kernel, process: AnyProcess, messagesMax: numb
     status,
     waitsFor,
     callTargets: callTargetsOf(process),
+    heldBy: heldByOf(process),
     waitsMs: process.waitTimer === null ? undefined : kernel.timers.remaining(process.waitTimer) || 0,
     waitsAt: process.wake === null ? undefined : placeOf(observer?.placeOf(process)),
     messagesCount: queueLengthOf(process),
     messages: copies ? messages.map((message) => copyable(kernel, message)) : messages,
     droppedCount: extra?.droppedCount ?? 0,
+    messagesMax: extra?.messagesMax ?? messagesMaxDefault,
+    policy: extra?.policy ?? "endReceiver",
     links: [...(process.links ?? [])],
     monitors: monitors.flatMap((ref) => (ref.pending === null ? (ref.targetName ?? ref.target ?? []) : [])),
     monitoredBy: [...(process.watchers ?? [])].map((ref) => ref.owner),
@@ -148,7 +167,7 @@ export function detailsOf(kernel: Kernel, process: AnyProcess, messagesMax: numb
     ancestors: ancestorsOf(process),
     handlesCount: extra?.handles?.size ?? 0,
     timersCount: extra?.timers?.size ?? 0,
-    memoryBytes: memoryOf(process),
+    memoryBytes: memoryOf(process, closely),
     startedAtMs: extra?.startedAtMs,
     work: observer?.standing == null ? undefined : { messagesCount: 0, turnsCount: 0, timeMs: 0, ...work },
     host,
@@ -174,11 +193,17 @@ function stateOf(kernel: Kernel, process: AnyProcess): Pick<ProcessDetails, "sta
 }
 
 function waitsForOf(process: AnyProcess): WaitsFor {
+  if (isHeld(process)) return "room";
   if (process.wake !== null) return process.match === sleepMatch ? "time" : "message";
   if (callTargetsOf(process).length > 0) return "reply";
   // What a command gets goes to its standard input; its process waits for the OS process.
   const isServer = process.reactor !== null && (process.extra?.intake ?? null) === null;
   return isServer && !process.busy ? "message" : "host";
+}
+
+function heldByOf(process: AnyProcess): string[] {
+  const gates = [...(process.extra?.held?.gates ?? [])];
+  return gates.filter((gate) => gate.holds(process)).map((gate) => gate.name());
 }
 
 function callTargetsOf(process: AnyProcess): (AnyPid | string)[] {
@@ -200,18 +225,18 @@ function placeOf(stack: string | undefined): string[] | undefined {
 }
 
 /** What the kernel holds for a process, estimated in bytes. */
-export function memoryOf(process: AnyProcess): number {
+export function memoryOf(process: AnyProcess, care: Care = roughly): number {
   const { extra, links, monitors, watchers, mailbox } = process;
   const refsCount = (links?.size ?? 0) + (monitors?.size ?? 0) + (watchers?.size ?? 0);
   const heldCount = (extra?.handles?.size ?? 0) + (extra?.timers?.size ?? 0);
-  const messagesBytes = mailbox === null || mailbox.size === 0 ? 0 : mailbox.size * messageBytesOf(mailbox);
+  const messagesBytes = mailbox === null || mailbox.size === 0 ? 0 : mailbox.size * messageBytesOf(mailbox, care);
   return processBytes + refsCount * linkBytes + heldCount * handleBytes + messagesBytes;
 }
 
-function messageBytesOf(mailbox: { readonly size: number; peek(countMax: number): unknown[] }): number {
-  const measured = mailbox.peek(measuredMessages);
+function messageBytesOf(mailbox: Mailbox, care: Care): number {
+  const measured = mailbox.peek(care.messages);
   let bytes = 0;
-  for (const message of measured) bytes += bytesOf(message, { left: measuredValues });
+  for (const message of measured) bytes += bytesOf(message, { left: care.values });
   return bytes / measured.length;
 }
 

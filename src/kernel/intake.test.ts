@@ -10,14 +10,15 @@ import { UncopyableError } from "./wire.ts";
 class Shelf implements Intake {
   readonly items: string[] = [];
   readonly bytesMax = 4;
+  onRoom: (() => void) | null = null;
 
   get size(): number {
     return this.items.length;
   }
 
-  take(message: unknown): boolean {
+  take(message: unknown, forced = false): boolean {
     if (typeof message !== "string") throw new UncopyableError("message", "no text", "send a string");
-    if (this.size > 0 && this.items.join("").length + message.length > this.bytesMax) return false;
+    if (!forced && this.size > 0 && this.items.join("").length + message.length > this.bytesMax) return false;
     this.items.push(message);
     return true;
   }
@@ -61,6 +62,25 @@ describe("intake", () => {
     expect(() => kernel.attach().send(pid, 1)).toThrow(UncopyableError);
     expect(() => kernel.attach().send(pid, 1)).toThrow("message is no text");
     expect(shelf.size).toBe(0);
+  });
+
+  test("holds its sender with the policy block, until there is room", async () => {
+    const kernel = new Kernel(platform);
+    const { shelf, pid } = spawnShelf(kernel, { policy: "block" });
+    const sender = kernel.attach();
+    const wentOn: string[] = [];
+
+    sender.send(pid, "abcd");
+    sender.send(pid, "e");
+    const held = sender.yield().then(() => wentOn.push("yield"));
+    await new Promise((resolve) => void setImmediate(resolve));
+    const before = [...wentOn];
+    shelf.items.length = 0;
+    shelf.onRoom?.();
+    await held;
+
+    expect([before, wentOn]).toEqual([[], ["yield"]]);
+    expect(() => kernel.send(pid, "ab")).not.toThrow();
   });
 
   test("leaves the kernel's own messages to the mailbox", async () => {

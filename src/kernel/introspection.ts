@@ -52,8 +52,8 @@ export interface InspectOptions extends AskOptions {
 }
 
 /**
- * Everything that is known of a process (OTP process_info/1), by pid or by a name of this kernel; undefined when it has
- * ended or nobody has the name.
+ * Everything that is known of a process (OTP process_info/1), by pid or by a name of this kernel or one above; undefined when
+ * it has ended or nobody has the name.
  * @throws NoAnswerError when its kernel does not answer in time.
  */
 export async function inspect(
@@ -62,13 +62,25 @@ export async function inspect(
   options: InspectOptions = {},
 ): Promise<ProcessDetails | undefined> {
   const { messagesMax = messagesShownMaxDefault, timeoutMs = inspectTimeoutMsDefault } = options;
-  const pid = typeof who === "string" ? self.whereis(who) : who;
+  const { clock } = self.kernel.platform;
+  const untilMs = clock.monotonicMs() + timeoutMs;
+  const pid = typeof who === "string" ? await lookUp(self, who, timeoutMs) : who;
   if (pid === undefined) return undefined;
-  const untilMs = self.kernel.platform.clock.monotonicMs() + timeoutMs;
-  const found = await ask(self, pid.kernelId, { kind: "inspect", pid, messagesMax }, timeoutMs);
+  const found = await ask(self, pid.kernelId, { kind: "inspect", pid, messagesMax }, untilMs - clock.monotonicMs());
   const details = found?.value as ProcessDetails | undefined;
   if (details === undefined) return undefined;
   return { ...details, ancestors: await allAncestors(self, details.ancestors, untilMs) };
+}
+
+/** Names go up: who is not known here is asked for in the kernel above. */
+async function lookUp(self: AnyProcess, name: string, timeoutMs: Milliseconds): Promise<AnyPid | undefined> {
+  const { id } = self.kernel;
+  let pid = self.whereis(name);
+  for (let end = id.lastIndexOf("."); pid === undefined && end > 0; end = id.lastIndexOf(".", end - 1)) {
+    const found = await ask(self, id.slice(0, end), { kind: "whereis", name }, timeoutMs);
+    pid = found?.value as AnyPid | undefined;
+  }
+  return pid;
 }
 
 /** Each kernel knows the parents of its own processes; what does not answer in time is left out. */

@@ -14,7 +14,7 @@ import type { Milliseconds, Platform } from "../base/platform.ts";
 import { isThenable } from "../base/thenable.ts";
 import { callersMax, shortenAncestry } from "./ancestry.ts";
 import { Border, uncopyable } from "./border.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, ConnectionInfo, Neighbour } from "./connection.ts";
 import type { ForeignEnds } from "./end-watch.ts";
 import {
   describeReason,
@@ -25,6 +25,7 @@ import {
   type CallFailed,
   type ExitReason,
 } from "./exit-reason.ts";
+import { BlockingMailbox, Gate } from "./gate.ts";
 import { Mailbox, MailboxFullError, messagesMaxDefault, type Intake, type MailboxBound } from "./mailbox.ts";
 import { isDown, isExit } from "./message.ts";
 import { Names, nameTaken } from "./names.ts";
@@ -32,6 +33,7 @@ import type { Observer } from "./observer.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
   Extra,
+  isHeld,
   labelOf,
   nameOf,
   Process,
@@ -66,6 +68,9 @@ export interface StartRequest {
   /** Where the new process's `ready` goes; null when nobody waits. */
   readonly starter: Ref | null;
 }
+
+/** Who sends: a process, a kernel on behalf of one of its own, or nobody that could be held. */
+export type Sender = AnyProcess | Neighbour | null;
 
 /** What the kernel needs of a carrier; the whole contract is carriers/carrier.ts. */
 export interface Starter {
@@ -141,8 +146,8 @@ export class Kernel {
     this.#border = new Border({
       id: this.id,
       platform,
-      deliver: (process, message) => this.#deliver(process, message),
-      deliverToRef: (ref, message) => this.#deliverToRef(ref, message),
+      deliver: (process, message, from) => this.#deliver(process, message, from),
+      deliverToRef: (ref, message, from) => this.#deliverToRef(ref, message, from),
       deliverDown: (ref, reason) => this.#deliverDown(ref, reason),
       receiveExit: (process, from, reason, overLink) => this.#receiveExit(process, from, reason, overLink),
       whereis: (name) => this.#names.whereis(name),
@@ -304,6 +309,7 @@ export class Kernel {
       extra.policy = options.mailbox?.policy ?? "endReceiver";
       extra.starter = starter;
       extra.intake = intake;
+      if (extra.policy === "block") this.#addGate(process, extra, options.mailbox?.heldMaxMs);
       const isService = starter !== null || intake !== null || options.serial !== undefined;
       if (isService) extra.startedAtMs = this.platform.clock.wallMs();
     }
@@ -315,6 +321,13 @@ export class Kernel {
     this.#first = process;
     this.#processesCount += 1;
     return process;
+  }
+
+  #addGate(process: AnyProcess, extra: Extra, heldMaxMs: Milliseconds | undefined): void {
+    const gate = new Gate({ owner: process, name: () => nameOf(process), heldMaxMs });
+    extra.gate = gate;
+    if (extra.intake === null) process.mailbox = new BlockingMailbox(gate, extra.messagesMax);
+    else extra.intake.onRoom = () => gate.open();
   }
 
   // --- running ---
@@ -358,6 +371,16 @@ export class Kernel {
     } else {
       process.resume = wake;
       process.resumeValue = value;
+      this.enqueue(process);
+    }
+  }
+
+  /** @internal Lets go on what waited in `process` for something other than a message. */
+  resume(process: AnyProcess, resume: () => void): void {
+    if (process.resume !== null || this.#scheduler.spend()) {
+      resume();
+    } else {
+      process.resume = resume;
       this.enqueue(process);
     }
   }
@@ -438,18 +461,27 @@ export class Kernel {
       this.#crash(process, thrown);
       return false;
     }
+    if (isHeld(process)) {
+      process.extra?.held?.park();
+      return false;
+    }
     process.busy = false;
     return true;
   }
 
   #park(process: AnyProcess, work: PromiseLike<unknown>): void {
     work.then(
-      () => this.#unpark(process),
+      () => this.unpark(process),
       (thrown: unknown) => this.#crash(process, thrown),
     );
   }
 
-  #unpark(process: AnyProcess): void {
+  /** @internal Its reactor may have the next message, unless something holds it. */
+  unpark(process: AnyProcess): void {
+    if (isHeld(process)) {
+      process.extra?.held?.park();
+      return;
+    }
     process.busy = false;
     if (process.reactor !== null && process.mailbox !== null && process.mailbox.size > 0) this.enqueue(process);
   }
@@ -468,28 +500,40 @@ export class Kernel {
 
   // --- sending ---
 
-  /** Sends from nobody in particular; see `Process.send`. */
-  send(to: AnyPid | Ref | string, message: unknown): void {
+  /** Sends, from nobody in particular unless `sender` says otherwise; see `Process.send`. */
+  send(to: AnyPid | Ref | string, message: unknown, sender: AnyProcess | null = null): void {
     if (to instanceof Pid) {
       const process = to.process;
-      if (process !== null && process.kernel === this) this.#deliver(process, message);
+      if (process !== null && process.kernel === this) this.#deliver(process, message, sender);
       else if (to.kernelId !== this.id)
-        this.#border.transmit(["message", to.kernelId, to.serial, this.#border.encode(message)]);
+        this.#border.transmitMessage(["message", to.kernelId, to.serial, this.#border.encode(message)], sender);
     } else if (to instanceof Ref) {
-      if (to.kernelId === this.id) this.#deliverToRef(to, message);
-      else this.#border.transmit(["reply", to.kernelId, to.serial, this.#border.encode(message)]);
+      if (to.kernelId === this.id) this.#deliverToRef(to, message, sender);
+      else this.#border.transmitMessage(["reply", to.kernelId, to.serial, this.#border.encode(message)], sender);
     } else {
       const { aboveId } = this.#border;
-      if (aboveId === null || this.#names.whereis(to) !== undefined) this.send(this.#names.get(to), message);
-      else this.#border.transmit(["message", aboveId, to, this.#border.encode(message)]);
+      if (aboveId === null || this.#names.whereis(to) !== undefined) this.send(this.#names.get(to), message, sender);
+      else this.#border.transmitMessage(["message", aboveId, to, this.#border.encode(message)], sender);
     }
   }
 
-  #deliver(process: AnyProcess, message: unknown): void {
+  /** @internal What would hold a message of anybody to `to` now; null when there is room. */
+  gateBefore(to: AnyPid | Ref | string): Gate | null {
+    const target = typeof to === "string" ? this.#names.whereis(to) : to instanceof Ref ? to.owner : to;
+    if (target === undefined) return null;
+    if (target.kernelId !== this.id) return this.#border.gateBefore(target);
+    const extra = target.process?.extra ?? null;
+    if (extra === null || extra.gate === null) return null;
+    const { gate, intake, messagesMax } = extra;
+    const isFull = intake === null ? (target.process?.mailbox?.size ?? 0) >= messagesMax : gate.claimsCount > 0;
+    return isFull ? gate : null;
+  }
+
+  #deliver(process: AnyProcess, message: unknown, sender: Sender): void {
     if (process.stage === "exiting" || process.stage === "dead") return;
     if (this.observer !== null) this.observer.delivered(process, message);
     if (process.extra !== null && process.extra.intake !== null) {
-      this.#deliverToIntake(process, process.extra.intake, message);
+      this.#deliverToIntake(process, process.extra.intake, message, sender);
       return;
     }
     if (process.wake !== null && this.#matches(process, message)) {
@@ -498,14 +542,16 @@ export class Kernel {
     }
     const mailbox = (process.mailbox ??= new Mailbox());
     const messagesMax = process.extra === null ? messagesMaxDefault : process.extra.messagesMax;
-    if (mailbox.size >= messagesMax && !this.#makeRoom(process, mailbox, { messagesMax })) return;
+    if (mailbox.size >= messagesMax && !this.#makeRoom(process, mailbox, { messagesMax }, sender)) return;
     mailbox.push(message);
     if (process.reactor !== null && !process.busy && !process.queued) this.#scheduler.enqueue(process);
   }
 
-  #deliverToIntake(process: AnyProcess, intake: Intake, message: unknown): void {
-    while (!intake.take(message)) {
-      if (!this.#makeRoom(process, intake, { bytesMax: intake.bytesMax })) return;
+  #deliverToIntake(process: AnyProcess, intake: Intake, message: unknown, sender: Sender): void {
+    let isForced = false;
+    while (!intake.take(message, isForced)) {
+      if (!this.#makeRoom(process, intake, { bytesMax: intake.bytesMax }, sender)) return;
+      isForced = process.extra?.policy === "block";
     }
   }
 
@@ -533,9 +579,16 @@ export class Kernel {
   }
 
   /** Carries out the policy of a full mailbox; true when the message may be added. */
-  #makeRoom(process: AnyProcess, mailbox: Mailbox | Intake, limit: MailboxBound): boolean {
+  #makeRoom(process: AnyProcess, mailbox: Mailbox | Intake, limit: MailboxBound, sender: Sender): boolean {
     const extra = (process.extra ??= new Extra());
     switch (extra.policy) {
+      case "block":
+        if (extra.gate !== null && sender !== null) {
+          this.#holdBack(extra, process.pid, extra.gate, sender);
+          return true;
+        }
+        extra.droppedCount += 1;
+        throw new MailboxFullError(nameOf(process), limit);
       case "dropOldest":
         extra.droppedCount += 1;
         return mailbox.dropOldest((message) => !isDown(message) && !isExit(message));
@@ -551,7 +604,21 @@ export class Kernel {
     }
   }
 
-  #deliverToRef(ref: Ref, message: unknown): void {
+  /** The message is taken, and who sent it waits. */
+  #holdBack(extra: Extra, pid: AnyPid, gate: Gate, sender: Process | Neighbour): void {
+    if (!(sender instanceof Process)) {
+      this.#border.holdBack(sender, pid, gate);
+      return;
+    }
+    try {
+      gate.admit(sender);
+    } catch (refused) {
+      extra.droppedCount += 1;
+      throw refused;
+    }
+  }
+
+  #deliverToRef(ref: Ref, message: unknown, sender: Sender): void {
     const { pending, route } = ref;
     if (route === "none") return;
     if (route === "reply") {
@@ -566,7 +633,8 @@ export class Kernel {
       const owner = ref.owner.process;
       if (owner !== null) this.demonitor(owner, ref, false);
     }
-    this.send(ref.owner, message);
+    const owner = ref.owner.process;
+    if (owner !== null) this.#deliver(owner, message, sender);
   }
 
   /** @internal */
@@ -606,15 +674,16 @@ export class Kernel {
   /** Sends a request and watches who is asked. In another kernel the monitor goes first, so that an end gives its reason. */
   #ask(caller: AnyProcess, ref: Ref, target: AnyPid | string, request: Request): void {
     if (typeof target !== "string" && target.kernelId === this.id) {
-      this.send(target, request);
+      this.send(target, request, caller);
       this.monitor(caller, ref, target);
       return;
     }
     const wire = this.#border.encode(request);
     this.monitor(caller, ref, target);
     const { aboveId } = this.#border;
-    if (typeof target !== "string") this.#border.transmit(["message", target.kernelId, target.serial, wire]);
-    else if (aboveId !== null) this.#border.transmit(["message", aboveId, target, wire]);
+    if (typeof target !== "string")
+      this.#border.transmitMessage(["message", target.kernelId, target.serial, wire], caller);
+    else if (aboveId !== null) this.#border.transmitMessage(["message", aboveId, target, wire], caller);
   }
 
   /**
@@ -641,7 +710,7 @@ export class Kernel {
     }
     this.#nestedCount += 1;
     this.platform.strays.run(server, () => {
-      if (this.#reactTo(server, request)) this.#unpark(server);
+      if (this.#reactTo(server, request)) this.unpark(server);
     });
     this.#nestedCount -= 1;
     if (observer !== null) observer.leave();
@@ -812,8 +881,9 @@ export class Kernel {
     const isHere = receiver !== null && receiver.kernel === this;
     const timer = this.timers.start(delayMs, () => {
       this.#forgetTimer(ref);
-      const target = typeof to === "string" ? this.#names.whereis(to) : to;
-      if (target !== undefined) this.#sendQuietly(target, message(ref));
+      // A name that nobody has here may be known above.
+      const isKnown = typeof to !== "string" || this.#border.aboveId !== null || this.#names.whereis(to) !== undefined;
+      if (isKnown) this.#sendQuietly(to, message(ref));
     });
     if (isHere) ((receiver.extra ??= new Extra()).timers ??= new Set()).add(timer);
     this.#runningTimers.set(ref, { timer, receiver: isHere ? receiver : null });
@@ -829,7 +899,7 @@ export class Kernel {
   }
 
   /** A timer's sender may be long gone: a refused message has nobody to tell. */
-  #sendQuietly(to: AnyPid, message: unknown): void {
+  #sendQuietly(to: AnyPid | string, message: unknown): void {
     try {
       this.send(to, message);
     } catch (refused) {
@@ -881,6 +951,8 @@ export class Kernel {
     const { extra, monitors } = ended;
     if (monitors !== null) this.#dropMonitors(ended, monitors);
     if (extra !== null) {
+      extra.held?.drop();
+      extra.gate?.open();
       if (extra.name !== undefined) this.#names.free(extra.name, ended.pid);
       if (extra.timers !== null) for (const timer of extra.timers) this.timers.cancel(timer);
     }
@@ -1081,6 +1153,11 @@ export class Kernel {
   }
 
   // --- other kernels: border.ts ---
+
+  /** How the channels to neighbouring kernels stand: what is under way, what waits, what was dropped. */
+  connections(): ConnectionInfo[] {
+    return this.#border.connections();
+  }
 
   /** For carriers: an id for a kernel that will run below this one. */
   newChildId(): string {

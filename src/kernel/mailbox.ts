@@ -9,6 +9,7 @@
  *
  * @module
  */
+import type { Milliseconds } from "../base/platform.ts";
 
 /** Messages a mailbox holds unless its process says otherwise. Erlang has no limit and runs out of memory instead. */
 export const messagesMaxDefault = 1_000_000;
@@ -21,6 +22,8 @@ export type MailboxPolicy =
   | "dropOldest"
   /** `send` throws `MailboxFullError` in the sender; from another carrier it is dropped and counted. */
   | "failSender"
+  /** It is taken, and its sender is held at its next await until there is room (gate.ts), also on another carrier. */
+  | "block"
   /** The receiver ends with `{ tag: "mailboxFull" }`: its supervisor decides. The default. */
   | "endReceiver";
 
@@ -32,10 +35,16 @@ export interface MailboxLimit {
   readonly bytesMax?: number;
   /** Default `endReceiver`. */
   readonly policy?: MailboxPolicy;
+  /** With `block`: how long a sender is held, in milliseconds, before it gets a `HeldTooLongError`; default 60,000. */
+  readonly heldMaxMs?: Milliseconds;
 }
 
 /** The limit that was reached. */
-export type MailboxBound = { readonly messagesMax: number } | { readonly bytesMax: number };
+export type MailboxBound =
+  | { readonly messagesMax: number }
+  | { readonly bytesMax: number }
+  /** Messages that a held sender has sent all the same. */
+  | { readonly overshootMax: number };
 
 /**
  * What takes a process's messages in place of its mailbox, where they leave this heap at once, such as into a pipe.
@@ -45,25 +54,32 @@ export interface Intake {
   /** Messages taken and not passed on yet; with none, there is room for any message. */
   readonly size: number;
   readonly bytesMax: number;
+  /** Set by the kernel: called when there is room for many messages again. */
+  onRoom?: (() => void) | null;
   /**
-   * Takes a copy of `message` while its sender waits; false when there is no room for it.
+   * Takes a copy of `message` while its sender waits; false when there is no room for it and it is not `forced` in.
    * @throws UncopyableError: `send` throws it in the sender, and nothing was sent.
    */
-  take(message: unknown): boolean;
+  take(message: unknown, forced: boolean): boolean;
   /** Forgets the oldest message that was not passed on yet; false when there is none. */
   dropOldest(): boolean;
 }
 
-/** Thrown in the sender when the receiver's mailbox is full and its policy is `failSender`. */
+/**
+ * Thrown in the sender when the receiver's mailbox is full and its policy is `failSender`; with `block`, when the sender
+ * awaits nothing or is no process, so that it cannot be held.
+ */
 export class MailboxFullError extends Error {
   constructor(to: string, limit: MailboxBound) {
-    const bound =
-      "bytesMax" in limit
-        ? `${limit.bytesMax} bytes); slow down or raise mailbox.bytesMax`
-        : `${limit.messagesMax} messages); slow down or raise mailbox.messagesMax`;
-    super(`the mailbox of ${to} is full (${bound}`);
+    super(`the mailbox of ${to} is full (${describeBound(limit)}`);
     this.name = "MailboxFullError";
   }
+}
+
+function describeBound(limit: MailboxBound): string {
+  if ("bytesMax" in limit) return `${limit.bytesMax} bytes); slow down or raise mailbox.bytesMax`;
+  if ("messagesMax" in limit) return `${limit.messagesMax} messages); slow down or raise mailbox.messagesMax`;
+  return `${limit.overshootMax} messages were sent to it since); await something, such as self.yield(), between messages`;
 }
 
 /** Messages in one block. A long queue is a row of blocks, so that growing and removing never move all of it. */

@@ -13,6 +13,7 @@
 import type { Milliseconds } from "../base/platform.ts";
 import { ancestorPidsOf, type Ancestor } from "./ancestry.ts";
 import { Exit, ProcessEnded, type ExitReason } from "./exit-reason.ts";
+import type { Gate, Held } from "./gate.ts";
 import type { HostFacts } from "./inspect.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mailbox } from "./mailbox.ts";
@@ -211,8 +212,27 @@ export class Process<Message = unknown> {
   send<M>(to: Pid<M> | Ref | string, message: M): M {
     this.#assertAlive();
     if (this.kernel.observer !== null) this.kernel.observer.sent(this, to as AnyPid | Ref | string, message);
-    this.kernel.send(to as AnyPid | Ref | string, message);
+    this.kernel.send(to as AnyPid | Ref | string, message, this);
     return message;
+  }
+
+  /**
+   * Sends once there is room: waits while the receiver's mailbox (of the policy `block`) or the channel to its carrier is
+   * full, at most `timeoutMs` (default 5,000). To any other receiver it is `send`. Await it before you send again: what
+   * is sent meanwhile comes first.
+   * @throws HeldTooLongError when there was no room in time, and then nothing was sent; and what `send` throws.
+   */
+  async sendWhenRoom<M>(
+    to: Pid<M> | Ref | string,
+    message: M,
+    options: { readonly timeoutMs?: Milliseconds } = {},
+  ): Promise<M> {
+    this.#assertAlive();
+    const gate = this.kernel.gateBefore(to as AnyPid | Ref | string);
+    if (gate !== null && !gate.holds(this)) gate.claim(this);
+    const timeoutMs = options.timeoutMs ?? callTimeoutMsDefault;
+    if (isHeld(this)) await this.extra?.held?.free(timeoutMs);
+    return this.send(to, message);
   }
 
   /**
@@ -233,6 +253,7 @@ export class Process<Message = unknown> {
   receive(match?: (message: Message) => boolean, options?: { readonly timeoutMs: Milliseconds }): Promise<unknown> {
     if (this.stage === "dead" || this.stage === "exiting") return never();
     if (this.wake !== null || this.resume !== null) return this.#refuseSecondWait();
+    if (isHeld(this)) return this.#whenFree(() => this.receive(match, options as { readonly timeoutMs: number }));
     const mailbox = this.mailbox;
     if (mailbox !== null && mailbox.size > 0) {
       const position = match === undefined ? 0 : mailbox.find(match as (message: unknown) => boolean);
@@ -262,7 +283,7 @@ export class Process<Message = unknown> {
   yield(): Promise<void> {
     if (this.stage !== "live") return never();
     if (this.wake !== null || this.resume !== null) return this.#refuseSecondWait();
-    return this.kernel.requeue(this);
+    return isHeld(this) ? this.#whenFree(() => {}) : this.kernel.requeue(this);
   }
 
   /**
@@ -273,10 +294,12 @@ export class Process<Message = unknown> {
     return new Promise((resolve, reject) => {
       work.then(
         (value) => {
-          if (this.stage === "live") resolve(value);
+          if (isHeld(this)) this.#whenFree(() => value).then(resolve, reject);
+          else if (this.stage === "live") resolve(value);
         },
         (error: unknown) => {
-          if (this.stage === "live") reject(error);
+          if (isHeld(this)) this.#whenFree(() => reject(error)).catch(reject);
+          else if (this.stage === "live") reject(error);
         },
       );
     });
@@ -300,13 +323,16 @@ export class Process<Message = unknown> {
    */
   request(to: AnyPid | string, body: unknown, timeoutMs: Milliseconds = callTimeoutMsDefault): Promise<unknown> {
     if (this.stage !== "live") return never();
-    return this.kernel.request(this, to, body, timeoutMs);
+    if (this.kernel.observer !== null) this.kernel.observer.sent(this, to, body);
+    const reply = this.kernel.request(this, to, body, timeoutMs);
+    return isHeld(this) ? reply.then((value) => (isHeld(this) ? this.#whenFree(() => value) : value)) : reply;
   }
 
   /** Answers a request. The first answer counts; one that comes too late is dropped (G9). */
   reply(from: Ref, value: unknown): void {
     this.#assertAlive();
-    this.kernel.send(from, value);
+    if (this.kernel.observer !== null) this.kernel.observer.sent(this, from, value);
+    this.kernel.send(from, value, this);
   }
 
   // --- links, monitors, exits ---
@@ -448,6 +474,12 @@ export class Process<Message = unknown> {
     return pid.process !== null && pid.process.kernel === this.kernel && pid.process.stage !== "exiting";
   }
 
+  /** Goes on with `next` when no full mailbox holds this process any more (gate.ts). */
+  async #whenFree<T>(next: () => T | PromiseLike<T>): Promise<T> {
+    await this.extra?.held?.free();
+    return next();
+  }
+
   #refuseSecondWait(): Promise<never> {
     return Promise.reject(new Error(`${this.pid} is already in receive; a process waits for one thing at a time`));
   }
@@ -468,6 +500,11 @@ export function nameOf(process: AnyProcess): string {
   return name === undefined ? String(process.pid) : `${process.pid} (${name})`;
 }
 
+/** @internal Whether a full mailbox or channel holds `process` back (gate.ts). */
+export function isHeld(process: AnyProcess): boolean {
+  return process.extra !== null && process.extra.held !== null && process.extra.held.count > 0;
+}
+
 /** @internal What a process is called for people: its label, or the name of its body. */
 export function labelOf(process: AnyProcess): string | undefined {
   const label = process.extra?.label ?? process.begin?.name;
@@ -486,6 +523,10 @@ export class Extra {
   droppedCount = 0;
   /** Takes the messages in place of the mailbox. */
   intake: Intake | null = null;
+  /** Where senders wait while the mailbox is full; with the policy `block` only. */
+  gate: Gate | null = null;
+  /** Full mailboxes that hold this process. */
+  held: Held | null = null;
   callers: readonly AnyPid[] | null = null;
   /** Where `ready` goes. */
   starter: Ref | null = null;

@@ -6,6 +6,7 @@
  */
 import type { AnyPid } from "./pid.ts";
 import type { Process } from "./process.ts";
+import type { ChannelLimit } from "./signal.ts";
 
 /**
  * A process body. It runs after `spawn` has returned (OTP P1). When it returns, the process ends with `"normal"`;
@@ -123,6 +124,8 @@ export interface HostOptions {
   readonly output?: OutputSink;
   /** Listening sockets handed on as file descriptors 3 and up, with LISTEN_FDS; os-process and command. */
   readonly listenFds?: readonly number[];
+  /** How much the channel to the program's carrier holds, and what happens beyond; thread and os-process. */
+  readonly channel?: ChannelLimit;
   /** Command-line arguments of a script (`process.argv`). */
   readonly argv?: readonly string[];
   /** The standard input: `pipe` (default; a command's messages go there) or `inherit`. */

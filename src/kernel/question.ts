@@ -20,6 +20,7 @@ import { beginTrace, type TraceOrder } from "./trace.ts";
 export type Question =
   | { readonly kind: "inspect"; readonly pid: AnyPid; readonly messagesMax: number }
   | { readonly kind: "ancestors"; readonly pid: AnyPid }
+  | { readonly kind: "whereis"; readonly name: string }
   | { readonly kind: "top"; readonly count: number; readonly by: TopBy; readonly windowMs: Milliseconds | undefined }
   | { readonly kind: "members"; readonly countMax: number }
   | { readonly kind: "trace"; readonly order: TraceOrder }
@@ -54,6 +55,8 @@ function valueOf(kernel: Kernel, question: Question, copies: boolean): unknown {
       const process = kernel.processOf(question.pid);
       return process === null ? [] : ancestorsOf(process);
     }
+    case "whereis":
+      return kernel.whereis(question.name);
     case "top":
       return topOf(kernel, question.count, question.by, question.windowMs);
     case "members":

@@ -7,6 +7,7 @@ import { deferred, idle, World } from "../testing/world.ts";
 import { Kernel } from "./kernel.ts";
 import type { AnyPid, Pid } from "./pid.ts";
 import type { AnyProcess } from "./process.ts";
+import { turnCredit } from "./scheduler.ts";
 
 /** A host with nothing virtual about it. */
 function realKernel(): { kernel: Kernel; self: AnyProcess } {
@@ -21,6 +22,16 @@ function pinger(count: { trips: number }): (self: AnyProcess) => Promise<void> {
       const from = (await self.receive()) as Pid<unknown>;
       count.trips += 1;
       self.send(from, self.pid);
+    }
+  };
+}
+
+/** Lets others run, for ever. */
+function yielder(count: { trips: number }): (self: AnyProcess) => Promise<void> {
+  return async (self) => {
+    for (;;) {
+      await self.yield();
+      count.trips += 1;
     }
   };
 }
@@ -94,6 +105,30 @@ describe("while 1,000 processes are busy", () => {
     for (const pid of pids) self.exit(pid, "kill");
     server.close();
   });
+
+  test.each([
+    ["coroutines", pinger],
+    ["reactors", reactor],
+    ["processes that yield", yielder],
+  ])(
+    "the host's event loop has its turn after so many steps at most, however long that lasts (%s)",
+    async (_, busy) => {
+      const { self } = realKernel();
+      const count = { trips: 0 };
+      const pids = keepBusy(self, busy(count));
+      const tripsPerTurn: number[] = [];
+
+      for (let turn = 0; turn < 50; turn += 1) {
+        const before = count.trips;
+        await new Promise((resolve) => void setImmediate(resolve));
+        tripsPerTurn.push(count.trips - before);
+      }
+
+      expect(Math.max(...tripsPerTurn)).toBeGreaterThan(0);
+      expect(Math.max(...tripsPerTurn)).toBeLessThanOrEqual(turnCredit);
+      for (const pid of pids) self.exit(pid, "kill");
+    },
+  );
 
   test("each of them gets its turns", async () => {
     const world = new World();

@@ -14,6 +14,8 @@ import type { WireValue } from "./wire.ts";
  */
 export type Signal =
   | readonly ["message", string, number | string, WireValue]
+  /** Several messages in a row to one process: a channel makes them of `message`s, and they mean the same. */
+  | readonly ["messages", string, number | string, readonly WireValue[]]
   | readonly ["reply", string, number, WireValue]
   /** from kernel, from serial, reason, whether it came over a link */
   | readonly ["exit", string, number, string, number, WireValue, boolean]
@@ -26,10 +28,17 @@ export type Signal =
   | readonly ["watching", string, number, string, number]
   /** reason; the ref knows what it watched */
   | readonly ["down", string, number, WireValue]
+  /** A mailbox (kernel, serial) is full, or with serial 0 the way to that kernel: who sends there is to be held (gate.ts). */
+  | readonly ["full", string, number, string, number]
+  /** There is room again in what was full. */
+  | readonly ["room", string, number, string, number]
   /** A question about the kernel's processes (question.ts): ref serial, owner kernel, owner serial, question; the answer is a reply */
   | readonly ["ask", string, number, string, number, WireValue]
   /** Kernels are gone: which ones, the cause, and what the main process of the lost one ended with (kernel.ts, `Loss`). */
   | readonly ["lost", string, number, WireValue];
+
+/** A signal that carries a value of a user, and so is counted against a channel's window. */
+export type MessageSignal = Extract<Signal, readonly ["message" | "reply", ...unknown[]]>;
 
 /** Serial of the first process of every kernel that a carrier starts: the program itself. */
 export const mainSerial = 1;
@@ -45,16 +54,67 @@ export class MessageTooLargeError extends Error {
   }
 }
 
+/** What happens to a message that finds a channel's window used up. All other signals always pass. */
+export type ChannelPolicy =
+  /** It waits in the channel, and its sender is held at its next await until there is room. The default. */
+  | "block"
+  /** It is dropped and counted. */
+  | "dropNewest"
+  /** The oldest message that waits in the channel is dropped and counted, and it waits in its place. */
+  | "dropOldest"
+  /** `send` throws `ChannelFullError` in the sender; what another kernel forwards is dropped and counted. */
+  | "failSender"
+  /** The carrier is lost with the cause `{ tag: "channelFull" }`. */
+  | "endReceiver";
+
+/** How much a channel holds, in each of its two directions. */
+export interface ChannelLimit {
+  /** Bytes under way that the other side has not taken yet; default 256 KiB, at least 64 KiB. */
+  readonly windowBytes?: number;
+  /** Bytes that wait or are under way before the carrier is lost whatever the policy; default 256 MiB. */
+  readonly waitingMaxBytes?: number;
+  /** Default `block`. */
+  readonly policy?: ChannelPolicy;
+}
+
+/** How one direction of a channel stands, from this end outwards. */
+export interface ChannelState {
+  readonly windowBytes: number;
+  /** Sent, and not yet taken by the other side: the window less the credit. */
+  readonly underWayBytes: number;
+  /** Bytes the other side still lets us send; not below 0. */
+  readonly creditBytes: number;
+  /** Signals that wait for credit, and about their bytes. */
+  readonly waitingCount: number;
+  readonly waitingBytes: number;
+  /** Messages that the policy dropped, or refused to their sender. */
+  readonly droppedCount: number;
+}
+
+/** The window of a channel with the policy `failSender` is used up; thrown in the sender, and nothing was sent. */
+export class ChannelFullError extends Error {
+  constructor(windowBytes: number) {
+    super(`the channel is full (${windowBytes} bytes are under way); slow down or raise channel.windowBytes`);
+    this.name = "ChannelFullError";
+  }
+}
+
 /**
  * One end of an ordered, reliable way to another kernel.
  * The carrier owns it and calls `Connection.receive` and `Connection.lost`.
  */
 export interface Channel {
   /**
-   * Sends in order; after the channel is lost it does nothing.
-   * @throws MessageTooLargeError for a message or a reply, and then nothing was sent; never for another signal.
+   * Sends in order; after the channel is lost it does nothing. `sizeBytes` is about what the signal takes, where the
+   * sender knows it.
+   * @throws MessageTooLargeError, ChannelFullError for a message or a reply, and then nothing was sent; never for
+   * another signal.
    */
-  send(signal: Signal): void;
+  send(signal: Signal, sizeBytes?: number): void;
+  /** False while the window is used up: who sends messages is held until `Connection.room`. Absent: always room. */
+  readonly hasRoom?: boolean;
+  /** How it stands; absent where nothing ever waits. */
+  readonly state?: ChannelState;
   /** Ends what is at the other end at once, even when it is busy; absent when it cannot (OTP `exit(Pid, kill)`). */
   condemn?(): void;
 }

@@ -51,6 +51,7 @@ export interface WireIdentities {
  * @throws UncopyableError
  */
 export function encode(value: unknown, identities: WireIdentities, path = "message"): WireValue {
+  countedBytes = 0;
   try {
     return encodeValue(value, identities, null, 0);
   } catch (refused) {
@@ -60,19 +61,44 @@ export function encode(value: unknown, identities: WireIdentities, path = "messa
   }
 }
 
+/** Counted on the way, because a walk of its own would cost as much as the copy. */
+let countedBytes = 0;
+
+/** About how many bytes the value takes that was encoded last. */
+export function encodedBytes(): number {
+  return countedBytes;
+}
+
+/** What a number, a key or the frame of an object or array is counted as. */
+const partBytes = 4;
+
+/** The same for a value in wire form that came from elsewhere. */
+export function estimatedBytes(wire: WireValue): number {
+  if (typeof wire === "string") return partBytes + wire.length;
+  if (typeof wire !== "object" || wire === null) return partBytes;
+  if (wire instanceof Uint8Array) return partBytes + wire.length;
+  let bytes = partBytes;
+  for (const key in wire) bytes += estimatedBytes((wire as Record<string, unknown>)[key]);
+  return bytes;
+}
+
 /** Where in the value; null while nobody asks. */
 type Path = string | null;
 
 function encodeValue(value: unknown, identities: WireIdentities, path: Path, depth: number): WireValue {
   switch (typeof value) {
     case "string":
+      countedBytes += partBytes + value.length;
       return isWellFormed(value) ? value : { [mark]: ["utf16", utf16Of(value)] };
     case "number":
+      countedBytes += partBytes;
       return Object.is(value, -0) ? { [mark]: ["-0"] } : value;
     case "boolean":
     case "undefined":
+      countedBytes += partBytes;
       return value;
     case "bigint":
+      countedBytes += partBytes * 2;
       return { [mark]: ["bigint", value.toString()] };
     case "function":
       throw new UncopyableError(path, "a function");
@@ -82,6 +108,7 @@ function encodeValue(value: unknown, identities: WireIdentities, path: Path, dep
       if (value === null) return null;
       if (depth > wireDepthMax)
         throw new UncopyableError(path, `nested deeper than ${wireDepthMax} levels (or a cycle)`);
+      countedBytes += partBytes;
       return encodeObject(value as object, identities, path, depth);
   }
 }
@@ -169,6 +196,7 @@ function encodeBuiltIn(value: object, identities: WireIdentities, path: Path, de
     return { [mark]: ["map", [...value].map(([key, item]) => [inner(key, ".key"), inner(item, ".value")])] };
   }
   if (value instanceof Set) return { [mark]: ["set", [...value].map((item) => inner(item, ".item"))] };
+  if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) countedBytes += value.byteLength;
   if (value instanceof ArrayBuffer) return { [mark]: ["buffer", new Uint8Array(value.slice(0))] };
   if (ArrayBuffer.isView(value)) {
     const bytes = new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();

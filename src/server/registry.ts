@@ -88,13 +88,14 @@ export function startRegistry(
 /** A registry as one process sees it. Each method fails as `call` does when the registry is not there. */
 export class Registry<Key = unknown, Value = void> {
   readonly #self: AnyProcess;
-  readonly #server: AnyPid | string;
+  /** The registry's pid or name. */
+  readonly server: AnyPid | string;
   readonly #timeoutMs: Milliseconds;
 
   /** For the process `self`; `server` is the registry's pid or name. */
   constructor(self: AnyProcess, server: AnyPid | string, options: { readonly timeoutMs?: Milliseconds } = {}) {
     this.#self = self;
-    this.#server = server;
+    this.server = server;
     this.#timeoutMs = options.timeoutMs ?? callTimeoutMsDefault;
   }
 
@@ -183,7 +184,7 @@ export class Registry<Key = unknown, Value = void> {
   async call(key: Key, request: unknown, timeoutMs: Milliseconds = callTimeoutMsDefault): Promise<unknown> {
     const pid = await this.whereis(key);
     if (pid !== undefined) return this.#self.request(pid, request, timeoutMs);
-    throw new Exit({ tag: "call", reason: "noproc", to: `${this.#server}/${describeKey(key)}` } satisfies CallFailed);
+    throw new Exit({ tag: "call", reason: "noproc", to: `${this.server}/${describeKey(key)}` } satisfies CallFailed);
   }
 
   /** Tells the server that has `key` something. Never fails for want of one. */
@@ -200,7 +201,7 @@ export class Registry<Key = unknown, Value = void> {
   }
 
   #ask(request: Request): Promise<unknown> {
-    return ask(this.#self, this.#server, request, this.#timeoutMs);
+    return ask(this.#self, this.server, request, this.#timeoutMs);
   }
 }
 
@@ -466,7 +467,12 @@ class RegistryServer implements Server<Request, Notice, unknown> {
 
   #ownEntries(key: unknown, pid: AnyPid): Entry[] {
     const place = comparableKey(key);
-    return [...(this.#byPid.get(pid) ?? [])].filter((entry) => entry.place === place);
+    const ofKey = this.#byKey.get(place);
+    const ofPid = this.#byPid.get(pid);
+    if (ofKey === undefined || ofPid === undefined) return [];
+    // One process may have many keys, and one key many processes.
+    if (ofKey.size < ofPid.size) return [...ofKey].filter((entry) => entry.pid === pid);
+    return [...ofPid].filter((entry) => Object.is(entry.place, place));
   }
 
   #read(key: unknown, pid: AnyPid): { readonly value: unknown; readonly version: number } | undefined {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { carrierDown, type CallFailed, type ExitReason } from "../kernel/exit-reason.ts";
 import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
 import type { AnyProcess, StartError } from "../kernel/process.ts";
+import { pair } from "../testing/tied-worlds.ts";
 import { deferred, World } from "../testing/world.ts";
 import { call, defineServer, goOn, ignore, isIgnored, startServer, stopServer, type Server } from "./server.ts";
 
@@ -145,6 +146,16 @@ describe("other messages", () => {
 });
 
 describe("the end of a server", () => {
+  test("a server of the kernel above is stopped by its name, and a name that nobody has there is noproc", async () => {
+    const { root, child } = pair();
+    await startServer(root.self, () => ({}), { name: "above" });
+
+    await stopServer(child.self, "above");
+
+    expect(root.self.whereis("above")).toBeUndefined();
+    await expect(stopServer(child.self, "above")).rejects.toMatchObject({ reason: "noproc" });
+  });
+
   test("terminate may take its time: the server is dead after it", async () => {
     const world = new World();
     const cleaned = deferred();

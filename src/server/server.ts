@@ -183,10 +183,12 @@ export function call(
 
 /** Tells a server something (OTP gen_server:cast/2). Never fails, also when nobody is there (G15). */
 export function cast(self: AnyProcess, server: AnyPid | string, message: unknown): void {
-  const { id } = self.kernel;
-  // Below the root, a name that nobody has here may be known above.
-  const isNobody = typeof server === "string" && !id.includes(".") && self.whereis(server) === undefined;
-  if (!isNobody) self.send(server as Pid<unknown> | string, { type: castType, message });
+  if (!isNobody(self, server)) self.send(server as Pid<unknown> | string, { type: castType, message });
+}
+
+/** Below the root, a name that nobody has here may be known above. */
+function isNobody(self: AnyProcess, server: AnyPid | string): boolean {
+  return typeof server === "string" && !self.kernel.id.includes(".") && self.whereis(server) === undefined;
 }
 
 /**
@@ -201,8 +203,8 @@ export async function stopServer(
   timeoutMs: Milliseconds = Infinity,
 ): Promise<void> {
   const ref = self.monitor(server);
-  const pid = typeof server === "string" ? self.whereis(server) : server;
-  if (pid !== undefined) self.send(pid as Pid<unknown>, { type: systemType, operation: "terminate", reason });
+  const request = { type: systemType, operation: "terminate", reason };
+  if (!isNobody(self, server)) self.send(server as Pid<unknown> | string, request);
   const down: DownMessage | typeof timedOut = await self.receive((m): m is DownMessage => isDown(m, ref), {
     timeoutMs,
   });

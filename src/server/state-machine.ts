@@ -570,7 +570,7 @@ class Machine implements Server<unknown, unknown, unknown> {
         const bad = this.#read(entered.actions, plan, true);
         if (bad !== undefined) return bad;
         if (entered.kind === "stop") return stop(entered.to);
-        return entered.kind === "repeat" ? this.#enter(this.#state, plan) : this.#carryOut(plan);
+        return entered.kind === "repeat" ? this.#enter(oldState, plan) : this.#carryOut(plan);
       },
     );
   }

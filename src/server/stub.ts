@@ -155,13 +155,13 @@ class ServerStub {
 }
 
 function makeStub(self: AnyProcess, server: AnyPid | string, timeoutMs: Milliseconds): object {
-  return withMethods(new ServerStub(self, server, timeoutMs), async (method, args) => {
-    const reply = await self.request(server, invocation(method, args), timeoutMs);
-    if (isRefusal(reply)) {
-      throw new Exit({ tag: "call", reason: reply.reason, to: String(server) } satisfies CallFailed);
-    }
-    return reply;
-  });
+  const unwrap = (reply: unknown): unknown => {
+    if (!isRefusal(reply)) return reply;
+    throw new Exit({ tag: "call", reason: reply.reason, to: String(server) } satisfies CallFailed);
+  };
+  return withMethods(new ServerStub(self, server, timeoutMs), (method, args) =>
+    self.request(server, invocation(method, args), timeoutMs).then(unwrap),
+  );
 }
 
 /** `target` with a method of every name that a server's method may have. */

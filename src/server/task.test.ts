@@ -42,6 +42,19 @@ describe("a task", () => {
     expect([await world.reasonOf(task.pid), await world.all()]).toEqual(["noproc", []]);
   });
 
+  test("knows on whose behalf it works, through tasks of tasks and streams", async () => {
+    const { self } = new World();
+    const task = Task.async(self, async (outer) => {
+      const inner = await Task.async(outer, (own) => own.callers).await();
+      const streamed: unknown[] = [];
+      for await (const outcome of Task.stream(outer, [1], (own) => own.callers)) streamed.push(outcome);
+      return [outer.callers, inner, streamed];
+    });
+    const nested = [task.pid, self.pid];
+
+    expect(await task.await()).toEqual([[self.pid], nested, [expect.objectContaining({ value: nested }) as unknown]]);
+  });
+
   test("keeps its value for who awaits late, and puts nothing into the owner's mailbox", async () => {
     const world = new World();
     const task = Task.asyncNoLink(world.self, () => "value");

@@ -14,6 +14,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { callersOf } from "../kernel/ancestry.ts";
 import { isThenable } from "../base/thenable.ts";
 import { Exit, isTagged, type ExitReason, type Tagged } from "../kernel/exit-reason.ts";
 import type { Pid } from "../kernel/pid.ts";
@@ -122,7 +123,7 @@ export class Task<Value> {
     const isWork = typeof source === "function";
     const label = isWork && source.name !== "" ? { label: source.name } : {};
     const program = (isWork ? defineTask(source) : source) as Program<unknown, readonly never[]>;
-    const spawn = { ...label, ...options };
+    const spawn = { ...label, callers: callersOf(owner), ...options };
     this.#owner = owner;
     this.pid = link ? owner.spawnLink(program, spawn) : owner.spawn(program, spawn);
     this.#outcome = owner.request(this.pid, { type: taskRequest }, Infinity).then(

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import type { Connection } from "../kernel/connection.ts";
 import type { Pid } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
-import type { Signal } from "../kernel/signal.ts";
+import type { Channel, Signal } from "../kernel/signal.ts";
 import { World } from "./world.ts";
 
 /** A line between two kernels of one heap that copies, keeps order, and can be held up or cut. */
@@ -15,12 +16,14 @@ export interface Line {
   release(): void;
   /** Both ends learn that the other is gone; what was on its way is lost. */
   cut(cause: unknown, mainReason?: unknown): void;
+  /** The upper kernel's view of the line. */
+  readonly down: Connection;
   /** All signals that went over the line, in order. */
   readonly sent: Signal[];
 }
 
-/** Ties two kernels by a channel that copies. */
-export function tie(upper: World, lower: World): Line {
+/** Ties two kernels by a channel that copies; `downward` is what the channel to the lower one says of itself. */
+export function tie(upper: World, lower: World, downward: Partial<Channel> = {}): Line {
   const sent: Signal[] = [];
   const held: (() => void)[] = [];
   let isHeld = false;
@@ -29,17 +32,15 @@ export function tie(upper: World, lower: World): Line {
     if (isHeld) held.push(deliver);
     else upper.platform.scheduling.macrotask(() => (isCut ? undefined : deliver()));
   };
-  const channel = (receive: (signal: Signal) => void): { send(signal: Signal): void } => ({
+  const channel = (receive: (signal: Signal) => void): Channel => ({
     send: (signal) => {
       sent.push(signal);
       const copy = structuredClone(signal);
       carry(() => receive(copy));
     },
   });
-  const down = upper.kernel.connect(
-    lower.kernel.id,
-    channel((signal) => up.receive(signal)),
-  );
+  const { send } = channel((signal) => up.receive(signal));
+  const down = upper.kernel.connect(lower.kernel.id, Object.assign(downward, { send }));
   const up = lower.kernel.connect(
     upper.kernel.id,
     channel((signal) => down.receive(signal)),
@@ -47,6 +48,7 @@ export function tie(upper: World, lower: World): Line {
   );
   return {
     sent,
+    down,
     hold: () => {
       isHeld = true;
     },

@@ -20,7 +20,7 @@ import {
   type SpawnOptions,
 } from "colos";
 import hostProgram, { type SpawnOrder } from "./host.ts";
-import type { Kept, Order, Outcome } from "./puppet-body.ts";
+import type { Kept, Order, Outcome, Step } from "./puppet-body.ts";
 import type { ConformanceCarrier } from "./statement.ts";
 
 /** A system with a host on the carrier; serves any number of statements, one after the other. */
@@ -61,7 +61,13 @@ export class Stage {
   }
 }
 
-export class Ground {
+/** Where processes can stand: on the carrier under test (the ground itself), or in the test's own kernel (`local`). */
+export interface Side {
+  spawn(subject: string, args?: readonly unknown[], options?: SpawnOrder["options"]): Promise<Pid<unknown>>;
+  puppet(options?: SpawnOrder["options"]): Promise<Puppet>;
+}
+
+export class Ground implements Side {
   readonly carrier: ConformanceCarrier;
   readonly kernel: Kernel;
   /** The observer. */
@@ -95,6 +101,36 @@ export class Ground {
     return this.puppetAt(this.self.spawn(puppet, options));
   }
 
+  /** The other side of the border. */
+  get local(): Side {
+    return {
+      spawn: async (subject, args = [], options = {}) => {
+        const { subjects } = await import("./subjects.ts");
+        const pid = this.self.spawn(subjects[subject]!, { ...options, args });
+        this.#spawned.push(pid);
+        return pid as Pid<unknown>;
+      },
+      puppet: (options) => this.localPuppet(options),
+    };
+  }
+
+  /**
+   * Proves what concerns two processes for both on the carrier, and for each of them in turn in the test's kernel.
+   * Whatever one side has told the other has arrived when an order that was given later is answered.
+   */
+  async eachPair(prove: (here: Side, there: Side) => Promise<void>): Promise<void> {
+    await prove(this, this);
+    await prove(this, this.local);
+    await prove(this.local, this);
+  }
+
+  /** The pid of a process under test that has ended. */
+  async deadPid(side: Side = this): Promise<AnyPid> {
+    const puppet = await side.puppet();
+    await puppet.end("return");
+    return puppet.pid;
+  }
+
   /** Drives a puppet that another one has spawned. */
   puppetAt(pid: AnyPid): Puppet {
     this.#spawned.push(pid);
@@ -103,8 +139,11 @@ export class Ground {
 
   /** Waits until `pid` has ended, and why; of one that ended before, `noproc`. */
   async reasonOf(pid: AnyPid): Promise<ExitReason> {
-    const ref = this.self.monitor(pid);
-    const down = await this.self.receive((message) => isDown(message, ref));
+    // With a process of its own, so that several can wait.
+    const watcher = this.kernel.attach<unknown>("watcher");
+    const ref = watcher.monitor(pid);
+    const down = await watcher.receive((message) => isDown(message, ref));
+    this.kernel.end(watcher, "normal");
     return (down as { readonly reason: ExitReason }).reason;
   }
 
@@ -139,6 +178,16 @@ export class Puppet {
   /** `receive` with a pattern (see `Pattern`); `"timedOut"` when nothing came in time. */
   async receive(pattern?: unknown, timeoutMs?: number): Promise<unknown> {
     return this.do("receive", pattern, timeoutMs);
+  }
+
+  /** Orders several things at once, done without a pause; gives their results. */
+  async steps(...steps: readonly Step[]): Promise<unknown[]> {
+    return (await this.do("steps", ...steps)) as unknown[];
+  }
+
+  /** Whether it still obeys. */
+  async isAlive(): Promise<boolean> {
+    return (await this.do("give", true)) === true;
   }
 
   /** Takes all messages that are there. */

@@ -3,8 +3,9 @@
  *
  * @module
  */
+import { kernelSubjects } from "./kernel-subjects.ts";
 import { puppet } from "./puppet-body.ts";
 import { serverSubjects } from "./server-subjects.ts";
 import type { Subject } from "./subject.ts";
 
-export const subjects: Readonly<Record<string, Subject>> = { puppet, ...serverSubjects };
+export const subjects: Readonly<Record<string, Subject>> = { puppet, ...kernelSubjects, ...serverSubjects };

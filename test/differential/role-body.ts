@@ -38,6 +38,7 @@ export interface RoleSetup {
   readonly role: Role;
   /** Pids by role; a role that is not known has none. */
   readonly knows: readonly (AnyPid | null)[];
+  /** With `thread`, most roles but the first run on threads of their own. */
   readonly carrier: "coroutine" | "thread";
   /** The program file that runs `roleBody`, for carriers that take files. */
   readonly programUrl: string;
@@ -57,7 +58,7 @@ export type Report =
 export type RawObservation =
   | string
   | readonly ["message" | "timeout", from: Role, at: number, tag: string]
-  | readonly ["introduced", who: Role]
+  | readonly ["introduced", from: Role, at: number, who: Role]
   | readonly ["exit", from: AnyPid, reason: unknown]
   | readonly ["down", at: number, of: AnyPid | string, reason: unknown]
   | readonly ["pid", AnyPid];
@@ -122,8 +123,9 @@ class Interpreter {
         return this.#spawn(instruction.role, instruction.how, at);
       case "introduce": {
         const { who } = instruction;
+        const { role } = this.#setup;
         return this.#about([who, instruction.to], ([pid, to]) => {
-          self.send(to as Pid<unknown>, { type: "introduced", who, pid });
+          self.send(to as Pid<unknown>, { type: "introduced", from: role, at, who, pid });
           return "ok";
         });
       }
@@ -198,8 +200,10 @@ class Interpreter {
   #spawn(child: Role, how: "spawn" | "link" | "monitor", at: number): RawObservation {
     const { carrier, programUrl, role } = this.#setup;
     const args: [RoleSetup] = [{ ...this.#setup, role: child, knows: [...this.#knows] }];
-    const body = (carrier === "thread" ? program(programUrl) : roleBody) as typeof roleBody;
-    const pid = this.#spawnAs(how, body, { args, carrier }, at);
+    // Two of three, so that signals cross both ways between coroutines and threads, and from thread to thread.
+    const isOnThread = carrier === "thread" && child % 3 !== 0;
+    const body = (isOnThread ? program(programUrl) : roleBody) as typeof roleBody;
+    const pid = this.#spawnAs(how, body, { args, carrier: isOnThread ? "thread" : "coroutine" }, at);
     this.#knows[child] = pid;
     this.#report({ type: "spawned", role, child, pid });
     return "ok";
@@ -224,7 +228,7 @@ class Interpreter {
     const message = await this.#self.receive((one) => isIt(one) || isFinish(one));
     if (!isIntroduction(message)) return this.#finish();
     this.#knows[who] = message.pid;
-    return "ok";
+    return this.#observation(message);
   }
 
   #remember(at: number, ref: Ref): "ok" {
@@ -260,7 +264,7 @@ class Interpreter {
       const at = this.#positionOf(message.ref);
       return at === undefined ? "wrong ref" : ["down", at, message.from, message.reason];
     }
-    if (isIntroduction(message)) return ["introduced", message.who];
+    if (isIntroduction(message)) return ["introduced", message.from, message.at, message.who];
     const { type } = (message ?? {}) as { readonly type?: unknown };
     if (type === "message") return this.#told("message", message as Told);
     if (type !== "timeout") return "strange message";
@@ -326,6 +330,8 @@ interface Told {
 
 interface Introduction {
   readonly type: "introduced";
+  readonly from: Role;
+  readonly at: number;
   readonly who: Role;
   readonly pid: AnyPid;
 }

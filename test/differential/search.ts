@@ -26,7 +26,7 @@ import {
   type State,
   type TimerState,
 } from "./model.ts";
-import type { Instruction, Message, Observation, Program, ProcessTrace, Role, Trace } from "./program.ts";
+import type { Instruction, Message, Observation, Program, ProcessTrace, Reason, Role, Trace } from "./program.ts";
 
 /** States after which a trace counts as undecided. */
 export const statesMaxDefault = 100_000;
@@ -73,7 +73,7 @@ class Search {
     for (let state = stack.pop(); state !== undefined; state = stack.pop()) {
       const settled = this.#options.exhaustive === true ? state : this.#settle(state);
       if (settled === undefined) continue;
-      const key = JSON.stringify(settled);
+      const key = keyOf(settled);
       if (this.#seen.has(key)) continue;
       this.#seen.add(key);
       if (this.#isTheEnd(settled)) return "accepted";
@@ -88,11 +88,11 @@ class Search {
     const endings: State[] = [];
     const others: State[] = [];
     for (const event of this.#events(state)) {
-      const next = this.#take(state, event);
-      if (next === undefined) continue;
       const role = subjectOf(state, event);
-      const isEnding = role !== undefined && processOf(next, role).stage === "dying";
-      (isEnding ? endings : others).unshift(next);
+      for (const next of this.#take(state, event)) {
+        const isEnding = role !== undefined && processOf(next, role).stage === "dying";
+        (isEnding ? endings : others).unshift(next);
+      }
     }
     return [...endings, ...others];
   }
@@ -104,25 +104,36 @@ class Search {
       let next: State | undefined;
       for (const event of this.#events(state)) {
         if (!this.#isSafe(state, event)) continue;
-        next = this.#take(state, event);
+        [next] = this.#take(state, event);
         if (next !== undefined) break;
       }
-      if (next === undefined) return state;
+      if (next === undefined) return this.#isHopeless(state) ? undefined : state;
       state = next;
     }
   }
 
-  /** The step, when it agrees with the trace. */
-  #take(state: State, event: Event): State | undefined {
+  /** What follows the event and agrees with the trace. */
+  #take(state: State, event: Event): State[] {
     this.#statesCount += 1;
-    const next = step(this.#program, state, event, this.#options);
-    if (next === undefined) return undefined;
+    if (event.kind === "deliver" && this.#comesTooEarly(state, event.from, event.to)) return [];
     const role = subjectOf(state, event);
-    if (role === undefined) return next;
-    const process = processOf(next, role);
-    const wasLive = processOf(state, role).stage === "live";
-    if (wasLive && process.stage === "dying") return this.#mayEnd(process, role, event) ? next : undefined;
-    return this.#standsFor(role, process) ? next : undefined;
+    const next = step(this.#program, state, event, this.#options);
+    return role === undefined ? next : next.filter((one) => this.#agrees(state, one, role, event));
+  }
+
+  #agrees(before: State, after: State, role: Role, event: Event): boolean {
+    const process = processOf(after, role);
+    const ends = processOf(before, role).stage === "live" && process.stage === "dying";
+    return ends ? this.#mayEnd(process, role, event) : this.#standsFor(role, process);
+  }
+
+  /** A monitor that came too late by its owner's trace. */
+  #comesTooEarly(state: State, from: Role, to: Role): boolean {
+    const signal = channelOf(state, from, to)[0];
+    const { end } = this.#trace(to);
+    if (signal?.kind !== "monitor" || processOf(state, to).stage !== "live") return false;
+    const mayEndWithNoproc = end.kind === "ended" && (end.reason === "noproc" || end.reason === "unknown");
+    return this.#downOf(from, signal.at) === "noproc" && !mayEndWithNoproc;
   }
 
   #mayEnd(process: ProcessState, role: Role, event: Event): boolean {
@@ -143,7 +154,10 @@ class Search {
     }
     for (const [from, row] of state.channels.entries())
       for (const [to, channel] of row.entries()) if (channel.length > 0) events.push({ kind: "deliver", from, to });
-    for (let index = 0; index < state.timers.length; index += 1) events.push({ kind: "fire", index });
+    for (let index = 0; index < state.timers.length; index += 1) {
+      events.push({ kind: "fire", index });
+      if (this.#options.kernelsMany === true) events.push({ kind: "lose", index });
+    }
     for (let index = 0; index < state.notices.length; index += 1) events.push({ kind: "notify", index });
     return events;
   }
@@ -182,6 +196,7 @@ class Search {
       case "fire":
         return this.#isSafeTimer(state, state.timers[event.index] as TimerState);
       case "end":
+      case "lose":
         return false;
     }
   }
@@ -198,7 +213,8 @@ class Search {
         if (observation === "noproc" || instruction.to === role) return true;
         return processOf(state, instruction.to).stage === "live" && !this.#hasOtherLink(role, process, instruction.to);
       case "unlink":
-        return instruction.to === role;
+        if (instruction.to === role) return true;
+        return !process.links.includes(instruction.to) && !this.#hasOtherLink(role, process, instruction.to);
       case "trapExit":
         return process.trapping === instruction.on;
       case "sendName":
@@ -225,16 +241,21 @@ class Search {
     if (receiver.stage === "dead") return true;
     switch (signal.kind) {
       case "message":
+        return signal.message[0] !== "exit";
       case "down":
         return true;
       case "monitor":
-        return this.#trace(to).end.kind === "waiting";
-      case "link":
+        return this.#trace(to).end.kind === "waiting" || this.#downOf(from, signal.at) !== "noproc";
       case "unlink":
+        if (!receiver.links.includes(from) && !this.#willDo(to, receiver, ["link"])) return true;
+        return this.#trace(to).end.kind === "waiting" && !this.#willDo(to, receiver, ["link", "unlink"]);
+      case "link":
         return this.#trace(to).end.kind === "waiting" && !this.#willDo(to, receiver, ["link", "unlink"]);
       case "exit":
         if (signal.overLink && !receiver.links.includes(from)) return !this.#willDo(to, receiver, ["link"]);
         if (signal.reason === "kill" && !signal.overLink) return false;
+        // Two of them look alike and come by different ways; all other messages differ.
+        if (signal.reason === "noproc") return false;
         if (!receiver.trapping && signal.reason !== "normal") return false;
         return !this.#willDo(to, receiver, ["link", "unlink", "trapExit"]);
     }
@@ -245,6 +266,14 @@ class Search {
     const owner = processOf(state, timer.owner);
     if (timer.fired || owner.stage !== "live") return true;
     return !this.#willDo(timer.owner, owner, ["cancelTimer"]);
+  }
+
+  /** What the owner of a monitor was told, if anything: `noproc` says that the monitor came too late, or is a reason. */
+  #downOf(owner: Role, at: number): Reason | undefined {
+    const { observed, end } = this.#trace(owner);
+    const seen = end.kind === "waiting" ? [...observed, ...end.rest] : observed;
+    const down = seen.find((one) => typeof one !== "string" && one[0] === "down" && one[1] === at);
+    return down?.[3] as Reason | undefined;
   }
 
   /** Whether a process that has got as far as `process` has such an instruction before it. */
@@ -282,9 +311,11 @@ class Search {
         if (position === -1) continue;
         if (!isSame(observation, mailbox[position] as Message)) return false;
         mailbox = mailbox.toSpliced(position, 1);
-      } else if (instruction?.op === "await") {
-        const position = mailbox.findIndex(([kind, who]) => kind === "introduced" && who === instruction.who);
-        if (position !== -1 && !process.knows.includes(instruction.who)) mailbox = mailbox.toSpliced(position, 1);
+      } else if (instruction?.op === "await" && observation !== "ok") {
+        const position = mailbox.findIndex((message) => isIntroduction(message, instruction.who));
+        if (position === -1) continue;
+        if (!isSame(observation, mailbox[position] as Message)) return false;
+        mailbox = mailbox.toSpliced(position, 1);
       } else if (instruction?.op === "demonitor" && instruction.monitor < process.at) {
         const { monitor, flush } = instruction;
         if (observation === "true" && !monitors.includes(monitor)) return false;
@@ -293,6 +324,23 @@ class Search {
       }
     }
     return end.kind === "ended" || isStartOf(mailbox, end.rest);
+  }
+
+  /** Whether an exit signal is on its way that its receiver cannot take without leaving its trace. */
+  #isHopeless(state: State): boolean {
+    return state.processes.some((process, role) => {
+      const { observed, end } = this.#trace(role);
+      if (process.stage !== "live" || end.kind !== "waiting" || this.#willDo(role, process, ["trapExit"])) return false;
+      const left = [...observed.slice(process.at), ...end.rest].filter((one) => typeof one !== "string");
+      return state.channels.some((row, from) =>
+        (row[role] ?? []).some((signal) => {
+          if (signal.kind !== "exit" || signal.overLink) return false;
+          if (signal.reason === "kill") return true;
+          if (!process.trapping) return signal.reason !== "normal";
+          return !left.some((one) => one[0] === "exit" && one[1] === from && one[2] === signal.reason);
+        }),
+      );
+    });
   }
 
   #isTheEnd(state: State): boolean {
@@ -313,8 +361,8 @@ class Search {
     const instruction = this.#body(role)[process.at];
     if (instruction?.op === "park") return true;
     if (instruction?.op === "await") {
-      const isTold = ([kind, who]: Message): boolean => kind === "introduced" && who === instruction.who;
-      return !process.knows.includes(instruction.who) && !mailbox.some(isTold);
+      const { who } = instruction;
+      return !process.knows.includes(who) && !mailbox.some((message) => isIntroduction(message, who));
     }
     if (instruction?.op !== "receive" || instruction.timeoutMs !== null) return false;
     return !mailbox.some((message) => matches(instruction.match, message));
@@ -329,13 +377,40 @@ class Search {
   }
 }
 
+/** The same for states that differ in nothing that matters. */
+function keyOf({ processes, channels, notices, timers, names }: State): string {
+  const sorted = processes.map(({ stage, at, trapping, knows, links, monitors, watchers, mailbox, reason }) =>
+    stage === "dead"
+      ? stage
+      : [
+          [stage, at, trapping, reason, mailbox],
+          knows.toSorted(),
+          links.toSorted(),
+          monitors.toSorted(),
+          watchers.map((watcher) => JSON.stringify(watcher)).toSorted(),
+        ],
+  );
+  return JSON.stringify([
+    sorted,
+    channels,
+    notices.map((notice) => JSON.stringify(notice)).toSorted(),
+    timers.map((timer) => JSON.stringify(timer)).toSorted(),
+    Object.entries(names).toSorted(),
+  ]);
+}
+
 /** The process whose mailbox or life the event changes. */
 function subjectOf(state: State, event: Event): Role | undefined {
   if (event.kind === "deliver") return event.to;
   if (event.kind === "notify") return state.notices[event.index]?.to;
+  if (event.kind === "lose") return undefined;
   if (event.kind !== "fire") return event.role;
   const to = state.timers[event.index]?.to;
   return typeof to === "string" ? state.names[to] : to;
+}
+
+function isIntroduction(message: Message, who: Role): boolean {
+  return message[0] === "introduced" && message[3] === who;
 }
 
 /** Whether `all` begins with `messages`: what is not there yet comes behind. */

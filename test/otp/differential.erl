@@ -48,9 +48,13 @@ collect(Slot, Program) ->
     Env = #{collector => self(), slot => Slot, program => Program},
     Pid = spawn(fun() -> run(Env, 0, #{}) end),
     State = #{roles => #{Pid => 0}, live => #{}, seen => #{}, ends => #{}},
-    Ended = until_quiet(watch(Pid, State)),
-    Rest = ask_for_rest(Ended),
-    json(Program, Rest).
+    case ask_for_rest(until_quiet(watch(Pid, State))) of
+        {complete, Complete} ->
+            json(Program, Complete);
+        {disturbed, Disturbed} ->
+            end_all(Disturbed),
+            collect(Slot, Program)
+    end.
 
 watch(Pid, State = #{live := Live, roles := Roles, ends := Ends}) ->
     case maps:is_key(Pid, Live) orelse maps:is_key(maps:get(Pid, Roles), Ends) of
@@ -71,7 +75,7 @@ listen(State) -> listen(State, quiet).
 
 listen(State, Activity) ->
     receive
-        Heard when element(1, Heard) =/= rest -> listen(hear(Heard, State), busy)
+        Heard -> listen(hear(Heard, State), busy)
     after ?quiet_ms -> {Activity, State}
     end.
 
@@ -88,14 +92,35 @@ hear({'DOWN', _, process, Pid, Reason}, State = #{live := Live, roles := Roles, 
 all_wait(#{live := Live}) ->
     lists:all(fun(Pid) -> process_info(Pid, status) =:= {status, waiting} end, maps:keys(Live)).
 
-%% All are asked before any is ended, so that no end shows in another's mailbox.
-ask_for_rest(State = #{live := Live, roles := Roles, ends := Ends}) ->
+%% All are asked before any is ended, so that no end shows in another's mailbox. On a machine that stood still something
+%% may happen after all; then the trace is not complete, and the program runs again.
+ask_for_rest(State = #{live := Live}) ->
     Pids = maps:keys(Live),
     [Pid ! {finish, self()} || Pid <- Pids],
-    Rests = maps:from_list([{maps:get(Pid, Roles), receive {rest, Pid, Rest} -> {waiting, Rest} end} || Pid <- Pids]),
-    [exit(Pid, kill) || Pid <- Pids],
+    await_rest(length(Pids), State).
+
+await_rest(0, State = #{live := Live}) ->
+    [exit(Pid, kill) || Pid <- maps:keys(Live)],
     [receive {'DOWN', Monitor, process, _, _} -> ok end || Monitor <- maps:values(Live)],
-    State#{ends := maps:merge(Ends, Rests)}.
+    {complete, State};
+await_rest(Count, State = #{roles := Roles, ends := Ends}) ->
+    receive
+        {rest, Pid, Rest} -> await_rest(Count - 1, State#{ends := Ends#{maps:get(Pid, Roles) => {waiting, Rest}}});
+        Other -> {disturbed, hear(Other, State)}
+    end.
+
+%% Also what was spawned meanwhile.
+end_all(State = #{live := Live}) ->
+    [exit(Pid, kill) || Pid <- maps:keys(Live)],
+    receive
+        {rest, _, _} -> end_all(State);
+        Heard -> end_all(hear(Heard, State))
+    after ?quiet_ms ->
+        case map_size(Live) of
+            0 -> ok;
+            _ -> end_all(State)
+        end
+    end.
 
 %% --- a process ---
 
@@ -129,14 +154,15 @@ instruction({spawn, Role, How}, At, Env = #{knows := Knows, refs := Refs}) ->
             Pid = case How of link -> spawn_link(Body); spawn -> spawn(Body) end,
             {{spawned, Role, Pid}, Env#{knows := Knows#{Role => Pid}}}
     end;
-instruction({introduce, Who, To}, _, Env) ->
-    about([Who, To], Env, fun([WhoPid, ToPid]) -> ToPid ! {introduced, Who, WhoPid}, ok end);
+instruction({introduce, Who, To}, At, Env = #{role := Role}) ->
+    about([Who, To], Env, fun([WhoPid, ToPid]) -> ToPid ! {introduced, Role, At, Who, WhoPid}, ok end);
 instruction({await, Who}, _, Env = #{knows := Knows}) ->
     case Knows of
         #{Who := _} -> {ok, Env};
         _ ->
             receive
-                {introduced, Who, Pid} -> {ok, Env#{knows := Knows#{Who => Pid}}};
+                {introduced, From, At, Who, Pid} ->
+                    {{introduced, From, At, Who}, Env#{knows := Knows#{Who => Pid}}};
                 {finish, Collector} -> finish(Collector, Env)
             end
     end;
@@ -268,7 +294,7 @@ observation({timeout, Ref, {message, From, At, Tag, DueUs}}, Refs) ->
         true -> in_time(DueUs, {timeout, From, At, Tag});
         false -> wrong_ref
     end;
-observation({introduced, Who, _}, _) -> {introduced, Who};
+observation({introduced, From, At, Who, _}, _) -> {introduced, From, At, Who};
 observation({'EXIT', From, Reason}, _) -> {exit, From, Reason};
 observation({'DOWN', Ref, process, Of, Reason}, Refs) ->
     case [Position || {Position, Other} <- maps:to_list(Refs), Other =:= Ref] of
@@ -310,7 +336,8 @@ text({down, At, {Name, _Node}, Reason}, _) ->
     list([quoted("down"), integer_to_list(At), quoted(hd(atom_to_list(Name))), reason_text(Reason)]);
 text({down, At, Of, Reason}, Roles) ->
     list([quoted("down"), integer_to_list(At), role(Of, Roles), reason_text(Reason)]);
-text({introduced, Who}, _) -> list([quoted("introduced"), integer_to_list(Who)]);
+text({introduced, From, At, Who}, _) ->
+    list([quoted("introduced"), integer_to_list(From), integer_to_list(At), integer_to_list(Who)]);
 text({Kind, From, At, Tag}, _) ->
     list([quoted(Kind), integer_to_list(From), integer_to_list(At), quoted(Tag)]);
 text(Pid, Roles) when is_pid(Pid) -> list([quoted("pid"), role(Pid, Roles)]);

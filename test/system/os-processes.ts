@@ -8,6 +8,7 @@
  * @module
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { turn } from "./turn.ts";
 
 /** The environment variable that the mark of a test stands in. */
 export const markVariable = "COLOS_TEST_MARK";
@@ -57,7 +58,7 @@ export function isRunning(pid: number): boolean {
  * to in its own time; what never ends fails the test by its time limit.
  */
 export async function gone(...osPids: readonly number[]): Promise<void> {
-  while (osPids.some(isRunning)) await new Promise((resolve) => void setImmediate(resolve));
+  while (osPids.some(isRunning)) await turn();
 }
 
 /** Resident memory in bytes; 0 when it has ended. */

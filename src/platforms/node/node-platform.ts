@@ -191,11 +191,15 @@ const ownFolders: readonly string[] = ["../../", "../../../src/"].flatMap((path)
   return [href, fileURLToPath(href)]; // a source map makes paths of URLs
 });
 
+/** Whether a place in code, a URL or path, is part of colos. */
+export function isOwnPlace(place: string): boolean {
+  return ownFolders.some((folder) => place.includes(folder));
+}
+
 /** Of a stack the part that is about the program; all of it when there is none. */
 function withoutOwnFrames(message: string): string {
   const isFrame = (line: string): boolean => /^\s+at /.test(line);
-  const isOwn = (line: string): boolean =>
-    isFrame(line) && (line.includes("node:") || ownFolders.some((folder) => line.includes(folder)));
+  const isOwn = (line: string): boolean => isFrame(line) && (line.includes("node:") || isOwnPlace(line));
   const lines = message.split("\n");
   const kept = lines.filter((line) => !isOwn(line));
   return kept.some(isFrame) ? kept.join("\n") : message;
