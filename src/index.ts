@@ -193,6 +193,7 @@ export {
   type AutoShutdown,
   type Backoff,
   type ChildSpec,
+  type ChildSpecInfo,
   type FullChildSpec,
   type RestartPolicy,
   type ShutdownPolicy,

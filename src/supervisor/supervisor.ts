@@ -29,6 +29,7 @@ import {
   hasAnonymousChildren,
   isProblem,
   type ChildSpec,
+  type ChildSpecInfo,
   type FullChildSpec,
   type FullFlags,
   type SpecProblem,
@@ -153,13 +154,13 @@ export async function deleteChild(
   return (await operate(self, supervisor, { operation: "deleteChild", id })) as SupervisorResult<undefined>;
 }
 
-/** A child's spec with its defaults (OTP supervisor:get_childspec/2, S18). */
+/** A child's spec with its defaults (OTP supervisor:get_childspec/2, S18); without `start` when it comes from another carrier. */
 export async function getChildSpec(
   self: AnyProcess,
   supervisor: AnyPid | string,
   id: string | AnyPid,
-): Promise<SupervisorResult<FullChildSpec>> {
-  return (await operate(self, supervisor, { operation: "getChildSpec", id })) as SupervisorResult<FullChildSpec>;
+): Promise<SupervisorResult<ChildSpecInfo>> {
+  return (await operate(self, supervisor, { operation: "getChildSpec", id })) as SupervisorResult<ChildSpecInfo>;
 }
 
 interface RestartMessage {
@@ -244,7 +245,7 @@ export class Supervisor implements Server<Operation, never, unknown> {
     return undefined;
   }
 
-  handleCall(request: Operation, _from: Ref): unknown {
+  handleCall(request: Operation, from: Ref): unknown {
     if (typeof request !== "object" || request === null) return failed({ tag: "unknownRequest", request });
     switch (request.operation) {
       case "whichChildren":
@@ -261,7 +262,7 @@ export class Supervisor implements Server<Operation, never, unknown> {
         return this.#deleteChild(request.id);
       case "getChildSpec": {
         const spec = this.#template?.id === request.id ? this.#template : this.#find(request.id)?.spec;
-        return spec === undefined ? failed("notFound") : ok(spec);
+        return spec === undefined ? failed("notFound") : ok(this.#show(spec, from));
       }
       case "findChild":
         return this.pidOf(request.id);
@@ -549,6 +550,11 @@ export class Supervisor implements Server<Operation, never, unknown> {
   #forgetFormer(child: Child): void {
     if (child.formerPid !== undefined) this.#byFormerPid.delete(child.formerPid);
     child.formerPid = undefined;
+  }
+
+  /** A function does not cross: replying with it would end the supervisor. */
+  #show({ start, ...spec }: FullChildSpec, asker: Ref): ChildSpecInfo {
+    return asker.kernelId === this.#self.kernel.id ? { ...spec, start } : spec;
   }
 
   #describe(child: Child): ChildInfo {
