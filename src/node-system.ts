@@ -80,8 +80,13 @@ function withWatchdog(system: System, watchdog: Watchdog | undefined): System {
 function watchdogHost(platform: Platform): WatchdogHost {
   return {
     log: (...entry) => platform.log(...entry),
-    describeOwner: (owner) => (owner instanceof Process ? nameOf(owner) : undefined),
+    describeOwner: describeProcess,
   };
+}
+
+/** What a watchdog calls whoever runs. */
+export function describeProcess(owner: object): string | undefined {
+  return owner instanceof Process ? nameOf(owner) : undefined;
 }
 
 let fromEnvironment: Watchdog | undefined;

@@ -64,6 +64,26 @@ describe("a blocked event loop", () => {
     expect(stderr).toMatch(/has been blocked for \d+ ms by busyLoop .* \(guilty\); it still is/);
   });
 
+  test("of a thread is told with the thread, the function, where it was written, and the process", async () => {
+    const { told, code } = await run("thread");
+
+    const block = told.at(-1) as Block;
+    expect(block.by?.functionName).toBe("blockForAWhile");
+    expect(block.by?.url).toMatch(/blocking\.ts$/);
+    expect(block.process).toMatch(/^<0\.\d+:1>/);
+    expect(block.threadId).toBeGreaterThan(0);
+    expect(code).toBe(0);
+  });
+
+  test("of a thread that is killed is told", async () => {
+    const { told, stderr } = await run("killed");
+
+    const block = told.at(-1) as Block;
+    expect(block.threadId).toBeGreaterThan(0);
+    expect(block.by?.url).toMatch(/busy-loop\.ts$/);
+    expect(stderr).toMatch(/the event loop of thread \d+ has been blocked for \d+ ms by .*busy-loop.*; it still is/);
+  });
+
   test("in native code is told with the function that called it", async () => {
     const { told } = await run("native");
 

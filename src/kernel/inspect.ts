@@ -12,10 +12,10 @@
 import type { Milliseconds } from "../base/platform.ts";
 import { ancestorPidsOf } from "./ancestry.ts";
 import type { Kernel } from "./kernel.ts";
-import type { Mailbox } from "./mailbox.ts";
+import { messagesMaxDefault, type Mailbox, type MailboxPolicy } from "./mailbox.ts";
 import type { Work } from "./observer.ts";
 import type { AnyPid } from "./pid.ts";
-import { labelOf, sleepMatch, type AnyProcess } from "./process.ts";
+import { isHeld, labelOf, sleepMatch, type AnyProcess } from "./process.ts";
 import { copyable } from "./trace.ts";
 
 /** Milliseconds that a kernel may take to answer, unless told otherwise. */
@@ -60,6 +60,8 @@ export type WaitsFor =
   | "reply"
   /** In `sleep`. */
   | "time"
+  /** For room in what it has sent to; see `heldBy`. */
+  | "room"
   /** For something that only the host knows of: a bare `await`, `self.wait`. */
   | "host";
 
@@ -88,6 +90,8 @@ export interface ProcessDetails {
   readonly waitsFor: WaitsFor | undefined;
   /** Who it has called and not heard from: usually one. */
   readonly callTargets: readonly (AnyPid | string)[];
+  /** What is full and holds it back as a sender (back-pressure), for people. */
+  readonly heldBy: readonly string[];
   /** Until the `receive` or `sleep` that it waits in runs out of time. */
   readonly waitsMs: Milliseconds | undefined;
   /** The stack of the `receive` that it waits in, its own code first; only while `recordPlaces` is on. */
@@ -97,6 +101,9 @@ export interface ProcessDetails {
   readonly messages: readonly unknown[];
   /** Messages lost to the mailbox limit. */
   readonly droppedCount: number;
+  /** The limit of its mailbox, and what happens beyond. */
+  readonly messagesMax: number;
+  readonly policy: MailboxPolicy;
   readonly links: readonly AnyPid[];
   readonly monitors: readonly (AnyPid | string)[];
   readonly monitoredBy: readonly AnyPid[];
@@ -144,11 +151,14 @@ export function detailsOf(kernel: Kernel, process: AnyProcess, messagesMax: numb
     status,
     waitsFor,
     callTargets: callTargetsOf(process),
+    heldBy: heldByOf(process),
     waitsMs: process.waitTimer === null ? undefined : kernel.timers.remaining(process.waitTimer) || 0,
     waitsAt: process.wake === null ? undefined : placeOf(observer?.placeOf(process)),
     messagesCount: queueLengthOf(process),
     messages: copies ? messages.map((message) => copyable(kernel, message)) : messages,
     droppedCount: extra?.droppedCount ?? 0,
+    messagesMax: extra?.messagesMax ?? messagesMaxDefault,
+    policy: extra?.policy ?? "endReceiver",
     links: [...(process.links ?? [])],
     monitors: monitors.flatMap((ref) => (ref.pending === null ? (ref.targetName ?? ref.target ?? []) : [])),
     monitoredBy: [...(process.watchers ?? [])].map((ref) => ref.owner),
@@ -183,11 +193,17 @@ function stateOf(kernel: Kernel, process: AnyProcess): Pick<ProcessDetails, "sta
 }
 
 function waitsForOf(process: AnyProcess): WaitsFor {
+  if (isHeld(process)) return "room";
   if (process.wake !== null) return process.match === sleepMatch ? "time" : "message";
   if (callTargetsOf(process).length > 0) return "reply";
   // What a command gets goes to its standard input; its process waits for the OS process.
   const isServer = process.reactor !== null && (process.extra?.intake ?? null) === null;
   return isServer && !process.busy ? "message" : "host";
+}
+
+function heldByOf(process: AnyProcess): string[] {
+  const gates = [...(process.extra?.held?.gates ?? [])];
+  return gates.filter((gate) => gate.holds(process)).map((gate) => gate.name());
 }
 
 function callTargetsOf(process: AnyProcess): (AnyPid | string)[] {

@@ -56,6 +56,20 @@ describe("what a process waits for", () => {
     expect(details).toMatchObject({ status: "waiting", waitsFor: "host" });
   });
 
+  test("room in what it has sent to", async () => {
+    const world = new World();
+    const full = world.self.spawn(idle, { name: "full", mailbox: { messagesMax: 1, policy: "block" } }) as Pid<unknown>;
+
+    const details = await look(world, async (self) => {
+      for (const message of [1, 2]) self.send(full, message);
+      await self.receive();
+    });
+
+    expect(details).toMatchObject({ status: "waiting", waitsFor: "room" });
+    expect(details.heldBy).toEqual([expect.stringContaining("full")]);
+    expect(await inspect(world.self, full)).toMatchObject({ messagesCount: 2, messagesMax: 1, policy: "block" });
+  });
+
   test("nothing: a process that looks at itself runs", async () => {
     const world = new World({ strays: nodePlatform().strays });
     const { promise, resolve } = deferred<ProcessDetails | undefined>();

@@ -167,7 +167,7 @@ export class Observer {
     for (const trace of this.#traces) trace.note("reply", process, ref.targetName ?? ref.target ?? undefined, value);
   }
 
-  /** `process` sends. */
+  /** `process` sends a message, a request or a reply. */
   sent(process: AnyProcess, to: AnyPid | Ref | string, message: unknown): void {
     for (const trace of this.#traces) trace.note("send", process, to, message);
   }

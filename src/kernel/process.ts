@@ -323,6 +323,7 @@ export class Process<Message = unknown> {
    */
   request(to: AnyPid | string, body: unknown, timeoutMs: Milliseconds = callTimeoutMsDefault): Promise<unknown> {
     if (this.stage !== "live") return never();
+    if (this.kernel.observer !== null) this.kernel.observer.sent(this, to, body);
     const reply = this.kernel.request(this, to, body, timeoutMs);
     return isHeld(this) ? reply.then((value) => (isHeld(this) ? this.#whenFree(() => value) : value)) : reply;
   }
@@ -330,6 +331,7 @@ export class Process<Message = unknown> {
   /** Answers a request. The first answer counts; one that comes too late is dropped (G9). */
   reply(from: Ref, value: unknown): void {
     this.#assertAlive();
+    if (this.kernel.observer !== null) this.kernel.observer.sent(this, from, value);
     this.kernel.send(from, value, this);
   }
 

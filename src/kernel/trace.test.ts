@@ -71,6 +71,23 @@ describe("a trace", () => {
     ]);
   });
 
+  test("tells of the calls that a process makes and the replies that it gives", async () => {
+    const world = new World();
+    const server = world.self.spawn(echo);
+    await world.settle();
+    await trace(world.self, ({ label }) => label === "echo" || label === "asker", { kinds: ["send"] });
+    const asker = world.self.spawn(async function asker(self: AnyProcess) {
+      await self.request(server, "question");
+    }) as Pid<unknown>;
+
+    const told = short(await world.all()) as unknown[][];
+
+    expect(told).toMatchObject([
+      ["send", asker, server, "question"],
+      ["send", server, expect.objectContaining({ owner: asker }) as unknown, "question"],
+    ]);
+  });
+
   test("tells of spawns that its predicate accepts, with the parent and the name", async () => {
     const world = new World();
     const events: (TraceEvent | TraceEnded)[] = [];

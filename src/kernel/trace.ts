@@ -24,7 +24,7 @@ export const traceMessagesMaxDefault = 1000;
 /** Events per second that a trace stands unless told otherwise. */
 export const tracePerSecondMaxDefault = 1000;
 
-/** What can happen to a process, or be done by it. */
+/** What can happen to a process (`message`, `call`, `reply`, `spawn`, `exit`), or be done by it: `send`, also of a call or reply. */
 export const traceKinds = ["message", "call", "reply", "send", "spawn", "exit"] as const;
 /** One of `traceKinds`. */
 export type TraceKind = (typeof traceKinds)[number];

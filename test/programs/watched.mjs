@@ -5,13 +5,13 @@
  */
 import { execFileSync } from "node:child_process";
 import process from "node:process";
-import { createSystem } from "colos";
+import { createSystem, program } from "colos";
 
 const blockedMs = 50;
 const endlessMs = 300;
 
 /** A system under a watchdog that watches. The program lives until a block by this function was told. */
-async function start(culprit) {
+async function start(culprit, whenTold = () => {}) {
   const alive = setInterval(() => {}, 1000);
   const { kernel, watchdog } = createSystem({
     watchdog: {
@@ -19,7 +19,9 @@ async function start(culprit) {
       endlessMs,
       onBlocked(block) {
         process.stdout.write(`${JSON.stringify(block)}\n`);
-        if (block.by?.functionName === culprit) clearInterval(alive);
+        if (block.by?.functionName !== culprit || block.blockedMs < 100) return;
+        clearInterval(alive);
+        whenTold();
       },
     },
   });
@@ -38,9 +40,22 @@ const programs = {
     const { kernel } = await start("busyLoop");
     const body = async function culprit(self) {
       await self.yield();
-      busyLoop(1000);
+      busyLoop(2000);
     };
     kernel.spawn(body, { name: "guilty" });
+  },
+  /** A program on a thread blocks that, while everything else goes on. */
+  async thread() {
+    const { kernel } = await start("blockForAWhile", () => kernel.exit(pid, pid, "kill"));
+    const pid = kernel.spawn(program("./blocking.ts", import.meta.url), { carrier: "thread" });
+  },
+  /** A thread that never comes back, until it is killed. */
+  async killed() {
+    const { kernel } = await start("", process.exit);
+    const self = kernel.attach();
+    const pid = self.spawn(program("./busy-loop.ts", import.meta.url), { carrier: "thread", args: [self.pid] });
+    await self.sleep(3 * endlessMs);
+    kernel.exit(pid, pid, "kill");
   },
   /** One that waits in native code. */
   async native() {

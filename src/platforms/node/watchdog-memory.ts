@@ -1,24 +1,34 @@
 /**
- * Watchdog memory: what the two sides of the watchdog share.
+ * Watchdog memory: what the watchdog's thread and those that it watches share and say to each other.
  *
  * @module
  */
 import process from "node:process";
+import type { BroadcastChannel } from "node:worker_threads";
 import type { Milliseconds } from "../../base/platform.ts";
 
-/** Places in the shared memory: the last heartbeat in microseconds of the machine's clock, */
+/** Places in the memory that a watched thread shares: its last heartbeat in microseconds of the machine's clock, */
 export const beatSlot = 0;
-/** whether a debugger is attached, */
+/** whether a debugger is attached (main thread only), */
 export const attachedSlot = 1;
-/** whether the OS process is about to end, */
+/** whether it is about to end, */
 export const exitingSlot = 2;
-/** and whether the watchdog is connected to the inspector. */
+/** and whether the watchdog is connected to the inspector (main thread only). */
 export const connectedSlot = 3;
 /** How many places there are. */
 export const slotsCount = 4;
 
-/** Where the main thread keeps the function that says which process runs. */
-export const runningSymbol: unique symbol = Symbol.for("colos.running") as never;
+/** Of an OS process: on it threads and the watchdog find each other. */
+export const channelName = "colos.watchdog";
+
+/** What is said there. */
+export type Said =
+  /** By a thread that begins. */
+  | { readonly type: "here" }
+  /** By the watchdog: whoever hears it has a heartbeat from now on. */
+  | { readonly type: "watch"; readonly beatMs: Milliseconds }
+  /** By a thread that has one. */
+  | { readonly type: "watched"; readonly threadId: number; readonly shared: BigInt64Array };
 
 /** One place on a stack. */
 export interface BlockFrame {
@@ -31,7 +41,7 @@ export interface BlockFrame {
   readonly column: number;
 }
 
-/** What the thread is given. */
+/** What the watchdog's thread is given. */
 export interface Watch {
   readonly shared: BigInt64Array;
   readonly blockedMs: Milliseconds;
@@ -39,11 +49,29 @@ export interface Watch {
   readonly beatMs: Milliseconds;
 }
 
-/** What it posts, once per block and when it is over. */
-export interface Found {
-  readonly blockedMs: Milliseconds;
+/** What a thread that was halted says of itself. */
+export interface Seen {
   readonly frames: readonly BlockFrame[];
   readonly process: string | undefined;
+}
+
+/** What the watchdog's thread posts, once per block and when it is over. */
+export interface Found extends Seen {
+  readonly blockedMs: Milliseconds;
+  /** 0 for the main thread. */
+  readonly threadId: number;
+}
+
+/** New memory for one watched thread. */
+export function newMemory(): BigInt64Array {
+  return new BigInt64Array(new SharedArrayBuffer(slotsCount * BigInt64Array.BYTES_PER_ELEMENT));
+}
+
+/** Calls `take` for all that is said on the channel. */
+export function hear(channel: BroadcastChannel, take: (said: Said) => void): void {
+  // Node's type of it leaves out that it is an EventTarget.
+  const target = channel as unknown as EventTarget;
+  target.addEventListener("message", (event) => take((event as Event & { readonly data: Said }).data));
 }
 
 /** The same clock in all threads. */

@@ -1,38 +1,28 @@
 /**
- * Watchdog: a thread that notices when the event loop of this OS process is blocked, and says by which function of which
+ * Watchdog: a thread that notices when an event loop of this OS process is blocked, and says by which function of which
  * process.
  *
- * The main thread writes the time of each of its heartbeats to shared memory. When one is late, the watchdog's thread halts
- * the main thread through the inspector for about a millisecond, reads its stack and who runs, and lets it go on.
+ * The main thread, and each thread of the thread carrier, writes the time of its heartbeats to shared memory. When one is
+ * late, the watchdog's thread halts it through the inspector for about a millisecond, reads its stack and who runs, and lets
+ * it go on.
  * Guarantees: one report per block, with its whole duration; a block that goes on for `endlessMs` is told on stderr by the
  * watchdog itself, because nobody else can. It keeps no program alive. Time in which the whole OS process stood still
  * (SIGSTOP, a suspended machine) is no block. While a debugger is attached, nothing is halted and no function is named.
  * Costs, measured: a thread (about 10 MB) and, with the default, 20 short wake-ups per second on each side, about 0.5 %
  * of a core; the running program pays nothing.
- * Limits: what blocks at the very end of a program is not told, because nothing waits for it. For the main thread only, because the inspector reaches no other. What blocks in native code (a synchronous
- * command or file access) is named when it returns. A duration is exact to one heartbeat, half of `blockedMs`.
+ * Limits: what blocks at the very end of a program is not told, because nothing waits for it. What blocks in native code (a
+ * synchronous command or file access) is named when it returns. A duration is exact to one heartbeat, half of `blockedMs`.
+ * Threads that others have started are not watched.
  *
  * @module
  */
-import { url as debuggerUrl } from "node:inspector";
-import { findSourceMap } from "node:module";
 import { createHistogram } from "node:perf_hooks";
+import process from "node:process";
 import { isMainThread, Worker } from "node:worker_threads";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
 import { isOwnPlace } from "./node-platform.ts";
-import { currentOwner } from "./stray-owner.ts";
-import {
-  attachedSlot,
-  beatSlot,
-  connectedSlot,
-  exitingSlot,
-  nowMicroseconds,
-  runningSymbol,
-  slotsCount,
-  type BlockFrame,
-  type Found,
-  type Watch,
-} from "./watchdog-memory.ts";
+import { connectedSlot, exitingSlot, newMemory, type BlockFrame, type Found, type Watch } from "./watchdog-memory.ts";
+import { beginToBeat, type DescribeOwner } from "./watchdog-subject.ts";
 
 /** How long the event loop may be busy with one thing. At 100 ms people notice, and timeouts of a second are in danger. */
 export const blockedMsDefault: Milliseconds = 100;
@@ -65,6 +55,8 @@ export interface Block {
   readonly frames: readonly BlockFrame[];
   /** The process that ran, for people; undefined when it was none. */
   readonly process: string | undefined;
+  /** Of the worker thread (`worker_threads.threadId`); 0 for the main thread. */
+  readonly threadId: number;
 }
 
 /** How late the event loop was for its heartbeats. */
@@ -90,15 +82,14 @@ export interface Watchdog {
 /** What a watchdog needs of who starts it. */
 export interface WatchdogHost {
   readonly log: Platform["log"];
-  /** What the owner of the running code is called (`Strays.run`). */
-  describeOwner(owner: object): string | undefined;
+  readonly describeOwner: DescribeOwner;
 }
 
 /** A thread that nobody refers to is collected, and then it ends. */
 const running = new Set<Worker>();
 
 /**
- * Starts watching the main thread, from which it must be called.
+ * Starts watching this OS process; called in its main thread.
  * @throws RangeError when `blockedMs` is below `blockedMsMin`; Error in a worker thread.
  */
 export function startWatchdog(host: WatchdogHost, options: WatchdogOptions = {}): Watchdog {
@@ -107,22 +98,11 @@ export function startWatchdog(host: WatchdogHost, options: WatchdogOptions = {})
     throw new RangeError(`a watchdog needs ${blockedMsMin} ms or more, not ${blockedMs}`);
   if (!isMainThread) throw new Error("a watchdog watches the main thread of an OS process and is started there");
   const beatMs = blockedMs / beatsPerBlock;
-  const shared = new BigInt64Array(new SharedArrayBuffer(slotsCount * BigInt64Array.BYTES_PER_ELEMENT));
+  const shared = newMemory();
   const histogram = createHistogram();
-  (globalThis as Record<symbol, unknown>)[runningSymbol] = (): string | undefined => {
-    const owner = currentOwner();
-    return owner === undefined ? undefined : host.describeOwner(owner);
-  };
-  let dueMicroseconds = 0n;
-  const beat = (): void => {
-    const now = nowMicroseconds();
-    if (dueMicroseconds > 0n) histogram.record(now > dueMicroseconds ? now - dueMicroseconds : 1n);
-    dueMicroseconds = now + BigInt(Math.round(beatMs * 1000));
-    Atomics.store(shared, attachedSlot, debuggerUrl() === undefined ? 0n : 1n);
-    Atomics.store(shared, beatSlot, now);
-  };
-  beat();
-  const timer = setInterval(beat, beatMs).unref();
+  const stopBeating = beginToBeat(shared, beatMs, host.describeOwner, (late) =>
+    histogram.record(late > 0n ? late : 1n),
+  );
   const workerData: Watch = { shared, blockedMs, endlessMs, beatMs };
   // A program's own --inspect or --require is not for this thread.
   const worker = new Worker(new URL("./watchdog-thread.js", import.meta.url), {
@@ -132,7 +112,7 @@ export function startWatchdog(host: WatchdogHost, options: WatchdogOptions = {})
   running.add(worker);
   const report = (found: Found): void => tell(host, blockOf(found), onBlocked);
   const close = (): void => {
-    clearInterval(timer);
+    stopBeating();
     process.off("exit", disconnect);
     running.delete(worker);
     void worker.terminate();
@@ -158,22 +138,15 @@ export function startWatchdog(host: WatchdogHost, options: WatchdogOptions = {})
   return { started, delay: () => delayOf(histogram), resetDelay: () => histogram.reset(), close };
 }
 
-function blockOf({ blockedMs, frames, process: name }: Found): Block {
-  const mapped = frames.map(asWritten);
-  const by = mapped.find(({ url }) => url !== "" && !url.startsWith("node:") && !isOwnPlace(url));
-  return { blockedMs, by, frames: mapped, process: name };
-}
-
-/** Where it stands in the file that a person wrote, as far as Node knows. */
-function asWritten(frame: BlockFrame): BlockFrame {
-  const origin = findSourceMap(frame.url)?.findOrigin(frame.line, frame.column);
-  if (origin === undefined || !("fileName" in origin)) return frame;
-  return { ...frame, url: origin.fileName, line: origin.lineNumber, column: origin.columnNumber };
+function blockOf({ blockedMs, frames, process: name, threadId }: Found): Block {
+  const by = frames.find(({ url }) => url !== "" && !url.startsWith("node:") && !isOwnPlace(url));
+  return { blockedMs, by, frames, process: name, threadId };
 }
 
 function tell(host: WatchdogHost, block: Block, onBlocked: WatchdogOptions["onBlocked"]): void {
   const blockedMs = Math.round(block.blockedMs);
-  host.log("warning", `the event loop was blocked for ${blockedMs} ms${describeBlock(block)}`, { blockedMs });
+  const whose = block.threadId === 0 ? "" : ` of thread ${block.threadId}`;
+  host.log("warning", `the event loop${whose} was blocked for ${blockedMs} ms${describeBlock(block)}`, { blockedMs });
   try {
     onBlocked?.(block);
   } catch (thrown) {
