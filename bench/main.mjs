@@ -45,12 +45,12 @@ const peerShare = 0.1;
 
 /** `target` and `aim` are ratios peer/colos. The peers: a worker's `postMessage` for each message, and the IPC of `fork`. */
 const carrierBenchmarks = [
-  { name: "thread_throughput", operations: 100_000, repetitions: 3, target: 2, aim: 3 },
-  { name: "thread_throughput_back", operations: 100_000, repetitions: 3, target: 2, aim: 3 },
+  { name: "thread_throughput", operations: 300_000, repetitions: 3, target: 2, aim: 3 },
+  { name: "thread_throughput_back", operations: 300_000, repetitions: 3, target: 2, aim: 3 },
   { name: "thread_round_trip", operations: 5_000, repetitions: 3, target: 1 / 1.1, aim: 1 },
   { name: "thread_start", operations: 1, repetitions: 5 },
-  { name: "os_process_throughput", operations: 100_000, repetitions: 3, target: 3, aim: 5 },
-  { name: "os_process_throughput_back", operations: 100_000, repetitions: 3, target: 3, aim: 5 },
+  { name: "os_process_throughput", operations: 300_000, repetitions: 3, target: 3, aim: 5 },
+  { name: "os_process_throughput_back", operations: 300_000, repetitions: 3, target: 3, aim: 5 },
   { name: "os_process_round_trip", operations: 5_000, repetitions: 3, target: 1 / 1.1, aim: 1 },
   { name: "os_process_start", operations: 1, repetitions: 5 },
 ].map((benchmark) => ({ ...benchmark, isCarrier: true }));

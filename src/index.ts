@@ -120,6 +120,7 @@ export {
   isGroupMessage,
   membershipsMaxDefault,
   publicationsWaitingMax,
+  relayWaitingMaxBytes,
   startGroups,
   type GroupMessage,
   type GroupsInfo,

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { Packr } from "msgpackr/pack";
+import { Packr, RESERVE_START_SPACE } from "msgpackr/pack";
 import { MessageTooLargeError } from "../kernel/signal.ts";
 import type { WireValue } from "../kernel/wire.ts";
 import type { Item } from "./hosted-kernel.ts";
@@ -21,12 +21,18 @@ export const measuredFromBytes: number = 2 ** 18;
 /** Items from which describing each kind of object once is quicker than naming its keys each time. */
 const recordsFromItems = 12;
 const lengthBytes = 4;
+/** Nearly all frames fit; what does not gets a buffer of its own. */
+const scratchBytes = 192 * 2 ** 10;
 
 const keyed = new Packr({ useRecords: false });
 const described = new Packr({ useRecords: true, mapsAsObjects: true, copyBuffers: true });
 
+/** Where everything is packed first: a fresh buffer for each frame would be most of the garbage. */
+const scratch = Buffer.allocUnsafeSlow(scratchBytes);
+
 /** Packs many items as frames do, without a length. The caller owns the bytes, which fill their buffer. */
 export function packItems(items: readonly Item[]): Uint8Array<ArrayBuffer> {
+  described.useBuffer(scratch);
   return new Uint8Array(described.pack(inRows(items)));
 }
 
@@ -58,13 +64,15 @@ export function unpackItems(bytes: Uint8Array): readonly Item[] {
   return items as readonly Item[];
 }
 
-/** One frame with its length. @throws MessageTooLargeError */
+/** One frame with its length, valid until the next is packed. @throws MessageTooLargeError */
 export function frameOf(items: readonly Item[]): Buffer {
-  const packed = items.length < recordsFromItems ? keyed.pack(items) : described.pack(inRows(items));
-  if (packed.length > frameMaxBytes) throw new MessageTooLargeError(packed.length, frameMaxBytes);
-  const frame = Buffer.allocUnsafe(lengthBytes + packed.length);
-  frame.writeUInt32LE(packed.length, 0);
-  frame.set(packed, lengthBytes);
+  const isRow = items.length >= recordsFromItems;
+  const packr = isRow ? described : keyed;
+  packr.useBuffer(scratch);
+  const frame = packr.pack(isRow ? inRows(items) : items, RESERVE_START_SPACE | lengthBytes);
+  const sizeBytes = frame.length - lengthBytes;
+  if (sizeBytes > frameMaxBytes) throw new MessageTooLargeError(sizeBytes, frameMaxBytes);
+  frame.writeUInt32LE(sizeBytes, 0);
   return frame;
 }
 

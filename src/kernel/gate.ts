@@ -11,7 +11,8 @@
  * `heldMaxMs` ends the wait.
  * Limits: what a held sender still sends without awaiting anything is at most `overshootMax` messages, then `send` throws
  * `MailboxFullError`. So a mailbox holds at most `messagesMax` and `overshootMax` for each of its senders. A sender
- * that awaits only promises of the host is not held by them.
+ * that awaits only promises of the host is not held by them. A mailbox's own `heldMaxMs` holds for senders of its kernel;
+ * for those of others it is the default.
  *
  * @module
  */

@@ -881,8 +881,9 @@ export class Kernel {
     const isHere = receiver !== null && receiver.kernel === this;
     const timer = this.timers.start(delayMs, () => {
       this.#forgetTimer(ref);
-      const target = typeof to === "string" ? this.#names.whereis(to) : to;
-      if (target !== undefined) this.#sendQuietly(target, message(ref));
+      // A name that nobody has here may be known above.
+      const isKnown = typeof to !== "string" || this.#border.aboveId !== null || this.#names.whereis(to) !== undefined;
+      if (isKnown) this.#sendQuietly(to, message(ref));
     });
     if (isHere) ((receiver.extra ??= new Extra()).timers ??= new Set()).add(timer);
     this.#runningTimers.set(ref, { timer, receiver: isHere ? receiver : null });
@@ -898,7 +899,7 @@ export class Kernel {
   }
 
   /** A timer's sender may be long gone: a refused message has nobody to tell. */
-  #sendQuietly(to: AnyPid, message: unknown): void {
+  #sendQuietly(to: AnyPid | string, message: unknown): void {
     try {
       this.send(to, message);
     } catch (refused) {

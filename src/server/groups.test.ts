@@ -3,9 +3,18 @@ import { describe, expect, test } from "vitest";
 import { isDown } from "../kernel/message.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import type { AnyProcess, SpawnOptions } from "../kernel/process.ts";
+import type { Signal } from "../kernel/signal.ts";
 import { pair } from "../testing/tied-worlds.ts";
 import { deferred, forwarder, idle, World } from "../testing/world.ts";
-import { defineGroups, Groups, GroupsFullError, isGroupMessage, startGroups, type GroupsOptions } from "./groups.ts";
+import {
+  defineGroups,
+  Groups,
+  GroupsFullError,
+  isGroupMessage,
+  relayWaitingMaxBytes,
+  startGroups,
+  type GroupsOptions,
+} from "./groups.ts";
 import { call } from "./server.ts";
 import * as sys from "./sys.ts";
 
@@ -196,6 +205,27 @@ describe("publishing", () => {
     expect(await groups.info()).toMatchObject({ published: 3, sent: 14, refused: 1, memberships: 4 });
   });
 
+  test("a full subscriber that blocks holds the publisher, as it holds any sender", async () => {
+    const { world, self } = await scene();
+    const slow = self.spawn(idle, { mailbox: { messagesMax: 1, policy: "block" } });
+    const steps: string[] = [];
+    self.spawn(async (own) => {
+      const groups = new Groups(own, "scope");
+      await groups.join("topic", slow);
+      for (const message of [1, 2]) groups.publish("topic", message);
+      steps.push("published");
+      await own.yield();
+      steps.push("went on");
+    });
+    await world.settle();
+    const held = [...steps];
+
+    self.exit(slow, "kill");
+    await world.settle();
+
+    expect([held, steps]).toEqual([["published"], ["published", "went on"]]);
+  });
+
   test("without a scope fails in the publisher", async () => {
     const { self } = await scene();
 
@@ -377,6 +407,55 @@ describe("from other kernels", () => {
     await root.settle();
 
     expect(root.self.info(scope)).toMatchObject({ messagesCount: 2, droppedCount: 1 });
+  });
+});
+
+describe("a channel that takes nothing", () => {
+  const channelState = { windowBytes: 1, underWayBytes: 1, creditBytes: 0, waitingCount: 1, droppedCount: 0 };
+
+  /** A scope with a publisher in one other kernel and a member in a third, to which so many bytes wait. */
+  async function scopeBetween(
+    waitingBytes: number,
+  ): Promise<{ both: ReturnType<typeof pair>; sent: Signal[]; here: Groups }> {
+    const both = pair();
+    const sent: Signal[] = [];
+    const id = both.root.kernel.newChildId();
+    const send = (signal: Signal): void => void sent.push(signal);
+    both.root.kernel.connect(id, { send, hasRoom: false, state: { ...channelState, waitingBytes } });
+    await startGroups(both.root.self, { name: "scope" });
+    const here = new Groups(both.root.self, "scope");
+    await here.join("g", both.root.kernel.mainPidOf(id));
+    return { both, sent, here };
+  }
+
+  const messages = (sent: readonly Signal[]): number => sent.filter(([kind]) => kind === "message").length;
+
+  test.each([
+    [relayWaitingMaxBytes, 0, 1],
+    [relayWaitingMaxBytes - 1, 1, 0],
+  ])("with %i bytes waiting gets %i of what other kernels publish", async (waitingBytes, wanted, refused) => {
+    const { both, sent, here } = await scopeBetween(waitingBytes);
+
+    new Groups(both.child.self, "scope").publish("g", "from there");
+    await both.root.settle();
+
+    expect(messages(sent)).toBe(wanted);
+    expect(await here.info()).toMatchObject({ published: 1, sent: wanted, refused });
+  });
+
+  test("holds a publisher in the scope's kernel", async () => {
+    const { both, sent } = await scopeBetween(relayWaitingMaxBytes);
+    const steps: string[] = [];
+    both.root.self.spawn(async (own) => {
+      new Groups(own, "scope").publish("g", "from here");
+      steps.push("published");
+      await own.yield();
+      steps.push("went on");
+    });
+
+    await both.root.settle();
+
+    expect([messages(sent), steps]).toEqual([1, ["published"]]);
   });
 });
 

@@ -11,10 +11,12 @@
  * it has members; a process may join several times and is a member as often.
  * Guarantees: a process's memberships and monitors are gone before anybody in the scope's kernel learns of its end, also when
  * its carrier is lost. Messages of one publisher arrive at each member in the order in which they were published. A full
- * member is that member's matter: its mailbox's policy holds, and what it refuses is counted; publisher and other members
- * do not notice.
- * In the scope's own kernel the publisher sends to the members itself, so nothing waits in between; from another kernel one
- * message goes to the scope, which sends on.
+ * member is that member's matter: the policy of its mailbox holds, and what it refuses is counted; publishing does not
+ * fail and the other members get all.
+ * In the scope's own kernel the publisher sends to the members itself, so nothing waits in between, and a mailbox or channel
+ * with the policy `block` holds the publisher as it holds any sender. From another kernel one message goes to the scope,
+ * which sends on and is held by nobody: what finds a mailbox with `block` full, or more than `relayWaitingMaxBytes` waiting
+ * for a channel, is refused and counted.
  * Limits: `membershipsMax`; `publicationsWaitingMax` messages from other kernels, any more are dropped and counted. Each member
  * in another kernel costs one message there. What cannot be copied fails in the publisher, and then nobody gets it, if a
  * member is in another kernel.
@@ -25,6 +27,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { isWithin } from "../kernel/connection.ts";
 import { EndWatch } from "../kernel/end-watch.ts";
 import { describeReason } from "../kernel/exit-reason.ts";
 import { isDown } from "../kernel/message.ts";
@@ -41,6 +44,9 @@ import { defineServer, noReply, type Outcome, type Server } from "./server.ts";
 export const membershipsMaxDefault = 1_000_000;
 /** Messages of other kernels that may wait for a scope started with `startGroups`, unless it is given another `mailbox`. */
 export const publicationsWaitingMax = 100_000;
+
+/** Bytes that may wait for the channel to a member before the scope sends no more there on behalf of other kernels. */
+export const relayWaitingMaxBytes: number = 16 * 2 ** 20;
 
 /** How a scope is set up. */
 export interface GroupsOptions {
@@ -143,6 +149,7 @@ export class Groups<Name = unknown, Message = unknown> {
 
   /**
    * Sends `message` to each member, as often as it joined (PubSub.broadcast/3).
+   * A full mailbox or channel with the policy `block` holds this process as after `send`; no other one is felt here.
    * @throws UncopyableError, MessageTooLargeError: nobody got it. Error when nobody has the scope's name.
    */
   publish(group: Name, message: Message, options: PublishOptions = {}): void {
@@ -155,7 +162,7 @@ export class Groups<Name = unknown, Message = unknown> {
     };
     const scope = this.#localScope();
     if (scope === undefined) this.#self.send(this.scope as Pid<unknown>, publication);
-    else scope.publish(publication);
+    else scope.publish(publication, this.#self);
   }
 
   /** The members, each as often as it joined (OTP pg:get_members/2). */
@@ -388,10 +395,10 @@ class GroupsServer implements Server<Request, never, unknown> {
   // --- publishing ---
 
   /**
-   * Sends to the members on the publisher's account. Those of other kernels come first, so that a message that cannot be
-   * copied has reached nobody.
+   * Sends to the members, in the name of `publisher` when it is in this kernel. Those of other kernels come first, so that a
+   * message that cannot be copied has reached nobody.
    */
-  publish({ group: name, message, except, kernelId }: Publication): void {
+  publish({ group: name, message, except, kernelId }: Publication, publisher: AnyProcess | null): void {
     const group = this.#find(name);
     this.#publishedCount += 1;
     if (group === undefined) return;
@@ -399,20 +406,24 @@ class GroupsServer implements Server<Request, never, unknown> {
     let isFirst = true;
     for (const [pid, count] of group.members) {
       if (pid.kernelId === here || pid === except || (kernelId !== null && pid.kernelId !== kernelId)) continue;
-      this.#sendAcross(pid, count, message, isFirst);
+      this.#sendAcross(pid, count, message, publisher, isFirst);
       isFirst = false;
     }
     if (kernelId !== null && kernelId !== here) return;
     for (const [pid, count] of group.members) {
       if (pid.kernelId !== here || pid === except) continue;
-      for (let index = 0; index < count; index += 1) if (this.#send(pid, message)) this.#sentCount += 1;
+      for (let index = 0; index < count; index += 1) if (this.#send(pid, message, publisher)) this.#sentCount += 1;
     }
   }
 
-  #sendAcross(pid: AnyPid, count: number, message: unknown, isFirst: boolean): void {
+  #sendAcross(pid: AnyPid, count: number, message: unknown, publisher: AnyProcess | null, isFirst: boolean): void {
     for (let index = 0; index < count; index += 1) {
+      if (publisher === null && this.#waitsTooMuch(pid)) {
+        this.#refusedCount += 1;
+        continue;
+      }
       try {
-        this.#self.kernel.send(pid, message);
+        this.#self.kernel.send(pid, message, publisher);
         this.#sentCount += 1;
       } catch (refused) {
         const isMessage = refused instanceof UncopyableError || refused instanceof MessageTooLargeError;
@@ -422,10 +433,19 @@ class GroupsServer implements Server<Request, never, unknown> {
     }
   }
 
+  /** Nobody is held for what the scope sends on, so a way that takes nothing would pile it up. */
+  #waitsTooMuch(pid: AnyPid): boolean {
+    const { kernel } = this.#self;
+    if (kernel.gateBefore(pid) === null) return false;
+    const ways = kernel.connections().filter(({ kernelId }) => isWithin(pid.kernelId, kernelId));
+    const way = ways.toSorted((one, other) => other.kernelId.length - one.kernelId.length)[0];
+    return way !== undefined && way.waitingBytes >= relayWaitingMaxBytes;
+  }
+
   /** A receiver that refuses is its own misfortune. */
-  #send(to: AnyPid | Ref, message: unknown): boolean {
+  #send(to: AnyPid | Ref, message: unknown, publisher: AnyProcess | null): boolean {
     try {
-      this.#self.kernel.send(to, message);
+      this.#self.kernel.send(to, message, publisher);
       return true;
     } catch {
       this.#refusedCount += 1;
@@ -436,7 +456,7 @@ class GroupsServer implements Server<Request, never, unknown> {
   /** The publisher is in another kernel and cannot be told any more. */
   #publishQuietly(publication: Publication): void {
     try {
-      this.publish(publication);
+      this.publish(publication, null);
     } catch (refused) {
       this.#refusedCount += 1;
       const why = describeReason(refused);
@@ -577,7 +597,7 @@ class GroupsServer implements Server<Request, never, unknown> {
 
   #tell(type: GroupMessage["type"], group: Group, pids: readonly AnyPid[]): void {
     for (const monitors of [group.monitors, this.#scopeMonitors]) {
-      for (const ref of monitors) this.#send(ref, { type, ref, group: group.name, pids } satisfies GroupMessage);
+      for (const ref of monitors) this.#send(ref, { type, ref, group: group.name, pids } satisfies GroupMessage, null);
     }
   }
 }

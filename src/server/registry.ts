@@ -467,7 +467,12 @@ class RegistryServer implements Server<Request, Notice, unknown> {
 
   #ownEntries(key: unknown, pid: AnyPid): Entry[] {
     const place = comparableKey(key);
-    return [...(this.#byPid.get(pid) ?? [])].filter((entry) => entry.place === place);
+    const ofKey = this.#byKey.get(place);
+    const ofPid = this.#byPid.get(pid);
+    if (ofKey === undefined || ofPid === undefined) return [];
+    // One process may have many keys, and one key many processes.
+    if (ofKey.size < ofPid.size) return [...ofKey].filter((entry) => entry.pid === pid);
+    return [...ofPid].filter((entry) => Object.is(entry.place, place));
   }
 
   #read(key: unknown, pid: AnyPid): { readonly value: unknown; readonly version: number } | undefined {

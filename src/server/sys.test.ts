@@ -1,4 +1,4 @@
-/** Sys on servers: halting, looking at and changing what runs (G27, G28), here and across a border. */
+/** Sys on servers: halting, looking at and changing what runs, here and across a border. */
 import { describe, expect, test } from "vitest";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
@@ -71,27 +71,6 @@ async function across(create: () => Server<never, never, never>): Promise<Pair &
 }
 
 describe("suspend and resume", () => {
-  test("messages queue while suspended and go on in order (G27)", async () => {
-    const world = new World();
-    const server = await startServer(world.self, () => new Counter(world.self.pid));
-    await sys.suspend(world.self, server);
-    cast(world.self, server, "first");
-    world.self.send(server, "second");
-    const third = call(world.self, server, 3);
-    cast(world.self, server, "fourth");
-
-    const whileSuspended = [await world.all(), world.self.info(server)?.messagesCount];
-    await sys.resume(world.self, server);
-
-    expect(whileSuspended).toEqual([[], 4]);
-    expect(await third).toBe(3);
-    expect(await world.all()).toEqual([
-      ["got", "first", 0],
-      ["got", "second", 0],
-      ["got", "fourth", 3],
-    ]);
-  });
-
   test("what was sent before comes before the suspension", async () => {
     const world = new World();
     const server = await startServer(world.self, () => new Counter(world.self.pid));
@@ -223,7 +202,7 @@ describe("suspend and resume", () => {
 });
 
 describe("getState and replaceState", () => {
-  test("show and change the fields of a live server (G28)", async () => {
+  test("show the fields of a live server, and change them by a function", async () => {
     const { self, server } = await scene(() => new Counter());
     await call(self, server, 2);
 

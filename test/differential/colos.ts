@@ -29,6 +29,8 @@ export interface ColosOptions {
 const slots: Readonly<Record<ColosCarrier, number>> = { coroutine: 100, virtual: 1, thread: 4 };
 /** A time without an observation after which nothing more is expected, in milliseconds; longer than any delay. */
 const quietMs: Readonly<Record<ColosCarrier, number>> = { coroutine: 10, virtual: 10, thread: 60 };
+/** Runs of one program until it has come to rest before it was asked for its mailboxes. */
+const runsMax = 10;
 /** So long may a program go on making observations, in milliseconds. */
 const programMaxMs = 60_000;
 
@@ -52,15 +54,16 @@ export async function runOnColos(
 }
 
 async function runOne(program: Program, options: ColosOptions): Promise<Trace> {
-  if (options.carrier !== "virtual") return collect(kernelFor(options.carrier), program, options);
-  const platform = new VirtualPlatform();
+  if (options.carrier === "thread") return collect(program, options, () => createSystem({ platform }).kernel);
+  if (options.carrier === "coroutine") return collect(program, options, () => new Kernel(platform));
+  const virtual = new VirtualPlatform();
   const run = { trace: undefined as Trace | undefined, error: undefined as unknown };
-  void collect(new Kernel(platform), program, options).then(
+  void collect(program, options, () => new Kernel(virtual)).then(
     (trace) => (run.trace = trace),
     (error: unknown) => (run.error = error),
   );
   for (let passedMs = 0; passedMs < programMaxMs; passedMs += 1) {
-    await platform.advance(1);
+    await virtual.advance(1);
     if (run.trace !== undefined) return run.trace;
     if (run.error !== undefined) throw run.error;
   }
@@ -70,17 +73,17 @@ async function runOne(program: Program, options: ColosOptions): Promise<Trace> {
 /** What a crashed process ended with is in its trace. */
 const platform: Platform = nodePlatform({ writeLine: () => {} });
 
-function kernelFor(carrier: ColosCarrier): Kernel {
-  return carrier === "thread" ? createSystem({ platform }).kernel : new Kernel(platform);
-}
-
-async function collect(kernel: Kernel, program: Program, options: ColosOptions): Promise<Trace> {
-  const collector = new Collector(kernel, program, options);
-  try {
-    return await collector.run();
-  } finally {
-    kernel.close();
+async function collect(program: Program, options: ColosOptions, kernelFor: () => Kernel): Promise<Trace> {
+  for (let run = 1; run <= runsMax; run += 1) {
+    const kernel = kernelFor();
+    try {
+      const trace = await new Collector(kernel, program, options).run();
+      if (trace !== undefined) return trace;
+    } finally {
+      kernel.close();
+    }
   }
+  throw new Error(`a program did not come to rest in ${runsMax} runs:\n${JSON.stringify(program)}`);
 }
 
 class Collector {
@@ -100,13 +103,14 @@ class Collector {
     this.#options = options;
   }
 
-  async run(): Promise<Trace> {
+  /** Undefined when the program was not at rest after all. */
+  async run(): Promise<Trace | undefined> {
     this.#spawnFirst();
     await this.#untilQuiet();
-    await this.#askForRest();
-    const trace = this.#program.map((_, role) => this.#processTrace(role));
+    const isComplete = await this.#askForRest();
+    await this.#endAll();
     this.#kernel.exit(this.#self.pid, this.#self.pid, "kill");
-    return trace;
+    return isComplete ? this.#program.map((_, role) => this.#processTrace(role)) : undefined;
   }
 
   #spawnFirst(): void {
@@ -171,20 +175,35 @@ class Collector {
       this.#seen[report.role]?.push("ok");
     } else if (report.type === "observed") {
       this.#seen[report.role]?.push(report.observation);
-    } else {
+    } else if (report.type === "rest") {
       const rest = report.rest.map((raw) => this.#observation(raw) as Message);
       this.#ends[report.role] = { kind: "waiting", rest };
     }
   }
 
-  /** All are asked before any is ended, so that no end shows in another's mailbox. */
-  async #askForRest(): Promise<void> {
+  /**
+   * All are asked before any is ended, so that no end shows in another's mailbox. False when something happened after
+   * all, as on a machine that stood still.
+   */
+  async #askForRest(): Promise<boolean> {
     const live = [...this.#live];
     for (const pid of live) this.#self.send(pid as never, finish as never);
-    for (let count = 0; count < live.length; count += 1)
-      this.#hear(await this.#self.receive((message) => (message as Report).type === "rest"));
-    for (const pid of live) this.#self.exit(pid, "kill");
-    for (let count = 0; count < live.length; count += 1) await this.#self.receive((message) => isDown(message));
+    for (let count = 0; count < live.length; count += 1) {
+      const message = await this.#self.receive();
+      this.#hear(message);
+      if ((message as Report).type !== "rest") return false;
+    }
+    return true;
+  }
+
+  /** Also what was spawned meanwhile. */
+  async #endAll(): Promise<void> {
+    const ends = [...this.#ends];
+    while (this.#live.size > 0) {
+      for (const pid of this.#live) this.#self.exit(pid, "kill");
+      this.#hear(await this.#self.receive());
+    }
+    this.#ends.splice(0, Infinity, ...ends);
   }
 
   #processTrace(role: Role): ProcessTrace | null {

@@ -19,7 +19,10 @@ import {
 
 /** What a carrier can do decides what is generated for it. */
 export interface GeneratorOptions {
-  /** Without names, `isAlive` and `whereis`: they are about one kernel. */
+  /**
+   * For processes in kernels of their own. Without names, `isAlive` and `whereis`, which are about one kernel. And role 0
+   * spawns all others, because what a program on a thread has spawned ends with its kernel.
+   */
   readonly kernelsMany?: boolean;
 }
 
@@ -72,10 +75,10 @@ const weights = {
   sendAfter: 4,
   startTimer: 4,
   cancelTimer: 4,
-  pause: 3,
-  register: 5,
-  unregister: 2,
-  whereis: 2,
+  pause: 6,
+  register: 8,
+  unregister: 3,
+  whereis: 4,
   sendName: 5,
   monitorName: 3,
   sendAfterName: 2,
@@ -100,12 +103,15 @@ class Generation {
   readonly #random: Random;
   readonly #drawable: readonly Drawn[];
   readonly #rolesCount: number;
+  readonly #kernelsMany: boolean;
 
   constructor(random: Random, { kernelsMany = false }: GeneratorOptions) {
     this.#random = random;
+    this.#kernelsMany = kernelsMany;
     const names = Object.keys(weights) as Drawn[];
-    // Each program leaves out a part of the instructions, so that the rest meet more often.
-    const used = names.filter((name) => !(kernelsMany && aboutOneKernel.has(name)) && !random.chance(25));
+    // A program leaves out a part of the instructions, often most of them, so that the rest meet more often.
+    const omitPercent = random.pick([10, 40, 70]);
+    const used = names.filter((name) => !(kernelsMany && aboutOneKernel.has(name)) && !random.chance(omitPercent));
     this.#drawable = [...new Set<Drawn>([...used, "send", "receive"])].flatMap((name) =>
       Array<Drawn>(weights[name]).fill(name),
     );
@@ -123,7 +129,7 @@ class Generation {
 
   /** One of the roles so far spawns `role`, tells some of those it knows, and they may wait for it. */
   #spawn(role: Role, bodies: Instruction[][], knows: Set<Role>[]): void {
-    const parent = this.#random.chance(70) ? 0 : this.#random.below(role);
+    const parent = this.#kernelsMany || this.#random.chance(70) ? 0 : this.#random.below(role);
     const body = bodies[parent] as Instruction[];
     for (let count = this.#random.below(3); count > 0; count -= 1) this.#add(parent, body, knows[parent] as Set<Role>);
     body.push({ op: "spawn", role, how: this.#random.pick(["spawn", "link", "monitor"]) });

@@ -1,9 +1,10 @@
 /**
  * Model: what processes may do, as one pure step function, state × event → state. It knows neither colos nor the BEAM.
  *
- * The rules: each pair of processes has a channel; what one sends the other (a message, an exit, a link …) arrives in that
- * order, after any time. Only `noproc`, which nobody sends, keeps no order. A process takes steps of its own program, deliveries come between them. Timers fire at any
- * time after they were started. Names, and whether a process is alive, are known at once.
+ * The rules: each pair of processes has a channel; what one sends the other (a message, an exit, a link …) arrives in
+ * that order, after any time. Only `noproc`, which nobody sends, keeps no order. A process takes steps of its own
+ * program, deliveries come between them. Timers fire at any time after they were started, in any order. Names, and
+ * whether a process is alive, are known at once.
  * An event carries what the process is said to have observed, so that a step has one outcome, or none when nothing legal
  * gives that observation.
  * A process that ends is `dying` first: nobody finds it any more, but its name is taken, and nobody has been told.
@@ -30,7 +31,7 @@ interface Watcher {
   readonly of: Role | Name;
 }
 
-/** What a process is told of one that is not there: nobody sends it, so it keeps no order. */
+/** A signal that keeps no order: `noproc` of a process that is not there, because nobody sends it. */
 export interface Notice {
   readonly from: Role;
   readonly to: Role;
@@ -84,11 +85,17 @@ export type Event =
   | { readonly kind: "deliver"; readonly from: Role; readonly to: Role }
   | { readonly kind: "notify"; readonly index: number }
   /** The message of `timers[index]` arrives. */
-  | { readonly kind: "fire"; readonly index: number };
+  | { readonly kind: "fire"; readonly index: number }
+  /** `timers[index]` ends with its owner; only with `kernelsMany`. */
+  | { readonly kind: "lose"; readonly index: number };
 
 /** What differs between systems that are all right. */
 export interface ModelOptions {
-  /** A process cannot know at once that another has ended: `link` to it may bring `noproc` as an exit signal. */
+  /**
+   * Processes may be in kernels of their own, as on threads. One cannot know at once that another has ended: `link` to it
+   * may bring `noproc` as an exit signal. `kill` is carried out by the carrier and overtakes what was sent before. The
+   * timers of a process may end with it, because its kernel does.
+   */
   readonly kernelsMany?: boolean;
 }
 
@@ -122,8 +129,14 @@ export function matches(match: Match, message: Message): boolean {
   return match === "a" || match === "b" ? message[0] === "message" && message[3] === match : message[0] === match;
 }
 
-/** The state after `event`, or undefined when it cannot happen. */
-export function step(program: Program, state: State, event: Event, options: ModelOptions = {}): State | undefined {
+/** The states that may follow `event`: none when it cannot happen, and nearly always at most one. */
+export function step(program: Program, state: State, event: Event, options: ModelOptions = {}): State[] {
+  const next = nextState(program, state, event, options);
+  const other = event.kind === "act" ? linkAgain(program, state, event.role, event.observation) : undefined;
+  return [next, other].filter((one) => one !== undefined);
+}
+
+function nextState(program: Program, state: State, event: Event, options: ModelOptions): State | undefined {
   switch (event.kind) {
     case "act":
       return act(program, state, event.role, event.observation, options);
@@ -140,6 +153,11 @@ export function step(program: Program, state: State, event: Event, options: Mode
       return notify(state, event.index);
     case "fire":
       return fire(state, event.index);
+    case "lose": {
+      const owner = state.timers[event.index]?.owner;
+      const mayLose = options.kernelsMany === true && owner !== undefined && processOf(state, owner).stage === "dead";
+      return mayLose ? { ...state, timers: state.timers.toSpliced(event.index, 1) } : undefined;
+    }
   }
 }
 
@@ -230,10 +248,7 @@ function perform(
     case "demonitor":
       return demonitor(state, role, self, instruction.monitor, instruction.flush, observation);
     case "exit":
-      return when(
-        observation === "true",
-        send(state, role, instruction.to, { kind: "exit", reason: instruction.reason, overLink: false }),
-      );
+      return when(observation === "true", sendExit(state, role, instruction.to, instruction.reason, options));
     case "exitSelf":
       return when(observation === "ok", change(state, role, { reason: instruction.reason }));
     case "trapExit":
@@ -310,10 +325,9 @@ function awaitPid(
   who: Role,
   observation: Observation,
 ): State | undefined {
-  if (observation !== "ok") return undefined;
-  if (self.knows.includes(who)) return state;
+  if (self.knows.includes(who)) return observation === "ok" ? state : undefined;
   const position = self.mailbox.findIndex((message) => message[0] === "introduced" && message[3] === who);
-  if (position === -1) return undefined;
+  if (position === -1 || !isSame(observation, self.mailbox[position] as Message)) return undefined;
   return change(state, role, { knows: [...self.knows, who], mailbox: self.mailbox.toSpliced(position, 1) });
 }
 
@@ -339,13 +353,27 @@ function link(
   observation: Observation,
   { kernelsMany = false }: ModelOptions,
 ): State | undefined {
-  if (to === role || self.links.includes(to)) return observation === "true" ? before : undefined;
-  if (!isLive(before, to) && !self.trapping && observation === "noproc") return before;
+  if (to !== role && !isLive(before, to) && !self.trapping && observation === "noproc") return before;
   if (observation !== "true") return undefined;
+  if (to === role || self.links.includes(to)) return before;
   const state = change(before, role, { links: [...self.links, to] });
   if (isLive(before, to)) return send(state, role, to, { kind: "link" });
   if (self.trapping || kernelsMany) return send(state, to, role, { kind: "exit", reason: "noproc", overLink: true });
   return undefined;
+}
+
+/**
+ * A process that is still linked to one that has ended, whose exit is on its way, may link to it once more: `link` may see
+ * the link, or see first that there is no such process.
+ */
+function linkAgain(program: Program, state: State, role: Role, observation: Observation): State | undefined {
+  const { at, stage, trapping, links } = processOf(state, role);
+  const instruction = program[role]?.[at];
+  if (instruction?.op !== "link" || stage !== "live" || observation !== "true" || !trapping) return undefined;
+  const { to } = instruction;
+  if (!links.includes(to) || isLive(state, to)) return undefined;
+  const message: Message = ["exit", to, "noproc"];
+  return sendUnordered(change(state, role, { at: at + 1 }), to, role, { kind: "message", message });
 }
 
 function unlink(state: State, role: Role, self: ProcessState, to: Role): State | undefined {
@@ -365,7 +393,7 @@ function monitor(
   if (target === role) return state;
   const watching = change(state, role, { monitors: [...self.monitors, at] });
   return target === undefined
-    ? announceNobody(watching, role, role, { kind: "down", at, of, reason: "noproc" })
+    ? sendUnordered(watching, role, role, { kind: "down", at, of, reason: "noproc" })
     : send(watching, role, target, { kind: "monitor", at, of });
 }
 
@@ -389,6 +417,19 @@ function register(state: State, name: Name, who: Role, observation: Observation)
   const mayNot = holderOf(state, name) !== undefined || !isLive(state, who) || nameOf(state, who) !== undefined;
   if (observation === "badarg") return mayNot ? state : undefined;
   return observation === "true" && !mayNot ? { ...state, names: { ...state.names, [name]: who } } : undefined;
+}
+
+function sendExit(
+  state: State,
+  role: Role,
+  to: Role,
+  reason: Reason,
+  { kernelsMany = false }: ModelOptions,
+): State | undefined {
+  const signal: Signal = { kind: "exit", reason, overLink: false };
+  return kernelsMany && reason === "kill" && to !== role
+    ? sendUnordered(state, role, to, signal)
+    : send(state, role, to, signal);
 }
 
 function startTimer(state: State, owner: Role, at: number, to: Role | Name, message: Message): State {
@@ -431,8 +472,7 @@ function send(state: State, from: Role, to: Role, signal: Signal): State | undef
   };
 }
 
-/** `from` is not there. */
-function announceNobody(state: State, from: Role, to: Role, signal: Signal): State {
+function sendUnordered(state: State, from: Role, to: Role, signal: Signal): State {
   return { ...state, notices: [...state.notices, { from, to, signal }] };
 }
 
@@ -474,10 +514,9 @@ function receiveSignal(state: State, from: Role, to: Role, signal: Signal): Stat
 
 /** Links and monitors learn that nobody is there; the rest vanishes. */
 function refuse(state: State, from: Role, to: Role, signal: Signal): State | undefined {
-  if (signal.kind === "link")
-    return announceNobody(state, to, from, { kind: "exit", reason: "noproc", overLink: true });
+  if (signal.kind === "link") return sendUnordered(state, to, from, { kind: "exit", reason: "noproc", overLink: true });
   if (signal.kind !== "monitor") return state;
-  return announceNobody(state, to, from, { kind: "down", at: signal.at, of: signal.of, reason: "noproc" });
+  return sendUnordered(state, to, from, { kind: "down", at: signal.at, of: signal.of, reason: "noproc" });
 }
 
 function receiveDown(state: State, to: Role, { at, of, reason }: Signal & { readonly kind: "down" }): State {

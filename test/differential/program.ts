@@ -30,7 +30,7 @@ export type Instruction =
   | { readonly op: "spawn"; readonly role: Role; readonly how: "spawn" | "link" | "monitor" }
   /** Sends the pid of `who` to `to`. */
   | { readonly op: "introduce"; readonly who: Role; readonly to: Role }
-  /** Waits until it knows `who`. */
+  /** Waits until it is introduced to `who`, unless it knows it. */
   | { readonly op: "await"; readonly who: Role }
   | { readonly op: "send"; readonly to: Role; readonly tag: Tag }
   | { readonly op: "sendName"; readonly name: Name; readonly tag: Tag }

@@ -38,6 +38,7 @@ export interface RoleSetup {
   readonly role: Role;
   /** Pids by role; a role that is not known has none. */
   readonly knows: readonly (AnyPid | null)[];
+  /** With `thread`, most roles but the first run on threads of their own. */
   readonly carrier: "coroutine" | "thread";
   /** The program file that runs `roleBody`, for carriers that take files. */
   readonly programUrl: string;
@@ -199,8 +200,10 @@ class Interpreter {
   #spawn(child: Role, how: "spawn" | "link" | "monitor", at: number): RawObservation {
     const { carrier, programUrl, role } = this.#setup;
     const args: [RoleSetup] = [{ ...this.#setup, role: child, knows: [...this.#knows] }];
-    const body = (carrier === "thread" ? program(programUrl) : roleBody) as typeof roleBody;
-    const pid = this.#spawnAs(how, body, { args, carrier }, at);
+    // Two of three, so that signals cross both ways between coroutines and threads, and from thread to thread.
+    const isOnThread = carrier === "thread" && child % 3 !== 0;
+    const body = (isOnThread ? program(programUrl) : roleBody) as typeof roleBody;
+    const pid = this.#spawnAs(how, body, { args, carrier: isOnThread ? "thread" : "coroutine" }, at);
     this.#knows[child] = pid;
     this.#report({ type: "spawned", role, child, pid });
     return "ok";
@@ -225,7 +228,7 @@ class Interpreter {
     const message = await this.#self.receive((one) => isIt(one) || isFinish(one));
     if (!isIntroduction(message)) return this.#finish();
     this.#knows[who] = message.pid;
-    return "ok";
+    return this.#observation(message);
   }
 
   #remember(at: number, ref: Ref): "ok" {

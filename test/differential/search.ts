@@ -88,11 +88,11 @@ class Search {
     const endings: State[] = [];
     const others: State[] = [];
     for (const event of this.#events(state)) {
-      const next = this.#take(state, event);
-      if (next === undefined) continue;
       const role = subjectOf(state, event);
-      const isEnding = role !== undefined && processOf(next, role).stage === "dying";
-      (isEnding ? endings : others).unshift(next);
+      for (const next of this.#take(state, event)) {
+        const isEnding = role !== undefined && processOf(next, role).stage === "dying";
+        (isEnding ? endings : others).unshift(next);
+      }
     }
     return [...endings, ...others];
   }
@@ -104,26 +104,27 @@ class Search {
       let next: State | undefined;
       for (const event of this.#events(state)) {
         if (!this.#isSafe(state, event)) continue;
-        next = this.#take(state, event);
+        [next] = this.#take(state, event);
         if (next !== undefined) break;
       }
-      if (next === undefined) return state;
+      if (next === undefined) return this.#isHopeless(state) ? undefined : state;
       state = next;
     }
   }
 
-  /** The step, when it agrees with the trace. */
-  #take(state: State, event: Event): State | undefined {
+  /** What follows the event and agrees with the trace. */
+  #take(state: State, event: Event): State[] {
     this.#statesCount += 1;
-    if (event.kind === "deliver" && this.#comesTooEarly(state, event.from, event.to)) return undefined;
-    const next = step(this.#program, state, event, this.#options);
-    if (next === undefined) return undefined;
+    if (event.kind === "deliver" && this.#comesTooEarly(state, event.from, event.to)) return [];
     const role = subjectOf(state, event);
-    if (role === undefined) return next;
-    const process = processOf(next, role);
-    const wasLive = processOf(state, role).stage === "live";
-    if (wasLive && process.stage === "dying") return this.#mayEnd(process, role, event) ? next : undefined;
-    return this.#standsFor(role, process) ? next : undefined;
+    const next = step(this.#program, state, event, this.#options);
+    return role === undefined ? next : next.filter((one) => this.#agrees(state, one, role, event));
+  }
+
+  #agrees(before: State, after: State, role: Role, event: Event): boolean {
+    const process = processOf(after, role);
+    const ends = processOf(before, role).stage === "live" && process.stage === "dying";
+    return ends ? this.#mayEnd(process, role, event) : this.#standsFor(role, process);
   }
 
   /** A monitor that came too late by its owner's trace. */
@@ -153,7 +154,10 @@ class Search {
     }
     for (const [from, row] of state.channels.entries())
       for (const [to, channel] of row.entries()) if (channel.length > 0) events.push({ kind: "deliver", from, to });
-    for (let index = 0; index < state.timers.length; index += 1) events.push({ kind: "fire", index });
+    for (let index = 0; index < state.timers.length; index += 1) {
+      events.push({ kind: "fire", index });
+      if (this.#options.kernelsMany === true) events.push({ kind: "lose", index });
+    }
     for (let index = 0; index < state.notices.length; index += 1) events.push({ kind: "notify", index });
     return events;
   }
@@ -192,6 +196,7 @@ class Search {
       case "fire":
         return this.#isSafeTimer(state, state.timers[event.index] as TimerState);
       case "end":
+      case "lose":
         return false;
     }
   }
@@ -236,6 +241,7 @@ class Search {
     if (receiver.stage === "dead") return true;
     switch (signal.kind) {
       case "message":
+        return signal.message[0] !== "exit";
       case "down":
         return true;
       case "monitor":
@@ -248,7 +254,7 @@ class Search {
       case "exit":
         if (signal.overLink && !receiver.links.includes(from)) return !this.#willDo(to, receiver, ["link"]);
         if (signal.reason === "kill" && !signal.overLink) return false;
-        // Two of them look alike when one comes by the channel and one does not; all other messages differ.
+        // Two of them look alike and come by different ways; all other messages differ.
         if (signal.reason === "noproc") return false;
         if (!receiver.trapping && signal.reason !== "normal") return false;
         return !this.#willDo(to, receiver, ["link", "unlink", "trapExit"]);
@@ -305,9 +311,11 @@ class Search {
         if (position === -1) continue;
         if (!isSame(observation, mailbox[position] as Message)) return false;
         mailbox = mailbox.toSpliced(position, 1);
-      } else if (instruction?.op === "await") {
+      } else if (instruction?.op === "await" && observation !== "ok") {
         const position = mailbox.findIndex((message) => isIntroduction(message, instruction.who));
-        if (position !== -1 && !process.knows.includes(instruction.who)) mailbox = mailbox.toSpliced(position, 1);
+        if (position === -1) continue;
+        if (!isSame(observation, mailbox[position] as Message)) return false;
+        mailbox = mailbox.toSpliced(position, 1);
       } else if (instruction?.op === "demonitor" && instruction.monitor < process.at) {
         const { monitor, flush } = instruction;
         if (observation === "true" && !monitors.includes(monitor)) return false;
@@ -316,6 +324,23 @@ class Search {
       }
     }
     return end.kind === "ended" || isStartOf(mailbox, end.rest);
+  }
+
+  /** Whether an exit signal is on its way that its receiver cannot take without leaving its trace. */
+  #isHopeless(state: State): boolean {
+    return state.processes.some((process, role) => {
+      const { observed, end } = this.#trace(role);
+      if (process.stage !== "live" || end.kind !== "waiting" || this.#willDo(role, process, ["trapExit"])) return false;
+      const left = [...observed.slice(process.at), ...end.rest].filter((one) => typeof one !== "string");
+      return state.channels.some((row, from) =>
+        (row[role] ?? []).some((signal) => {
+          if (signal.kind !== "exit" || signal.overLink) return false;
+          if (signal.reason === "kill") return true;
+          if (!process.trapping) return signal.reason !== "normal";
+          return !left.some((one) => one[0] === "exit" && one[1] === from && one[2] === signal.reason);
+        }),
+      );
+    });
   }
 
   #isTheEnd(state: State): boolean {
@@ -378,6 +403,7 @@ function keyOf({ processes, channels, notices, timers, names }: State): string {
 function subjectOf(state: State, event: Event): Role | undefined {
   if (event.kind === "deliver") return event.to;
   if (event.kind === "notify") return state.notices[event.index]?.to;
+  if (event.kind === "lose") return undefined;
   if (event.kind !== "fire") return event.role;
   const to = state.timers[event.index]?.to;
   return typeof to === "string" ? state.names[to] : to;

@@ -39,10 +39,7 @@ function nextSteps(program: Program, state: State): [Event, State][] {
     ...state.notices.map((_, index): Event => ({ kind: "notify", index })),
     ...state.timers.map((_, index): Event => ({ kind: "fire", index })),
   ];
-  return events.flatMap((event): [Event, State][] => {
-    const next = step(program, state, event);
-    return next === undefined ? [] : [[event, next]];
-  });
+  return events.flatMap((event) => step(program, state, event).map((next): [Event, State] => [event, next]));
 }
 
 function observations(state: State, role: Role): readonly Observation[] {

@@ -48,9 +48,13 @@ collect(Slot, Program) ->
     Env = #{collector => self(), slot => Slot, program => Program},
     Pid = spawn(fun() -> run(Env, 0, #{}) end),
     State = #{roles => #{Pid => 0}, live => #{}, seen => #{}, ends => #{}},
-    Ended = until_quiet(watch(Pid, State)),
-    Rest = ask_for_rest(Ended),
-    json(Program, Rest).
+    case ask_for_rest(until_quiet(watch(Pid, State))) of
+        {complete, Complete} ->
+            json(Program, Complete);
+        {disturbed, Disturbed} ->
+            end_all(Disturbed),
+            collect(Slot, Program)
+    end.
 
 watch(Pid, State = #{live := Live, roles := Roles, ends := Ends}) ->
     case maps:is_key(Pid, Live) orelse maps:is_key(maps:get(Pid, Roles), Ends) of
@@ -71,7 +75,7 @@ listen(State) -> listen(State, quiet).
 
 listen(State, Activity) ->
     receive
-        Heard when element(1, Heard) =/= rest -> listen(hear(Heard, State), busy)
+        Heard -> listen(hear(Heard, State), busy)
     after ?quiet_ms -> {Activity, State}
     end.
 
@@ -88,14 +92,35 @@ hear({'DOWN', _, process, Pid, Reason}, State = #{live := Live, roles := Roles, 
 all_wait(#{live := Live}) ->
     lists:all(fun(Pid) -> process_info(Pid, status) =:= {status, waiting} end, maps:keys(Live)).
 
-%% All are asked before any is ended, so that no end shows in another's mailbox.
-ask_for_rest(State = #{live := Live, roles := Roles, ends := Ends}) ->
+%% All are asked before any is ended, so that no end shows in another's mailbox. On a machine that stood still something
+%% may happen after all; then the trace is not complete, and the program runs again.
+ask_for_rest(State = #{live := Live}) ->
     Pids = maps:keys(Live),
     [Pid ! {finish, self()} || Pid <- Pids],
-    Rests = maps:from_list([{maps:get(Pid, Roles), receive {rest, Pid, Rest} -> {waiting, Rest} end} || Pid <- Pids]),
-    [exit(Pid, kill) || Pid <- Pids],
+    await_rest(length(Pids), State).
+
+await_rest(0, State = #{live := Live}) ->
+    [exit(Pid, kill) || Pid <- maps:keys(Live)],
     [receive {'DOWN', Monitor, process, _, _} -> ok end || Monitor <- maps:values(Live)],
-    State#{ends := maps:merge(Ends, Rests)}.
+    {complete, State};
+await_rest(Count, State = #{roles := Roles, ends := Ends}) ->
+    receive
+        {rest, Pid, Rest} -> await_rest(Count - 1, State#{ends := Ends#{maps:get(Pid, Roles) => {waiting, Rest}}});
+        Other -> {disturbed, hear(Other, State)}
+    end.
+
+%% Also what was spawned meanwhile.
+end_all(State = #{live := Live}) ->
+    [exit(Pid, kill) || Pid <- maps:keys(Live)],
+    receive
+        {rest, _, _} -> end_all(State);
+        Heard -> end_all(hear(Heard, State))
+    after ?quiet_ms ->
+        case map_size(Live) of
+            0 -> ok;
+            _ -> end_all(State)
+        end
+    end.
 
 %% --- a process ---
 
@@ -136,7 +161,8 @@ instruction({await, Who}, _, Env = #{knows := Knows}) ->
         #{Who := _} -> {ok, Env};
         _ ->
             receive
-                {introduced, _, _, Who, Pid} -> {ok, Env#{knows := Knows#{Who => Pid}}};
+                {introduced, From, At, Who, Pid} ->
+                    {{introduced, From, At, Who}, Env#{knows := Knows#{Who => Pid}}};
                 {finish, Collector} -> finish(Collector, Env)
             end
     end;

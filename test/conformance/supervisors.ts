@@ -1,0 +1,4 @@
+/** supervisors: statements. */
+import type { Statement } from "./statement.ts";
+
+export const supervisors: readonly Statement[] = [];
