@@ -56,6 +56,7 @@ export {
   inspectTimeoutMsDefault,
   messagesShownMaxDefault,
   NoAnswerError,
+  relationsShownMax,
   type HostFacts,
   type ProcessDetails,
   type ProcessStatus,
