@@ -1,15 +1,17 @@
 /** Statements about carriers (K) that neither the carrier contract nor a test of one carrier proves. */
 import {
   command,
+  inspect,
   createSystem,
   isDown,
+  MailboxFullError,
   nodePlatform,
   program,
   type AnyPid,
   type OutputMessage,
   type Process,
 } from "colos";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 const { kernel } = createSystem({ platform: nodePlatform({ writeLine: () => {} }) });
 const messagesCount = 2000;
@@ -63,3 +65,61 @@ test.each(["coroutine", "thread", "os-process", "command"])(
     await hear(self, replacement.pid);
   },
 );
+
+describe("K10 a full mailbox follows its policy, and drops are counted exactly", () => {
+  const messagesMax = 5;
+  const sentCount = 20;
+  const deaf = program<number>("./programs/deaf.ts", import.meta.url);
+  const numbers = Array.from({ length: sentCount }, (_, index) => index);
+
+  describe.each(["coroutine", "thread", "os-process"])("(%s)", (carrier) => {
+    test.each([
+      ["dropNewest", numbers.slice(0, messagesMax), sentCount - messagesMax],
+      ["dropOldest", numbers.slice(-messagesMax), sentCount - messagesMax],
+      ["failSender", numbers.slice(0, messagesMax), sentCount - messagesMax],
+      ["block", numbers, 0],
+    ] as const)("%s", async (policy, messages, droppedCount) => {
+      const self = kernel.attach<unknown>();
+      const pid = await self.start(deaf, { carrier, link: false, mailbox: { messagesMax, policy } });
+      const sender = kernel.spawn(async (process) => {
+        const refused = numbers.filter((number) => !isTaken(() => process.send(pid, number)));
+        process.send(self.pid, refused);
+        await process.receive();
+      });
+
+      const refused = await self.receive();
+      const details = await inspect(self, pid, { messagesMax: sentCount });
+
+      expect(details).toMatchObject({ messagesCount: messages.length, droppedCount, messages });
+      // Only in the same heap can the sender be told.
+      const isTold = policy === "failSender" && carrier === "coroutine";
+      expect(refused).toEqual(isTold ? numbers.slice(messagesMax) : []);
+      for (const each of [sender, pid]) self.exit(each, "kill");
+    });
+
+    test("endReceiver", async () => {
+      const self = kernel.attach<unknown>();
+      const pid = await self.start(deaf, { carrier, link: false, mailbox: { messagesMax, policy: "endReceiver" } });
+      const ref = self.monitor(pid);
+
+      for (const number of numbers) self.send(pid, number);
+
+      expect(await self.receive()).toEqual({
+        type: "down",
+        ref,
+        from: pid,
+        reason: { tag: "mailboxFull", messagesMax },
+      });
+    });
+  });
+});
+
+function isTaken(send: () => unknown): boolean {
+  try {
+    send();
+    return true;
+  } catch (refused) {
+    if (refused instanceof MailboxFullError) return false;
+    throw refused;
+  }
+}

@@ -5,8 +5,6 @@
  * Guarantees: order is kept per pair of processes; each link and each monitor to a kernel that is lost gives its one
  * signal (K5); a request to another kernel is preceded by its monitor, so that an end gives its reason (G11); of own refs
  * only those are held that another kernel may still answer to.
- * Limit: two processes of two kernels that link to and unlink from each other at the same moment can end up with the link
- * on one side only.
  * While a mailbox or a channel is full, its senders in all kernels are held: each kernel tells the neighbour that a
  * message came from (`full`, `room`), so the word goes back the way the messages come. A message by name is held only by
  * the channel.
@@ -90,6 +88,8 @@ export class Border {
   readonly #heldRefs = new Map<number, Ref>();
   /** What other kernels say is full, and who is held here for it. */
   readonly #full = new Map<string, Full>();
+  /** Links that are undone here and not yet known to be undone there, by `pairKeyOf`; how often. */
+  readonly #unlinking = new Map<string, { readonly kernelId: string; count: number }>();
   readonly #codec: WireIdentities;
 
   constructor(host: BorderHost) {
@@ -230,6 +230,21 @@ export class Border {
     return this.#neighbours.get(end === -1 ? kernelId : kernelId.slice(0, end)) ?? null;
   }
 
+  /** Until it is confirmed, a link that comes from there is older than this, and will be gone there too. */
+  transmitUnlink(from: AnyPid, to: AnyPid): void {
+    const key = pairKeyOf(from.serial, to.kernelId, to.serial);
+    const count = (this.#unlinking.get(key)?.count ?? 0) + 1;
+    this.#unlinking.set(key, { kernelId: to.kernelId, count });
+    this.transmit(["unlink", to.kernelId, to.serial, this.id, from.serial]);
+  }
+
+  #receiveUnlinked(key: string): void {
+    const unlinking = this.#unlinking.get(key);
+    if (unlinking === undefined) return;
+    unlinking.count -= 1;
+    if (unlinking.count === 0) this.#unlinking.delete(key);
+  }
+
   transmitExit(from: AnyPid, to: AnyPid, reason: ExitReason, overLink: boolean): void {
     this.#identities.addPid(from);
     const wire = this.encodeReason(reason);
@@ -326,6 +341,7 @@ export class Border {
   #refuse(signal: Signal): void {
     let back: Signal;
     if (signal[0] === "link") back = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
+    else if (signal[0] === "unlink") back = ["unlinked", signal[3], signal[4], signal[1], signal[2]];
     else if (signal[0] === "monitor") back = ["down", signal[4], signal[3], "noproc"];
     else if (signal[0] === "ask") back = ["down", signal[3], signal[2], "noproc"];
     else return;
@@ -443,11 +459,16 @@ export class Border {
       case "link": {
         const peer = this.#identities.pid(signal[3], signal[4]);
         if (process === null) this.transmitExit(this.#identities.pid(this.id, signal[2]), peer, "noproc", true);
-        else (process.links ??= new Set()).add(peer);
+        else if (!this.#unlinking.has(pairKeyOf(signal[2], signal[3], signal[4])))
+          (process.links ??= new Set()).add(peer);
         return;
       }
       case "unlink":
         process?.links?.delete(this.#identities.pid(signal[3], signal[4]));
+        this.transmit(["unlinked", signal[3], signal[4], this.id, signal[2]]);
+        return;
+      case "unlinked":
+        this.#receiveUnlinked(pairKeyOf(signal[2], signal[3], signal[4]));
         return;
       case "monitor": {
         const ref = this.#identities.ref(signal[4], signal[3], this.#identities.pid(signal[4], signal[5]));
@@ -494,6 +515,7 @@ export class Border {
     const gone = (pid: AnyPid): boolean => isGone(pid.kernelId);
     this.#host.foreignLost(gone);
     for (const [key, full] of this.#full) if (isGone(full.kernelId)) this.#receiveRoom(key);
+    for (const [key, unlinking] of this.#unlinking) if (isGone(unlinking.kernelId)) this.#unlinking.delete(key);
     for (const pid of this.#host.processes()) {
       const process = pid.process;
       if (process === null) continue;
@@ -512,6 +534,10 @@ export class Border {
 
 function keyOf(kernelId: string, serial: number): string {
   return `${kernelId}:${serial}`;
+}
+
+function pairKeyOf(ownSerial: number, kernelId: string, serial: number): string {
+  return `${ownSerial} ${keyOf(kernelId, serial)}`;
 }
 
 function connectionInfo({ kernelId, channel, gate }: Neighbour): ConnectionInfo {

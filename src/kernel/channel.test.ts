@@ -122,6 +122,69 @@ describe("two kernels", () => {
     expect([await child.all(), child.self.info(there)?.links]).toEqual([[], []]);
   });
 
+  describe("that link and unlink at the same moment agree on whether there is a link", () => {
+    type Act = "link" | "unlink";
+
+    /** What each side sees of the link once both have done theirs, neither knowing of the other's. */
+    async function linksAfter(here: readonly Act[], there: readonly Act[]): Promise<boolean[]> {
+      const { root, child, line, childPid, rootPid } = pair();
+      line.hold();
+      for (const act of here) root.self[act](childPid);
+      for (const act of there) child.self[act](rootPid);
+      line.release();
+      await root.settle();
+      return [root, child].map(({ self }) => self.info()?.links.length === 1);
+    }
+
+    const sequences: readonly (readonly Act[])[] = [
+      [],
+      ["link"],
+      ["link", "unlink"],
+      ["link", "unlink", "link"],
+      ["link", "unlink", "link", "unlink"],
+    ];
+
+    test.each(sequences.flatMap((here) => sequences.map((there) => [here, there] as const)))(
+      "%j and %j",
+      async (here, there) => {
+        const lastWords = [here.at(-1), there.at(-1)];
+
+        // The last word of one side that unlinks counts, also against a link of the other.
+        const isLinked = lastWords.includes("link") && !lastWords.includes("unlink");
+        expect(await linksAfter(here, there)).toEqual([isLinked, isLinked]);
+      },
+    );
+
+    test("and a link that is made after all of that holds", async () => {
+      const { root, child, line, childPid, rootPid } = pair();
+      line.hold();
+      root.self.link(childPid);
+      child.self.link(rootPid);
+      root.self.unlink(childPid);
+      line.release();
+      await root.settle();
+
+      child.self.link(rootPid);
+      await root.settle();
+
+      expect([root.self.info()?.links, child.self.info()?.links]).toEqual([[childPid], [rootPid]]);
+    });
+
+    test("and a link that was undone while the other kernel was lost is not remembered", async () => {
+      const { root, line, childPid } = pair();
+      root.self.link(childPid);
+      await root.settle();
+      line.hold();
+      root.self.unlink(childPid);
+      line.cut("gone");
+      root.self.trapExit(true);
+
+      root.self.link(childPid);
+
+      expect(await root.all()).toEqual([{ type: "exit", from: childPid, reason: "noproc" }]);
+    });
+  });
+
   test("a monitor gives one DOWN with its ref and the reason", async () => {
     const { root, child } = pair();
     const pid = spawnAt(child, root, async (self) => self.exit(await self.receive()));

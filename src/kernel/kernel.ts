@@ -777,7 +777,7 @@ export class Kernel {
     if (from.links?.delete(to) !== true) return;
     const peer = to.process;
     if (peer !== null && peer.kernel === this) peer.links?.delete(from.pid);
-    else this.#border.transmit(["unlink", to.kernelId, to.serial, this.id, from.pid.serial]);
+    else this.#border.transmitUnlink(from.pid, to);
   }
 
   /** @internal */

@@ -21,6 +21,8 @@ export type Signal =
   | readonly ["exit", string, number, string, number, WireValue, boolean]
   | readonly ["link", string, number, string, number]
   | readonly ["unlink", string, number, string, number]
+  /** An `unlink` has been carried out (OTP's unlink_ack). */
+  | readonly ["unlinked", string, number, string, number]
   /** ref serial, owner kernel, owner serial */
   | readonly ["monitor", string, number | string, number, string, number]
   | readonly ["demonitor", string, number | string, number, string, number]

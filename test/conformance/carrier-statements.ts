@@ -113,7 +113,16 @@ export const carrierStatements: readonly CarrierStatement[] = [
   {
     id: "K10",
     sentence: "a mailbox has a bound, reaching it follows the declared policy, and drops are counted exactly",
-    proofs: {},
+    proofs: {
+      ...on(
+        ["coroutine", ...hosted],
+        "test/conformance-carriers.test.ts: K10 a full mailbox follows its policy, and drops are counted exactly",
+      ),
+      command: [
+        "src/carriers/command.test.ts: that nobody reads ends the command when it has grown to its limit",
+        "src/carriers/command.test.ts: that nobody reads fails the sender where the policy says so",
+      ],
+    },
   },
   {
     id: "K11",

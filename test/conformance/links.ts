@@ -239,8 +239,8 @@ export const links: readonly Statement[] = [
   {
     id: "L16",
     sentence: "a crash takes all linked non-trapping processes (star of 1000)",
-    prove: (ground) =>
-      ground.eachPair(async (here, there) => {
+    prove: async (ground) => {
+      await ground.eachPair(async (here, there) => {
         const [hub, helper] = [await here.puppet(), await there.puppet()];
         const points = (await helper.do("crowd", 1000)) as AnyPid[];
         await hub.do("linkAll", points);
@@ -252,6 +252,15 @@ export const links: readonly Statement[] = [
           expect(await ground.self.receive((message) => isDown(message, ref))).toMatchObject({ reason: "b" });
         }
         expect(refs.size).toBe(1000);
-      }),
+      });
+
+      const hub = await ground.puppet();
+      const children = (await hub.do("linkedCrowd", 1000)) as AnyPid[];
+      const refs = children.map((pid) => ground.self.monitor(pid));
+      await hub.end("exitUncaught", "b");
+      for (const ref of refs) {
+        expect(await ground.self.receive((message) => isDown(message, ref))).toMatchObject({ reason: "b" });
+      }
+    },
   },
 ];

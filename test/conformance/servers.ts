@@ -540,7 +540,6 @@ export const servers: readonly Statement[] = [
   {
     id: "G30",
     sentence: "a call by a caller with 100,000 messages in its mailbox does not look at them",
-    difference: "a mailbox is bounded, by a million messages unless told otherwise.",
     prove: async (ground) => {
       const { server } = await start(ground);
 
