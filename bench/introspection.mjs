@@ -55,7 +55,7 @@ async function measure(name, look) {
   const figures = (values) => {
     const [first, ...others] = values.map((value) => Number(value.toFixed(1)));
     const sorted = others.toSorted((one, other) => one - other);
-    return { first, median: sorted[Math.floor(sorted.length / 2)], worst: sorted.at(-1) };
+    return { first, best: sorted[0], median: sorted[Math.floor(sorted.length / 2)], worst: sorted.at(-1) };
   };
   process.stdout.write(
     `${JSON.stringify({ name, processesCount, busyCount, ms: figures(durations), stallMs: figures(stalls) })}\n`,

@@ -20,6 +20,9 @@ const all: readonly Program[] = [...programs, ...Object.values(corpus)];
 /** Instructions of a program for which every order can be tried. */
 const smallMax = 14;
 
+/** Wrong traces of one kind that are judged. */
+const mutantsMax = 30;
+
 /** What is not accepted, for people. */
 function problems(traces: readonly Trace[]): string[] {
   return all.flatMap((program, index) => {
@@ -39,11 +42,12 @@ describe("the model", () => {
   });
 
   test.each(Object.entries(illegal))("rejects %s", (_, mutation) => {
-    const verdicts = walks.flatMap((trace, index) => {
+    const wrongs = walks.flatMap((trace, index) => {
       const program = all[index] as Program;
       const wrong = mutation(program, trace);
-      return wrong === undefined ? [] : [judge(program, wrong)];
+      return wrong === undefined ? [] : [{ program, wrong }];
     });
+    const verdicts = wrongs.slice(0, mutantsMax).map(({ program, wrong }) => judge(program, wrong));
 
     expect(verdicts.length).toBeGreaterThan(0);
     expect(verdicts.filter((verdict) => verdict !== "rejected")).toEqual([]);
@@ -81,7 +85,7 @@ describe("colos", () => {
   test.each<Fault>(["duplicateExit", "noFlush", "noUnlink"])("is found out with the fault %s", async (fault) => {
     const traces = await runOnColos(all, { carrier: "virtual", seed, fault });
 
-    expect(problems(traces).length).toBeGreaterThan(0);
+    expect(traces.some((trace, index) => judge(all[index] as Program, trace) === "rejected")).toBe(true);
   });
 });
 

@@ -1,7 +1,6 @@
 /** The watchdog: what it says of a blocked event loop. */
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
-import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import {
   blockedMsMin,
@@ -24,21 +23,25 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Runs one of the programs to its end. */
-async function run(name: string, onLine: (line: string) => void = () => {}): Promise<Ended> {
+/** Runs one of the programs to its end; `onLine` is told each line of both streams. */
+async function run(name: string, onLine: (line: string, child: ChildProcess) => void = () => {}): Promise<Ended> {
   const child = spawn(process.execPath, [file, name], {
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 20_000,
+    timeout: 25_000,
     killSignal: "SIGKILL",
   });
   const told: unknown[] = [];
-  const stderr = text(child.stderr);
+  let stderr = "";
   createInterface(child.stdout).on("line", (line) => {
     told.push(JSON.parse(line));
-    onLine(line);
+    onLine(line, child);
+  });
+  createInterface(child.stderr).on("line", (line) => {
+    stderr += `${line}\n`;
+    onLine(line, child);
   });
   const code = await new Promise<number | null>((resolve) => void child.once("close", resolve));
-  return { code, told, stderr: await stderr };
+  return { code, told, stderr };
 }
 
 describe("a blocked event loop", () => {
@@ -76,7 +79,11 @@ describe("a blocked event loop", () => {
   });
 
   test("of a thread that is killed is told", async () => {
-    const { told, stderr } = await run("killed");
+    const killWhenTold = (line: string, child: ChildProcess): void => {
+      if (line.endsWith("it still is") && line.includes("busy-loop")) child.kill("SIGUSR2");
+    };
+
+    const { told, stderr } = await run("killed", killWhenTold);
 
     const block = told.at(-1) as Block;
     expect(block.threadId).toBeGreaterThan(0);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { array, asyncProperty, assert, constantFrom, integer, record } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { idle, World } from "../testing/world.ts";
 import { HeldTooLongError, heldMaxMsDefault, overshootMax } from "./gate.ts";
@@ -202,9 +203,11 @@ describe("a full mailbox that blocks", () => {
     world.self.monitor(first.pid);
     world.self.exit(first.pid, "kill");
     const down = await world.next();
+    const claimsCount = slow.pid.process?.extra?.gate?.claimsCount;
     for (let count = 0; count < 5; count += 1) await slow.take();
 
     expect(down).toMatchObject({ type: "down", reason: "killed" });
+    expect(claimsCount).toBe(1);
     expect([first.sentCount, second.sentCount, slow.waitingCount()]).toEqual([2, 3, 0]);
   });
 });
@@ -362,5 +365,57 @@ describe("sendWhenRoom", () => {
     world.self.exit(slow.pid, "kill");
 
     expect(await sent).toBe("last");
+  });
+});
+
+describe("whatever processes do", () => {
+  const step = record({
+    what: constantFrom("send", "send", "receive", "yield", "kill"),
+    whom: integer({ min: 0, max: 4 }),
+  });
+
+  /** Takes its steps one after the other, each when the one before is over; says how far it is. */
+  function actor(steps: readonly { readonly what: string; readonly whom: number }[], pids: Pid<unknown>[]) {
+    return async (self: AnyProcess): Promise<void> => {
+      await self.yield();
+      for (const { what, whom } of steps) {
+        const pid = pids[whom % pids.length] as Pid<unknown>;
+        if (what === "send") self.send(pid, what);
+        else if (what === "kill") self.exit(pid, "kill");
+        else if (what === "receive") await self.receive(undefined, { timeoutMs: 10 });
+        else await self.yield();
+      }
+      await idle(self);
+    };
+  }
+
+  test("nobody is held by a mailbox that is empty or gone, and nobody waits in a circle", async () => {
+    const scripts = array(array(step, { maxLength: 30 }), { minLength: 2, maxLength: 5 });
+    await assert(
+      asyncProperty(scripts, integer({ min: 1, max: 3 }), async (actors, messagesMax) => {
+        const world = new World();
+        const pids: Pid<unknown>[] = [];
+        for (const steps of actors) {
+          const mailbox: MailboxLimit = { messagesMax, policy: "block", heldMaxMs: Infinity };
+          pids.push(world.kernel.spawn(actor(steps, pids), { mailbox }) as Pid<unknown>);
+        }
+        await world.advance(1000);
+        for (const pid of pids) {
+          const holders = [...(pid.process?.extra?.held?.gates ?? [])];
+          for (const gate of holders) expect(gate.owner?.mailbox?.size).toBeGreaterThan(0);
+          const seen = new Set(pid.process === null ? [] : [pid.process]);
+          for (const process of seen) {
+            for (const gate of process.extra?.held?.gates ?? []) {
+              if (gate.owner === null || !gate.holds(process)) continue;
+              expect(gate.owner).not.toBe(pid.process);
+              seen.add(gate.owner);
+            }
+          }
+        }
+        for (const pid of pids) if (pid.process !== null) world.self.exit(pid, "kill");
+        await world.settle();
+        expect(world.platform.timersCount).toBe(0);
+      }),
+    );
   });
 });

@@ -20,6 +20,8 @@ import { copyable } from "./trace.ts";
 
 /** Milliseconds that a kernel may take to answer, unless told otherwise. */
 export const inspectTimeoutMsDefault: Milliseconds = 5000;
+/** Links, monitors and watchers of a process that are shown, of each at most; a supervisor may have a hundred thousand. */
+export const relationsShownMax = 1000;
 /** Messages shown of a mailbox, unless told otherwise. */
 export const messagesShownMaxDefault = 10;
 
@@ -104,9 +106,12 @@ export interface ProcessDetails {
   /** The limit of its mailbox, and what happens beyond. */
   readonly messagesMax: number;
   readonly policy: MailboxPolicy;
+  /** At most `relationsShownMax`, as of the next two. */
   readonly links: readonly AnyPid[];
+  readonly linksCount: number;
   readonly monitors: readonly (AnyPid | string)[];
   readonly monitoredBy: readonly AnyPid[];
+  readonly monitoredByCount: number;
   readonly trapExit: boolean;
   readonly parent: AnyPid | undefined;
   /** Its parent, the parent's parent and so on, as far as they live or are known. */
@@ -141,7 +146,7 @@ export function detailsOf(kernel: Kernel, process: AnyProcess, messagesMax: numb
   const messages = process.mailbox?.peek(messagesMax) ?? [];
   const observer = kernel.observer;
   const { status, waitsFor } = stateOf(kernel, process);
-  const monitors = [...(process.monitors ?? [])];
+  const monitors = firstOf(process.monitors);
   const work = observer?.standing?.find(process);
   return {
     pid: process.pid,
@@ -159,9 +164,11 @@ export function detailsOf(kernel: Kernel, process: AnyProcess, messagesMax: numb
     droppedCount: extra?.droppedCount ?? 0,
     messagesMax: extra?.messagesMax ?? messagesMaxDefault,
     policy: extra?.policy ?? "endReceiver",
-    links: [...(process.links ?? [])],
+    links: firstOf(process.links),
+    linksCount: process.links?.size ?? 0,
     monitors: monitors.flatMap((ref) => (ref.pending === null ? (ref.targetName ?? ref.target ?? []) : [])),
-    monitoredBy: [...(process.watchers ?? [])].map((ref) => ref.owner),
+    monitoredBy: firstOf(process.watchers).map((ref) => ref.owner),
+    monitoredByCount: process.watchers?.size ?? 0,
     trapExit: process.trapping,
     parent: process.parent,
     ancestors: ancestorsOf(process),
@@ -172,6 +179,16 @@ export function detailsOf(kernel: Kernel, process: AnyProcess, messagesMax: numb
     work: observer?.standing == null ? undefined : { messagesCount: 0, turnsCount: 0, timeMs: 0, ...work },
     host,
   };
+}
+
+function firstOf<T>(relations: ReadonlySet<T> | null): T[] {
+  const shown: T[] = [];
+  if (relations === null) return shown;
+  for (const relation of relations) {
+    if (shown.length === relationsShownMax) break;
+    shown.push(relation);
+  }
+  return shown;
 }
 
 /** Messages that wait for a process. */

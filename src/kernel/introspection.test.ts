@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { nodePlatform } from "../platforms/node/node-platform.ts";
 import { handOver, pair, spawnAt, type Pair } from "../testing/tied-worlds.ts";
 import { deferred, idle, World } from "../testing/world.ts";
-import { NoAnswerError, type ProcessDetails } from "./inspect.ts";
+import { NoAnswerError, relationsShownMax, type ProcessDetails } from "./inspect.ts";
 import { countWork, inspect, listProcesses, processTree, recordPlaces, top, type TreeNode } from "./introspection.ts";
 import type { AnyPid, Pid } from "./pid.ts";
 import type { AnyProcess } from "./process.ts";
@@ -127,6 +127,17 @@ describe("what is known of a process", () => {
       ...{ messagesCount: 12, messages: [0, 1, 2], droppedCount: 0, handlesCount: 1 },
       startedAtMs: undefined,
     });
+  });
+
+  test("its first links when it has many, and how many there are", async () => {
+    const world = new World();
+
+    const details = await look(world, (self) => {
+      for (let index = 0; index <= relationsShownMax; index += 1) self.spawnLink(idle);
+      return idle(self);
+    });
+
+    expect([details.links.length, details.linksCount]).toEqual([relationsShownMax, relationsShownMax + 1]);
   });
 
   test("timers whose message is for it", async () => {

@@ -11,9 +11,9 @@ import type { Kernel } from "./kernel.ts";
 import type { AnyProcess } from "./process.ts";
 
 /** The longest that one slice takes, in milliseconds, if no single visit takes longer. */
-export const sliceMs: Milliseconds = 2;
+export const sliceMs: Milliseconds = 1;
 /** The most processes that are visited in one slice. */
-export const visitsPerSliceMax = 8192;
+export const visitsPerSliceMax = 32_768;
 /** Visits between two looks at the clock. */
 const clockEvery = 64;
 

@@ -64,6 +64,9 @@ export interface ChildSpec {
 /** A spec with its defaults filled in. */
 export type FullChildSpec = Required<ChildSpec>;
 
+/** A spec as it is shown: `start` is a function and absent for who asks from another carrier. */
+export type ChildSpecInfo = Omit<FullChildSpec, "start"> & Partial<Pick<FullChildSpec, "start">>;
+
 /** What all children of a supervisor have in common. */
 export interface SupervisorFlags {
   /** Default `oneForOne`. */

@@ -21,6 +21,7 @@ import { isDown, isExit } from "../kernel/message.ts";
 import { Pid, type AnyPid, type Ref } from "../kernel/pid.ts";
 import { StartError, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import type { DefinedProgram } from "../kernel/program.ts";
+import { copyable } from "../kernel/trace.ts";
 import { call, defineServer, isIgnored, stop, type Outcome, type Server } from "../server/server.ts";
 import {
   checkFlags,
@@ -29,6 +30,7 @@ import {
   hasAnonymousChildren,
   isProblem,
   type ChildSpec,
+  type ChildSpecInfo,
   type FullChildSpec,
   type FullFlags,
   type SpecProblem,
@@ -153,13 +155,13 @@ export async function deleteChild(
   return (await operate(self, supervisor, { operation: "deleteChild", id })) as SupervisorResult<undefined>;
 }
 
-/** A child's spec with its defaults (OTP supervisor:get_childspec/2, S18). */
+/** A child's spec with its defaults (OTP supervisor:get_childspec/2, S18); without `start` when it comes from another carrier. */
 export async function getChildSpec(
   self: AnyProcess,
   supervisor: AnyPid | string,
   id: string | AnyPid,
-): Promise<SupervisorResult<FullChildSpec>> {
-  return (await operate(self, supervisor, { operation: "getChildSpec", id })) as SupervisorResult<FullChildSpec>;
+): Promise<SupervisorResult<ChildSpecInfo>> {
+  return (await operate(self, supervisor, { operation: "getChildSpec", id })) as SupervisorResult<ChildSpecInfo>;
 }
 
 interface RestartMessage {
@@ -244,7 +246,7 @@ export class Supervisor implements Server<Operation, never, unknown> {
     return undefined;
   }
 
-  handleCall(request: Operation, _from: Ref): unknown {
+  handleCall(request: Operation, from: Ref): unknown {
     if (typeof request !== "object" || request === null) return failed({ tag: "unknownRequest", request });
     switch (request.operation) {
       case "whichChildren":
@@ -252,16 +254,16 @@ export class Supervisor implements Server<Operation, never, unknown> {
       case "countChildren":
         return this.#count();
       case "startChild":
-        return this.#addChild(request.child);
+        return this.#tell(this.#addChild(request.child), from);
       case "terminateChild":
         return this.#terminateChild(request.id);
       case "restartChild":
-        return this.#restartChild(request.id);
+        return this.#tell(this.#restartChild(request.id), from);
       case "deleteChild":
         return this.#deleteChild(request.id);
       case "getChildSpec": {
         const spec = this.#template?.id === request.id ? this.#template : this.#find(request.id)?.spec;
-        return spec === undefined ? failed("notFound") : ok(spec);
+        return spec === undefined ? failed("notFound") : ok(this.#show(spec, from));
       }
       case "findChild":
         return this.pidOf(request.id);
@@ -549,6 +551,18 @@ export class Supervisor implements Server<Operation, never, unknown> {
   #forgetFormer(child: Child): void {
     if (child.formerPid !== undefined) this.#byFormerPid.delete(child.formerPid);
     child.formerPid = undefined;
+  }
+
+  /** Why a start failed may be anything: replying with what does not cross would end the supervisor. */
+  async #tell(result: Promise<unknown>, asker: Ref): Promise<unknown> {
+    const value = (await result) as SupervisorResult<unknown>;
+    if (value.ok || asker.kernelId === this.#self.kernel.id) return value;
+    return failed(copyable(this.#self.kernel, value.error));
+  }
+
+  /** A function does not cross: replying with it would end the supervisor. */
+  #show({ start, ...spec }: FullChildSpec, asker: Ref): ChildSpecInfo {
+    return asker.kernelId === this.#self.kernel.id ? { ...spec, start } : spec;
   }
 
   #describe(child: Child): ChildInfo {

@@ -7,6 +7,7 @@
 import { Request, timedOut, type AnyProcess } from "colos";
 import { deeds } from "./deeds.ts";
 import { serverOrders } from "./server-subjects.ts";
+import { supervisorOrders } from "./supervisor-subjects.ts";
 
 /** Something to do; the reply is an `Outcome`. */
 export interface Order {
@@ -120,6 +121,7 @@ const more: Readonly<Record<string, (...args: readonly unknown[]) => unknown>> =
   spawnMonitorPuppet: (self, options) =>
     (self as AnyProcess).spawnMonitor(puppet, (options as object | undefined) ?? {}),
   ...(serverOrders as Readonly<Record<string, (...args: readonly unknown[]) => unknown>>),
+  ...(supervisorOrders as Readonly<Record<string, (...args: readonly unknown[]) => unknown>>),
 };
 
 function isOrder(message: unknown): boolean {

@@ -196,7 +196,8 @@ function startScripted(self: AnyProcess, script: Script, options: StartOptions<[
   return startServer(self, create, options).catch(failureOf);
 }
 
-function failureOf(thrown: unknown): Failure {
+/** For `catch`: only what is a reason. */
+export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof StartError || thrown instanceof Exit) return { failed: thrown.reason };
   throw thrown;
 }

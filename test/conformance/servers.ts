@@ -423,6 +423,11 @@ export const servers: readonly Statement[] = [
       expect(await next(ground)).toEqual(["done"]);
       expect(await toldBy(ground, busy.server)).toEqual([]);
 
+      const slow: Act = { act: "goOn", next: { timeoutMs: 5, continueWith: 1 } };
+      const late = await start(ground, { init: all(sendSelf("a"), slow), handleContinue: takeTime(10) });
+      expect(await toldBy(ground, late.server)).toEqual([["info", "a"]]);
+      expect(await toldBy(ground, late.server)).toEqual([]);
+
       const renewed: Act = { act: "goOn", next: { timeoutMs: 5, continueWith: 1 } };
       await start(ground, { init: renewed, handleContinue: timeout(10) });
       expect(await next(ground)).toMatchObject(["info", { type: "timeout" }]);
@@ -540,7 +545,6 @@ export const servers: readonly Statement[] = [
   {
     id: "G30",
     sentence: "a call by a caller with 100,000 messages in its mailbox does not look at them",
-    difference: "a mailbox is bounded, by a million messages unless told otherwise.",
     prove: async (ground) => {
       const { server } = await start(ground);
 

@@ -49,13 +49,12 @@ const programs = {
     const { kernel } = await start("blockForAWhile", () => kernel.exit(pid, pid, "kill"));
     const pid = kernel.spawn(program("./blocking.ts", import.meta.url), { carrier: "thread" });
   },
-  /** A thread that never comes back, until it is killed. */
+  /** A thread that never comes back, until it is killed on SIGUSR2. */
   async killed() {
     const { kernel } = await start("", process.exit);
     const self = kernel.attach();
     const pid = self.spawn(program("./busy-loop.ts", import.meta.url), { carrier: "thread", args: [self.pid] });
-    await self.sleep(3 * endlessMs);
-    kernel.exit(pid, pid, "kill");
+    process.on("SIGUSR2", () => kernel.exit(pid, pid, "kill"));
   },
   /** One that waits in native code. */
   async native() {
