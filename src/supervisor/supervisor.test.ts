@@ -3,11 +3,13 @@
  * unknown calls. The statements are in test/conformance/supervisors.ts.
  */
 import { describe, expect, test } from "vitest";
+import { Exit } from "../kernel/exit-reason.ts";
 import { isExit } from "../kernel/message.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import { StartError, type AnyProcess } from "../kernel/process.ts";
 import { call, cast, defineServer, ignore } from "../server/server.ts";
 import * as sys from "../server/sys.ts";
+import { handOver, pair } from "../testing/tied-worlds.ts";
 import { idle, World } from "../testing/world.ts";
 import {
   child,
@@ -298,6 +300,20 @@ describe("operations", () => {
 
     expect(result).toEqual({ ok: false, error: new Error("nope") });
     expect(await family.list(supervisor)).toEqual([]);
+  });
+});
+
+describe("asked from another carrier", () => {
+  test("a supervisor describes why a child did not start when the reason does not cross, and lives on", async () => {
+    const { root, child } = pair();
+    const start: StartChild = () => {
+      throw new Exit({ why: () => {} });
+    };
+    const init = { flags: { strategy: "simpleOneForOne" }, children: [{ id: "w", start }] } as const;
+    const supervisor = handOver(await startSupervisor(child.self, init), child, root);
+
+    expect(await startChild(root.self, supervisor, [])).toMatchObject({ ok: false, error: { tag: "uncopyable" } });
+    expect(await countChildren(root.self, supervisor)).toMatchObject({ specs: 1, active: 0 });
   });
 });
 

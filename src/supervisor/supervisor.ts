@@ -21,6 +21,7 @@ import { isDown, isExit } from "../kernel/message.ts";
 import { Pid, type AnyPid, type Ref } from "../kernel/pid.ts";
 import { StartError, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import type { DefinedProgram } from "../kernel/program.ts";
+import { copyable } from "../kernel/trace.ts";
 import { call, defineServer, isIgnored, stop, type Outcome, type Server } from "../server/server.ts";
 import {
   checkFlags,
@@ -259,11 +260,11 @@ export class Supervisor implements Server<Operation, never, unknown> {
       case "countChildren":
         return this.#count();
       case "startChild":
-        return this.#addChild(request.child);
+        return this.#tell(this.#addChild(request.child), from);
       case "terminateChild":
         return this.#terminateChild(request.id);
       case "restartChild":
-        return this.#restartChild(request.id);
+        return this.#tell(this.#restartChild(request.id), from);
       case "deleteChild":
         return this.#deleteChild(request.id);
       case "getChildSpec": {
@@ -556,6 +557,13 @@ export class Supervisor implements Server<Operation, never, unknown> {
   #forgetFormer(child: Child): void {
     if (child.formerPid !== undefined) this.#byFormerPid.delete(child.formerPid);
     child.formerPid = undefined;
+  }
+
+  /** Why a start failed may be anything: replying with what does not cross would end the supervisor. */
+  async #tell(result: Promise<unknown>, asker: Ref): Promise<unknown> {
+    const value = (await result) as SupervisorResult<unknown>;
+    if (value.ok || asker.kernelId === this.#self.kernel.id) return value;
+    return failed(copyable(this.#self.kernel, value.error));
   }
 
   /** A function does not cross: replying with it would end the supervisor. */
