@@ -43,6 +43,7 @@ export const corpus: Readonly<Record<string, Program>> = {
     [trap, spawn(1, "link"), unlink(1), link(1), link(1), tell(1), take("exit"), take("exit", 2)],
     [go, leave("boom")],
   ],
+  "a link that gave its exit is gone": [[trap, spawn(1, "link"), take("exit"), link(1), take("exit")], [leave("boom")]],
   "links from both sides are one link": [
     [trap, spawn(1), link(1), tell(1), take("exit"), take("exit", 2)],
     [link(0), go, leave("boom")],
