@@ -8,6 +8,8 @@
  * While a mailbox or a channel is full, its senders in all kernels are held: each kernel tells the neighbour that a
  * message came from (`full`, `room`), so the word goes back the way the messages come. A message by name is held only by
  * the channel.
+ * Limit: two processes of two kernels that both undo their link and link anew at the same moment end up without one, on
+ * both sides.
  * Not here: what a signal does to a process (kernel.ts), who waits where (gate.ts), the form of values (wire.ts), channels (carriers).
  *
  * @module

@@ -1,7 +1,7 @@
 /**
  * Process: one isolated activity with a pid and a mailbox, as its own body sees it (`self`).
  *
- * Guarantees: OTP's, statement by statement (`docs/conformance.md` will list them): spawn returns before the child
+ * Guarantees: OTP's, statement by statement (`docs/conformance.md` lists them): spawn returns before the child
  * runs; order per pair; selective receive; two-way links, one-way monitors; `kill` cannot be trapped.
  * Unlike Erlang: nothing can interrupt synchronous JavaScript, so a coroutine that loops without `await` is found, not
  * stopped; and a process ended from outside is dropped where it waits: its `finally` blocks do not run (E13). What must
