@@ -157,6 +157,34 @@ describe("two kernels", () => {
       },
     );
 
+    test("also when some of what was on its way has arrived in between", async () => {
+      const { root, child, line, childPid, rootPid } = pair();
+      const acts = [
+        () => root.self.link(childPid),
+        () => root.self.unlink(childPid),
+        () => child.self.link(rootPid),
+        () => child.self.unlink(rootPid),
+      ];
+      let seed = 1;
+      const draw = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
+
+      for (let round = 0; round < 300; round += 1) {
+        const steps = Array.from({ length: 2 + draw(6) }, () => draw(acts.length));
+        line.hold();
+        for (const step of steps) {
+          acts[step]!();
+          if (draw(3) > 0) continue;
+          line.release();
+          line.hold();
+          await root.settle();
+        }
+        line.release();
+        await root.settle();
+        const [here, there] = [root, child].map(({ self }) => self.info()?.links.length);
+        expect([steps, here]).toEqual([steps, there]);
+      }
+    });
+
     test("and a link that is made after all of that holds", async () => {
       const { root, child, line, childPid, rootPid } = pair();
       line.hold();
