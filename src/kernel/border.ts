@@ -88,8 +88,9 @@ export class Border {
   readonly #heldRefs = new Map<number, Ref>();
   /** What other kernels say is full, and who is held here for it. */
   readonly #full = new Map<string, Full>();
-  /** Links that are undone here and not yet known to be undone there, by `pairKeyOf`; how often. */
-  readonly #unlinking = new Map<string, { readonly kernelId: string; count: number }>();
+  /** Links that are undone here and not yet known to be undone there, by `pairKeyOf`; with the number of the `unlink`. */
+  readonly #unlinking = new Map<string, { readonly kernelId: string; readonly number: number }>();
+  #unlinksCount = 0;
   readonly #codec: WireIdentities;
 
   constructor(host: BorderHost) {
@@ -230,19 +231,23 @@ export class Border {
     return this.#neighbours.get(end === -1 ? kernelId : kernelId.slice(0, end)) ?? null;
   }
 
-  /** Until it is confirmed, a link that comes from there is older than this, and will be gone there too. */
-  transmitUnlink(from: AnyPid, to: AnyPid): void {
-    const key = pairKeyOf(from.serial, to.kernelId, to.serial);
-    const count = (this.#unlinking.get(key)?.count ?? 0) + 1;
-    this.#unlinking.set(key, { kernelId: to.kernelId, count });
-    this.transmit(["unlink", to.kernelId, to.serial, this.id, from.serial]);
+  /** A link made anew counts again, whatever becomes of an `unlink` before it. */
+  transmitLink(from: AnyPid, to: AnyPid): void {
+    this.#identities.addPid(from);
+    this.#unlinking.delete(pairKeyOf(from.serial, to.kernelId, to.serial));
+    this.transmit(["link", to.kernelId, to.serial, this.id, from.serial]);
   }
 
-  #receiveUnlinked(key: string): void {
-    const unlinking = this.#unlinking.get(key);
-    if (unlinking === undefined) return;
-    unlinking.count -= 1;
-    if (unlinking.count === 0) this.#unlinking.delete(key);
+  /** Until it is confirmed, a link that comes from there is older than this, and will be gone there too. */
+  transmitUnlink(from: AnyPid, to: AnyPid): void {
+    this.#unlinksCount += 1;
+    const number = this.#unlinksCount;
+    this.#unlinking.set(pairKeyOf(from.serial, to.kernelId, to.serial), { kernelId: to.kernelId, number });
+    this.transmit(["unlink", to.kernelId, to.serial, this.id, from.serial, number]);
+  }
+
+  #receiveUnlinked(key: string, number: number): void {
+    if (this.#unlinking.get(key)?.number === number) this.#unlinking.delete(key);
   }
 
   transmitExit(from: AnyPid, to: AnyPid, reason: ExitReason, overLink: boolean): void {
@@ -341,7 +346,7 @@ export class Border {
   #refuse(signal: Signal): void {
     let back: Signal;
     if (signal[0] === "link") back = ["exit", signal[3], signal[4], signal[1], signal[2], "noproc", true];
-    else if (signal[0] === "unlink") back = ["unlinked", signal[3], signal[4], signal[1], signal[2]];
+    else if (signal[0] === "unlink") back = ["unlinked", signal[3], signal[4], signal[1], signal[2], signal[5]];
     else if (signal[0] === "monitor") back = ["down", signal[4], signal[3], "noproc"];
     else if (signal[0] === "ask") back = ["down", signal[3], signal[2], "noproc"];
     else return;
@@ -465,10 +470,10 @@ export class Border {
       }
       case "unlink":
         process?.links?.delete(this.#identities.pid(signal[3], signal[4]));
-        this.transmit(["unlinked", signal[3], signal[4], this.id, signal[2]]);
+        this.transmit(["unlinked", signal[3], signal[4], this.id, signal[2], signal[5]]);
         return;
       case "unlinked":
-        this.#receiveUnlinked(pairKeyOf(signal[2], signal[3], signal[4]));
+        this.#receiveUnlinked(pairKeyOf(signal[2], signal[3], signal[4]), signal[5]);
         return;
       case "monitor": {
         const ref = this.#identities.ref(signal[4], signal[3], this.#identities.pid(signal[4], signal[5]));

@@ -767,8 +767,7 @@ export class Kernel {
       this.#deliverNotice(from, { type: "exit", from: to, reason: "noproc" });
     } else {
       (from.links ??= new Set()).add(to);
-      this.#border.addPid(from.pid);
-      this.#border.transmit(["link", to.kernelId, to.serial, this.id, from.pid.serial]);
+      this.#border.transmitLink(from.pid, to);
     }
   }
 

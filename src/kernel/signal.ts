@@ -20,9 +20,10 @@ export type Signal =
   /** from kernel, from serial, reason, whether it came over a link */
   | readonly ["exit", string, number, string, number, WireValue, boolean]
   | readonly ["link", string, number, string, number]
-  | readonly ["unlink", string, number, string, number]
-  /** An `unlink` has been carried out (OTP's unlink_ack). */
-  | readonly ["unlinked", string, number, string, number]
+  /** from kernel, from serial, its number among the unlinks of that kernel (OTP's unlink_id) */
+  | readonly ["unlink", string, number, string, number, number]
+  /** The `unlink` of that number has been carried out (OTP's unlink_id_ack). */
+  | readonly ["unlinked", string, number, string, number, number]
   /** ref serial, owner kernel, owner serial */
   | readonly ["monitor", string, number | string, number, string, number]
   | readonly ["demonitor", string, number | string, number, string, number]

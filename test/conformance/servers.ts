@@ -423,6 +423,11 @@ export const servers: readonly Statement[] = [
       expect(await next(ground)).toEqual(["done"]);
       expect(await toldBy(ground, busy.server)).toEqual([]);
 
+      const slow: Act = { act: "goOn", next: { timeoutMs: 5, continueWith: 1 } };
+      const late = await start(ground, { init: all(sendSelf("a"), slow), handleContinue: takeTime(10) });
+      expect(await toldBy(ground, late.server)).toEqual([["info", "a"]]);
+      expect(await toldBy(ground, late.server)).toEqual([]);
+
       const renewed: Act = { act: "goOn", next: { timeoutMs: 5, continueWith: 1 } };
       await start(ground, { init: renewed, handleContinue: timeout(10) });
       expect(await next(ground)).toMatchObject(["info", { type: "timeout" }]);
