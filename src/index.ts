@@ -185,7 +185,22 @@ export {
   type SupervisorInit,
   type SupervisorResult,
 } from "./supervisor/supervisor.ts";
-export * from "./server/task.ts";
+export {
+  defineTask,
+  maxConcurrencyDefault,
+  ownerWaitMsMax,
+  Task,
+  taskShutdownMsDefault,
+  taskTimeoutMsDefault,
+  type StreamOptions,
+  type StreamOutcome,
+  type TaskFailed,
+  type TaskOutcome,
+  type TaskProgram,
+  type TaskSource,
+  type TaskTimeout,
+  type TaskWork,
+} from "./server/task.ts";
 export {
   child,
   maxRestartsDefault,

@@ -53,6 +53,21 @@ describe("the model", () => {
     expect(verdicts.filter((verdict) => verdict !== "rejected")).toEqual([]);
   });
 
+  test("accepts that a trapped exit to oneself comes when it is trapped no more, as seen on the BEAM", () => {
+    const program: Program = [
+      [
+        { op: "trapExit", on: true },
+        { op: "exit", to: 0, reason: "boom" },
+        { op: "trapExit", on: false },
+        { op: "receive", match: "down", timeoutMs: 0 },
+      ],
+    ];
+    const ended = (reason: string): Trace => [{ observed: ["false", "true", "true"], end: { kind: "ended", reason } }];
+
+    expect(judge(program, ended("boom"))).toBe("accepted");
+    expect(judge(program, ended("normal"))).toBe("rejected");
+  });
+
   test("says with shortcuts what it says when it tries every order", () => {
     const verdicts = walks.flatMap((trace, index) => {
       const program = all[index] as Program;

@@ -3,9 +3,10 @@ import { describe, expect, test } from "vitest";
 import { carrierDown, type CallFailed, type ExitReason } from "../kernel/exit-reason.ts";
 import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
 import type { AnyProcess, StartError } from "../kernel/process.ts";
-import { pair } from "../testing/tied-worlds.ts";
+import { UncopyableError } from "../kernel/wire.ts";
+import { handOver, pair } from "../testing/tied-worlds.ts";
 import { deferred, World } from "../testing/world.ts";
-import { call, defineServer, goOn, ignore, isIgnored, startServer, stopServer, type Server } from "./server.ts";
+import { call, defineServer, goOn, ignore, isIgnored, reply, startServer, stopServer, type Server } from "./server.ts";
 
 type Any = Server<never, never, never>;
 type Action = (server: Probe) => unknown;
@@ -175,6 +176,22 @@ describe("the end of a server", () => {
 });
 
 describe("a server on another carrier", () => {
+  test.each([
+    ["reply", () => reply(() => {})],
+    ["return value", () => () => {}],
+  ])("cleans up and ends when its %s cannot be copied to the caller, who learns why", async (_, handleCall) => {
+    const { root, child } = pair();
+    const reasons: ExitReason[] = [];
+    const create = (): Any => ({ handleCall, terminate: (reason: ExitReason) => void reasons.push(reason) });
+    const there = await startServer(child.self, create, { link: false });
+
+    const failure = await callFailure(call(root.self, handOver(there, child, root), "?"));
+
+    expect(failure).toEqual(["call", expect.objectContaining({ name: "UncopyableError" })]);
+    expect(reasons).toEqual([expect.any(UncopyableError)]);
+    expect(child.self.isAlive(there)).toBe(false);
+  });
+
   test("says that it is ignored in a form that crosses", async () => {
     const root = new World();
     const child = new World({ id: root.kernel.newChildId(), platform: root.platform });

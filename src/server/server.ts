@@ -408,12 +408,19 @@ class Loop {
   }
 
   #carryOut(result: unknown, from: Ref | null): void | PromiseLike<void> {
-    if (!(result instanceof Outcome)) {
-      if (from !== null) this.#reply(from, result);
-      else if (result !== undefined) return this.#failWith({ tag: "badReturnValue", value: result });
-      return undefined;
+    const isOutcome = result instanceof Outcome;
+    if (from !== null && (!isOutcome || result.hasReply)) {
+      try {
+        this.#reply(from, isOutcome ? result.reply : result);
+      } catch (refused) {
+        // Such as a value that cannot be copied to the caller's carrier: an error of the callback that returned it.
+        return this.#fail(refused);
+      }
     }
-    if (result.hasReply && from !== null) this.#reply(from, result.reply);
+    if (!isOutcome) {
+      const isGood = from !== null || result === undefined;
+      return isGood ? undefined : this.#failWith({ tag: "badReturnValue", value: result });
+    }
     if (result.kind === "stop") return this.#stop(result.reason, new Exit(result.reason));
     if (result.kind === "ignore") return this.#failWith({ tag: "badReturnValue", value: "ignore" });
     return this.#proceed(result.next);

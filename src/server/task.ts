@@ -9,7 +9,7 @@
  * A task works on every carrier: as a function in this heap, as a file (`defineTask`) elsewhere.
  * Unlike Elixir: replies do not go through the owner's mailbox; a failed `await` throws, so that the owner can catch it; a
  * stream's outcome has its item; finished outcomes of an ordered stream that wait for an earlier one have a limit.
- * Not here: a supervisor for tasks; `simpleOneForOne` (supervisor/) starts what outlives its caller.
+ * Not here: tasks under a supervisor (supervisor/task-supervisor.ts).
  *
  * @module
  */
@@ -17,7 +17,7 @@ import type { Milliseconds } from "../base/platform.ts";
 import { callersOf } from "../kernel/ancestry.ts";
 import { isThenable } from "../base/thenable.ts";
 import { Exit, isTagged, type ExitReason, type Tagged } from "../kernel/exit-reason.ts";
-import type { Pid } from "../kernel/pid.ts";
+import type { AnyPid, Pid } from "../kernel/pid.ts";
 import { timedOut, type AnyProcess, type SpawnOptions, type TimedOut } from "../kernel/process.ts";
 import { defineProgram, type DefinedProgram, type Program } from "../kernel/program.ts";
 import { Request } from "../kernel/request.ts";
@@ -30,6 +30,9 @@ export const taskTimeoutMsDefault = 5000;
 export const taskShutdownMsDefault = 5000;
 /** Tasks of a stream that run at a time. Elixir has one per core; ours mostly wait for something else than the processor. */
 export const maxConcurrencyDefault = 8;
+
+/** Milliseconds after which a task that nobody asks for its value ends with `{ tag: "noOwner" }`. */
+export const ownerWaitMsMax = 60_000;
 
 /** What became of a task. */
 export type TaskOutcome<Value> =
@@ -97,13 +100,30 @@ export function defineTask<Value, Args extends readonly unknown[]>(
 ): TaskProgram<Value, Args> {
   return defineProgram(async (self: AnyProcess, ...args: Args) => {
     // First, so that what the work receives cannot be the request.
-    const { from } = (await self.receive(isTaskRequest)) as Request;
-    self.reply(from, await work(self, ...args));
+    const asked = await self.receive(isTaskRequest, { timeoutMs: ownerWaitMsMax });
+    if (asked === timedOut) return self.exit({ tag: "noOwner" });
+    self.reply((asked as Request).from, await work(self, ...args));
+    return undefined;
   });
 }
 
 function isTaskRequest(message: unknown): boolean {
   return message instanceof Request && (message.body as { type?: unknown } | null)?.type === taskRequest;
+}
+
+/** @internal Spawns a task for `owner`; `parent` is who starts it. */
+export function spawnTask<Value, Args extends readonly unknown[]>(
+  parent: AnyProcess,
+  owner: AnyProcess,
+  source: TaskSource<Value, Args>,
+  options: SpawnOptions<Args>,
+  link: boolean,
+): Pid<unknown> {
+  const isWork = typeof source === "function";
+  const label = isWork && source.name !== "" ? { label: source.name } : {};
+  const program = (isWork ? defineTask(source) : source) as Program<unknown, Args>;
+  const spawn = { ...label, callers: callersOf(owner), ...options };
+  return link ? parent.spawnLink(program, spawn) : parent.spawn(program, spawn);
 }
 
 /** A task, as the process that started it sees it. */
@@ -114,22 +134,21 @@ export class Task<Value> {
   readonly #outcome: Promise<TaskOutcome<Value>>;
   #settled: TaskOutcome<Value> | undefined = undefined;
 
-  private constructor(
-    owner: AnyProcess,
-    source: TaskSource<Value, never>,
-    options: SpawnOptions<readonly never[]>,
-    link: boolean,
-  ) {
-    const isWork = typeof source === "function";
-    const label = isWork && source.name !== "" ? { label: source.name } : {};
-    const program = (isWork ? defineTask(source) : source) as Program<unknown, readonly never[]>;
-    const spawn = { ...label, callers: callersOf(owner), ...options };
+  private constructor(owner: AnyProcess, pid: Pid<unknown>) {
     this.#owner = owner;
-    this.pid = link ? owner.spawnLink(program, spawn) : owner.spawn(program, spawn);
-    this.#outcome = owner.request(this.pid, { type: taskRequest }, Infinity).then(
+    this.pid = pid;
+    this.#outcome = owner.request(pid, { type: taskRequest }, Infinity).then(
       (value) => (this.#settled = { ok: true, value: value as Value }),
       (failed: unknown) => (this.#settled = { ok: false, reason: reasonOf(failed) }),
     );
+  }
+
+  /**
+   * The task that runs in a process which somebody else has started for `owner`, such as a supervisor (task-supervisor.ts).
+   * A task has one owner, who asks within `ownerWaitMsMax`.
+   */
+  static of<Value>(owner: AnyProcess, pid: AnyPid): Task<Value> {
+    return new Task<Value>(owner, pid as Pid<unknown>);
   }
 
   /** Starts a task that is linked to its owner (Elixir Task.async/1). */
@@ -138,12 +157,7 @@ export class Task<Value> {
     source: TaskSource<Value, Args>,
     options: SpawnOptions<Args> = {},
   ): Task<Value> {
-    return new Task<Value>(
-      owner,
-      source as TaskSource<Value, never>,
-      options as unknown as SpawnOptions<readonly never[]>,
-      true,
-    );
+    return new Task<Value>(owner, spawnTask(owner, owner, source, options, true));
   }
 
   /** Starts a task whose failure does not reach its owner, nor the owner's end the task (Elixir async_nolink). */
@@ -152,12 +166,7 @@ export class Task<Value> {
     source: TaskSource<Value, Args>,
     options: SpawnOptions<Args> = {},
   ): Task<Value> {
-    return new Task<Value>(
-      owner,
-      source as TaskSource<Value, never>,
-      options as unknown as SpawnOptions<readonly never[]>,
-      false,
-    );
+    return new Task<Value>(owner, spawnTask(owner, owner, source, options, false));
   }
 
   /**

@@ -8,6 +8,7 @@ import { isExit } from "../kernel/message.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import { StartError, type AnyProcess } from "../kernel/process.ts";
 import { call, cast, defineServer, ignore } from "../server/server.ts";
+import * as sys from "../server/sys.ts";
 import { handOver, pair } from "../testing/tied-worlds.ts";
 import { idle, World } from "../testing/world.ts";
 import {
@@ -1095,4 +1096,15 @@ describe("observe", () => {
 
     expect(family.story()).toEqual(["ended b", "restarting b", "ended c", "started b", "started c"]);
   });
+});
+
+test("sys shows a supervisor's strategy, window and children, and does not replace them", async () => {
+  const family = new Family();
+  const supervisor = await family.start([family.member("a")], { maxRestarts: 2, periodMs: 100 });
+
+  const state = await sys.getState(family.world.self, supervisor);
+
+  const [child] = await whichChildren(family.world.self, supervisor);
+  expect(state).toEqual({ strategy: "oneForOne", maxRestarts: 2, periodMs: 100, children: [child] });
+  await expect(sys.replaceState(family.world.self, supervisor, {})).rejects.toMatchObject({ refusal: "unsupported" });
 });

@@ -246,6 +246,12 @@ export class Supervisor implements Server<Operation, never, unknown> {
     return undefined;
   }
 
+  /** For `sys.getState`. It cannot be replaced: what a supervisor knows of its children must be true. */
+  systemGetState(): unknown {
+    const { strategy, maxRestarts, periodMs } = this.#flags;
+    return { strategy, maxRestarts, periodMs, children: [...this.#children].map((child) => this.#describe(child)) };
+  }
+
   handleCall(request: Operation, from: Ref): unknown {
     if (typeof request !== "object" || request === null) return failed({ tag: "unknownRequest", request });
     switch (request.operation) {

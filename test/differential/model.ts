@@ -427,6 +427,8 @@ function sendExit(
   { kernelsMany = false }: ModelOptions,
 ): State | undefined {
   const signal: Signal = { kind: "exit", reason, overLink: false };
+  // As a message it may come late, and find that exits are not trapped any more.
+  if (to === role && reason !== "kill" && processOf(state, role).trapping) return enqueue(state, role, role, signal);
   return kernelsMany && reason === "kill" && to !== role
     ? sendUnordered(state, role, to, signal)
     : send(state, role, to, signal);
@@ -462,9 +464,12 @@ function setOff(state: State, index: number, timer: TimerState): State {
 
 // --- signals ---
 
-/** To oneself everything arrives at once. */
+/** To oneself it arrives at once. */
 function send(state: State, from: Role, to: Role, signal: Signal): State | undefined {
-  if (from === to) return receiveSignal(state, from, to, signal);
+  return from === to ? receiveSignal(state, from, to, signal) : enqueue(state, from, to, signal);
+}
+
+function enqueue(state: State, from: Role, to: Role, signal: Signal): State {
   const row = state.channels[from] as readonly (readonly Signal[])[];
   return {
     ...state,

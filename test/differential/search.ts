@@ -256,7 +256,7 @@ class Search {
         if (signal.reason === "kill" && !signal.overLink) return false;
         // Two of them look alike and come by different ways; all other messages differ.
         if (signal.reason === "noproc") return false;
-        if (!receiver.trapping && signal.reason !== "normal") return false;
+        if (!receiver.trapping && (signal.reason !== "normal" || from === to)) return false;
         return !this.#willDo(to, receiver, ["link", "unlink", "trapExit"]);
     }
   }
