@@ -251,14 +251,24 @@ export class Process<Message = unknown> {
     options: { readonly timeoutMs: Milliseconds },
   ): Promise<Message | TimedOut>;
   receive(match?: (message: Message) => boolean, options?: { readonly timeoutMs: Milliseconds }): Promise<unknown> {
+    const { mailbox } = this;
+    // The fast path: a message is there. What follows makes closures, and a function that does is dearer from its start.
+    const isFree = this.stage === "live" && this.wake === null && this.resume === null && !isHeld(this);
+    if (isFree && mailbox !== null && mailbox.size > 0) {
+      if (match === undefined) return this.kernel.taken(this, mailbox.shift());
+      const position = mailbox.find(match as (message: unknown) => boolean);
+      if (position >= 0) return this.kernel.taken(this, mailbox.takeAt(position));
+    }
+    return this.#receiveLater(match, options);
+  }
+
+  #receiveLater(
+    match: ((message: Message) => boolean) | undefined,
+    options: { readonly timeoutMs: Milliseconds } | undefined,
+  ): Promise<unknown> {
     if (this.stage === "dead" || this.stage === "exiting") return never();
     if (this.wake !== null || this.resume !== null) return this.#refuseSecondWait();
     if (isHeld(this)) return this.#whenFree(() => this.receive(match, options as { readonly timeoutMs: number }));
-    const mailbox = this.mailbox;
-    if (mailbox !== null && mailbox.size > 0) {
-      const position = match === undefined ? 0 : mailbox.find(match as (message: unknown) => boolean);
-      if (position >= 0) return this.kernel.taken(this, mailbox.takeAt(position));
-    }
     const timeoutMs = options === undefined ? Infinity : options.timeoutMs;
     if (timeoutMs <= 0) return this.kernel.taken(this, timedOut);
     this.match = (match as ((message: unknown) => boolean) | undefined) ?? null;
