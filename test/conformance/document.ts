@@ -25,6 +25,8 @@ npm run conformance -- --programs 10000       # random programs on the BEAM and 
 npm run conformance:docs                      # writes this page
 \`\`\`
 
+What the random programs found stands in [conformance-differential.md](conformance-differential.md).
+
 ${table(["", ...conformanceCarriers], [["statements that hold", ...conformanceCarriers.map((carrier) => countOf(statements, carrier))]])}
 
 ${groups.map(({ letter, title, statements: own }) => `## ${title} (${letter})\n\n${statementTable(own)}`).join("\n\n")}
