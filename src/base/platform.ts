@@ -38,6 +38,8 @@ export interface Strays {
   run<T>(owner: object, body: () => T): T;
   /** Calls `listener` for each stray error whose owner is known. Errors without an owner stay the host's. */
   listen(listener: (owner: object, error: unknown) => void): () => void;
+  /** A promise of a value that is there, where the host can make it cheaper because no error can come of it. */
+  resolved?<T>(value: T): Promise<T>;
   /** Whose code runs now, where the host can tell. */
   current?(): object | undefined;
   /** Tells of each piece of asynchronous work that begins and ends, until what it returns is called. Costly. */

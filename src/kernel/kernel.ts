@@ -123,6 +123,7 @@ export class Kernel {
   /** With the process of this kernel that gets the message: its end takes the timer back. */
   readonly #runningTimers = new WeakMap<Ref, { readonly timer: Timer; readonly receiver: AnyProcess | null }>();
   readonly #unlisten: () => void;
+  readonly #resolved: <T>(value: T) => Promise<T>;
   #first: AnyProcess | null = null;
   #processesCount = 0;
   #nextSerial: number = mainSerial;
@@ -142,6 +143,7 @@ export class Kernel {
     this.id = options.id ?? "0";
     this.#carriers = options.carriers ?? new Map<string, Starter>();
     this.timers = new Timers(platform);
+    this.#resolved = platform.strays.resolved ?? ((value) => Promise.resolve(value));
     this.#scheduler = new Scheduler(platform, (process) => this.#step(process));
     this.#border = new Border({
       id: this.id,
@@ -339,7 +341,7 @@ export class Kernel {
 
   /** @internal What `receive` gives for a message that is already there: at once, or in a later turn. */
   taken<T>(process: AnyProcess, value: unknown): Promise<T> {
-    if (this.#scheduler.spend()) return Promise.resolve(value as T);
+    if (this.#scheduler.spend()) return this.#resolved(value as T);
     return this.#later(process as AnyProcess, value);
   }
 

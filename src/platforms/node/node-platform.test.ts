@@ -390,6 +390,14 @@ describe("node platform: stray errors", () => {
     });
   });
 
+  test("who awaits a value that is there keeps its owner", () => {
+    const result = run(`
+      platform.strays.listen(told);
+      owned(async () => { console.log(await platform.strays.resolved("there")); throw new Error("after"); });`);
+
+    expect(result).toEqual({ code: 0, out: "there\nowner: after\n", err: "" });
+  });
+
   test("who watches work is told of each piece and of its owner, until it stops", () => {
     const result = run(`
       platform.strays.listen(told);

@@ -18,7 +18,7 @@ import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "../../base/platform.ts";
-import { currentOwner, ownerOfRejected, runAs, watchWork } from "./stray-owner.ts";
+import { currentOwner, ownerOfRejected, resolved, runAs, watchWork } from "./stray-owner.ts";
 
 /** The longest delay Node's timers take, in milliseconds; a longer one would fire at once. */
 export const hostTimerMaxMs: number = 2 ** 31 - 1;
@@ -75,11 +75,11 @@ const nodeClock: Clock = {
   },
 };
 
-const resolved = Promise.resolve();
+const settled = Promise.resolve();
 
 const nodeScheduling: Scheduling = {
   // Not queueMicrotask: that makes an AsyncResource each time, which costs several times as much on Node 20.
-  microtask: (task) => void resolved.then(task),
+  microtask: (task) => void settled.then(task),
   macrotask: (task) => void setImmediate(task),
 };
 
@@ -120,6 +120,7 @@ let release: (() => void) | undefined;
 const nodeStrays: Strays = {
   run: runAs,
   current: currentOwner,
+  resolved,
   watch: watchWork,
   listen(listener) {
     // A wrapper, so that the same function can listen twice and each leave on its own.

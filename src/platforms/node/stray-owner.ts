@@ -24,6 +24,7 @@ interface Following {
   current(): Owner;
   /** Who made a promise. Only while it is announced as rejected. */
   ofRejected(promise: unknown): Owner;
+  resolved?<T>(value: T): Promise<T>;
   /** Called when hooks of ours, for a time, are gone again. */
   settle?(): void;
 }
@@ -49,6 +50,9 @@ export function currentOwner(): Owner {
 export function ownerOfRejected(promise: unknown): Owner {
   return following.ofRejected(promise);
 }
+
+/** A promise of a value that is there. It needs no owner: who awaits it makes the promise that does. */
+export const resolved: <T>(value: T) => Promise<T> = following.resolved ?? ((value) => Promise.resolve(value));
 
 /** Tells of each piece of asynchronous work that begins and ends, until what it returns is called; see `Strays.watch`. */
 export function watchWork(watcher: WorkWatcher): () => void {
@@ -129,6 +133,13 @@ function byHooks(): Following {
     },
     current: () => current,
     ofRejected: (promise) => (promise as Carrying)[ownerKey] ?? current,
+    resolved(value) {
+      const outer = current;
+      current = undefined;
+      const promise = Promise.resolve(value);
+      current = outer;
+      return promise;
+    },
     // Not in the middle of a promise's work: Node's hook before it has begun what only Node's hook after it ends.
     settle: () => queueMicrotask(takeFastPath),
   };
