@@ -64,17 +64,25 @@ const carrierResults = options.selected.filter(({ isCarrier }) => isCarrier).map
 const system = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, ...beam?.about };
 process.stdout.write(options.json ? `${JSON.stringify({ system, results, carrierResults }, null, 2)}\n` : report());
 
+function parseArguments() {
+  try {
+    return parseArgs({
+      options: {
+        quick: { type: "boolean" },
+        json: { type: "boolean" },
+        rounds: { type: "string" },
+        peers: { type: "boolean", default: true },
+      },
+      allowPositionals: true,
+      allowNegative: true,
+    });
+  } catch (refused) {
+    fail(`${refused.message} (there are --quick, --json, --rounds N and --no-peers)`);
+  }
+}
+
 function parseOptions() {
-  const { values, positionals } = parseArgs({
-    options: {
-      quick: { type: "boolean" },
-      json: { type: "boolean" },
-      rounds: { type: "string" },
-      peers: { type: "boolean", default: true },
-    },
-    allowPositionals: true,
-    allowNegative: true,
-  });
+  const { values, positionals } = parseArguments();
   const names = positionals.map((name) => name.replaceAll("-", "_"));
   const unknown = names.find((name) => !allBenchmarks.some((benchmark) => benchmark.name === name));
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
