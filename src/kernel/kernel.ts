@@ -26,7 +26,14 @@ import {
   type ExitReason,
 } from "./exit-reason.ts";
 import { BlockingMailbox, Gate } from "./gate.ts";
-import { Mailbox, MailboxFullError, messagesMaxDefault, type Intake, type MailboxBound } from "./mailbox.ts";
+import {
+  assertMailboxLimit,
+  Mailbox,
+  MailboxFullError,
+  messagesMaxDefault,
+  type Intake,
+  type MailboxBound,
+} from "./mailbox.ts";
 import { isDown, isExit } from "./message.ts";
 import { Names, nameTaken } from "./names.ts";
 import type { Observer } from "./observer.ts";
@@ -202,6 +209,7 @@ export class Kernel {
   ): Pid<M> {
     const parentPid: AnyPid | null = parent === null ? null : parent.pid;
     if (options?.name !== undefined) this.#names.assertFree(options.name);
+    if (options?.mailbox !== undefined) assertMailboxLimit(options.mailbox);
     const pid = this.#startOn(parentPid, program as Program<never, readonly never[]>, options, starter);
     if (link && parent !== null) this.link(parent, pid);
     if (monitor !== null && parent !== null) this.monitor(parent, monitor, pid);

@@ -183,6 +183,18 @@ describe("a full mailbox", () => {
   });
 });
 
+test.each([
+  [{ policy: "blok" }, 'mailbox.policy is one of dropNewest, dropOldest, failSender, block, endReceiver, not "blok"'],
+  [{ messagesMax: -1 }, "mailbox.messagesMax is a number above 0, not -1"],
+  [{ heldMaxMs: "soon" }, "mailbox.heldMaxMs is a number above 0, not soon"],
+])("a limit that is none, such as %j, is refused before anything starts", (mailbox, sentence) => {
+  const { self } = new World();
+  const before = self.kernel.processesCount;
+
+  expect(() => self.spawn(idle, { mailbox: mailbox as never })).toThrow(sentence);
+  expect(self.kernel.processesCount).toBe(before);
+});
+
 describe("the queue", () => {
   test("is an array with removal from anywhere, through many blocks", () => {
     const mailbox = new Mailbox();

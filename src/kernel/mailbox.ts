@@ -39,6 +39,23 @@ export interface MailboxLimit {
   readonly heldMaxMs?: Milliseconds;
 }
 
+const policies: ReadonlySet<string> = new Set<MailboxPolicy>([
+  "dropNewest",
+  "dropOldest",
+  "failSender",
+  "block",
+  "endReceiver",
+]);
+
+/** @throws Error when a program without a type checker gave something that is no limit. */
+export function assertMailboxLimit(limit: MailboxLimit): void {
+  const { policy = "endReceiver", messagesMax, bytesMax, heldMaxMs } = limit;
+  if (!policies.has(policy)) throw new Error(`mailbox.policy is one of ${[...policies].join(", ")}, not "${policy}"`);
+  for (const [name, value = 1] of Object.entries({ messagesMax, bytesMax, heldMaxMs })) {
+    if (!(value > 0)) throw new RangeError(`mailbox.${name} is a number above 0, not ${String(value)}`);
+  }
+}
+
 /** The limit that was reached. */
 export type MailboxBound =
   | { readonly messagesMax: number }
