@@ -18,8 +18,45 @@ interface FaultFacts {
   readonly does: string;
 }
 
+/** The name of a fault, as a plan gives it. */
+export type FaultName =
+  | "kill"
+  | "crash"
+  | "crash-in-init"
+  | "hang"
+  | "slow"
+  | "delay"
+  | "reorder"
+  | "carrier-loss"
+  | "partition"
+  | "stop"
+  | "oom-kill"
+  | "kill-system"
+  | "power-loss"
+  | "clock-step"
+  | "suspend"
+  | "enospc"
+  | "eio-read"
+  | "eio-write"
+  | "eio-fsync-once"
+  | "short-write"
+  | "torn-write"
+  | "reordered-write"
+  | "bit-flip"
+  | "erofs"
+  | "slow-disk"
+  | "emfile"
+  | "eagain-spawn"
+  | "enomem-spawn"
+  | "net-down"
+  | "reset"
+  | "blackhole"
+  | "slow-network"
+  | "port-in-use"
+  | "dns-failure";
+
 /** All faults. The order is that of the documentation. */
-export const faults = {
+export const faults: Readonly<Record<FaultName, FaultFacts>> = {
   kill: { layer: "process", does: "a process is ended with `kill`" },
   crash: { layer: "process", does: "a process ends with an error that nobody expected" },
   "crash-in-init": { layer: "process", does: "a process ends before its body or `init` has run" },
@@ -31,8 +68,14 @@ export const faults = {
   partition: { layer: "carrier", does: "signals between two kernels stop for a time" },
   stop: { layer: "carrier", does: "a carrier stands still for a time and then goes on (SIGSTOP, SIGCONT)" },
   "oom-kill": { layer: "carrier", does: "the operating system ends a carrier because memory is short" },
-  "kill-system": { layer: "system", does: "the OS process that runs everything is ended with SIGKILL and started again" },
-  "power-loss": { layer: "system", does: "the machine stops at once; what was not synced may be lost, torn or reordered" },
+  "kill-system": {
+    layer: "system",
+    does: "the OS process that runs everything is ended with SIGKILL and started again",
+  },
+  "power-loss": {
+    layer: "system",
+    does: "the machine stops at once; what was not synced may be lost, torn or reordered",
+  },
   "clock-step": { layer: "clock", does: "the wall clock jumps; the monotonic one does not" },
   suspend: { layer: "clock", does: "the machine sleeps: everything goes on later at once" },
   enospc: { layer: "storage", does: "a write finds the disk full, and has written a part" },
@@ -54,10 +97,7 @@ export const faults = {
   "slow-network": { layer: "network", does: "bytes arrive seconds late" },
   "port-in-use": { layer: "network", does: "a port to listen on is taken" },
   "dns-failure": { layer: "network", does: "names cannot be resolved for a time (EAI_AGAIN)" },
-} as const satisfies Readonly<Record<string, FaultFacts>>;
-
-/** The name of a fault, as a plan gives it. */
-export type FaultName = keyof typeof faults;
+};
 
 /** Who decides whether something goes wrong now. */
 export interface FaultSource {

@@ -126,11 +126,7 @@ class FixedStream implements Stream {
   readonly #record: ((choice: Choice) => void) | null;
   #index = 0;
 
-  constructor(
-    name: string,
-    values: ReadonlyMap<number, number>,
-    record: ((choice: Choice) => void) | null,
-  ) {
+  constructor(name: string, values: ReadonlyMap<number, number>, record: ((choice: Choice) => void) | null) {
     this.name = name;
     this.#values = values;
     this.#record = record;
