@@ -56,7 +56,7 @@ import { answer, type Question } from "./question.ts";
 import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
 import { mainSerial, type Channel } from "./signal.ts";
-import { Timers, type Timer } from "./timer.ts";
+import { assertDuration, Timers, type Timer } from "./timer.ts";
 import { Walk } from "./walk.ts";
 import { UncopyableError, type WireValue } from "./wire.ts";
 
@@ -266,6 +266,8 @@ export class Kernel {
     options: StartOptions<A>,
   ): Promise<Pid<M>> {
     const self = parent;
+    const { timeoutMs = Infinity } = options;
+    assertDuration(timeoutMs);
     const holder = options.name === undefined ? undefined : this.#names.whereis(options.name);
     if (holder !== undefined) {
       throw new StartError({ tag: "alreadyStarted", pid: holder }, nameTaken(options.name as string, holder));
@@ -277,7 +279,7 @@ export class Kernel {
     ref.route = "reply";
     const pid = this.spawnFrom(self, program, options, options.link ?? true, ref, ref);
     options.onSpawn?.(pid as AnyPid);
-    this.#startDeadline(ref, options.timeoutMs ?? Infinity);
+    this.#startDeadline(ref, timeoutMs);
     let reason: ExitReason;
     try {
       const acknowledgement = (await outcome) as Acknowledgement;
@@ -649,6 +651,7 @@ export class Kernel {
 
   /** @internal */
   request(caller: AnyProcess, to: AnyPid | string, body: unknown, timeoutMs: Milliseconds): Promise<unknown> {
+    assertDuration(timeoutMs);
     // A name that nobody has here may be known above.
     const above = this.#border.aboveId === null ? undefined : to;
     const target = typeof to === "string" ? (this.#names.whereis(to) ?? above) : to;
@@ -1118,6 +1121,7 @@ export class Kernel {
   /** @internal Asks another kernel about its processes (question.ts). Fails as a request does; `to` is the kernel. */
   ask(caller: AnyProcess, kernelId: string, question: unknown, timeoutMs: Milliseconds): Promise<unknown> {
     if (caller.stage !== "live") return new Promise(() => {});
+    assertDuration(timeoutMs);
     const wire = this.#border.encode(question, "question");
     const ref = this.newRef(caller);
     const reply = new Promise<unknown>((resolve, reject) => {

@@ -271,13 +271,13 @@ export class Process<Message = unknown> {
     if (isHeld(this)) return this.#whenFree(() => this.receive(match, options as { readonly timeoutMs: number }));
     const timeoutMs = options === undefined ? Infinity : options.timeoutMs;
     if (timeoutMs <= 0) return this.kernel.taken(this, timedOut);
-    this.match = (match as ((message: unknown) => boolean) | undefined) ?? null;
     if (timeoutMs !== Infinity) {
       this.waitTimer = this.kernel.timers.start(timeoutMs, () => {
         this.waitTimer = null;
         this.kernel.awaken(this, timedOut);
       });
     }
+    this.match = (match as ((message: unknown) => boolean) | undefined) ?? null;
     if (this.kernel.observer !== null) this.kernel.observer.waits(this);
     return new Promise((resolve) => {
       this.wake = resolve;
