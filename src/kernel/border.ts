@@ -288,7 +288,7 @@ export class Border {
     channel.send(signal, sizeBytes);
     if (channel.hasRoom !== false || sender === null) return;
     if (!(sender instanceof Process)) this.holdBack(sender, { kernelId: neighbour.kernelId, serial: 0 }, gate);
-    else if (!gate.holds(sender)) gate.claim(sender);
+    else gate.claim(sender);
   }
 
   #holdAtFull(signal: MessageSignal, sender: AnyProcess | Neighbour | null): void {

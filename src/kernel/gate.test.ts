@@ -347,6 +347,24 @@ describe("sendWhenRoom", () => {
     expect([taken, slow.waitingCount()]).toEqual([[0, 1, 2, 3], 0]);
   });
 
+  test("of a process to itself goes over no limit either", async () => {
+    const world = new World();
+    let sentCount = 0;
+
+    const { pid } = world.self.spawnMonitor(
+      async (self: AnyProcess) => {
+        for (;;) {
+          await self.sendWhenRoom(self.pid as Pid<unknown>, "to myself");
+          sentCount += 1;
+        }
+      },
+      { mailbox: { messagesMax: 2, policy: "block" } },
+    );
+
+    expect(await world.next()).toMatchObject({ from: pid, reason: expect.any(MailboxFullError) as unknown });
+    expect(sentCount).toBe(2 + overshootMax);
+  });
+
   test("to a mailbox with another policy is send", async () => {
     const world = new World();
     const slow = consumer(world, { policy: "dropNewest" });

@@ -229,7 +229,7 @@ export class Process<Message = unknown> {
   ): Promise<M> {
     this.#assertAlive();
     const gate = this.kernel.gateBefore(to as AnyPid | Ref | string);
-    if (gate !== null && !gate.holds(this)) gate.claim(this);
+    gate?.claim(this);
     const timeoutMs = options.timeoutMs ?? callTimeoutMsDefault;
     if (isHeld(this)) await this.extra?.held?.free(timeoutMs);
     return this.send(to, message);
