@@ -294,8 +294,7 @@ export class Border {
   #holdAtFull(signal: MessageSignal, sender: AnyProcess | Neighbour | null): void {
     const [, kernelId, serial] = signal;
     for (const full of this.#full.values()) {
-      if (full.serial === 0 ? !isWithin(kernelId, full.kernelId) : full.serial !== serial || full.kernelId !== kernelId)
-        continue;
+      if (!isHeldBy(full, kernelId, serial)) continue;
       if (sender === null) throw new MailboxFullError(full.gate.name(), { overshootMax: 0 });
       if (sender instanceof Process) full.gate.admit(sender);
       else this.holdBack(sender, full, full.gate);
@@ -319,8 +318,8 @@ export class Border {
   gateBefore(target: AnyPid): Gate | null {
     const neighbour = this.#neighbourFor(target.kernelId);
     if (neighbour === null) return null;
-    const full = this.#full.get(keyOf(target.kernelId, target.serial));
-    return full?.gate ?? (neighbour.channel.hasRoom === false ? neighbour.gate : null);
+    for (const full of this.#full.values()) if (isHeldBy(full, target.kernelId, target.serial)) return full.gate;
+    return neighbour.channel.hasRoom === false ? neighbour.gate : null;
   }
 
   /** How the ways to all neighbours stand. */
@@ -535,6 +534,12 @@ export class Border {
       }
     }
   }
+}
+
+/** Whether a message to that process must wait for what is full: for its mailbox, or on the way to its kernel. */
+function isHeldBy(full: Full, kernelId: string, serial: number | string): boolean {
+  if (full.serial === 0) return isWithin(kernelId, full.kernelId);
+  return full.serial === serial && full.kernelId === kernelId;
 }
 
 function keyOf(kernelId: string, serial: number): string {
