@@ -378,7 +378,8 @@ export class Kernel {
       this.timers.cancel(process.waitTimer);
       process.waitTimer = null;
     }
-    if (this.#scheduler.spend()) {
+    // A part of the body that waited beside `receive` may be resumed already, and the place is taken.
+    if (this.#scheduler.spend() || process.resume !== null) {
       wake(value as never);
     } else {
       process.resume = wake;
