@@ -525,7 +525,12 @@ export class Border {
       if (process === null) continue;
       for (const ref of process.watchers ?? []) if (gone(ref.owner)) process.watchers?.delete(ref);
       for (const ref of [...(process.monitors ?? [])]) {
-        if (ref.target !== null && gone(ref.target)) this.#host.deliverDown(ref, reasonFor(ref.target));
+        // Nobody will say any more whom a monitor watches that went up by name.
+        if (ref.target === null) {
+          if (survivorId !== null) this.#host.deliverDown(ref, reason);
+        } else if (gone(ref.target)) {
+          this.#host.deliverDown(ref, reasonFor(ref.target));
+        }
       }
       for (const peer of [...(process.links ?? [])]) {
         if (gone(peer) && process.links?.delete(peer) === true) {
