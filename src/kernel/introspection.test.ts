@@ -288,6 +288,22 @@ describe("work", () => {
     expect(window?.worksCount).toBe(1); // the test's own
     expect(world.kernel.observer).toBeNull();
   });
+
+  test("of a process that has ended before its step, or works on after its end, leaves nothing", async () => {
+    const world = new World();
+    await countWork(world.self, true);
+    const killed = world.self.spawn(idle);
+    const dead = world.self.spawn(idle);
+    await world.settle();
+    const { process } = dead;
+    const late = world.self.spawn(idle);
+
+    for (const pid of [killed, dead, late]) world.self.exit(pid, "kill");
+    if (process !== null) world.kernel.observer?.enter(process);
+    await world.settle();
+
+    expect(world.kernel.observer?.standing?.worksCount).toBe(0);
+  });
 });
 
 describe("top", () => {
