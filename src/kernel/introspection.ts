@@ -244,23 +244,29 @@ export async function trace(
   const pids = typeof of === "function" ? null : Array.isArray(of) ? (of as readonly AnyPid[]) : [of as AnyPid];
   const kernelId = pids === null ? self.kernel.id : kernelOf(pids);
   const { to = self.pid } = options;
-  const tracer = typeof to === "function" ? relayTo(self, to) : to;
+  const relay = typeof to === "function" ? relayTo(self, to) : null;
+  const tracer = relay === null ? (to as AnyPid) : relay.pid;
   const subjects = pids === null ? (of as (process: TraceSubject) => boolean) : pids.map(({ serial }) => serial);
   const order = { of: subjects, kinds, messagesMax, perSecondMax, to: tracer };
-  const begun = await ask(self, kernelId, { kind: "trace", order }, timeoutMs);
-  if (begun === undefined) throw new NoAnswerError(kernelId, timeoutMs);
-  return begun.value as AnyPid;
+  try {
+    const begun = await ask(self, kernelId, { kind: "trace", order }, timeoutMs);
+    if (begun === undefined) throw new NoAnswerError(kernelId, timeoutMs);
+    return begun.value as AnyPid;
+  } catch (failed) {
+    if (relay !== null) self.kernel.end(relay, "normal");
+    throw failed;
+  }
 }
 
 /** A process that hands what it gets to a function, and ends with its trace. */
-function relayTo(self: AnyProcess, tell: (event: TraceEvent | TraceEnded) => void): AnyPid {
+function relayTo(self: AnyProcess, tell: (event: TraceEvent | TraceEnded) => void): AnyProcess {
   const relay = self.kernel.attach<TraceMessage | TraceEnded>("trace relay");
   relay.react((message) => {
     const told = message as TraceMessage | TraceEnded;
     tell(told.type === "trace" ? told.event : told);
     if (told.type === "traceEnded") relay.exit("normal");
   });
-  return relay.pid;
+  return relay;
 }
 
 interface Gathered {
