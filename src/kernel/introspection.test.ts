@@ -4,7 +4,16 @@ import { nodePlatform } from "../platforms/node/node-platform.ts";
 import { handOver, pair, spawnAt, type Pair } from "../testing/tied-worlds.ts";
 import { deferred, idle, World } from "../testing/world.ts";
 import { NoAnswerError, relationsShownMax, type ProcessDetails } from "./inspect.ts";
-import { countWork, inspect, listProcesses, processTree, recordPlaces, top, type TreeNode } from "./introspection.ts";
+import {
+  countWork,
+  inspect,
+  listProcesses,
+  processTree,
+  recordPlaces,
+  top,
+  trace,
+  type TreeNode,
+} from "./introspection.ts";
 import type { AnyPid, Pid } from "./pid.ts";
 import type { AnyProcess } from "./process.ts";
 import { visitsPerSliceMax, walk } from "./walk.ts";
@@ -568,3 +577,30 @@ describe("from another kernel", () => {
 function unfit(): never {
   throw new Error("unfit");
 }
+
+describe("what makes no sense is refused with a sentence, before anything happens", () => {
+  const none = (value: unknown): never => value as never;
+
+  test.each<[string, (self: AnyProcess) => Promise<unknown>]>([
+    ["top ranks by memory, queue, messages, turns, time, not cpu", (self) => top(self, 1, none("cpu"))],
+    ["top takes a whole number from 1 on, not 1.5", (self) => top(self, 1.5, "memory")],
+    ["windowMs is a number of milliseconds that ends", (self) => top(self, 1, "time", { windowMs: Infinity })],
+    ["a scope is kernel, system, not all", (self) => top(self, 1, "queue", { scope: none("all") })],
+    ["a duration is a number of milliseconds, not 5s", (self) => top(self, 1, "queue", { timeoutMs: none("5s") })],
+    ["a duration is a number", (self) => inspect(self, self.pid, { timeoutMs: Number.NaN })],
+    ["messagesMax is a number from 0 on, not -1", (self) => inspect(self, self.pid, { messagesMax: -1 })],
+    ["processesMax is a number from 0 on, not all", (self) => listProcesses(self, { processesMax: none("all") })],
+    [
+      "a trace tells of message, call, reply, send, spawn, exit, not calls",
+      (self) => trace(self, self.pid, { kinds: [none("calls")] }),
+    ],
+    ["a trace tells a pid or a function, not me", (self) => trace(self, self.pid, { to: none("me") })],
+  ])("%s", async (sentence, ask) => {
+    const world = new World();
+
+    const refused = ask(world.self);
+
+    await expect(refused).rejects.toThrow(sentence);
+    expect([world.kernel.observer, world.kernel.processesCount]).toEqual([null, 1]);
+  });
+});

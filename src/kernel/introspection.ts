@@ -13,10 +13,11 @@ import { ancestorsMax } from "./ancestry.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { Exit, type CallFailed } from "./exit-reason.ts";
 import { inspectTimeoutMsDefault, messagesShownMaxDefault, NoAnswerError, type ProcessDetails } from "./inspect.ts";
-import type { AnyPid } from "./pid.ts";
+import { Pid, type AnyPid } from "./pid.ts";
 import type { AnyProcess } from "./process.ts";
 import { answer, type Answer, type Question } from "./question.ts";
-import { needsWork, windowMsDefault, type Member, type TopBy, type TopEntry } from "./top.ts";
+import { assertDuration } from "./timer.ts";
+import { needsWork, topCriteria, windowMsDefault, type Member, type TopBy, type TopEntry } from "./top.ts";
 import {
   kernelOf,
   traceKinds,
@@ -32,6 +33,8 @@ import {
 
 /** Processes in a list or tree unless told otherwise. */
 export const membersMaxDefault = 10_000;
+
+const scopes = ["kernel", "system"] as const;
 
 /** How long an answer may take. */
 export interface AskOptions {
@@ -62,6 +65,8 @@ export async function inspect(
   options: InspectOptions = {},
 ): Promise<ProcessDetails | undefined> {
   const { messagesMax = messagesShownMaxDefault, timeoutMs = inspectTimeoutMsDefault } = options;
+  assertCount("messagesMax", messagesMax);
+  assertDuration(timeoutMs);
   const { clock } = self.kernel.platform;
   const untilMs = clock.monotonicMs() + timeoutMs;
   const pid = typeof who === "string" ? await lookUp(self, who, timeoutMs) : who;
@@ -120,12 +125,16 @@ export interface TopOptions extends ScopeOptions {
 
 /**
  * The `count` processes that have most (recon's proc_count and proc_window): memory or waiting messages now; messages, turns
- * or time in a window from now. @throws RangeError when `count` is not a whole number from 1 on.
+ * or time in a window from now. @throws RangeError when `count` is not a whole number from 1 on, or `by` no criterion.
  */
 export async function top(self: AnyProcess, count: number, by: TopBy, options: TopOptions = {}): Promise<Top> {
   if (!(Number.isInteger(count) && count >= 1))
-    throw new RangeError(`top takes a whole number from 1 on, not ${count}`);
+    throw new RangeError(`top takes a whole number from 1 on, not ${String(count)}`);
+  assertOneOf("top ranks by", topCriteria, by);
   const { windowMs, scope, timeoutMs = inspectTimeoutMsDefault } = options;
+  assertDuration(timeoutMs);
+  if (windowMs !== undefined && !Number.isFinite(windowMs))
+    throw new RangeError(`windowMs is a number of milliseconds that ends, not ${String(windowMs)}`);
   const question: Question = { kind: "top", count, by, windowMs };
   const patienceMs = timeoutMs + (needsWork(by) ? (windowMs ?? windowMsDefault) : 0);
   const { values, unanswered } = await gather(self, question, { scope: scope ?? "kernel", timeoutMs: patienceMs });
@@ -150,6 +159,7 @@ export interface Listing {
 /** All processes, the youngest first (OTP processes/0), without stopping anybody, as `Kernel.processes` does. */
 export async function listProcesses(self: AnyProcess, options: MembersOptions = {}): Promise<Listing> {
   const { processesMax = membersMaxDefault, scope = "kernel", timeoutMs = inspectTimeoutMsDefault } = options;
+  assertCount("processesMax", processesMax);
   const question: Question = { kind: "members", countMax: processesMax };
   const { values, unanswered } = await gather(self, question, { scope, timeoutMs });
   const parts = values as { members: Member[]; processesCount: number }[];
@@ -231,7 +241,8 @@ export interface TraceOptions extends TraceLimits, AskOptions {
 /**
  * Traces a process, several of one kernel, or all of this kernel that a predicate accepts (recon_trace:calls/3). Returns
  * the trace's own pid: it ends the trace to `exit` it.
- * @throws NoAnswerError; RangeError for limits below 1; Error for pids of several kernels.
+ * @throws NoAnswerError; RangeError for limits below 1 and unknown kinds; Error for pids of several kernels and for a tracer
+ * that is neither a pid nor a function.
  */
 export async function trace(
   self: AnyProcess,
@@ -241,9 +252,12 @@ export async function trace(
   const { kinds = traceKinds, timeoutMs = inspectTimeoutMsDefault } = options;
   const { messagesMax = traceMessagesMaxDefault, perSecondMax = tracePerSecondMaxDefault } = options;
   if (!(messagesMax >= 1 && perSecondMax >= 1)) throw new RangeError("a trace tells of one event or more");
+  for (const kind of kinds) assertOneOf("a trace tells of", traceKinds, kind);
   const pids = typeof of === "function" ? null : Array.isArray(of) ? (of as readonly AnyPid[]) : [of as AnyPid];
   const kernelId = pids === null ? self.kernel.id : kernelOf(pids);
   const { to = self.pid } = options;
+  if (typeof to !== "function" && !(to instanceof Pid))
+    throw new Error(`a trace tells a pid or a function, not ${String(to)}`);
   const relay = typeof to === "function" ? relayTo(self, to) : null;
   const tracer = relay === null ? (to as AnyPid) : relay.pid;
   const subjects = pids === null ? (of as (process: TraceSubject) => boolean) : pids.map(({ serial }) => serial);
@@ -276,6 +290,7 @@ interface Gathered {
 
 /** Asks one kernel or all; those below each are known only to it. */
 async function gather(self: AnyProcess, question: Question, options: Required<ScopeOptions>): Promise<Gathered> {
+  assertOneOf("a scope is", scopes, options.scope);
   const values: unknown[] = [];
   const unanswered: string[] = [];
   const visit = async (kernelId: string): Promise<void> => {
@@ -302,6 +317,7 @@ async function ask(
   question: Question,
   timeoutMs: Milliseconds,
 ): Promise<(Answer & { ok: true }) | undefined> {
+  assertDuration(timeoutMs);
   let found: Answer;
   if (kernelId === self.kernel.id) {
     found = await self.wait(answer(self.kernel, question, false));
@@ -316,4 +332,15 @@ async function ask(
   }
   if (!found.ok) throw new Error(`kernel ${kernelId} could not answer: ${found.description}`);
   return found;
+}
+
+/* A program without a type checker may ask for anything, and a wrong answer is worse than none. */
+
+function assertOneOf(what: string, known: readonly string[], given: string): void {
+  if (!known.includes(given)) throw new RangeError(`${what} ${known.join(", ")}, not ${String(given)}`);
+}
+
+function assertCount(what: string, given: number): void {
+  if (!(typeof given === "number" && given >= 0))
+    throw new RangeError(`${what} is a number from 0 on, not ${String(given)}`);
 }
