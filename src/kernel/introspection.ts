@@ -11,12 +11,12 @@
  */
 import { ancestorsMax } from "./ancestry.ts";
 import type { Milliseconds } from "../base/platform.ts";
+import { assertCount, assertDuration, assertOneOf } from "./argument.ts";
 import { Exit, type CallFailed } from "./exit-reason.ts";
 import { inspectTimeoutMsDefault, messagesShownMaxDefault, NoAnswerError, type ProcessDetails } from "./inspect.ts";
 import { Pid, type AnyPid } from "./pid.ts";
 import type { AnyProcess } from "./process.ts";
 import { answer, type Answer, type Question } from "./question.ts";
-import { assertDuration } from "./timer.ts";
 import { needsWork, topCriteria, windowMsDefault, type Member, type TopBy, type TopEntry } from "./top.ts";
 import {
   kernelOf,
@@ -332,15 +332,4 @@ async function ask(
   }
   if (!found.ok) throw new Error(`kernel ${kernelId} could not answer: ${found.description}`);
   return found;
-}
-
-/* A program without a type checker may ask for anything, and a wrong answer is worse than none. */
-
-function assertOneOf(what: string, known: readonly string[], given: string): void {
-  if (!known.includes(given)) throw new RangeError(`${what} ${known.join(", ")}, not ${String(given)}`);
-}
-
-function assertCount(what: string, given: number): void {
-  if (!(typeof given === "number" && given >= 0))
-    throw new RangeError(`${what} is a number from 0 on, not ${String(given)}`);
 }

@@ -13,6 +13,7 @@
 import type { Milliseconds, Platform } from "../base/platform.ts";
 import { isThenable } from "../base/thenable.ts";
 import { callersMax, shortenAncestry } from "./ancestry.ts";
+import { assertDuration } from "./argument.ts";
 import { Border, uncopyable } from "./border.ts";
 import type { Connection, ConnectionInfo, Neighbour } from "./connection.ts";
 import type { ForeignEnds } from "./end-watch.ts";
@@ -55,8 +56,8 @@ import { acknowledgingBody, defineProgram, type DefinedProgram, type Program } f
 import { answer, type Question } from "./question.ts";
 import { PendingReply, Request } from "./request.ts";
 import { Scheduler } from "./scheduler.ts";
-import { mainSerial, type Channel } from "./signal.ts";
-import { assertDuration, Timers, type Timer } from "./timer.ts";
+import { assertChannelLimit, mainSerial, type Channel } from "./signal.ts";
+import { Timers, type Timer } from "./timer.ts";
 import { Walk } from "./walk.ts";
 import { UncopyableError, type WireValue } from "./wire.ts";
 
@@ -210,6 +211,7 @@ export class Kernel {
     const parentPid: AnyPid | null = parent === null ? null : parent.pid;
     if (options?.name !== undefined) this.#names.assertFree(options.name);
     if (options?.mailbox !== undefined) assertMailboxLimit(options.mailbox);
+    if (options?.channel !== undefined) assertChannelLimit(options.channel);
     const pid = this.#startOn(parentPid, program as Program<never, readonly never[]>, options, starter);
     if (link && parent !== null) this.link(parent, pid);
     if (monitor !== null && parent !== null) this.monitor(parent, monitor, pid);

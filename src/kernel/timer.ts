@@ -9,16 +9,10 @@
  * @module
  */
 import type { Milliseconds, Platform } from "../base/platform.ts";
+import { assertDuration } from "./argument.ts";
 
 /** Lists without a timer that may stand in the heap before they are looked for and dropped. */
 const emptyListsMax = 64;
-
-/** @throws RangeError for what is no number of milliseconds; Infinity is one. */
-export function assertDuration(durationMs: Milliseconds): void {
-  // A string or undefined would be compared as NaN, and then no timer of the kernel would ever be due again.
-  if (typeof durationMs === "number" && !Number.isNaN(durationMs)) return;
-  throw new RangeError(`a duration is a number of milliseconds, not ${String(durationMs)}`);
-}
 
 /** A started timer. `list` is null once it has fired or was cancelled. */
 export class Timer {
@@ -76,6 +70,7 @@ export class Timers {
    * @throws RangeError when the duration is not a number.
    */
   start(durationMs: Milliseconds, fire: () => void): Timer {
+    // undefined would be compared as NaN, and then no timer of the kernel would be due any more.
     assertDuration(durationMs);
     if (durationMs < 0) return this.start(0, fire);
     let list = this.#lists.get(durationMs);
