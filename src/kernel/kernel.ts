@@ -279,7 +279,13 @@ export class Kernel {
       ref.pending = new PendingReply(self, resolve, (reason) => reject(new Exit(reason)));
     });
     ref.route = "reply";
-    const pid = this.spawnFrom(self, program, options, options.link ?? true, ref, ref);
+    let pid: Pid<M>;
+    try {
+      pid = this.spawnFrom(self, program, options, options.link ?? true, ref, ref);
+    } catch (refused) {
+      this.#border.release(ref);
+      throw refused;
+    }
     options.onSpawn?.(pid as AnyPid);
     this.#startDeadline(ref, timeoutMs);
     let reason: ExitReason;
@@ -643,13 +649,13 @@ export class Kernel {
       pending.resolve(message);
       return;
     }
-    if (route === "mailbox-once") {
-      ref.route = "none";
-      const owner = ref.owner.process;
-      if (owner !== null) this.demonitor(owner, ref, false);
-    }
     const owner = ref.owner.process;
-    if (owner !== null) this.#deliver(owner, message, sender);
+    if (owner === null) return;
+    if (route === "mailbox-once") {
+      this.#forgetMonitor(owner, ref);
+      this.#border.forgetAlias(owner, ref);
+    }
+    this.#deliver(owner, message, sender);
   }
 
   /** @internal */
