@@ -5,11 +5,28 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { Pid } from "./pid.ts";
 
 /** @throws RangeError for what is no number of milliseconds; Infinity is one. */
 export function assertDuration(durationMs: Milliseconds): void {
   if (typeof durationMs === "number" && !Number.isNaN(durationMs)) return;
   throw new RangeError(`a duration is a number of milliseconds, not ${String(durationMs)}`);
+}
+
+/** @throws TypeError when `given` is no pid; `what` begins the sentence. */
+export function assertPid(what: string, given: unknown): void {
+  if (!(given instanceof Pid)) throw new TypeError(`${what} takes a pid, not ${String(given)}`);
+}
+
+/** @throws TypeError when `given` is no function. */
+export function assertFunction(what: string, given: unknown): void {
+  if (typeof given !== "function") throw new TypeError(`${what} takes a function, not ${String(given)}`);
+}
+
+/** @throws TypeError when `given` has nothing that closes it. */
+export function assertHandle(given: { readonly close: unknown } | null | undefined): void {
+  if (typeof given?.close !== "function")
+    throw new TypeError(`own takes what has a function close, not ${String(given)}`);
 }
 
 /** @throws RangeError when `given` is none of `known`; `what` begins the sentence. */

@@ -35,6 +35,7 @@ import {
   type Intake,
   type MailboxBound,
 } from "./mailbox.ts";
+import { infoOf } from "./inspect.ts";
 import { isDown, isExit } from "./message.ts";
 import { Names, nameTaken } from "./names.ts";
 import type { Observer } from "./observer.ts";
@@ -42,7 +43,6 @@ import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
   Extra,
   isHeld,
-  labelOf,
   nameOf,
   Process,
   StartError,
@@ -1110,21 +1110,8 @@ export class Kernel {
 
   /** See `Process.info`. */
   info(pid: AnyPid): ProcessInfo | undefined {
-    const process = pid.process;
-    if (process === null || process.kernel !== this) return undefined;
-    return {
-      pid,
-      name: process.extra?.name,
-      label: labelOf(process),
-      parent: process.parent,
-      status: statusOf(process),
-      messagesCount: (process.mailbox?.size ?? 0) + (process.extra?.intake?.size ?? 0),
-      droppedCount: process.extra?.droppedCount ?? 0,
-      links: [...(process.links ?? [])],
-      monitors: [...(process.monitors ?? [])].flatMap((ref) => ref.targetName ?? ref.target ?? []),
-      monitoredBy: [...(process.watchers ?? [])].map((ref) => ref.owner),
-      trapExit: process.trapping,
-    };
+    const process = this.processOf(pid);
+    return process === null ? undefined : infoOf(process);
   }
 
   /** @internal Asks another kernel about its processes (question.ts). Fails as a request does; `to` is the kernel. */
@@ -1259,13 +1246,6 @@ function bodyOf(program: Program<never, readonly never[]>, starter: Ref | null):
 function defaultCarrier(program: Program<never, readonly never[]>): string {
   if (typeof program === "function" || program.kind === "defined") return "coroutine";
   return program.kind === "command" ? "command" : "os-process";
-}
-
-function statusOf(process: AnyProcess): ProcessInfo["status"] {
-  if (process.stage === "exiting") return "exiting";
-  if (process.queued || process.stage === "new") return "runnable";
-  if (process.busy && process.wake === null) return "running";
-  return "waiting";
 }
 
 /** Whether a thrown start failure only says that the process was not there any more. */

@@ -12,6 +12,7 @@
  */
 import type { Milliseconds } from "../base/platform.ts";
 import { ancestorPidsOf, type Ancestor } from "./ancestry.ts";
+import { assertFunction, assertHandle, assertPid } from "./argument.ts";
 import { Exit, ProcessEnded, type ExitReason } from "./exit-reason.ts";
 import type { Gate, Held } from "./gate.ts";
 import type { HostFacts } from "./inspect.ts";
@@ -88,6 +89,7 @@ export interface ProcessInfo {
   readonly name: string | undefined;
   readonly label: string | undefined;
   readonly parent: AnyPid | undefined;
+  /** `running`: it asks about itself. */
   readonly status: "runnable" | "running" | "waiting" | "exiting";
   readonly messagesCount: number;
   /** Messages lost to the mailbox limit. */
@@ -269,6 +271,7 @@ export class Process<Message = unknown> {
     if (this.stage === "dead" || this.stage === "exiting") return never();
     if (this.wake !== null || this.resume !== null) return this.#refuseSecondWait();
     if (isHeld(this)) return this.#whenFree(() => this.receive(match, options as { readonly timeoutMs: number }));
+    if (match !== undefined) assertFunction("receive", match);
     const timeoutMs = options === undefined ? Infinity : options.timeoutMs;
     if (timeoutMs <= 0) return this.kernel.taken(this, timedOut);
     if (timeoutMs !== Infinity) {
@@ -321,6 +324,7 @@ export class Process<Message = unknown> {
    */
   react(reactor: Reactor): void {
     this.#assertAlive();
+    assertFunction("react", reactor);
     this.reactor = reactor;
     if (this.mailbox !== null && this.mailbox.size > 0) this.kernel.enqueue(this);
   }
@@ -353,6 +357,7 @@ export class Process<Message = unknown> {
    */
   link(pid: AnyPid): true {
     this.#assertAlive();
+    assertPid("link", pid);
     this.kernel.link(this, pid);
     return true;
   }
@@ -360,6 +365,7 @@ export class Process<Message = unknown> {
   /** Undoes a link (OTP unlink/1): no exit of it comes after this returns (L7). */
   unlink(pid: AnyPid): true {
     this.#assertAlive();
+    assertPid("unlink", pid);
     this.kernel.unlink(this, pid);
     return true;
   }
@@ -367,6 +373,7 @@ export class Process<Message = unknown> {
   /** Asks for one `DownMessage` when `target` ends (OTP monitor/2); at once with `noproc` when it has (N2). */
   monitor(target: AnyPid | string, options: MonitorOptions = {}): Ref {
     this.#assertAlive();
+    if (typeof target !== "string") assertPid("monitor", target);
     const ref = this.kernel.newRef(this);
     if (options.alias !== undefined) ref.route = options.alias === "once" ? "mailbox-once" : "mailbox";
     this.kernel.monitor(this, ref, target);
@@ -389,6 +396,7 @@ export class Process<Message = unknown> {
   exit(first: unknown, ...rest: readonly unknown[]): true {
     this.#assertAlive();
     if (rest.length === 0) throw new Exit(first);
+    assertPid("exit", first);
     this.kernel.exit(this.pid, first as AnyPid, rest[0]);
     if ((this.stage as Stage) !== "live") throw new ProcessEnded();
     return true;
@@ -410,6 +418,7 @@ export class Process<Message = unknown> {
    */
   register(name: string, pid: AnyPid = this.pid): void {
     this.#assertAlive();
+    assertPid("register", pid);
     this.kernel.register(name, pid);
   }
 
@@ -468,6 +477,7 @@ export class Process<Message = unknown> {
   /** Puts `handle` into the handle table: the kernel closes it when this process ends. Returns what takes it out. */
   own(handle: Handle): () => void {
     this.#assertAlive();
+    assertHandle(handle);
     const extra = (this.extra ??= new Extra());
     const handles = (extra.handles ??= new Set());
     handles.add(handle);
