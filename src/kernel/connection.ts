@@ -1,6 +1,9 @@
 /**
  * Connection: a kernel's view of one neighbour, and the identities that crossed it.
  *
+ * Guarantees: a pid or ref that arrives twice is the same object, as long as somebody has it; the table keeps nothing alive.
+ * Not here: what signals do (border.ts), how they travel (signal.ts, carriers/).
+ *
  * @module
  */
 import type { ExitReason } from "./exit-reason.ts";

@@ -17,6 +17,7 @@ import { inspectTimeoutMsDefault, messagesShownMaxDefault, NoAnswerError, type P
 import { Pid, type AnyPid } from "./pid.ts";
 import type { AnyProcess } from "./process.ts";
 import { answer, type Answer, type Question } from "./question.ts";
+import { askKernel } from "./request.ts";
 import { needsWork, topCriteria, windowMsDefault, type Member, type TopBy, type TopEntry } from "./top.ts";
 import {
   kernelOf,
@@ -323,7 +324,7 @@ async function ask(
     found = await self.wait(answer(self.kernel, question, false));
   } else {
     try {
-      found = (await self.kernel.ask(self, kernelId, question, timeoutMs)) as Answer;
+      found = (await askKernel(self, kernelId, question, timeoutMs)) as Answer;
     } catch (failed) {
       if (!(failed instanceof Exit)) throw failed;
       if ((failed.reason as CallFailed).reason === "timeout") throw new NoAnswerError(kernelId, timeoutMs);

@@ -6,7 +6,7 @@
  * Unlike Erlang: nothing can interrupt synchronous JavaScript, so a coroutine that loops without `await` is found, not
  * stopped; and a process ended from outside is dropped where it waits: its `finally` blocks do not run (E13). What must
  * be closed stands in the handle table (`own`).
- * Not here: how signals reach other kernels (kernel.ts), servers (server/), supervisors (supervisor/).
+ * Not here: what happens to a signal (kernel.ts), servers (server/), supervisors (supervisor/).
  *
  * @module
  */
@@ -15,6 +15,7 @@ import { ancestorPidsOf, type Ancestor } from "./ancestry.ts";
 import { assertFunction, assertHandle, assertPid } from "./argument.ts";
 import { Exit, ProcessEnded, type ExitReason } from "./exit-reason.ts";
 import type { Gate, Held } from "./gate.ts";
+import type { Handle } from "./handle.ts";
 import type { HostFacts } from "./inspect.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mailbox } from "./mailbox.ts";
@@ -22,6 +23,7 @@ import { messagesMaxDefault, type Intake, type MailboxLimit } from "./mailbox.ts
 import type { Ref } from "./pid.ts";
 import { Pid, type AnyPid } from "./pid.ts";
 import type { HostOptions, Program } from "./program.ts";
+import { request } from "./request.ts";
 import type { Timer } from "./timer.ts";
 import { startVia, type Via } from "./via.ts";
 
@@ -32,12 +34,6 @@ export type TimedOut = typeof timedOut;
 
 /** Milliseconds a call waits unless told otherwise (OTP gen_server:call/2). */
 export const callTimeoutMsDefault = 5000;
-
-/** Something the kernel closes when its owner ends, whatever ends it. */
-export interface Handle {
-  /** Must not throw. A promise delays the exit signals until it settles, at most `handleCloseMs`. */
-  close(): void | PromiseLike<void>;
-}
 
 /** How a process is started. */
 export interface SpawnOptions<Args extends readonly unknown[] = readonly unknown[]> extends HostOptions {
@@ -338,7 +334,7 @@ export class Process<Message = unknown> {
   request(to: AnyPid | string, body: unknown, timeoutMs: Milliseconds = callTimeoutMsDefault): Promise<unknown> {
     if (this.stage !== "live") return never();
     if (this.kernel.observer !== null) this.kernel.observer.sent(this, to, body);
-    const reply = this.kernel.request(this, to, body, timeoutMs);
+    const reply = request(this, to, body, timeoutMs);
     return isHeld(this) ? reply.then((value) => (isHeld(this) ? this.#whenFree(() => value) : value)) : reply;
   }
 
@@ -452,24 +448,24 @@ export class Process<Message = unknown> {
   /** Sends `message` after `delayMs` (OTP erlang:send_after/3), also when this process has ended by then (T9). */
   sendAfter<M>(delayMs: Milliseconds, to: Pid<M> | string, message: M): Ref {
     this.#assertAlive();
-    return this.kernel.startTimer(this, delayMs, to as AnyPid | string, () => message);
+    return this.kernel.processTimers.start(this, delayMs, to as AnyPid | string, () => message);
   }
 
   /** Sends `{ type: "timeout", ref, message }` after `delayMs` (OTP erlang:start_timer/3). */
   startTimer(delayMs: Milliseconds, to: AnyPid | string, message: unknown): Ref {
     this.#assertAlive();
-    return this.kernel.startTimer(this, delayMs, to, (ref) => ({ type: "timeout", ref, message }));
+    return this.kernel.processTimers.start(this, delayMs, to, (ref) => ({ type: "timeout", ref, message }));
   }
 
   /** Remaining milliseconds, or false when it has fired (OTP erlang:cancel_timer/1). */
   cancelTimer(ref: Ref): Milliseconds | false {
     this.#assertAlive();
-    return this.kernel.cancelTimer(ref);
+    return this.kernel.processTimers.cancel(ref);
   }
 
   /** Remaining milliseconds, or false when it has fired (OTP erlang:read_timer/1). */
   readTimer(ref: Ref): Milliseconds | false {
-    return this.kernel.readTimer(ref);
+    return this.kernel.processTimers.read(ref);
   }
 
   // --- handles, information ---

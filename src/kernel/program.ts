@@ -2,6 +2,9 @@
  * Program: what `spawn` runs. A function runs on the coroutine carrier of the kernel at hand; a file or a command
  * names a carrier that can run it.
  *
+ * Unlike Erlang's module, function and arguments, a program names code that need not be loaded anywhere yet.
+ * Not here: loading and bundling files (platforms/), running them (carriers/).
+ *
  * @module
  */
 import type { AnyPid } from "./pid.ts";

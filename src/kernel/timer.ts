@@ -4,7 +4,7 @@
  * Guarantees: nothing fires early; timers fire in the order of their due times (OTP T7), those of one duration
  * in the order in which they were started. Starting and cancelling are O(1) for durations already in use: calls with a timeout
  * start and cancel one each, so timers of one duration share a list that is always in order.
- * Not here: what a timer does (kernel.ts).
+ * Not here: what processes do with them (process-timer.ts, the time-outs of `receive` and of requests).
  *
  * @module
  */
