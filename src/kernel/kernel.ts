@@ -18,6 +18,7 @@ import { Border } from "./border.ts";
 import type { Connection, ConnectionInfo, Neighbour } from "./connection.ts";
 import type { ForeignEnds } from "./end-watch.ts";
 import { describeReason, Exit, isOrderly, reasonOfThrown, type ExitReason } from "./exit-reason.ts";
+import { holdBack } from "./far-gate.ts";
 import { BlockingMailbox, Gate } from "./gate.ts";
 import {
   assertMailboxLimit,
@@ -576,7 +577,7 @@ export class Kernel {
   /** The message is taken, and who sent it waits. */
   #holdBack(extra: Extra, pid: AnyPid, gate: Gate, sender: Process | Neighbour): void {
     if (!(sender instanceof Process)) {
-      this.border.holdBack(sender, pid, gate);
+      holdBack(sender, pid, gate);
       return;
     }
     try {
