@@ -346,12 +346,13 @@ export class Border {
   }
 
   async #answer([, , ref, kernelId, , question]: Signal & readonly ["ask", ...unknown[]]): Promise<void> {
-    const answer = await this.#host.answer(this.decode(question));
+    let wire: WireValue;
     try {
-      this.#forward(["reply", kernelId, ref, this.encode(answer)], null);
+      wire = this.encode(await this.#host.answer(this.decode(question)));
     } catch (refused) {
-      this.#forward(["reply", kernelId, ref, this.encode({ ok: false, description: describeReason(refused) })], null);
+      wire = this.encode({ ok: false, description: describeReason(refused) });
     }
+    this.#forward(["reply", kernelId, ref, wire], null);
   }
 
   #receiveWatching(serial: number, target: AnyPid): void {

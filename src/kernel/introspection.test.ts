@@ -545,6 +545,16 @@ describe("from another kernel", () => {
     }
   });
 
+  test("a question that another version asks is answered with why not", async () => {
+    const { root, child, line } = pair();
+
+    line.down.receive(["ask", root.kernel.id, 7, child.kernel.id, 1, { "~": ["of tomorrow"] }]);
+    await root.settle();
+
+    const description: unknown = expect.stringContaining("different versions of colos");
+    expect(line.sent).toEqual([["reply", child.kernel.id, 7, { ok: false, description }]]);
+  });
+
   test("kernels that do not answer are named beside the ranking of the others", async () => {
     const { root, line } = pair();
     line.hold();
