@@ -325,7 +325,10 @@ export class Kernel {
     });
   }
 
-  /** @internal Resumes a process that waits in `receive`. */
+  /**
+   * @internal Resumes a process that waits in `receive`. The fast path of a message: its sender does that, through a microtask and
+   * without the run queue, as long as the turn has credit.
+   */
   awaken(process: AnyProcess, value: unknown): void {
     const wake = process.wake;
     if (wake === null) return;
@@ -418,7 +421,10 @@ export class Kernel {
     this.enqueue(process);
   }
 
-  /** @internal Gives one message to the reactor; false when the next one must wait or will never come. */
+  /**
+   * @internal Gives one message to the reactor; false when the next one must wait or will never come. The fast path of a server: no
+   * promise is made for what answers at once.
+   */
   reactTo(process: AnyProcess, message: unknown): boolean {
     process.busy = true;
     try {
