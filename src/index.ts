@@ -172,7 +172,6 @@ export {
   countChildren,
   defineSupervisor,
   deleteChild,
-  describeStartFailure,
   findChild,
   getChildSpec,
   restartChild,

@@ -320,7 +320,7 @@ describe("outcomes of methods", () => {
     );
 
     expect(await outer.ask()).toBe(true);
-    expect(() => currentCall()).toThrow(/noCall/);
+    expect(() => currentCall()).toThrow(/currentCall\(\) is for methods/);
     const world = new World();
     const told = await startStub(world.self, () => ({ told: (): void => void currentCall() }), { link: false });
     told.cast.told();

@@ -16,7 +16,7 @@
  *
  * @module
  */
-import { describeReason, Exit, isOrderly, shutdown, type ExitReason } from "../kernel/exit-reason.ts";
+import { Exit, isOrderly, shutdown, type ExitReason } from "../kernel/exit-reason.ts";
 import { isDown, isExit } from "../kernel/message.ts";
 import { Pid, type AnyPid, type Ref } from "../kernel/pid.ts";
 import { StartError, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
@@ -596,11 +596,4 @@ function patience(child: Child): number {
 function isRestart(message: unknown): message is RestartMessage {
   const restart = message as RestartMessage | null | undefined;
   return restart?.type === "$restart" && restart.child instanceof Child;
-}
-
-/** A sentence about why a supervisor did not start, for people. */
-export function describeStartFailure(reason: ExitReason): string {
-  const detail = (reason as { detail?: { id?: unknown; reason?: unknown } } | undefined)?.detail;
-  if (detail?.id === undefined) return describeReason(reason);
-  return `${String(detail.id)} did not start: ${describeReason(detail.reason)}`;
 }
