@@ -119,6 +119,34 @@ describe("other messages", () => {
     expect(world.platform.logged).toMatchObject([{ level: "warning" }]);
   });
 
+  test("a server continues as often as it likes, and others have their turn in between", async () => {
+    const world = new World();
+    let isOver = false;
+    let stepsCount = 0;
+    const create = (): Any => ({
+      handleCall: () => reply("begun", { continueWith: "on" }),
+      handleContinue: () => {
+        stepsCount += 1;
+        return isOver || stepsCount > 200_000 ? undefined : goOn({ continueWith: "on" });
+      },
+    });
+    const pid = await startServer(world.self, create);
+    expect(await call(world.self, pid, "begin")).toBe("begun");
+
+    world.self.spawn(() => {
+      isOver = true;
+    });
+    await world.settle();
+
+    expect([world.self.isAlive(pid), stepsCount < 200_000]).toEqual([true, true]);
+
+    isOver = false;
+    stepsCount = 100_000;
+    await call(world.self, pid, "begin");
+    await world.settle();
+    expect([world.self.isAlive(pid), stepsCount]).toEqual([true, 200_001]);
+  });
+
   test("a message one millisecond before a time-out ends the wait", async () => {
     const world = new World();
     const pid = await start(world, () => goOn({ timeoutMs: 40 }));

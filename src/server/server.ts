@@ -215,6 +215,9 @@ export async function stopServer(
   if (describeReason(down.reason) !== describeReason(reason)) throw new Exit(down.reason);
 }
 
+/** Calls of `handleContinue` in a row before other processes get their turn. */
+const continuesPerTurn = 64;
+
 const castType = "$cast";
 
 interface CastMessage {
@@ -236,6 +239,8 @@ class Loop {
   #system: System | null = null;
   /** Timers that fired after another message had ended the wait; their messages are still queued. */
   readonly #stale = new Set<Ref>();
+  /** What `handleContinue` is still to be called with; null while nothing continues. */
+  #continues: unknown[] | null = null;
 
   constructor(self: AnyProcess, create: () => object) {
     this.#self = self;
@@ -431,7 +436,21 @@ class Loop {
     this.#waitMs = next.timeoutMs ?? Infinity;
     this.#startWait();
     if (!("continueWith" in next)) return undefined;
-    return this.#run(() => this.#server.handleContinue?.(next.continueWith), null);
+    if (this.#continues === null) return this.#continue([next.continueWith]);
+    this.#continues.push(next.continueWith);
+    return undefined;
+  }
+
+  /** A loop: a server continues as often as it likes, and neither its stack nor promises pile up. */
+  async #continue(continues: unknown[]): Promise<void> {
+    this.#continues = continues;
+    for (let count = 1; continues.length > 0; count += 1) {
+      if (count % continuesPerTurn === 0) await this.#self.yield();
+      const what = continues.pop();
+      const handling = this.#run(() => this.#server.handleContinue?.(what), null);
+      if (isThenable(handling)) await handling;
+    }
+    this.#continues = null;
   }
 
   #fail(thrown: unknown): void | PromiseLike<void> {

@@ -468,13 +468,29 @@ class Machine implements Server<unknown, unknown, unknown> {
 
   /** Handles events until none is left but those in the mailbox; gives an Outcome when the machine is to stop. */
   #run(): unknown {
-    for (let count = 0; this.#queue.length > 0 || this.#due.size > 0; count += 1) {
-      if (count === eventsPerTurn) return this.#self.yield().then(() => this.#run());
+    for (let count = 0; this.#hasEvents; count += 1) {
+      if (count === eventsPerTurn) return this.#runOn(this.#self.yield());
       const outcome = this.#handleNext();
-      if (isThenable(outcome)) return outcome.then((settled) => settled ?? this.#run());
+      if (isThenable(outcome)) return this.#runOn(outcome);
       if (outcome !== undefined) return outcome;
     }
     return undefined;
+  }
+
+  /** The same, once something is to be waited for: a loop, because promises that wait for each other would pile up. */
+  async #runOn(handling: PromiseLike<unknown>): Promise<unknown> {
+    let outcome = await handling;
+    for (let count = 1; outcome === undefined && this.#hasEvents; count += 1) {
+      if (count % eventsPerTurn === 0) await this.#self.yield();
+      const next = this.#handleNext();
+      outcome = isThenable(next) ? await next : next;
+    }
+    return outcome;
+  }
+
+  /** Whether there are events besides those in the mailbox. */
+  get #hasEvents(): boolean {
+    return this.#queue.length > 0 || this.#due.size > 0;
   }
 
   #handleNext(): unknown {
