@@ -70,6 +70,16 @@ const failure = (calling: Promise<unknown>): Promise<ExitReason> =>
 const invoke = (self: AnyProcess, to: AnyPid, method: string): Promise<unknown> =>
   call(self, to, { type: "$invoke", method, args: [] } satisfies Invocation);
 
+test("what is no program, and no option of a stub, is refused with a sentence", async () => {
+  const { self } = new World();
+  const stub = await startStub(self, () => ({ one: () => 1 }));
+
+  await expect(startStub(self, {} as never)).rejects.toThrow(/^a stub is of what a function.* an object \(Object\)$/);
+  await expect(startStub(self, undefined as never)).rejects.toThrow(/, not of undefined$/);
+  expect(() => stub.with(100 as never)).toThrow("a time-out is given as { timeoutMs }, not as 100");
+  expect(() => stub.with({ timeoutMs: "1" as never })).toThrow('timeoutMs is a number of milliseconds, not "1"');
+});
+
 describe("a stub", () => {
   test("calls the methods of a server's class and gives their replies", async () => {
     const { self } = new World();

@@ -330,6 +330,21 @@ describe("statistics, log and trace", () => {
     await expect(sys.log(self, server, true, { eventsMax })).rejects.toThrow(RangeError);
   });
 
+  test("what switches nothing, or is told of nothing, is refused with a sentence", async () => {
+    const { self, server } = await scene(() => new Counter());
+
+    await expect(sys.statistics(self, server, "on" as never)).rejects.toThrow(
+      /^statistics is switched by .* not "on"$/,
+    );
+    await expect(sys.log(self, server, undefined as never)).rejects.toThrow(/^log is switched by .* not undefined$/);
+    await expect(sys.trace(self, server, true as never)).rejects.toThrow(
+      /^a trace goes to a pid or a function.* true$/,
+    );
+    expect(await sys.getStatus(self, server)).toMatchObject({
+      debug: { statistics: false, logEventsMax: 0, trace: false },
+    });
+  });
+
   test("a trace tells a process, and ends at its limit", async () => {
     const world = await scene(() => new Counter());
     await sys.trace(world.self, world.server, world.self.pid, { eventsMax: 3 });
