@@ -64,7 +64,7 @@ describe("exit reasons", () => {
   test("a sentence shows the beginning of a long value", () => {
     const sentence = describeReason({ tag: "badReturnValue", value: "x".repeat(1000) });
 
-    expect(sentence).toMatch(/^a callback gave "x{199}…; it gives nothing, or what goOn/);
+    expect(sentence).toMatch(/^a callback gave "x{199}…; of a server it gives nothing, or what goOn/);
   });
 
   test("describing never throws", () => {

@@ -21,11 +21,12 @@ const sentences: Readonly<Record<string, (reason: Fields, describe: Describe) =>
     `a state gave the action ${shown(action)}; actions are made by postpone, nextEvent, replyTo, stateTimeout, eventTimeout and timeout`,
   badCall: ({ request }) =>
     `it was asked ${shown(request)} and has no handleCall; write one, or ask for its methods through a stub`,
-  badReturnFromInit: ({ value }) => `init returned ${shown(value)}; it returns nextState(…), stop(…) or ignore`,
+  badReturnFromInit: ({ value }) =>
+    `init gave ${shown(value)}; of a state machine it gives nextState(…), of a supervisor { flags, children }, or stop(…) or ignore`,
   badReturnFromStateFunction: ({ value }) =>
     `a state returned ${shown(value)}; it returns nothing, or what nextState, keepState, repeatState, stop or reply makes`,
   badReturnValue: ({ value }) =>
-    `a callback gave ${shown(value)}; it gives nothing, or what goOn, reply, stop and their like make`,
+    `a callback gave ${shown(value)}; of a server it gives nothing, or what goOn, reply, stop and their like make, the start of a child a pid`,
   badStateEnterActionFromStateFunction: ({ action }) =>
     `a state gave the action ${shown(action)} when it was entered; then it can neither postpone nor insert an event`,
   badStateEnterReturnFromStateFunction: ({ value }) =>
@@ -53,8 +54,10 @@ const flagSentences: Fields = {
   invalidBackoff: "the flag backoff has initialMs, maxMs, factor from 1, jitter from 0 to 1, and resetAfterMs",
   invalidMaxChildren: "the flag maxChildren is a number from 0, for simpleOneForOne and dynamic",
   invalidExtraArguments: "the flag extraArguments is a list, for dynamic",
+  invalidFlags: "the flags of a supervisor are an object",
   invalidObserve: "the flag observe is a function",
-  unknownFlag: "a supervisor has no such flag",
+  unknownFlag:
+    "the flags are strategy, maxRestarts, periodMs, backoff, autoShutdown, maxChildren, extraArguments and observe",
 };
 
 /** The same for one child's spec. */
