@@ -148,17 +148,17 @@ export type ServerPid<S> = Pid<unknown> & Serves<S>;
 export type ServerProgram<S, Args extends readonly unknown[] = readonly never[]> = DefinedProgram<unknown, Args> &
   Serves<S>;
 
-/** Any object: with callbacks, with methods for stubs, or with both. */
-type ServerObject = object & Server<never, never, never>;
-
-/** Makes a server once its process exists. */
+/**
+ * Makes a server once its process exists: any object, with callbacks (`Server`), with methods for stubs, or with both. It is not
+ * held to the type of the callbacks, or those of an object literal could not use the literal's own fields.
+ */
 export type ServerFactory<Args extends readonly unknown[] = readonly never[], S extends object = object> = (
   self: AnyProcess,
   ...args: Args
 ) => S;
 
 /** Makes a server the program of a file: `export default defineServer((self) => new Counter())`. */
-export function defineServer<Args extends readonly unknown[], S extends ServerObject>(
+export function defineServer<Args extends readonly unknown[], S extends object>(
   create: ServerFactory<Args, S>,
 ): ServerProgram<S, Args> {
   assertFunction("what makes a server", create);
@@ -171,7 +171,7 @@ export function defineServer<Args extends readonly unknown[], S extends ServerOb
  * @throws StartError with the reason of `stop`, of a failed `init`, `"timeout"`, one that `isIgnored` (G2 to G5), or
  * `{ tag: "alreadyStarted", pid }` when the name is taken (G6).
  */
-export function startServer<Args extends readonly unknown[], S extends ServerObject>(
+export function startServer<Args extends readonly unknown[], S extends object>(
   self: AnyProcess,
   create: ServerFactory<Args, S>,
   options: StartOptions<Args> = {},

@@ -457,6 +457,27 @@ describe("types of stubs", () => {
     expectTypeOf<Stub<Typed>["cast"]["plain"]>().toEqualTypeOf<(by: number) => void>();
   });
 
+  test("an object literal's methods and callbacks know its own fields", async () => {
+    const { self } = new World();
+    const till = await startStub(self, () => ({
+      sum: 0,
+      add(price: number) {
+        return (this.sum += price);
+      },
+      handleCall(price: number) {
+        return (this.sum += price);
+      },
+    }));
+    const started = await startServer(self, () => ({
+      sum: 1,
+      handleCall(price: number) {
+        return (this.sum += price);
+      },
+    }));
+
+    expect([await till.add(1), await call(self, till.pid, 2), await call(self, started, 2)]).toEqual([1, 3, 3]);
+  });
+
   test("a stub has the type of what it was made of", () => {
     const pid = undefined as unknown as ServerPid<Counter>;
     const made = (self: AnyProcess) => ({

@@ -1,5 +1,6 @@
 /** Sys on servers: halting, looking at and changing what runs, here and across a border. */
 import { describe, expect, test } from "vitest";
+import type { ExitReason } from "../kernel/exit-reason.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
 import { UncopyableError } from "../kernel/wire.ts";
@@ -119,7 +120,7 @@ describe("suspend and resume", () => {
   test("a suspended server is stopped in order, and its terminate runs", async () => {
     const world = new World();
     const server = await startServer(world.self, () => ({
-      terminate: (reason) => void world.self.send(world.self.pid, ["terminate", reason]),
+      terminate: (reason: ExitReason) => void world.self.send(world.self.pid, ["terminate", reason]),
     }));
     await sys.suspend(world.self, server);
 
@@ -135,7 +136,7 @@ describe("suspend and resume", () => {
       started.resolve(
         await startServer(self, (own) => {
           own.trapExit(true);
-          return { terminate: (reason) => void world.self.send(world.self.pid, ["terminate", reason]) };
+          return { terminate: (reason: ExitReason) => void world.self.send(world.self.pid, ["terminate", reason]) };
         }),
       );
       await idle(self);
