@@ -82,7 +82,7 @@ export class Exit extends Error {
   readonly reason: ExitReason;
 
   constructor(reason: ExitReason) {
-    super(`exit: ${describeReason(reason)}`);
+    super(describeReason(reason));
     this.name = "Exit";
     this.reason = reason;
   }
