@@ -173,7 +173,6 @@ export {
   countChildren,
   defineSupervisor,
   deleteChild,
-  describeStartFailure,
   findChild,
   getChildSpec,
   restartChild,
@@ -186,6 +185,7 @@ export {
   type SupervisorInit,
   type SupervisorResult,
 } from "./supervisor/supervisor.ts";
+export { startTask, type SupervisedTaskOptions } from "./supervisor/task-supervisor.ts";
 export {
   defineTask,
   maxConcurrencyDefault,
@@ -214,6 +214,7 @@ export {
   type FullChildSpec,
   type RestartPolicy,
   type ShutdownPolicy,
+  type SpecProblem,
   type StartChild,
   type Strategy,
   type SupervisorEvent,

@@ -8,6 +8,7 @@ import { generateProgram, Random } from "./differential/generator.ts";
 import { illegal, mutate } from "./differential/mutation.ts";
 import { describeProgram, describeTrace, type Program, type Trace } from "./differential/program.ts";
 import type { Fault } from "./differential/role-body.ts";
+import { main } from "./differential/runner.ts";
 import { judge } from "./differential/search.ts";
 import { shrink, withoutInstruction } from "./differential/shrink.ts";
 import { walk } from "./differential/walk.ts";
@@ -152,5 +153,17 @@ describe("shrinking", () => {
     ];
 
     expect(withoutInstruction(program, 0, 0)).toEqual([[{ op: "park" }]]);
+  });
+});
+
+describe("npm run conformance", () => {
+  test.each([
+    [["--replay", "x"], '--replay takes SEED:INDEX, such as 7:1234, not "x"'],
+    [["--replay", "7:"], '--replay takes SEED:INDEX, such as 7:1234, not "7:"'],
+    [["--programs", "-1"], /--programs/],
+    [["--programs", "1e3"], '--programs takes a whole number, not "1e3"'],
+    [["--carrier", "tread"], '--carrier takes coroutine, virtual, thread, model, not "tread"'],
+  ])("refuses %j with a sentence, before anything runs", async (args, sentence) => {
+    await expect(main(args, new URL("differential/", import.meta.url))).rejects.toThrow(sentence);
   });
 });

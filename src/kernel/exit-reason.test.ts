@@ -43,8 +43,28 @@ describe("exit reasons", () => {
     [{ a: 1 }, '{"a":1}'],
     [undefined, "undefined"],
     [1n, "1"],
+    [{ why: new RangeError("too far"), big: 2n }, '{"why":"RangeError: too far","big":"2"}'],
+    [
+      shutdown({ tag: "failedToStartChild", id: "db", reason: new Error("no disk") }),
+      "shutdown (the child db did not start: Error: no disk)",
+    ],
+    [
+      { tag: "supervisorFlags", problem: "invalidMaxRestarts", value: -1 },
+      "the flag maxRestarts is a number from 0, not -1",
+    ],
+    [{ tag: "startSpec", problem: "duplicateChildName", id: "a" }, 'two children have the id "a"'],
+    [{ tag: "startSpec", problem: "ofAnotherKernel" }, "ofAnotherKernel"],
+    [{ tag: "undefinedState", state: { open: 1n } }, 'it is in the state {"open":"1"}, for which it has no method'],
+    [{ tag: "mailboxFull", bytesMax: 10 }, "its mailbox is full (10 bytes)"],
+    [{ tag: "toString" }, '{"tag":"toString"}'],
   ])("a reason is described in words (%#)", (reason, text) => {
     expect(describeReason(reason)).toBe(text);
+  });
+
+  test("a sentence shows the beginning of a long value", () => {
+    const sentence = describeReason({ tag: "badReturnValue", value: "x".repeat(1000) });
+
+    expect(sentence).toMatch(/^a callback gave "x{199}…; of a server it gives nothing, or what goOn/);
   });
 
   test("describing never throws", () => {
@@ -58,8 +78,10 @@ describe("exit reasons", () => {
       },
     });
 
-    const texts = [cycle, bare, hostile, Symbol("s")].map((reason) => describeReason(reason));
+    const texts = [cycle, bare, hostile, Symbol("s"), { tag: "badCall", request: bare }].map((reason) =>
+      describeReason(reason),
+    );
 
-    expect(texts.map((text) => typeof text)).toEqual(["string", "string", "string", "string"]);
+    expect(texts.every((text) => typeof text === "string")).toBe(true);
   });
 });

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { sentenceOf, shown } from "./reason-sentences.ts";
 
 /** `"normal"` and friends, a tagged object, an Error, or any value given to `exit`. */
 export type ExitReason = unknown;
@@ -86,7 +87,7 @@ export class Exit extends Error {
   readonly reason: ExitReason;
 
   constructor(reason: ExitReason) {
-    super(`exit: ${describeReason(reason)}`);
+    super(describeReason(reason));
     this.name = "Exit";
     this.reason = reason;
   }
@@ -128,7 +129,7 @@ function describe(reason: ExitReason): string {
   if (isTagged(reason, "undefinedMethod")) return `it has no method ${String(reason["method"])}`;
   if (isTagged(reason, "nocatch")) return `uncaught value ${describe(reason["value"])}`;
   try {
-    return JSON.stringify(reason) ?? String(reason);
+    return sentenceOf(reason, describe) ?? shown(reason, Infinity);
   } catch {
     return String(reason);
   }

@@ -79,3 +79,8 @@ export class Ref {
     return this.toString();
   }
 }
+
+// What console.log writes on Node: the text rather than the fields, which lead to the kernel and all that is in it.
+for (const { prototype } of [Pid, Ref]) {
+  Object.defineProperty(prototype, Symbol.for("nodejs.util.inspect.custom"), { value: prototype.toString });
+}

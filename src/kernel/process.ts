@@ -19,7 +19,7 @@ import type { Handle } from "./handle.ts";
 import type { HostFacts } from "./inspect.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mailbox } from "./mailbox.ts";
-import { messagesMaxDefault, type Intake, type MailboxLimit } from "./mailbox.ts";
+import { MailboxFullError, messagesMaxDefault, type Intake, type MailboxLimit } from "./mailbox.ts";
 import type { Ref } from "./pid.ts";
 import { Pid, type AnyPid } from "./pid.ts";
 import type { HostOptions, Program } from "./program.ts";
@@ -338,11 +338,19 @@ export class Process<Message = unknown> {
     return isHeld(this) ? reply.then((value) => (isHeld(this) ? this.#whenFree(() => value) : value)) : reply;
   }
 
-  /** Answers a request. The first answer counts; one that comes too late is dropped (G9). */
+  /**
+   * Answers a request. The first answer counts; one that comes too late is dropped (G9), and one to an alias whose mailbox is
+   * full is dropped and counted there: that is no fault of who answers, so it neither fails nor holds this process.
+   * @throws UncopyableError, MessageTooLargeError when the value cannot cross.
+   */
   reply(from: Ref, value: unknown): void {
     this.#assertAlive();
     if (this.kernel.observer !== null) this.kernel.observer.sent(this, from, value);
-    this.kernel.send(from, value, this);
+    try {
+      this.kernel.send(from, value, from.kernelId === this.kernel.id ? null : this);
+    } catch (refused) {
+      if (!(refused instanceof MailboxFullError)) throw refused;
+    }
   }
 
   // --- links, monitors, exits ---

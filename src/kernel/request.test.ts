@@ -104,3 +104,27 @@ describe("a request to an idle server", () => {
     expect(await world.self.request(next!, "?")).toBe(999);
   });
 });
+
+describe("a reply through an alias", () => {
+  test.each(["failSender", "block"] as const)(
+    "that finds the mailbox full (%s) is dropped and counted, and who answers lives and goes on",
+    async (policy) => {
+      const world = new World();
+      const server = world.self.spawn(reacting((request) => request.body));
+      const asker = world.self.spawn(
+        async (self) => {
+          const alias = self.alias();
+          for (const body of [1, 2]) self.send(server as Pid<unknown>, new Request(alias, body));
+          await self.receive(() => false);
+        },
+        { mailbox: { messagesMax: 1, policy } },
+      );
+      await world.settle();
+
+      const answer = await world.self.request(server, "next", 100);
+
+      expect(answer).toBe("next");
+      expect(world.self.info(asker)).toMatchObject({ messagesCount: 1, droppedCount: 1 });
+    },
+  );
+});

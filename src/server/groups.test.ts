@@ -491,4 +491,31 @@ describe("limits", () => {
 
     expect(await groups.whichGroups()).toEqual([]);
   });
+
+  test.each([
+    ["a", 'members are a pid or a list of pids, not "a"'],
+    [[5], "a member is a pid, not 5"],
+    [null, "members are a pid or a list of pids, not null"],
+  ])(
+    "members that are none are refused with a sentence, and nobody is watched for them: %j",
+    async (wrong, sentence) => {
+      const { world, self, groups, scope } = await scene();
+      const member = self.spawn(idle);
+
+      await expect(groups.join("g", wrong as never)).rejects.toThrow(sentence);
+      await expect(groups.leave("g", wrong as never)).rejects.toThrow(sentence);
+      const byHand = { groups: "join", group: "g", pids: [member, wrong] };
+      expect(await call(self, scope, byHand)).toMatchObject({ tag: "refused" });
+
+      expect(member.process?.extra?.handles?.size ?? 0).toBe(0);
+      expect(await groups.getMembers("g")).toEqual([]);
+      expect(world.self.isAlive(scope)).toBe(true);
+    },
+  );
+
+  test("a limit that is no number is refused with a sentence", () => {
+    expect(() => defineGroups({ membershipsMax: Number.NaN })).toThrow(
+      "membershipsMax is a whole number of at least 1, not NaN",
+    );
+  });
 });

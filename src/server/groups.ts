@@ -26,6 +26,7 @@
  *
  * @module
  */
+import { assertWhole, inWords } from "../base/limit.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { isWithin } from "../kernel/connection.ts";
 import { EndWatch } from "../kernel/end-watch.ts";
@@ -91,8 +92,12 @@ export class GroupsFullError extends Error {
   }
 }
 
-/** A scope as a program, for `child`: `child("events", defineGroups(), { name: "events" })`. */
+/**
+ * A scope as a program, for `child`: `child("events", defineGroups(), { name: "events" })`.
+ * @throws RangeError when `membershipsMax` is no whole number.
+ */
 export function defineGroups(options: GroupsOptions = {}): DefinedProgram<unknown, readonly never[]> {
+  assertWhole("membershipsMax", options.membershipsMax ?? membershipsMaxDefault, 1);
   return defineServer((self: AnyProcess) => {
     const scope = new GroupsServer(self, options);
     scopes.set(self.pid, scope);
@@ -126,7 +131,7 @@ export class Groups<Name = unknown, Message = unknown> {
 
   /**
    * Makes this process or others members, once more each time (OTP pg:join/3). Those that have ended are passed over.
-   * @throws TypeError when the group's name is no key (key.ts); GroupsFullError, and then none has joined.
+   * @throws TypeError when the group's name is no key (key.ts), or a pid is none; GroupsFullError, and then none has joined.
    */
   async join(group: Name, pids: AnyPid | readonly AnyPid[] = this.#self.pid): Promise<void> {
     await this.#ask({ groups: "join", group, pids: listOf(pids) });
@@ -286,8 +291,12 @@ function refusalOf(reply: unknown): Refused | undefined {
   return isRefused ? (reply as Refused) : undefined;
 }
 
+/** @throws TypeError when they are none. */
 function listOf(pids: AnyPid | readonly AnyPid[]): readonly AnyPid[] {
-  return pids instanceof Pid ? [pids] : pids;
+  const list: unknown = pids instanceof Pid ? [pids] : pids;
+  if (!Array.isArray(list)) throw new TypeError(`members are a pid or a list of pids, not ${inWords(list)}`);
+  for (const pid of list) if (!(pid instanceof Pid)) throw new TypeError(`a member is a pid, not ${inWords(pid)}`);
+  return list as readonly AnyPid[];
 }
 
 /** The scopes of this heap by pid, so that publishing needs no message to the scope. */
@@ -341,7 +350,8 @@ class GroupsServer implements Server<Request, never, unknown> {
       this.#self.reply(from, this.#answer(request));
     } catch (thrown) {
       const full = thrown instanceof GroupsFullError ? { membershipsMax: this.#membershipsMax } : {};
-      this.#self.reply(from, { tag: "refused", description: describeReason(thrown), ...full } satisfies Refused);
+      const description = thrown instanceof Error ? thrown.message : describeReason(thrown);
+      this.#self.reply(from, { tag: "refused", description, ...full } satisfies Refused);
     }
     return noReply;
   }
@@ -360,9 +370,9 @@ class GroupsServer implements Server<Request, never, unknown> {
   #answer(request: Request): unknown {
     switch (request?.groups) {
       case "join":
-        return this.#join(request.group, request.pids);
+        return this.#join(request.group, listOf(request.pids));
       case "leave":
-        return this.#leave(request.group, request.pids, request.all);
+        return this.#leave(request.group, listOf(request.pids), request.all);
       case "members":
         return this.#find(request.group)?.list(request.kernelId) ?? [];
       case "groups":

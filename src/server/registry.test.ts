@@ -465,4 +465,28 @@ describe("listeners and limits", () => {
 
     expect(await new Registry(world.self, pid).count()).toBe(0);
   });
+
+  test.each([
+    [undefined, `a registry's keys are "unique" or "duplicate", not undefined`],
+    [{ keys: "uniqe" }, `a registry's keys are "unique" or "duplicate", not "uniqe"`],
+    [{ keys: "unique", entriesMax: Number.NaN }, "entriesMax is a whole number of at least 1, not NaN"],
+    [{ keys: "unique", listeners: "log" }, `a registry's listeners are a list of pids and names, not "log"`],
+  ])("options that make no sense are refused with a sentence: %j", (options, sentence) => {
+    expect(() => defineRegistry(options as never)).toThrow(sentence);
+  });
+
+  test("says in sentences what a key, a holder and a limit are", async () => {
+    const { self, names } = await scene();
+    const start = (key: unknown, registry = "names") =>
+      startServer(self, () => ({}), { link: false, via: via(registry, key) });
+    await start([1n, "a"]);
+
+    await expect(start([1n, "a"])).rejects.toThrow(/^names\/\["1","a"\] is not free: the key belongs to <0:\d+>$/);
+    await expect(names.call({ big: 2n }, "ask")).rejects.toThrow(/^a call to names\/\{"big":"2"\} failed \(noproc\)$/);
+    await expect(start("b", "nobody")).rejects.toThrow("nobody/b was not given out: a call to nobody failed (noproc)");
+    await startRegistry(self, { keys: "duplicate", name: "many" });
+    await expect(new Registry<string>(self, "many").updateValue("a", () => {})).rejects.toThrow(
+      /^updateValue needs a registry with unique keys$/,
+    );
+  });
 });

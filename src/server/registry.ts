@@ -19,11 +19,13 @@
  *
  * @module
  */
+import { assertWhole, inWords } from "../base/limit.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { EndWatch } from "../kernel/end-watch.ts";
 import { describeReason, Exit, type CallFailed } from "../kernel/exit-reason.ts";
 import { isDown } from "../kernel/message.ts";
 import { Pid, type AnyPid, type Ref } from "../kernel/pid.ts";
+import { shown } from "../kernel/reason-sentences.ts";
 import { callTimeoutMsDefault, StartError, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import type { DefinedProgram } from "../kernel/program.ts";
 import type { Claim, Via } from "../kernel/via.ts";
@@ -72,12 +74,23 @@ export type RegisterResult =
   | { readonly ok: true; readonly value: AnyPid }
   | { readonly ok: false; readonly error: RegisterProblem };
 
-/** A registry as a program, for `child`: `child("rooms", defineRegistry({ keys: "unique" }), { name: "rooms" })`. */
+/**
+ * A registry as a program, for `child`: `child("rooms", defineRegistry({ keys: "unique" }), { name: "rooms" })`.
+ * @throws TypeError, RangeError when the options make no sense.
+ */
 export function defineRegistry(options: RegistryOptions): DefinedProgram<unknown, readonly never[]> {
+  const { keys, entriesMax = registryEntriesMaxDefault, listeners = [] } = options ?? {};
+  if (keys !== "unique" && keys !== "duplicate") {
+    throw new TypeError(`a registry's keys are "unique" or "duplicate", not ${inWords(keys)}`);
+  }
+  assertWhole("entriesMax", entriesMax, 1);
+  if (!Array.isArray(listeners)) {
+    throw new TypeError(`a registry's listeners are a list of pids and names, not ${inWords(listeners)}`);
+  }
   return defineServer((self: AnyProcess) => new RegistryServer(self, options));
 }
 
-/** Starts a registry (Elixir Registry.start_link/1). */
+/** Starts a registry (Elixir Registry.start_link/1). @throws as `defineRegistry` and `startServer`. */
 export function startRegistry(
   self: AnyProcess,
   options: RegistryOptions & StartOptions<readonly never[]>,
@@ -218,12 +231,12 @@ export function via(registry: AnyPid | string, key: unknown, value?: unknown): V
         result = (await ask(self, registry, { registry: "claim", key, value }, callTimeoutMsDefault)) as Claimed;
       } catch (thrown) {
         const reason = thrown instanceof Exit ? thrown.reason : thrown;
-        throw new StartError(reason, `${text} was not given out: ${String(thrown)}`);
+        throw new StartError(reason, `${text} was not given out: ${describeReason(reason)}`);
       }
       if (!result.ok) {
         const { error } = result;
         const reason = error.tag === "alreadyRegistered" ? { tag: "alreadyStarted", pid: error.pid } : error;
-        throw new StartError(reason, `${text} is not free: ${JSON.stringify(error)}`);
+        throw new StartError(reason, `${text} is not free: ${describeReason(error)}`);
       }
       const { id } = result;
       return {
@@ -321,7 +334,8 @@ class RegistryServer implements Server<Request, Notice, unknown> {
       const answer = this.#answer(request, from);
       if (answer !== noReply) this.#self.reply(from, answer);
     } catch (thrown) {
-      this.#self.reply(from, { tag: "refused", description: describeReason(thrown) } satisfies Refused);
+      const description = thrown instanceof Error ? thrown.message : describeReason(thrown);
+      this.#self.reply(from, { tag: "refused", description } satisfies Refused);
     }
     return noReply;
   }
@@ -529,5 +543,5 @@ function matches(value: unknown, pattern: unknown): boolean {
 
 /** A key for people. */
 function describeKey(key: unknown): string {
-  return typeof key === "string" ? key : (JSON.stringify(key) ?? String(key));
+  return typeof key === "string" ? key : shown(key);
 }

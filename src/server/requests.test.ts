@@ -120,3 +120,10 @@ test("abcast casts to all that are there", async () => {
   const reply = [0, ["hello"]];
   expect((await calling).replies).toEqual(servers.map((server) => ({ server, reply })));
 });
+
+test("what is no list of servers is refused with a sentence", async () => {
+  const { self } = new World();
+
+  await expect(multiCall(self, "one" as never, 1)).rejects.toThrow('servers are a list of pids and names, not "one"');
+  expect(() => abcast(self, undefined as never, 1)).toThrow("servers are a list of pids and names, not undefined");
+});

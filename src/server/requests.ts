@@ -8,12 +8,13 @@
  *
  * @module
  */
+import { inWords } from "../base/limit.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { Exit, isTagged, type CallFailed, type ExitReason } from "../kernel/exit-reason.ts";
 import type { AnyPid } from "../kernel/pid.ts";
 import { callTimeoutMsDefault, timedOut, type AnyProcess, type TimedOut } from "../kernel/process.ts";
 import { cast } from "./server.ts";
-import { within } from "./within.ts";
+import { timeoutMsOf, within } from "./within.ts";
 
 /** What became of a request. */
 type Outcome<Reply> = { readonly ok: true; readonly reply: Reply } | { readonly ok: false; readonly failure: unknown };
@@ -44,10 +45,11 @@ export class OpenRequest<Reply = unknown> {
 
   /**
    * The reply (OTP receive_response). A reply after the time-out is nobody's.
-   * @throws Exit with `{ tag: "call", reason, to }`, as `call`; UncopyableError when the request could not be sent.
+   * @throws Exit with `{ tag: "call", reason, to }`, as `call`; UncopyableError when the request could not be sent;
+   * TypeError, RangeError for options that are none.
    */
-  async receive({ timeoutMs = callTimeoutMsDefault }: ResponseTimeout = {}): Promise<Reply> {
-    const reply = await this.wait({ timeoutMs });
+  async receive(options?: ResponseTimeout): Promise<Reply> {
+    const reply = await this.wait(options);
     if (reply !== timedOut) return reply;
     throw new Exit({ tag: "call", reason: "timeout", to: String(this.server) } satisfies CallFailed);
   }
@@ -56,7 +58,8 @@ export class OpenRequest<Reply = unknown> {
    * The reply, or `timedOut` when it is not there by then; then it can be waited for again (OTP wait_response).
    * @throws as `receive`, but for the time-out.
    */
-  async wait({ timeoutMs = callTimeoutMsDefault }: ResponseTimeout = {}): Promise<Reply | TimedOut> {
+  async wait(options?: ResponseTimeout): Promise<Reply | TimedOut> {
+    const timeoutMs = timeoutMsOf(options, callTimeoutMsDefault);
     const outcome = await within(this.#owner, this.#outcome, timeoutMs);
     if (outcome === timedOut) return timedOut;
     if (outcome.ok) return outcome.reply;
@@ -80,13 +83,17 @@ export interface MultiCallResult<Reply> {
   readonly failures: readonly { readonly server: AnyPid | string; readonly reason: ExitReason }[];
 }
 
-/** Calls many servers at the same time; one time-out for all (OTP gen_server:multi_call/4). Never throws. */
+/**
+ * Calls many servers at the same time; one time-out for all (OTP gen_server:multi_call/4).
+ * @throws TypeError when `servers` is no list.
+ */
 export async function multiCall<Reply = unknown>(
   self: AnyProcess,
   servers: readonly (AnyPid | string)[],
   request: unknown,
   timeoutMs: Milliseconds = callTimeoutMsDefault,
 ): Promise<MultiCallResult<Reply>> {
+  assertServers(servers);
   const replies: { server: AnyPid | string; reply: Reply }[] = [];
   const failures: { server: AnyPid | string; reason: ExitReason }[] = [];
   const responses = servers.map((server) => sendRequest<Reply>(self, server, request));
@@ -99,9 +106,14 @@ export async function multiCall<Reply = unknown>(
   return { replies, failures };
 }
 
-/** Casts to many servers (OTP gen_server:abcast/3). Never fails. */
+/** Casts to many servers (OTP gen_server:abcast/3). Never fails for want of one. @throws as `multiCall`. */
 export function abcast(self: AnyProcess, servers: readonly (AnyPid | string)[], message: unknown): void {
+  assertServers(servers);
   for (const server of servers) cast(self, server, message);
+}
+
+function assertServers(servers: unknown): void {
+  if (!Array.isArray(servers)) throw new TypeError(`servers are a list of pids and names, not ${inWords(servers)}`);
 }
 
 function reasonOf(failure: unknown): ExitReason {

@@ -69,6 +69,17 @@ describe("starting a server", () => {
     expect([await world.reasonOf(pid), reasons]).toEqual([new Error("x"), [new Error("x")]]);
   });
 
+  test.each([
+    [undefined, "what makes a server is a function, not undefined"],
+    [() => undefined, "a server is an object with callbacks or methods, and its function gave undefined"],
+    [() => Array, /^.*a server is an object with callbacks or methods, and its function gave the function Array/],
+  ])("what makes no server fails the start in a sentence (%#)", async (create, sentence) => {
+    const world = new World();
+    const start = async () => startServer(world.self, create as never, { link: false });
+
+    await expect(start()).rejects.toThrow(sentence);
+  });
+
   test("a server that ends before it is ready fails its start with what ended it", async () => {
     const world = new World();
 
@@ -119,6 +130,53 @@ describe("other messages", () => {
     expect(world.platform.logged).toMatchObject([{ level: "warning" }]);
   });
 
+  test.each([
+    [() => reply(1, { timeoutMs: "40" as unknown as number }), 'timeoutMs is a number of milliseconds, not "40"'],
+    [() => goOn({ timeoutMs: Number.NaN }), "timeoutMs is a number of milliseconds, not NaN"],
+    [() => goOn(5000 as never), "next is { timeoutMs, continueWith }, not 5000"],
+  ])("what cannot come next is an error of the callback: %s", async (handleCall, sentence) => {
+    const world = new World();
+    const reasons: ExitReason[] = [];
+    const pid = await startServer(
+      world.self,
+      (): Any => ({ handleCall, terminate: (reason: ExitReason) => void reasons.push(reason) }),
+      { link: false },
+    );
+
+    const failed = await callFailure(call(world.self, pid, "go"));
+
+    expect(reasons).toEqual([expect.objectContaining({ message: expect.stringContaining(sentence) })]);
+    expect(failed).toEqual(["call", reasons[0]]);
+  });
+
+  test("a server continues as often as it likes, and others have their turn in between", async () => {
+    const world = new World();
+    let isOver = false;
+    let stepsCount = 0;
+    const create = (): Any => ({
+      handleCall: () => reply("begun", { continueWith: "on" }),
+      handleContinue: () => {
+        stepsCount += 1;
+        return isOver || stepsCount > 200_000 ? undefined : goOn({ continueWith: "on" });
+      },
+    });
+    const pid = await startServer(world.self, create);
+    expect(await call(world.self, pid, "begin")).toBe("begun");
+
+    world.self.spawn(() => {
+      isOver = true;
+    });
+    await world.settle();
+
+    expect([world.self.isAlive(pid), stepsCount < 200_000]).toEqual([true, true]);
+
+    isOver = false;
+    stepsCount = 100_000;
+    await call(world.self, pid, "begin");
+    await world.settle();
+    expect([world.self.isAlive(pid), stepsCount]).toEqual([true, 200_001]);
+  });
+
   test("a message one millisecond before a time-out ends the wait", async () => {
     const world = new World();
     const pid = await start(world, () => goOn({ timeoutMs: 40 }));
@@ -155,6 +213,18 @@ describe("the end of a server", () => {
 
     expect(root.self.whereis("above")).toBeUndefined();
     await expect(stopServer(child.self, "above")).rejects.toMatchObject({ reason: "noproc" });
+  });
+
+  test("a server cannot stop itself from outside: it would wait for its own end", async () => {
+    const world = new World();
+    const pid = await startServer(world.self, (self): Any => ({
+      handleCall: () => callFailure(stopServer(self, self.pid)),
+    }));
+
+    expect(await call(world.self, pid, "stop")).toEqual(["call", "callingSelf"]);
+
+    world.self.register("me");
+    expect(await callFailure(stopServer(world.self, "me"))).toEqual(["call", "callingSelf"]);
   });
 
   test("terminate may take its time: the server is dead after it", async () => {

@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { assertFunction, assertMilliseconds, inWords } from "../base/limit.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { isThenable } from "../base/thenable.ts";
 import { describeReason, Exit, isTagged, type CallFailed, type ExitReason } from "../kernel/exit-reason.ts";
@@ -77,14 +78,24 @@ export function isIgnored(reason: ExitReason): boolean {
   return isTagged(reason, "ignore");
 }
 
-/** Goes on, without a reply, in a certain way (OTP `{noreply, State, Timeout}`). */
+/** Goes on, without a reply, in a certain way (OTP `{noreply, State, Timeout}`). @throws TypeError, RangeError: it is none. */
 export function goOn(next: Next): Outcome {
+  assertNext("goOn(next)", next);
   return new Outcome("go on", { next });
 }
 
-/** Replies, then goes on in a certain way (OTP `{reply, Reply, State, Timeout}`). */
+/** Replies, then goes on in a certain way (OTP `{reply, Reply, State, Timeout}`). @throws as `goOn`. */
 export function reply<Reply>(value: Reply, next: Next = {}): Outcome<Reply> {
+  assertNext("reply(value, next)", next);
   return new Outcome("go on", { reply: [value], next });
+}
+
+/** In the callback, where it can be seen who gave it; later nobody would clean up after it. */
+function assertNext(where: string, next: Next): void {
+  if (typeof next !== "object" || next === null) {
+    throw new TypeError(`in ${where}, next is { timeoutMs, continueWith }, not ${inWords(next)}`);
+  }
+  if (next.timeoutMs !== undefined) assertMilliseconds(`in ${where}, timeoutMs`, next.timeoutMs);
 }
 
 /** Calls `terminate(reason)` and ends the server (OTP `{stop, Reason, State}`). */
@@ -137,19 +148,20 @@ export type ServerPid<S> = Pid<unknown> & Serves<S>;
 export type ServerProgram<S, Args extends readonly unknown[] = readonly never[]> = DefinedProgram<unknown, Args> &
   Serves<S>;
 
-/** Any object: with callbacks, with methods for stubs, or with both. */
-type ServerObject = object & Server<never, never, never>;
-
-/** Makes a server once its process exists. */
+/**
+ * Makes a server once its process exists: any object, with callbacks (`Server`), with methods for stubs, or with both. It is not
+ * held to the type of the callbacks, or those of an object literal could not use the literal's own fields.
+ */
 export type ServerFactory<Args extends readonly unknown[] = readonly never[], S extends object = object> = (
   self: AnyProcess,
   ...args: Args
 ) => S;
 
 /** Makes a server the program of a file: `export default defineServer((self) => new Counter())`. */
-export function defineServer<Args extends readonly unknown[], S extends ServerObject>(
+export function defineServer<Args extends readonly unknown[], S extends object>(
   create: ServerFactory<Args, S>,
 ): ServerProgram<S, Args> {
+  assertFunction("what makes a server", create);
   const body = (self: AnyProcess, ...args: Args): unknown => new Loop(self, () => create(self, ...args)).begin();
   return defineProgram(body, { acknowledges: true });
 }
@@ -159,7 +171,7 @@ export function defineServer<Args extends readonly unknown[], S extends ServerOb
  * @throws StartError with the reason of `stop`, of a failed `init`, `"timeout"`, one that `isIgnored` (G2 to G5), or
  * `{ tag: "alreadyStarted", pid }` when the name is taken (G6).
  */
-export function startServer<Args extends readonly unknown[], S extends ServerObject>(
+export function startServer<Args extends readonly unknown[], S extends object>(
   self: AnyProcess,
   create: ServerFactory<Args, S>,
   options: StartOptions<Args> = {},
@@ -193,8 +205,8 @@ function isNobody(self: AnyProcess, server: AnyPid | string): boolean {
 
 /**
  * Ends a server in order and waits until it is gone (OTP gen_server:stop/3, G24).
- * @throws Exit `"noproc"` when it was not there (G25), `{ tag: "call", reason: "timeout" }`, or the reason with which
- * it ended instead.
+ * @throws Exit `"noproc"` when it was not there (G25), `{ tag: "call", reason, to }` with `"timeout"`, or `"callingSelf"`
+ * in the server itself, which returns `stop(reason)` instead; or the reason with which it ended instead.
  */
 export async function stopServer(
   self: AnyProcess,
@@ -202,6 +214,10 @@ export async function stopServer(
   reason: ExitReason = "normal",
   timeoutMs: Milliseconds = Infinity,
 ): Promise<void> {
+  assertMilliseconds("the time-out of stopServer", timeoutMs);
+  if ((typeof server === "string" ? self.whereis(server) : server) === self.pid) {
+    throw new Exit({ tag: "call", reason: "callingSelf", to: String(server) } satisfies CallFailed);
+  }
   const ref = self.monitor(server);
   const request = { type: systemType, operation: "terminate", reason };
   if (!isNobody(self, server)) self.send(server as Pid<unknown> | string, request);
@@ -214,6 +230,9 @@ export async function stopServer(
   }
   if (describeReason(down.reason) !== describeReason(reason)) throw new Exit(down.reason);
 }
+
+/** Calls of `handleContinue` in a row before other processes get their turn. */
+const continuesPerTurn = 64;
 
 const castType = "$cast";
 
@@ -236,6 +255,8 @@ class Loop {
   #system: System | null = null;
   /** Timers that fired after another message had ended the wait; their messages are still queued. */
   readonly #stale = new Set<Ref>();
+  /** What `handleContinue` is still to be called with; null while nothing continues. */
+  #continues: unknown[] | null = null;
 
   constructor(self: AnyProcess, create: () => object) {
     this.#self = self;
@@ -243,7 +264,11 @@ class Loop {
   }
 
   begin(): unknown {
-    this.#server = this.#create() as Server<unknown, unknown, unknown>;
+    const server: unknown = this.#create();
+    if (typeof server !== "object" || server === null) {
+      throw new TypeError(`a server is an object with callbacks or methods, and its function gave ${inWords(server)}`);
+    }
+    this.#server = server;
     this.#noteParent();
     const result = this.#attempt(() => this.#server.init?.());
     return isThenable(result)
@@ -431,7 +456,21 @@ class Loop {
     this.#waitMs = next.timeoutMs ?? Infinity;
     this.#startWait();
     if (!("continueWith" in next)) return undefined;
-    return this.#run(() => this.#server.handleContinue?.(next.continueWith), null);
+    if (this.#continues === null) return this.#continue([next.continueWith]);
+    this.#continues.push(next.continueWith);
+    return undefined;
+  }
+
+  /** A loop: a server continues as often as it likes, and neither its stack nor promises pile up. */
+  async #continue(continues: unknown[]): Promise<void> {
+    this.#continues = continues;
+    for (let count = 1; continues.length > 0; count += 1) {
+      if (count % continuesPerTurn === 0) await this.#self.yield();
+      const what = continues.pop();
+      const handling = this.#run(() => this.#server.handleContinue?.(what), null);
+      if (isThenable(handling)) await handling;
+    }
+    this.#continues = null;
   }
 
   #fail(thrown: unknown): void | PromiseLike<void> {

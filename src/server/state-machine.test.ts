@@ -318,6 +318,41 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
 };
 
+describe("what is no machine, event or address is refused with a sentence", () => {
+  const machine = () => ({ init: () => nextState("on"), on: () => keepState() });
+
+  test.each([
+    [
+      "eventsMax",
+      () => defineStateMachine(machine, { eventsMax: Number.NaN }),
+      /^eventsMax is a whole number of at least 1/,
+    ],
+    ["eventsMax 0", () => defineStateMachine(machine, { eventsMax: 0 }), /not 0$/],
+    [
+      "its maker",
+      () => defineStateMachine(undefined as never),
+      "what makes a state machine is a function, not undefined",
+    ],
+    ["an event", () => nextEvent({ type: "enter" } as never), /^nextEvent takes .* call, cast, .*, not "enter"$/],
+    ["no event", () => nextEvent(undefined as never), /, not undefined$/],
+    [
+      "an address",
+      () => replyTo(undefined as never, 1 as never),
+      "replyTo takes the event.from of a call, not undefined",
+    ],
+  ])("%s", (_what, wrong, sentence) => {
+    expect(wrong).toThrow(sentence);
+  });
+
+  test.each([undefined, {}])("a machine without init: %j", async (wrong) => {
+    const world = new World();
+
+    const starting = startStateMachine(world.self, () => wrong as never, { link: false });
+
+    await expect(starting).rejects.toThrow(/did not start: .*a state machine has an init, which returns nextState/);
+  });
+});
+
 describe("state machines, as OTP has them", () => {
   test.each(statements)("$id $says", async ({ id, trace }) => {
     const { events, ...options } = scenarios[id] as Scenario;

@@ -15,11 +15,12 @@
  *
  * @module
  */
+import { assertFunction, assertWhole, inWords } from "../base/limit.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { isThenable } from "../base/thenable.ts";
 import type { ExitReason } from "../kernel/exit-reason.ts";
 import type { TimeoutMessage } from "../kernel/message.ts";
-import type { Ref } from "../kernel/pid.ts";
+import { Ref } from "../kernel/pid.ts";
 import type { AnyProcess, StartOptions } from "../kernel/process.ts";
 import { behaviour, type Behaviour, type Invocation } from "./invocation.ts";
 import {
@@ -179,6 +180,10 @@ type AnyEvent =
   | { readonly type: "cast" | "info" | "internal" | "stateTimeout" | "eventTimeout"; readonly content: unknown }
   | { readonly type: "timeout"; readonly name: string; readonly content: unknown };
 
+const eventTypes: ReadonlySet<unknown> = new Set<AnyEvent["type"]>([
+  ...(["call", "cast", "info", "internal", "timeout", "stateTimeout", "eventTimeout"] as const),
+]);
+
 type Step =
   | { readonly what: "postpone"; readonly wanted: boolean }
   | { readonly what: "insert"; readonly event: AnyEvent }
@@ -241,13 +246,26 @@ export const postpone: Action = new Action({ what: "postpone", wanted: true });
 /** Takes back a `postpone` that stands before it in the same list (OTP `{postpone, false}`). */
 export const doNotPostpone: Action = new Action({ what: "postpone", wanted: false });
 
-/** Inserts an event before all that wait (OTP `next_event`); several come in the order of the list. */
+/**
+ * Inserts an event before all that wait (OTP `next_event`); several come in the order of the list.
+ * @throws TypeError when it is no event.
+ */
 export function nextEvent<const Event extends AnyEvent>(event: Event): Action<Event> {
+  const type: unknown = (event as AnyEvent | null | undefined)?.type;
+  if (!eventTypes.has(type)) {
+    throw new TypeError(
+      `nextEvent takes { type, … } with a type of ${[...eventTypes].join(", ")}, not ${inWords(type)}`,
+    );
+  }
   return new Action<Event>({ what: "insert", event });
 }
 
-/** Answers a call, of this event or of an earlier one. Sent at once, whatever else the list says. */
+/**
+ * Answers a call, of this event or of an earlier one. Sent at once, whatever else the list says.
+ * @throws TypeError when `to` is not the `from` of a call.
+ */
 export function replyTo<Reply>(to: ReplyTo<Reply>, value: NoInfer<Reply>): Action {
+  if (!(to instanceof Ref)) throw new TypeError(`replyTo takes the event.from of a call, not ${inWords(to)}`);
   return new Action({ what: "reply", to, value });
 }
 
@@ -290,8 +308,10 @@ export function defineStateMachine<Args extends readonly unknown[], M extends An
   options: MachineOptions = {},
 ): ServerProgram<MethodsOf<M>, Args> {
   const eventsMax = options.eventsMax ?? eventsMaxDefault;
+  assertWhole("eventsMax", eventsMax, 1);
+  assertFunction("what makes a state machine", create);
   return defineServer<Args, Server<unknown, unknown, unknown>>(
-    (self, ...args) => new Machine(self, create(self, ...args) as unknown as Callbacks, eventsMax),
+    (self, ...args) => new Machine(self, create(self, ...args), eventsMax),
   ) as unknown as ServerProgram<MethodsOf<M>, Args>;
 }
 
@@ -376,9 +396,14 @@ class Machine implements Server<unknown, unknown, unknown> {
 
   readonly [behaviour]: Behaviour;
 
-  constructor(self: AnyProcess, machine: Callbacks, eventsMax: number) {
+  constructor(self: AnyProcess, machine: object, eventsMax: number) {
+    if (typeof (machine as Partial<Callbacks> | null | undefined)?.init !== "function") {
+      throw new TypeError(
+        `a state machine has an init, which returns nextState(first), and ${inWords(machine)} has none`,
+      );
+    }
     this.#self = self;
-    this.#machine = machine;
+    this.#machine = machine as Callbacks;
     this.#eventsMax = eventsMax;
     this[behaviour] = {
       kind: "stateMachine",
@@ -468,13 +493,29 @@ class Machine implements Server<unknown, unknown, unknown> {
 
   /** Handles events until none is left but those in the mailbox; gives an Outcome when the machine is to stop. */
   #run(): unknown {
-    for (let count = 0; this.#queue.length > 0 || this.#due.size > 0; count += 1) {
-      if (count === eventsPerTurn) return this.#self.yield().then(() => this.#run());
+    for (let count = 0; this.#hasEvents; count += 1) {
+      if (count === eventsPerTurn) return this.#runOn(this.#self.yield());
       const outcome = this.#handleNext();
-      if (isThenable(outcome)) return outcome.then((settled) => settled ?? this.#run());
+      if (isThenable(outcome)) return this.#runOn(outcome);
       if (outcome !== undefined) return outcome;
     }
     return undefined;
+  }
+
+  /** The same, once something is to be waited for: a loop, because promises that wait for each other would pile up. */
+  async #runOn(handling: PromiseLike<unknown>): Promise<unknown> {
+    let outcome = await handling;
+    for (let count = 1; outcome === undefined && this.#hasEvents; count += 1) {
+      if (count % eventsPerTurn === 0) await this.#self.yield();
+      const next = this.#handleNext();
+      outcome = isThenable(next) ? await next : next;
+    }
+    return outcome;
+  }
+
+  /** Whether there are events besides those in the mailbox. */
+  get #hasEvents(): boolean {
+    return this.#queue.length > 0 || this.#due.size > 0;
   }
 
   #handleNext(): unknown {

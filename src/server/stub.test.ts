@@ -70,6 +70,16 @@ const failure = (calling: Promise<unknown>): Promise<ExitReason> =>
 const invoke = (self: AnyProcess, to: AnyPid, method: string): Promise<unknown> =>
   call(self, to, { type: "$invoke", method, args: [] } satisfies Invocation);
 
+test("what is no program, and no option of a stub, is refused with a sentence", async () => {
+  const { self } = new World();
+  const stub = await startStub(self, () => ({ one: () => 1 }));
+
+  await expect(startStub(self, {} as never)).rejects.toThrow(/^a stub is of what a function.* an object \(Object\)$/);
+  await expect(startStub(self, undefined as never)).rejects.toThrow(/, not of undefined$/);
+  expect(() => stub.with(100 as never)).toThrow("a time-out is given as { timeoutMs }, not as 100");
+  expect(() => stub.with({ timeoutMs: "1" as never })).toThrow('timeoutMs is a number of milliseconds, not "1"');
+});
+
 describe("a stub", () => {
   test("calls the methods of a server's class and gives their replies", async () => {
     const { self } = new World();
@@ -320,7 +330,7 @@ describe("outcomes of methods", () => {
     );
 
     expect(await outer.ask()).toBe(true);
-    expect(() => currentCall()).toThrow(/noCall/);
+    expect(() => currentCall()).toThrow(/currentCall\(\) is for methods/);
     const world = new World();
     const told = await startStub(world.self, () => ({ told: (): void => void currentCall() }), { link: false });
     told.cast.told();
@@ -445,6 +455,27 @@ describe("types of stubs", () => {
 
   test("casts give nothing", () => {
     expectTypeOf<Stub<Typed>["cast"]["plain"]>().toEqualTypeOf<(by: number) => void>();
+  });
+
+  test("an object literal's methods and callbacks know its own fields", async () => {
+    const { self } = new World();
+    const till = await startStub(self, () => ({
+      sum: 0,
+      add(price: number) {
+        return (this.sum += price);
+      },
+      handleCall(price: number) {
+        return (this.sum += price);
+      },
+    }));
+    const started = await startServer(self, () => ({
+      sum: 1,
+      handleCall(price: number) {
+        return (this.sum += price);
+      },
+    }));
+
+    expect([await till.add(1), await call(self, till.pid, 2), await call(self, started, 2)]).toEqual([1, 3, 3]);
   });
 
   test("a stub has the type of what it was made of", () => {

@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { inWords } from "../base/limit.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { Exit, type CallFailed } from "../kernel/exit-reason.ts";
 import type { AnyPid } from "../kernel/pid.ts";
@@ -26,6 +27,7 @@ import {
   type ServerProgram,
   type serves,
 } from "./server.ts";
+import { timeoutMsOf } from "./within.ts";
 
 /** The names of a server's methods that can be invoked. */
 export type MethodName<S> = {
@@ -60,7 +62,7 @@ export interface StubMembers<S, P> {
   readonly pid: P;
   /** The same methods as casts: they return at once and never fail. */
   readonly cast: Casts<S>;
-  /** The same stub with other options. */
+  /** The same stub with other options. @throws TypeError, RangeError when they are none. */
   with(options: StubOptions): Stub<S, P>;
 }
 
@@ -108,7 +110,7 @@ export type StubProgram<S extends object, Args extends readonly unknown[]> =
 
 /**
  * Starts a server, as `startServer` does, and returns its stub for this process.
- * @throws StartError as `startServer`.
+ * @throws StartError as `startServer`; TypeError when `server` is none of these.
  */
 export async function startStub<S extends object, Args extends readonly unknown[]>(
   self: AnyProcess,
@@ -116,6 +118,9 @@ export async function startStub<S extends object, Args extends readonly unknown[
   options: StartOptions<Args> = {},
 ): Promise<Stub<S>> {
   const started = typeof server === "function" ? defineServer(server) : server;
+  if (typeof started?.kind !== "string") {
+    throw new TypeError(`a stub is of what a function, defineServer or programOf makes, not of ${inWords(started)}`);
+  }
   const pid = await self.start(started as Program<unknown, Args>, options);
   return makeStub(self, pid, callTimeoutMsDefault) as Stub<S>;
 }
@@ -144,7 +149,7 @@ class ServerStub {
 
   constructor(self: AnyProcess, server: AnyPid | string, timeoutMs: Milliseconds) {
     this.cast = withMethods({}, (method, args) => cast(self, server, invocation(method, args)));
-    this.with = (options) => makeStub(self, server, options.timeoutMs ?? timeoutMs);
+    this.with = (options) => makeStub(self, server, timeoutMsOf(options, timeoutMs));
     this.toString = () => `stub of ${String(server)}`;
     this.#findPid = () => (typeof server === "string" ? self.whereis(server) : server);
   }

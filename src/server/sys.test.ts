@@ -1,5 +1,6 @@
 /** Sys on servers: halting, looking at and changing what runs, here and across a border. */
 import { describe, expect, test } from "vitest";
+import type { ExitReason } from "../kernel/exit-reason.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
 import { UncopyableError } from "../kernel/wire.ts";
@@ -119,7 +120,7 @@ describe("suspend and resume", () => {
   test("a suspended server is stopped in order, and its terminate runs", async () => {
     const world = new World();
     const server = await startServer(world.self, () => ({
-      terminate: (reason) => void world.self.send(world.self.pid, ["terminate", reason]),
+      terminate: (reason: ExitReason) => void world.self.send(world.self.pid, ["terminate", reason]),
     }));
     await sys.suspend(world.self, server);
 
@@ -135,7 +136,7 @@ describe("suspend and resume", () => {
       started.resolve(
         await startServer(self, (own) => {
           own.trapExit(true);
-          return { terminate: (reason) => void world.self.send(world.self.pid, ["terminate", reason]) };
+          return { terminate: (reason: ExitReason) => void world.self.send(world.self.pid, ["terminate", reason]) };
         }),
       );
       await idle(self);
@@ -328,6 +329,21 @@ describe("statistics, log and trace", () => {
     const { self, server } = await scene(() => new Counter());
 
     await expect(sys.log(self, server, true, { eventsMax })).rejects.toThrow(RangeError);
+  });
+
+  test("what switches nothing, or is told of nothing, is refused with a sentence", async () => {
+    const { self, server } = await scene(() => new Counter());
+
+    await expect(sys.statistics(self, server, "on" as never)).rejects.toThrow(
+      /^statistics is switched by .* not "on"$/,
+    );
+    await expect(sys.log(self, server, undefined as never)).rejects.toThrow(/^log is switched by .* not undefined$/);
+    await expect(sys.trace(self, server, true as never)).rejects.toThrow(
+      /^a trace goes to a pid or a function.* true$/,
+    );
+    expect(await sys.getStatus(self, server)).toMatchObject({
+      debug: { statistics: false, logEventsMax: 0, trace: false },
+    });
   });
 
   test("a trace tells a process, and ends at its limit", async () => {

@@ -11,9 +11,10 @@
  *
  * @module
  */
+import { assertWhole, inWords } from "../base/limit.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import type { ExitReason } from "../kernel/exit-reason.ts";
-import type { AnyPid } from "../kernel/pid.ts";
+import { Pid, type AnyPid } from "../kernel/pid.ts";
 import { callTimeoutMsDefault, type AnyProcess } from "../kernel/process.ts";
 import {
   logEventsMaxDefault,
@@ -98,6 +99,7 @@ export async function getStatus(
 
 /**
  * Switches counting on (from 0) or off, or gives what was counted; undefined when it is off (OTP sys:statistics/3).
+ * @throws TypeError when `flag` is none of these.
  */
 export async function statistics(
   self: AnyProcess,
@@ -105,12 +107,13 @@ export async function statistics(
   flag: boolean | "get",
   options?: SysOptions,
 ): Promise<SystemStatistics | undefined> {
+  assertFlag("statistics", flag);
   return (await ask(self, server, { operation: "statistics", flag }, options)) as SystemStatistics | undefined;
 }
 
 /**
  * Switches a log of the last `eventsMax` events on or off, or gives it, oldest first (OTP sys:log/3).
- * @throws RangeError when `eventsMax` is not a whole number from 1 to `logEventsMaxMax`.
+ * @throws RangeError when `eventsMax` is not a whole number from 1 to `logEventsMaxMax`; TypeError as `statistics`.
  */
 export async function log(
   self: AnyProcess,
@@ -119,15 +122,15 @@ export async function log(
   options: SysEventsOptions = {},
 ): Promise<readonly SystemEvent[]> {
   const { eventsMax = logEventsMaxDefault } = options;
-  if (!(Number.isInteger(eventsMax) && eventsMax >= 1 && eventsMax <= logEventsMaxMax)) {
-    throw new RangeError(`a log keeps from 1 to ${logEventsMaxMax} events, not ${eventsMax}`);
-  }
+  assertFlag("log", flag);
+  assertWhole("eventsMax of a log", eventsMax, 1, logEventsMaxMax);
   return (await ask(self, server, { operation: "log", flag, eventsMax }, options)) as readonly SystemEvent[];
 }
 
 /**
  * Tells `to` of each event of a server, at most `eventsMax` (OTP sys:trace/3, sys:install/3): a process gets
  * `SystemEventMessage`s. `false` ends it; so do its limit and the end of `to`. A server has one trace; a new one replaces it.
+ * @throws RangeError, TypeError when `eventsMax` or `to` make no sense.
  */
 export async function trace(
   self: AnyProcess,
@@ -136,8 +139,9 @@ export async function trace(
   options: SysEventsOptions = {},
 ): Promise<void> {
   const { eventsMax = traceEventsMaxDefault } = options;
-  if (!(Number.isInteger(eventsMax) && eventsMax >= 1)) {
-    throw new RangeError(`a trace tells of 1 event or more, not ${eventsMax}`);
+  assertWhole("eventsMax of a trace", eventsMax, 1);
+  if (to !== false && typeof to !== "function" && !(to instanceof Pid)) {
+    throw new TypeError(`a trace goes to a pid or a function, or is switched off by false, not ${inWords(to)}`);
   }
   await ask(self, server, { operation: "trace", to, eventsMax }, options);
 }
@@ -150,6 +154,11 @@ export async function terminate(
   options?: SysOptions,
 ): Promise<void> {
   await ask(self, server, { operation: "terminate", reason }, options);
+}
+
+function assertFlag(what: string, flag: unknown): void {
+  if (typeof flag === "boolean" || flag === "get") return;
+  throw new TypeError(`${what} is switched by true or false, or read by "get", not ${inWords(flag)}`);
 }
 
 async function ask(

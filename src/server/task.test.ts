@@ -239,6 +239,16 @@ describe("waiting for a task", () => {
     expect(await failed).toEqual({ tag: "task", reason: "timeout", task: String(tasks[1]?.pid) });
   });
 
+  test("what are no tasks is refused with a sentence", async () => {
+    const { self } = new World();
+    const task = Task.async(self, never);
+
+    await expect(Task.awaitMany(task as never)).rejects.toThrow(/^tasks are a list of .*, not an object \(Task\)$/);
+    await expect(Task.awaitMany([task, undefined] as never)).rejects.toThrow(/^tasks are a list of .*, not undefined$/);
+    await expect(Task.yieldMany([5] as never)).rejects.toThrow(/^tasks are a list of .*, not 5$/);
+    await expect(task.await(5 as never)).rejects.toThrow("a time-out is given as { timeoutMs }, not as 5");
+  });
+
   test("yieldMany gives what became of each by then", async () => {
     const world = new World();
     const tasks = [
@@ -689,10 +699,61 @@ describe("a stream", () => {
     [{ maxConcurrency: 0 }, /maxConcurrency is a whole number of at least 1, not 0/],
     [{ maxConcurrency: 1.5 }, /maxConcurrency/],
     [{ bufferedMax: -1 }, /bufferedMax is a whole number of at least 0, not -1/],
+    [{ timeoutMs: "2" as never }, /^timeoutMs is a number of milliseconds, not "2"$/],
+    [{ onTimeout: "stop" as never }, /^onTimeout is "exit" or "kill", not "stop"$/],
   ])("refuses %j", (options, sentence) => {
     const { self } = new World();
 
     expect(() => Task.stream(self, [1], never, options)).toThrow(sentence);
+  });
+
+  test("refuses what is no input and no work", () => {
+    const { self } = new World();
+
+    expect(() => Task.stream(self, 5 as never, never)).toThrow(
+      /^a stream takes its items from something iterable.* 5$/,
+    );
+    expect(() => Task.stream(self, [1], undefined as never)).toThrow(/^a task is made of a function, .* undefined$/);
+    expect(() => Task.async(self, { kind: "command" } as never)).toThrow(/^a task is made of .* an object \(Object\)$/);
+  });
+
+  test("an input whose next gives no result makes it throw", async () => {
+    const { self } = new World();
+    const input = { [Symbol.iterator]: () => ({ next: () => 5 }) } as never;
+
+    const taking = Task.stream(self, input, never).next();
+
+    await expect(taking).rejects.toThrow("the next of a stream's input gives { done, value }, not 5");
+  });
+
+  test("a task that cannot be started makes it throw, and closes the input", async () => {
+    const world = new World();
+    let isClosed = false;
+    function* items(): Generator<number> {
+      try {
+        yield 1;
+      } finally {
+        isClosed = true;
+      }
+    }
+
+    const taking = Task.stream(world.self, items(), never, { carrier: "none" }).next();
+
+    await expect(taking).rejects.toThrow('there is no carrier "none" here');
+    expect(isClosed).toBe(true);
+  });
+
+  test("an owner that traps exits gets the outcomes, and no message of any end", async () => {
+    const world = new World();
+    world.self.trapExit(true);
+    const outcomes: boolean[] = [];
+
+    for await (const { ok } of Task.stream(world.self, [1, 2], (_self, item) => (item === 1 ? item : fails()))) {
+      outcomes.push(ok);
+    }
+
+    expect(outcomes).toEqual([true, false]);
+    expect(await world.all()).toEqual([]);
   });
 });
 

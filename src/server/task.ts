@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { assertMilliseconds, assertWhole, inWords } from "../base/limit.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { callersOf } from "../kernel/ancestry.ts";
 import { isThenable } from "../base/thenable.ts";
@@ -22,7 +23,7 @@ import { timedOut, type AnyProcess, type SpawnOptions, type TimedOut } from "../
 import { defineProgram, type DefinedProgram, type Program } from "../kernel/program.ts";
 import { Request } from "../kernel/request.ts";
 import type { TypedProgramFile } from "./stub.ts";
-import { within } from "./within.ts";
+import { timeoutMsOf, within } from "./within.ts";
 
 /** Milliseconds that `await`, `yield` and a stream's items have unless told otherwise (Elixir's too). */
 export const taskTimeoutMsDefault = 5000;
@@ -84,7 +85,10 @@ export interface StreamOptions extends Omit<SpawnOptions, "args" | "name"> {
   readonly timeoutMs?: Milliseconds;
   /** At an item's time-out: `exit` (default) makes the stream throw, `kill` makes the outcome the reason `"timeout"`. */
   readonly onTimeout?: "exit" | "kill";
-  /** Default true: a task that fails ends an owner that does not trap exits; false is Elixir's `async_stream_nolink`. */
+  /**
+   * Default true: a task that fails ends an owner that does not trap exits (one that does gets its outcome alone); false is
+   * Elixir's `async_stream_nolink`.
+   */
   readonly link?: boolean;
 }
 
@@ -119,6 +123,7 @@ export function spawnTask<Value, Args extends readonly unknown[]>(
   options: SpawnOptions<Args>,
   link: boolean,
 ): Pid<unknown> {
+  assertSource(source);
   const isWork = typeof source === "function";
   const label = isWork && source.name !== "" ? { label: source.name } : {};
   const program = (isWork ? defineTask(source) : source) as Program<unknown, Args>;
@@ -126,7 +131,13 @@ export function spawnTask<Value, Args extends readonly unknown[]>(
   return link ? parent.spawnLink(program, spawn) : parent.spawn(program, spawn);
 }
 
-/** A task, as the process that started it sees it. */
+function assertSource(source: unknown): void {
+  const kind = (source as { readonly kind?: unknown } | null | undefined)?.kind;
+  if (typeof source === "function" || kind === "defined" || kind === "file") return;
+  throw new TypeError(`a task is made of a function, defineTask or programOf, not of ${inWords(source)}`);
+}
+
+/** A task, as the process that started it sees it. Its methods throw TypeError or RangeError for options that are none. */
 export class Task<Value> {
   readonly pid: Pid<unknown>;
   readonly #owner: AnyProcess;
@@ -175,9 +186,11 @@ export class Task<Value> {
    */
   static async awaitMany<const Tasks extends readonly Task<unknown>[]>(
     tasks: Tasks,
-    { timeoutMs = taskTimeoutMsDefault }: TaskTimeout = {},
+    options?: TaskTimeout,
   ): Promise<{ -readonly [K in keyof Tasks]: Tasks[K] extends Task<infer Value> ? Value : never }> {
     type Values = { -readonly [K in keyof Tasks]: Tasks[K] extends Task<infer Value> ? Value : never };
+    assertTasks(tasks);
+    const timeoutMs = timeoutMsOf(options, taskTimeoutMsDefault);
     const [first] = tasks;
     if (first === undefined) return [] as unknown as Values;
     const all = Promise.all(tasks.map(async (task) => task.#valueOf(await task.#outcome)));
@@ -190,10 +203,12 @@ export class Task<Value> {
   /** Waits for all tasks and gives what became of each by then (Elixir yield_many); one time-out for all. */
   static async yieldMany<const Tasks extends readonly Task<unknown>[]>(
     tasks: Tasks,
-    { timeoutMs = taskTimeoutMsDefault }: TaskTimeout = {},
+    options?: TaskTimeout,
   ): Promise<{
     -readonly [K in keyof Tasks]: (Tasks[K] extends Task<infer Value> ? TaskOutcome<Value> : never) | TimedOut;
   }> {
+    assertTasks(tasks);
+    const timeoutMs = timeoutMsOf(options, taskTimeoutMsDefault);
     const [first] = tasks;
     if (first !== undefined) await within(first.#owner, Promise.all(tasks.map((task) => task.#outcome)), timeoutMs);
     return tasks.map((task) => task.#settled ?? timedOut) as never;
@@ -201,8 +216,8 @@ export class Task<Value> {
 
   /**
    * Starts a task per item and gives their outcomes (Elixir async_stream/3). `items` may be asynchronous and endless.
-   * @throws RangeError when a limit is not a whole number of at least 1 (`bufferedMax`: 0); in the loop: Exit with
-   * `{ tag: "task", reason: "timeout", task }`, and what `items` throws.
+   * @throws RangeError when a limit is not a whole number of at least 1 (`bufferedMax`: 0), TypeError when what is given is
+   * no input, work or option; in the loop: Exit with `{ tag: "task", reason: "timeout", task }`, and what `items` throws.
    */
   static stream<Item, Value>(
     owner: AnyProcess,
@@ -217,22 +232,23 @@ export class Task<Value> {
    * The task's value (Elixir Task.await/2).
    * @throws Exit with `{ tag: "task", reason, task }`: `"timeout"`, or what ended the task.
    */
-  async await({ timeoutMs = taskTimeoutMsDefault }: TaskTimeout = {}): Promise<Value> {
-    const outcome = await within(this.#owner, this.#outcome, timeoutMs);
+  async await(options?: TaskTimeout): Promise<Value> {
+    const outcome = await this.yield(options);
     if (outcome === timedOut) throw this.#failure("timeout");
     return this.#valueOf(outcome);
   }
 
   /** What became of the task, or `timedOut` when it is not over by then (Elixir Task.yield/2). */
-  yield({ timeoutMs = taskTimeoutMsDefault }: TaskTimeout = {}): Promise<TaskOutcome<Value> | TimedOut> {
-    return within(this.#owner, this.#outcome, timeoutMs);
+  yield(options?: TaskTimeout): Promise<TaskOutcome<Value> | TimedOut> {
+    return within(this.#owner, this.#outcome, timeoutMsOf(options, taskTimeoutMsDefault));
   }
 
   /**
    * Unlinks the task and ends it with `shutdown`, and with `kill` after `timeoutMs`; 0 kills at once (Elixir
    * Task.shutdown/2). Gives its outcome: of a task that was done before, its value.
    */
-  async shutdown({ timeoutMs = taskShutdownMsDefault }: TaskTimeout = {}): Promise<TaskOutcome<Value>> {
+  async shutdown(options?: TaskTimeout): Promise<TaskOutcome<Value>> {
+    const timeoutMs = timeoutMsOf(options, taskShutdownMsDefault);
     if (this.#settled !== undefined) return this.#settled;
     const owner = this.#owner;
     owner.unlink(this.pid);
@@ -304,8 +320,14 @@ class TaskStream<Item, Value> implements AsyncIterableIterator<StreamOutcome<Ite
   ) {
     const { maxConcurrency = maxConcurrencyDefault, bufferedMax = maxConcurrency, ...rest } = options;
     const { ordered = true, timeoutMs = taskTimeoutMsDefault, onTimeout = "exit", link = true, ...spawn } = rest;
-    assertLimit("maxConcurrency", maxConcurrency, 1);
-    assertLimit("bufferedMax", bufferedMax, 0);
+    assertInput(items);
+    assertSource(source);
+    assertWhole("maxConcurrency", maxConcurrency, 1);
+    assertWhole("bufferedMax", bufferedMax, 0);
+    assertMilliseconds("timeoutMs", timeoutMs);
+    if (onTimeout !== "exit" && onTimeout !== "kill") {
+      throw new TypeError(`onTimeout is "exit" or "kill", not ${inWords(onTimeout)}`);
+    }
     this.#owner = owner;
     this.#items = items;
     this.#source = source;
@@ -374,20 +396,22 @@ class TaskStream<Item, Value> implements AsyncIterableIterator<StreamOutcome<Ite
   }
 
   #pull(): void {
+    let item: unknown;
     try {
-      const item = this.#input?.next();
-      if (isThenable(item)) void this.#pulled(item as Promise<IteratorResult<Item>>);
-      else this.#begin(item as IteratorResult<Item>);
+      item = this.#input?.next();
     } catch (thrown) {
       this.#failInput(thrown);
+      return;
     }
+    if (isThenable(item)) void this.#pulled(item as Promise<IteratorResult<Item>>);
+    else this.#take(item as IteratorResult<Item>);
   }
 
   async #pulled(item: Promise<IteratorResult<Item>>): Promise<void> {
     this.#isPulling = true;
     try {
       const result = await item;
-      if (!this.#isOver()) this.#begin(result);
+      if (!this.#isOver()) this.#take(result);
     } catch (thrown) {
       this.#failInput(thrown);
     } finally {
@@ -402,15 +426,27 @@ class TaskStream<Item, Value> implements AsyncIterableIterator<StreamOutcome<Ite
     this.#failure ??= { thrown };
   }
 
-  #begin(result: IteratorResult<Item>): void {
-    if (result.done === true) {
+  #take(result: IteratorResult<Item>): void {
+    if (typeof result !== "object" || result === null) {
+      this.#failInput(new TypeError(`the next of a stream's input gives { done, value }, not ${inWords(result)}`));
+    } else if (result.done === true) {
       this.#isInputOver = true;
-      return;
+    } else {
+      try {
+        this.#begin(result.value);
+      } catch (refused) {
+        // Such as a carrier that there is not: the input is still to be closed.
+        this.#failure ??= { thrown: refused };
+      }
     }
+  }
+
+  #begin(item: Item): void {
     const { link, timeoutMs } = this.#options;
-    const start = link ? Task.async : Task.asyncNoLink;
-    const args = [result.value] as const;
-    const entry = new StreamEntry(result.value, start(this.#owner, this.#source, { ...this.#spawn, args }));
+    // Who traps exits has the outcomes, and need not be told of each end by a message as well.
+    const start = link && !this.#owner.trapping ? Task.async : Task.asyncNoLink;
+    const args = [item] as const;
+    const entry = new StreamEntry(item, start(this.#owner, this.#source, { ...this.#spawn, args }));
     this.#entries.add(entry);
     this.#runningCount += 1;
     if (timeoutMs !== Infinity) {
@@ -488,10 +524,16 @@ class TaskStream<Item, Value> implements AsyncIterableIterator<StreamOutcome<Ite
   }
 }
 
-function assertLimit(name: string, value: number, min: number): void {
-  if (!Number.isInteger(value) || value < min) {
-    throw new RangeError(`${name} is a whole number of at least ${min}, not ${value}`);
-  }
+function assertTasks(tasks: unknown): void {
+  const wrong: readonly unknown[] = Array.isArray(tasks) ? tasks.filter((task) => !(task instanceof Task)) : [tasks];
+  if (wrong.length === 0) return;
+  throw new TypeError(`tasks are a list of what Task.async and its like give, not ${inWords(wrong[0])}`);
+}
+
+function assertInput(items: unknown): void {
+  const input = items as Partial<Iterable<unknown> & AsyncIterable<unknown>> | null | undefined;
+  if (typeof (input?.[Symbol.asyncIterator] ?? input?.[Symbol.iterator]) === "function") return;
+  throw new TypeError(`a stream takes its items from something iterable, such as a list, not from ${inWords(items)}`);
 }
 
 /** Why a task has no value: a call to it failed with that. */

@@ -1,8 +1,8 @@
 /** Within: waits that end at a time-out, and with their owner. */
 import { describe, expect, test } from "vitest";
 import { timedOut } from "../kernel/process.ts";
-import { deferred, World } from "../testing/world.ts";
-import { within } from "./within.ts";
+import { deferred, idle, World } from "../testing/world.ts";
+import { timeoutMsOf, within } from "./within.ts";
 
 describe("within", () => {
   test("gives what the work gives, or fails as it fails, and leaves no timer and no handle behind", async () => {
@@ -41,4 +41,31 @@ describe("within", () => {
 
     expect(resumed).toEqual([]);
   });
+
+  test.each([1000, Infinity])("an owner that is held goes on when there is room (time-out %d)", async (timeoutMs) => {
+    const world = new World();
+    const slow = world.self.spawn(idle, { mailbox: { messagesMax: 1, policy: "block" } });
+    const went: string[] = [];
+    world.self.spawn(async (self) => {
+      self.send(slow, 1);
+      self.send(slow, 2);
+      await within(self, Promise.resolve(), timeoutMs);
+      went.push("on");
+    });
+
+    await world.settle();
+    const before = [...went];
+    world.self.exit(slow, "kill");
+    await world.settle();
+
+    expect([before, went]).toEqual([[], ["on"]]);
+  });
+});
+
+test.each([
+  [5, "a time-out is given as { timeoutMs }, not as 5"],
+  [null, "a time-out is given as { timeoutMs }, not as null"],
+  [{ timeoutMs: "5" }, 'timeoutMs is a number of milliseconds, not "5"'],
+])("what is no time-out is refused with a sentence: %j", (options, sentence) => {
+  expect(() => timeoutMsOf(options as never, 1)).toThrow(sentence);
 });

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { inWords } from "../base/limit.ts";
 import type { AnyPid } from "../kernel/pid.ts";
 import type { AnyProcess, StartOptions } from "../kernel/process.ts";
 import type { Program } from "../kernel/program.ts";
@@ -83,7 +84,7 @@ export interface SupervisorFlags {
   readonly maxChildren?: number;
   /** For `dynamic`: what every child's `start` gets after `self`; `child` appends them to `args`. */
   readonly extraArguments?: readonly unknown[];
-  /** Told of everything that happens to the children, as it happens. Must not throw. */
+  /** Told of everything that happens to the children, as it happens. What it throws is logged. */
   readonly observe?: (event: SupervisorEvent) => void;
 }
 
@@ -113,12 +114,17 @@ export interface FullFlags {
 /**
  * A spec that starts `program` on its carrier and waits until it is ready. What `startChild` gives a `simpleOneForOne`
  * child comes after `options.args` (S43).
+ * @throws TypeError when `program` is none.
  */
 export function child<M, A extends readonly unknown[]>(
   id: string,
   program: Program<M, A>,
   options: StartOptions<A> & Omit<ChildSpec, "id" | "start"> = {},
 ): ChildSpec {
+  const kind = (program as { readonly kind?: unknown } | undefined)?.kind;
+  if (typeof program !== "function" && typeof kind !== "string") {
+    throw new TypeError(`the child ${inWords(id)} needs a program, such as defineServer(…), not ${inWords(program)}`);
+  }
   const { restart, shutdown, type, significant, ...start } = options;
   return {
     id,
@@ -138,35 +144,40 @@ export type SpecProblem = Readonly<Record<string, unknown>> & { readonly tag: st
 
 /** Checks flags and fills in defaults (S35). */
 export function checkFlags(flags: SupervisorFlags): FullFlags | SpecProblem {
+  const problem = (what: string, value: unknown): SpecProblem => ({ tag: "supervisorFlags", problem: what, value });
+  if (typeof flags !== "object" || flags === null) return problem("invalidFlags", flags);
+  const unknown = Object.keys(flags).find((name) => !flagNames.has(name));
+  if (unknown !== undefined) return problem("unknownFlag", unknown);
   const { strategy = "oneForOne", autoShutdown = "never" } = flags;
   const { maxRestarts = maxRestartsDefault, periodMs = periodMsDefault } = flags;
-  const { maxChildren = Infinity, extraArguments = [] } = flags;
-  const problem = (what: string, value: unknown): SpecProblem => ({ tag: "supervisorFlags", problem: what, value });
+  const { maxChildren = Infinity, extraArguments = [], observe = () => {} } = flags;
   if (!["oneForOne", "oneForAll", "restForOne", ...anonymous].includes(strategy)) {
     return problem("invalidStrategy", strategy);
   }
   if (!["never", "anySignificant", "allSignificant"].includes(autoShutdown)) {
     return problem("invalidAutoShutdown", autoShutdown);
   }
-  if (!(maxRestarts >= 0)) return problem("invalidMaxRestarts", maxRestarts);
-  if (!(periodMs > 0)) return problem("invalidPeriodMs", periodMs);
+  if (!isNumberFrom(0, maxRestarts)) return problem("invalidMaxRestarts", maxRestarts);
+  if (!isNumberFrom(0, periodMs) || periodMs === 0) return problem("invalidPeriodMs", periodMs);
   if (flags.backoff !== undefined && !isBackoff(flags.backoff)) return problem("invalidBackoff", flags.backoff);
-  if (!(maxChildren >= 0) || (maxChildren !== Infinity && !hasAnonymousChildren(strategy))) {
+  if (!isNumberFrom(0, maxChildren) || (maxChildren !== Infinity && !hasAnonymousChildren(strategy))) {
     return problem("invalidMaxChildren", maxChildren);
   }
   if (!Array.isArray(extraArguments) || (extraArguments.length > 0 && strategy !== "dynamic")) {
     return problem("invalidExtraArguments", extraArguments);
   }
-  return {
-    strategy,
-    maxRestarts,
-    periodMs,
-    autoShutdown,
-    maxChildren,
-    extraArguments,
-    backoff: flags.backoff,
-    observe: flags.observe ?? (() => {}),
-  };
+  if (typeof observe !== "function") return problem("invalidObserve", observe);
+  const { backoff } = flags;
+  return { strategy, maxRestarts, periodMs, autoShutdown, maxChildren, extraArguments, backoff, observe };
+}
+
+const flagNames: ReadonlySet<string> = new Set<keyof SupervisorFlags>([
+  ...(["strategy", "maxRestarts", "periodMs", "backoff", "autoShutdown"] as const),
+  ...(["maxChildren", "extraArguments", "observe"] as const),
+]);
+
+function isNumberFrom(min: number, value: unknown): value is number {
+  return typeof value === "number" && value >= min;
 }
 
 const anonymous: readonly string[] = ["simpleOneForOne", "dynamic"] satisfies Strategy[];
@@ -176,9 +187,12 @@ export function hasAnonymousChildren(strategy: Strategy): boolean {
   return anonymous.includes(strategy);
 }
 
-function isBackoff({ initialMs, maxMs, factor, jitter, resetAfterMs }: Backoff): boolean {
-  const isDelay = (value: number): boolean => Number.isFinite(value) && value >= 0;
-  return isDelay(initialMs) && isDelay(maxMs) && factor >= 1 && jitter >= 0 && jitter <= 1 && resetAfterMs >= 0;
+function isBackoff(backoff: Backoff | null): boolean {
+  if (backoff === null) return false;
+  const { initialMs, maxMs, factor, jitter, resetAfterMs } = backoff;
+  const isDelay = (value: unknown): boolean => isNumberFrom(0, value) && value !== Infinity;
+  const isGrowth = isNumberFrom(1, factor) && isNumberFrom(0, jitter) && jitter <= 1;
+  return isDelay(initialMs) && isDelay(maxMs) && isGrowth && isNumberFrom(0, resetAfterMs);
 }
 
 /** Checks one spec and fills in defaults (S34, S50). */
@@ -190,7 +204,10 @@ export function checkSpec(spec: ChildSpec, flags: FullFlags): FullChildSpec | Sp
   const shutdown = spec.shutdown ?? (type === "supervisor" ? "infinity" : shutdownMsDefault);
   if (!["permanent", "transient", "temporary"].includes(restart)) return problem("invalidRestart", restart);
   if (!["worker", "supervisor"].includes(type)) return problem("invalidType", type);
-  if (!(shutdown === "brutal" || shutdown === "infinity" || shutdown >= 0)) return problem("invalidShutdown", shutdown);
+  if (!(shutdown === "brutal" || shutdown === "infinity" || isNumberFrom(0, shutdown))) {
+    return problem("invalidShutdown", shutdown);
+  }
+  if (typeof significant !== "boolean") return problem("invalidSignificant", significant);
   if (significant && (flags.autoShutdown === "never" || restart === "permanent")) {
     return problem("badCombination", { id: spec.id, significant, restart, autoShutdown: flags.autoShutdown });
   }

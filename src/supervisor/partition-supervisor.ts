@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { assertWhole } from "../base/limit.ts";
 import { Exit, type CallFailed } from "../kernel/exit-reason.ts";
 import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
 import { callTimeoutMsDefault, type AnyProcess, type StartOptions } from "../kernel/process.ts";
@@ -37,10 +38,8 @@ export interface PartitionOptions {
 
 /** A partition supervisor as a program, for `child`. @throws RangeError when `partitions` is out of range. */
 export function definePartitionSupervisor(options: PartitionOptions): DefinedProgram<unknown, readonly never[]> {
+  assertWhole("partitions", (options as PartitionOptions | undefined)?.partitions, 1, partitionsMax);
   const { child, flags = {}, partitions } = options;
-  if (!Number.isInteger(partitions) || partitions < 1 || partitions > partitionsMax) {
-    throw new RangeError(`partitions is a whole number from 1 to ${partitionsMax}, not ${partitions}`);
-  }
   const specOf = (partition: number): ChildSpec => ({
     ...(typeof child === "function" ? child(partition) : child),
     id: String(partition),

@@ -3,7 +3,7 @@
  * unknown calls. The statements are in test/conformance/supervisors.ts.
  */
 import { describe, expect, test } from "vitest";
-import { Exit } from "../kernel/exit-reason.ts";
+import { describeReason, Exit } from "../kernel/exit-reason.ts";
 import { isExit } from "../kernel/message.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import { StartError, type AnyProcess } from "../kernel/process.ts";
@@ -333,6 +333,51 @@ describe("specs and flags", () => {
       problem: "invalidBackoff",
     });
   });
+
+  test.each([
+    [5, "invalidFlags"],
+    [{ intensity: 3 }, "unknownFlag"],
+    [{ maxRestarts: "3" }, "invalidMaxRestarts"],
+    [{ periodMs: "5" }, "invalidPeriodMs"],
+    [{ backoff: null }, "invalidBackoff"],
+    [{ strategy: "dynamic", maxChildren: "2" }, "invalidMaxChildren"],
+    [{ observe: true }, "invalidObserve"],
+  ])("flags that are none are rejected: %j", async (flags, problem) => {
+    const { self } = new Family();
+
+    const reason = await startReason(startSupervisor(self, { flags: flags as never, children: [] }));
+
+    expect(reason).toMatchObject({ tag: "supervisorFlags", problem });
+    expect(describeReason(reason)).toMatch(/^(?:the|a supervisor).* not /);
+  });
+
+  test.each([
+    [{ shutdown: "5000" }, "invalidShutdown"],
+    [{ shutdown: Number.NaN }, "invalidShutdown"],
+    [{ significant: "yes" }, "invalidSignificant"],
+    [{ restart: null }, "invalidRestart"],
+  ])("a spec that is none is rejected: %j", async (wrong, problem) => {
+    const family = new Family();
+
+    const reason = await startReason(family.start([{ ...family.member("a"), ...wrong } as never]));
+
+    expect(reason).toMatchObject({ tag: "startSpec", problem });
+    expect(describeReason(reason)).toMatch(/^a child's .* not /);
+  });
+
+  test.each([undefined, {}, { children: {} }])("an init that gives no children is rejected: %j", async (wanted) => {
+    const { self } = new Family();
+
+    const reason = await startReason(startSupervisor(self, () => wanted as never));
+
+    expect(reason).toEqual({ tag: "badReturnFromInit", value: wanted });
+  });
+
+  test("a child without a program is rejected where it is written", () => {
+    expect(() => child("db", undefined as never)).toThrow(
+      'the child "db" needs a program, such as defineServer(…), not undefined',
+    );
+  });
 });
 
 describe("simpleOneForOne", () => {
@@ -342,6 +387,19 @@ describe("simpleOneForOne", () => {
     const { manner: _, ...rest } = options;
     return family.start([{ id: "w", start, ...rest }], { strategy: "simpleOneForOne" });
   };
+
+  test("takes a list of arguments, and no spec", async () => {
+    const family = new Family();
+    const supervisor = await startSimple(family);
+
+    const { ok, error } = (await startChild(family.self, supervisor, family.member("a"))) as {
+      ok: false;
+      error: unknown;
+    };
+
+    expect([ok, error]).toMatchObject([false, { tag: "startSpec", problem: "argumentsNotAList" }]);
+    expect(describeReason(error)).toMatch(/^a simpleOneForOne supervisor is given a list of arguments .*"id":"a"/);
+  });
 
   test("ten thousand children come, go and are stopped", async () => {
     const family = new Family();
@@ -805,6 +863,20 @@ describe("backoff", () => {
     expect(family.isUp("a")).toBe(true);
   });
 
+  test("so they are for one whose group waits, which would start before its turn", async () => {
+    const family = new Family();
+    const members = [family.member("a"), family.member("b")];
+    const supervisor = await family.start(members, { strategy: "oneForAll", backoff: steady(100) });
+    await family.crash("a");
+    const refused = { ok: false, error: "restarting" };
+
+    expect(await restartChild(family.self, supervisor, "b")).toEqual(refused);
+    expect(await deleteChild(family.self, supervisor, "b")).toEqual(refused);
+    await family.log();
+    await family.world.advance(100);
+    expect(await family.log()).toEqual(["up a", "up b"]);
+  });
+
   test("terminateChild and restartChild in a wait start the child once", async () => {
     const family = new Family();
     const supervisor = await family.start([family.member("a")], { backoff: steady(100) });
@@ -1076,6 +1148,21 @@ describe("observe", () => {
       { type: "gaveUp", id: "b", reason: "crash" },
       { type: "ended", id: "a", pid: a, reason: "shutdown" },
     ]);
+  });
+
+  test("one that throws is logged, and harms no child", async () => {
+    const family = new Family();
+    const observe = (): never => {
+      throw new Error("no disk");
+    };
+    const supervisor = await family.start([family.member("a")], { observe });
+
+    await family.crash("a");
+
+    expect(await family.log()).toEqual(["up a", "up a"]);
+    expect(await family.list(supervisor)).toEqual([["a", family.pid("a")]]);
+    const { message } = family.world.platform.logged[0]!;
+    expect(message).toBe(`the observe of supervisor ${supervisor} threw: Error: no disk`);
   });
 
   test("it does not tell of a child whose start was ignored", async () => {

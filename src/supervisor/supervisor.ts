@@ -22,7 +22,7 @@ import { Pid, type AnyPid, type Ref } from "../kernel/pid.ts";
 import { StartError, timedOut, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import type { DefinedProgram } from "../kernel/program.ts";
 import { copyable } from "../kernel/trace.ts";
-import { call, defineServer, isIgnored, stop, type Outcome, type Server } from "../server/server.ts";
+import { call, defineServer, isIgnored, Outcome, stop, type Server } from "../server/server.ts";
 import {
   checkFlags,
   checkSpec,
@@ -34,6 +34,7 @@ import {
   type FullChildSpec,
   type FullFlags,
   type SpecProblem,
+  type SupervisorEvent,
   type SupervisorFlags,
 } from "./child-spec.ts";
 import { backoffDelay, RestartWindow } from "./restart-window.ts";
@@ -221,7 +222,8 @@ export class Supervisor implements Server<Operation, never, unknown> {
   async init(): Promise<unknown> {
     this.#self.trapExit(true);
     const wanted = this.#init();
-    if (!("children" in wanted)) return wanted;
+    if (wanted instanceof Outcome) return wanted;
+    if (!Array.isArray(wanted?.children)) return stop({ tag: "badReturnFromInit", value: wanted });
     const flags = checkFlags(wanted.flags ?? {});
     if (isProblem(flags)) return stop(flags);
     const specs = checkSpecs(wanted.children, flags);
@@ -292,6 +294,16 @@ export class Supervisor implements Server<Operation, never, unknown> {
     await this.#stopAll([...this.#children]);
   }
 
+  /** Who watches must not harm the children. */
+  #observe(event: SupervisorEvent): void {
+    try {
+      this.#flags.observe(event);
+    } catch (thrown) {
+      const why = describeReason(thrown);
+      this.#self.kernel.platform.log("warning", `the observe of supervisor ${this.#self.pid} threw: ${why}`);
+    }
+  }
+
   // --- starting ---
 
   async #startOne(child: Child): Promise<SupervisorResult<AnyPid | undefined>> {
@@ -303,7 +315,7 @@ export class Supervisor implements Server<Operation, never, unknown> {
       this.#forgetFormer(child);
       this.#byPid.set(pid, child);
       child.startedMs = this.#self.kernel.platform.clock.monotonicMs();
-      this.#flags.observe({ type: "started", id: child.spec.id, pid });
+      this.#observe({ type: "started", id: child.spec.id, pid });
       return ok(pid);
     } catch (thrown) {
       const reason = thrown instanceof StartError || thrown instanceof Exit ? thrown.reason : thrown;
@@ -313,7 +325,9 @@ export class Supervisor implements Server<Operation, never, unknown> {
 
   async #addChild(wanted: ChildSpec | readonly unknown[]): Promise<unknown> {
     if (this.#template !== undefined) {
-      return this.#addAnonymous(this.#template, Array.isArray(wanted) ? (wanted as readonly unknown[]) : []);
+      const args: unknown = wanted ?? [];
+      if (!Array.isArray(args)) return failed({ tag: "startSpec", problem: "argumentsNotAList", value: args });
+      return this.#addAnonymous(this.#template, args as readonly unknown[]);
     }
     const spec = checkSpec(wanted as ChildSpec, this.#flags);
     if (isProblem(spec)) return failed(spec satisfies SpecProblem);
@@ -345,7 +359,7 @@ export class Supervisor implements Server<Operation, never, unknown> {
     const child = this.#find(id);
     if (child === undefined) return failed("notFound");
     if (child.pid !== undefined) return failed("running");
-    if (child.planned !== null) return failed("restarting");
+    if (this.#isDue(child)) return failed("restarting");
     return this.#startOne(child);
   }
 
@@ -369,7 +383,7 @@ export class Supervisor implements Server<Operation, never, unknown> {
     this.#byPid.delete(pid);
     const livedMs = this.#self.kernel.platform.clock.monotonicMs() - child.startedMs;
     if (livedMs >= (this.#flags.backoff?.resetAfterMs ?? Infinity)) child.attempts = 0;
-    this.#flags.observe({ type: "ended", id: child.spec.id, pid, reason });
+    this.#observe({ type: "ended", id: child.spec.id, pid, reason });
   }
 
   /** Whether the end of a significant child ends the supervisor now. */
@@ -390,14 +404,14 @@ export class Supervisor implements Server<Operation, never, unknown> {
   async #restart(child: Child, reason: ExitReason): Promise<unknown> {
     const nowMs = this.#self.kernel.platform.clock.monotonicMs();
     if (!this.#window.allows(nowMs)) {
-      this.#flags.observe({ type: "gaveUp", id: child.spec.id, reason });
+      this.#observe({ type: "gaveUp", id: child.spec.id, reason });
       this.#remove(child);
       return stop("shutdown");
     }
     this.#restartsCount += 1;
     for (const other of this.#affected(child)) other.held = false;
     const delayMs = this.#nextDelay(child);
-    this.#flags.observe({ type: "restarting", id: child.spec.id, delayMs, restartsCount: this.#restartsCount });
+    this.#observe({ type: "restarting", id: child.spec.id, delayMs, restartsCount: this.#restartsCount });
     await this.#stopAll(this.#affected(child).filter((other) => other !== child));
     this.#removeTemporary(child);
     return delayMs === 0 ? this.#startAgain(child) : this.#plan(child, delayMs);
@@ -459,7 +473,7 @@ export class Supervisor implements Server<Operation, never, unknown> {
         if (result.value === undefined && forgotten) this.#remove(other);
         continue;
       }
-      this.#flags.observe({ type: "startFailed", id: other.spec.id, reason: result.error });
+      this.#observe({ type: "startFailed", id: other.spec.id, reason: result.error });
       return this.#queueStart(other, { reason: result.error });
     }
     return undefined;
@@ -490,7 +504,7 @@ export class Supervisor implements Server<Operation, never, unknown> {
     const child = this.#find(id);
     if (child === undefined) return failed("notFound");
     if (child.pid !== undefined) return failed("running");
-    if (child.planned !== null) return failed("restarting");
+    if (this.#isDue(child)) return failed("restarting");
     this.#remove(child);
     return ok(undefined);
   }
@@ -596,11 +610,4 @@ function patience(child: Child): number {
 function isRestart(message: unknown): message is RestartMessage {
   const restart = message as RestartMessage | null | undefined;
   return restart?.type === "$restart" && restart.child instanceof Child;
-}
-
-/** A sentence about why a supervisor did not start, for people. */
-export function describeStartFailure(reason: ExitReason): string {
-  const detail = (reason as { detail?: { id?: unknown; reason?: unknown } } | undefined)?.detail;
-  if (detail?.id === undefined) return describeReason(reason);
-  return `${String(detail.id)} did not start: ${describeReason(detail.reason)}`;
 }

@@ -50,8 +50,7 @@ async function proveSelfEnds(ground: Ground, reason: string): Promise<void> {
 
 /** A trapping process gets the exit signal as a message. */
 function proveTrapped(ground: Ground, reason: unknown): Promise<void> {
-  return ground.eachPair(async (here, there) => {
-    const [a, b] = [await here.puppet(), await there.puppet()];
+  return ground.eachTwo(async (a, b) => {
     await b.do("trapExit", true);
 
     await a.do("exit", b.pid, reason);
@@ -65,8 +64,7 @@ export const exits: readonly Statement[] = [
     id: "E1",
     sentence: "exit(P,R) with another R ends a non-trapping process with R",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         const reason = ground.reasonOf(b.pid);
 
         await a.do("exit", b.pid, "r1");
@@ -78,9 +76,7 @@ export const exits: readonly Statement[] = [
     id: "E2",
     sentence: "exit(P,normal) to another non-trapping process is ignored",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
-
+      ground.eachTwo(async (a, b) => {
         await a.do("exit", b.pid, "normal");
 
         expect(await b.isAlive()).toBe(true);
@@ -101,8 +97,7 @@ export const exits: readonly Statement[] = [
     id: "E5",
     sentence: "exit(P,kill) cannot be trapped and the reason seen by others is killed",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await b.do("trapExit", true);
         await a.do("monitor", b.pid);
         const reason = ground.reasonOf(b.pid);
@@ -117,8 +112,7 @@ export const exits: readonly Statement[] = [
     id: "E6",
     sentence: "peers linked to a killed process get the signal killed, which can be trapped",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("trapExit", true);
         await a.do("link", b.pid);
         expect(await b.isAlive()).toBe(true);
@@ -133,8 +127,7 @@ export const exits: readonly Statement[] = [
     id: "E7",
     sentence: "a process that itself exits with kill sends kill by link; a trapping peer survives it",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("trapExit", true);
         await a.do("link", b.pid);
 
@@ -148,8 +141,7 @@ export const exits: readonly Statement[] = [
     id: "E8",
     sentence: "kill through a link ends a non-trapping peer with reason kill, not killed",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("link", b.pid);
         const reason = ground.reasonOf(a.pid);
 
@@ -181,8 +173,7 @@ export const exits: readonly Statement[] = [
     id: "E11",
     sentence: "of two exit signals the first decides the reason",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("monitor", b.pid);
         const reason = ground.reasonOf(b.pid);
 
@@ -212,8 +203,7 @@ export const exits: readonly Statement[] = [
     id: "E15",
     sentence: "trapExit set to false again restores the default behaviour",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await b.do("trapExit", true);
         await b.do("trapExit", false);
         const reason = ground.reasonOf(b.pid);
@@ -255,8 +245,7 @@ export const exits: readonly Statement[] = [
     id: "E18",
     sentence: "exit signals and messages from one sender keep their order (message first, then death)",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await b.do("trapExit", true);
         const rounds = Array.from({ length: 100 }, (_, index) => index);
 

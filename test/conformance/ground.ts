@@ -124,6 +124,11 @@ export class Ground implements Side {
     await prove(this.local, this);
   }
 
+  /** The same for a new puppet on each side. */
+  eachTwo(prove: (here: Puppet, there: Puppet) => Promise<void>): Promise<void> {
+    return this.eachPair(async (here, there) => prove(await here.puppet(), await there.puppet()));
+  }
+
   /** The pid of a process under test that has ended. */
   async deadPid(side: Side = this): Promise<AnyPid> {
     const puppet = await side.puppet();

@@ -25,8 +25,7 @@ export const links: readonly Statement[] = [
     id: "L2",
     sentence: "linking twice is one link: exactly one exit message",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("trapExit", true);
         await a.do("link", b.pid);
         await a.do("link", b.pid);
@@ -41,8 +40,7 @@ export const links: readonly Statement[] = [
     id: "L3",
     sentence: "one unlink undoes repeated links",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("trapExit", true);
         await a.do("link", b.pid);
         await a.do("link", b.pid);
@@ -123,8 +121,7 @@ export const links: readonly Statement[] = [
     id: "L8",
     sentence: "unlink does not remove an exit message already in the mailbox",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("trapExit", true);
         await a.do("link", b.pid);
         await b.end("exitUncaught", "x");
@@ -139,9 +136,7 @@ export const links: readonly Statement[] = [
     id: "L9",
     sentence: "unlink of a process that is not linked is true and without effect",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
-
+      ground.eachTwo(async (a, b) => {
         expect(await a.do("unlink", b.pid)).toBe(true);
         expect([await a.isAlive(), await b.isAlive()]).toEqual([true, true]);
       }),
@@ -150,8 +145,7 @@ export const links: readonly Statement[] = [
     id: "L10",
     sentence: "a normal exit does not end linked non-trapping peers",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("link", b.pid);
 
         expect(await b.end("return")).toBe("normal");
@@ -164,8 +158,7 @@ export const links: readonly Statement[] = [
     id: "L11",
     sentence: "a trapping peer gets an exit message with normal for a normal exit",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("trapExit", true);
         await a.do("link", b.pid);
 
@@ -227,9 +220,7 @@ export const links: readonly Statement[] = [
     id: "L15",
     sentence: "links are seen by both sides",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
-
+      ground.eachTwo(async (a, b) => {
         await a.do("link", b.pid);
 
         expect(await a.do("info")).toMatchObject({ links: [b.pid] });

@@ -9,9 +9,7 @@ export const messages: readonly Statement[] = [
     id: "M1",
     sentence: "messages of one sender to one receiver arrive in send order (10^4)",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
-
+      ground.eachTwo(async (a, b) => {
         await a.do("flood", b.pid, 10_000);
 
         expect(await b.mailbox()).toEqual(numbers(10_000));
@@ -46,8 +44,7 @@ export const messages: readonly Statement[] = [
     id: "M4",
     sentence: "receive takes the first message in arrival order that matches any clause",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("sendAll", b.pid, ["a", "b", "c", "b"]);
 
         expect(await b.receive({ anyOf: ["c", "b"] })).toBe("b");
@@ -58,8 +55,7 @@ export const messages: readonly Statement[] = [
     id: "M5",
     sentence: "messages that do not match stay, in order",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("sendAll", b.pid, [1, 2, 3, 4]);
 
         expect(await b.receive(3)).toBe(3);
@@ -71,8 +67,7 @@ export const messages: readonly Statement[] = [
     id: "M6",
     sentence: "receive with time-out 0 scans the whole mailbox first",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.steps(["flood", b.pid, 1000], ["send", b.pid, "hit"]);
 
         expect(await b.receive("hit", 0)).toBe("hit");
@@ -186,9 +181,7 @@ export const messages: readonly Statement[] = [
     id: "M13",
     sentence: "a sender is not blocked by a receiver that never reads (10^5 sends)",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
-
+      ground.eachTwo(async (a, b) => {
         await a.do("flood", b.pid, 100_000);
 
         expect(await b.do("info")).toMatchObject({ messagesCount: 100_000 });

@@ -18,8 +18,7 @@ export const monitors: readonly Statement[] = [
     id: "N1",
     sentence: "DOWN is { type: down, ref, from, reason } with the monitor's own unique ref",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         const first = await a.keep("first", "monitor", b.pid);
         const second = await a.keep("second", "monitor", b.pid);
         await a.do("demonitor", kept("first"));
@@ -50,8 +49,7 @@ export const monitors: readonly Statement[] = [
     id: "N3",
     sentence: "monitors are one-way: death of the watcher does not touch the watched",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("monitor", b.pid);
         expect(((await b.do("info")) as ProcessInfo).monitoredBy).toContainEqual(a.pid);
 
@@ -65,8 +63,7 @@ export const monitors: readonly Statement[] = [
     id: "N4",
     sentence: "n monitors give n DOWN messages, one per ref",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         const refs = await a.steps(["monitor", b.pid], ["monitor", b.pid], ["monitor", b.pid]);
 
         await b.end("return");
@@ -89,8 +86,7 @@ export const monitors: readonly Statement[] = [
     id: "N6",
     sentence: "demonitor leaves a DOWN that is already queued",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         const ref = await a.keep("ref", "monitor", b.pid);
         await b.end("return");
         expect(await a.do("info")).toMatchObject({ messagesCount: 1 });
@@ -104,8 +100,7 @@ export const monitors: readonly Statement[] = [
     id: "N7",
     sentence: "demonitor with flush removes it",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.keep("ref", "monitor", b.pid);
         const other = await a.keep("other", "monitor", b.pid);
         await b.end("return");
@@ -120,8 +115,7 @@ export const monitors: readonly Statement[] = [
     id: "N8",
     sentence: "demonitor tells whether the monitor still existed",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.keep("ref", "monitor", b.pid);
 
         expect(await a.steps(["demonitor", kept("ref")], ["demonitor", kept("ref")])).toEqual([true, false]);
@@ -147,8 +141,7 @@ export const monitors: readonly Statement[] = [
     id: "N10",
     sentence: "a normal exit gives DOWN normal",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.do("monitor", b.pid);
 
         await b.end("return");
@@ -231,8 +224,7 @@ export const monitors: readonly Statement[] = [
     id: "N15",
     sentence: "an alias of a monitor (once): the first reply through it ends the monitor",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         const ref = await a.keep("ref", "monitor", b.pid, { alias: "once" });
 
         await b.steps(["send", ref, "reply"], ["send", ref, "second"]);
@@ -265,8 +257,7 @@ export const monitors: readonly Statement[] = [
     id: "N17",
     sentence: "unalias stops delivery; messages already queued stay",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         const alias = await a.keep("alias", "alias");
         await b.do("send", alias, "one");
         expect(await a.do("info")).toMatchObject({ messagesCount: 1 });
@@ -296,8 +287,7 @@ export const monitors: readonly Statement[] = [
     id: "N19",
     sentence: "monitors of a process are visible by introspection (monitoredBy)",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         ground.self.register("n19", b.pid);
 
         await a.steps(["monitor", b.pid], ["monitor", "n19"]);

@@ -13,8 +13,7 @@ export const timers: readonly Statement[] = [
     prove: async (ground) => {
       expect(await (await ground.puppet()).do("timeOfSendAfter", 30)).toBeGreaterThanOrEqual(30);
 
-      await ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      await ground.eachTwo(async (a, b) => {
         await a.do("sendAfter", 5, b.pid, "x");
 
         expect(await b.receive()).toBe("x");
@@ -26,9 +25,7 @@ export const timers: readonly Statement[] = [
     id: "T2",
     sentence: "cancelTimer gives the remaining milliseconds and the message never comes",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
-
+      ground.eachTwo(async (a, b) => {
         const [, remainingMs] = await a.steps(["sendAfter", 30, b.pid, "x"], ["cancelTimer", kept("0")]);
 
         expect(remainingMs).toBeGreaterThan(0);
@@ -40,8 +37,7 @@ export const timers: readonly Statement[] = [
     id: "T3",
     sentence: "cancelTimer of a fired timer gives false; its message may already be queued",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         await a.keep("timer", "sendAfter", 1, b.pid, "x");
         await a.do("waitInVain", 10);
 
@@ -54,9 +50,7 @@ export const timers: readonly Statement[] = [
     id: "T4",
     sentence: "startTimer's message is { type: timeout, ref, message }",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
-
+      ground.eachTwo(async (a, b) => {
         const ref = await a.do("startTimer", 5, b.pid, "m");
 
         expect(await b.receive()).toEqual({ type: "timeout", ref, message: "m" });
@@ -96,9 +90,7 @@ export const timers: readonly Statement[] = [
     id: "T7",
     sentence: "timers fire in order of their due time",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
-
+      ground.eachTwo(async (a, b) => {
         await a.steps(...[40, 10, 30, 20].map((delayMs) => ["sendAfter", delayMs, b.pid, delayMs] as const));
 
         const received: unknown[] = [];
@@ -124,8 +116,7 @@ export const timers: readonly Statement[] = [
     id: "T9",
     sentence: "a timer of a dead owner still fires for a living target",
     prove: (ground) =>
-      ground.eachPair(async (here, there) => {
-        const [a, b] = [await here.puppet(), await there.puppet()];
+      ground.eachTwo(async (a, b) => {
         const ended = ground.reasonOf(a.pid);
 
         await a.steps(["sendAfter", 20, b.pid, "late"], ["return"]).catch(() => {});

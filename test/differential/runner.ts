@@ -164,25 +164,30 @@ function parse(args: readonly string[]): Options {
       replay: { type: "string" },
     },
   });
-  const [replaySeed, replayIndex] = (values.replay ?? "").split(":");
+  const replayed = values.replay === undefined ? null : programNamed(values.replay);
   const unknown = values.carrier.find((name) => !carriers.includes(name));
   if (unknown !== undefined) throw new Error(`--carrier takes ${carriers.join(", ")}, not "${unknown}"`);
   const hasBeam = spawnSync("erlc", ["+help"]).error === undefined;
   if (!hasBeam) process.stderr.write("The BEAM is left out: it needs erl, Debian package erlang-base.\n");
   return {
-    programsCount: values.replay === undefined ? wholeNumber("programs", values.programs) : 1,
-    firstIndex: values.replay === undefined ? 0 : wholeNumber("replay", replayIndex),
-    seed: wholeNumber("seed", values.replay === undefined ? values.seed : replaySeed),
+    programsCount: replayed === null ? wholeNumber("programs", values.programs) : 1,
+    firstIndex: replayed?.index ?? 0,
+    seed: replayed?.seed ?? wholeNumber("seed", values.seed),
     sides: [...(hasBeam ? (["beam"] as const) : []), ...(values.carrier as Side[])],
-    isReplay: values.replay !== undefined,
+    isReplay: replayed !== null,
   };
 }
 
-function wholeNumber(name: string, text: string | undefined): number {
-  const number = Number(text);
-  if (text === undefined || text === "" || !Number.isInteger(number) || number < 0)
-    throw new Error(`--${name} takes ${name === "replay" ? "SEED:INDEX" : "a whole number"}, not "${text}"`);
-  return number;
+/** A program as a report names it. */
+function programNamed(name: string): { readonly seed: number; readonly index: number } {
+  const found = /^(\d+):(\d+)$/.exec(name);
+  if (found === null) throw new Error(`--replay takes SEED:INDEX, such as 7:1234, not "${name}"`);
+  return { seed: Number(found[1]), index: Number(found[2]) };
+}
+
+function wholeNumber(name: string, text: string): number {
+  if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a whole number, not "${text}"`);
+  return Number(text);
 }
 
 function out(text: string): void {
