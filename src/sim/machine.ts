@@ -209,7 +209,10 @@ export class Machine implements SimulatedHost {
     const resident = this.#running;
     if (resident !== null) resident.operationsCount += 1;
     return new Promise<T>((resolve, reject) => {
+      let isSettled = false;
       const settled = (settle: () => void): void => {
+        if (isSettled) return;
+        isSettled = true;
         if (resident === null) {
           settle();
           return;
