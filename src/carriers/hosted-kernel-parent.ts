@@ -18,6 +18,7 @@ import type { AnyPid } from "../kernel/pid.ts";
 import type { Channel, ChannelState, Signal } from "../kernel/signal.ts";
 import { estimatedBytes } from "../kernel/wire.ts";
 import type { ProgramLoader } from "./carrier.ts";
+import { assertHostOptions } from "./host-options.ts";
 import { assertChannelLimit, waitingMaxBytesDefault, windowBytesDefault } from "./hosted-kernel-outbox.ts";
 import type { Boot, Item } from "./hosted-kernel.ts";
 
@@ -51,7 +52,7 @@ export interface Prepared {
 
 /**
  * Checks and copies what a program is started with.
- * @throws UncopyableError; Error when it is not a file.
+ * @throws UncopyableError; Error when it is not a file; TypeError for an option that is none.
  */
 export function prepare(kernel: Kernel, request: StartRequest, carrierName: string): Prepared {
   const { options, parent, program, starter } = request;
@@ -62,8 +63,10 @@ export function prepare(kernel: Kernel, request: StartRequest, carrierName: stri
     );
   }
   if (options.channel !== undefined) assertChannelLimit(options.channel);
+  const programFile = program.url.startsWith("file:") ? fileURLToPath(program.url) : program.url;
+  assertHostOptions(programFile, options);
   const plan: Plan = {
-    programFile: program.url.startsWith("file:") ? fileURLToPath(program.url) : program.url,
+    programFile,
     argv: options.argv ?? [],
     parent: kernel.encode(parent, "parent"),
     lineage: kernel.encode(lineageOf(kernel, parent), "lineage"),
