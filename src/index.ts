@@ -12,6 +12,7 @@ export {
   isTagged,
   osExitReason,
   ProcessEnded,
+  isNoProcess,
   reasonOfThrown,
   shutdown,
   type CallFailed,
@@ -23,7 +24,8 @@ export {
   type Tagged,
 } from "./kernel/exit-reason.ts";
 export { ancestorsMax, callersMax, callersOf, endedAncestorsMax, type Ancestor } from "./kernel/ancestry.ts";
-export { handleCloseMs, isNoProcess, Kernel, type KernelOptions } from "./kernel/kernel.ts";
+export { handleCloseMs, type Handle } from "./kernel/handle.ts";
+export { Kernel, type KernelOptions } from "./kernel/kernel.ts";
 export type { Connection, ConnectionInfo } from "./kernel/connection.ts";
 export { HeldTooLongError, heldMaxMsDefault, overshootMax } from "./kernel/gate.ts";
 export { MailboxFullError, messagesMaxDefault, type MailboxLimit, type MailboxPolicy } from "./kernel/mailbox.ts";
@@ -44,7 +46,6 @@ export {
   StartError,
   timedOut,
   type AnyProcess,
-  type Handle,
   type MonitorOptions,
   type ProcessInfo,
   type Reactor,

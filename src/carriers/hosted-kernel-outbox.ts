@@ -11,14 +11,12 @@
  *
  * @module
  */
-import { ChannelFullError, type ChannelLimit, type ChannelState } from "../kernel/signal.ts";
+import { assertChannelLimit, ChannelFullError, type ChannelLimit, type ChannelState } from "../kernel/signal.ts";
 import type { Item } from "./hosted-kernel.ts";
 
 /** Bytes under way to the other side unless the channel's limit says otherwise. */
 export const windowBytesDefault: number = 256 * 2 ** 10;
-/** The smallest window, in bytes: twice what is confirmed at once. */
-export const windowMinBytes: number = 64 * 2 ** 10;
-/** Bytes after which the receiver confirms what it took: often enough for the smallest window, rare enough to be cheap. */
+/** Bytes after which the receiver confirms what it took: often enough for the smallest window (`windowMinBytes`), rare enough to be cheap. */
 export const confirmedBytes: number = 32 * 2 ** 10;
 /** Bytes that wait or are under way before a channel reports that it is full, unless its limit says otherwise. */
 export const waitingMaxBytesDefault: number = 256 * 2 ** 20;
@@ -66,9 +64,10 @@ export class Outbox {
     this.#events = events;
   }
 
-  /** @throws RangeError when the window is smaller than `windowMinBytes`. */
-  limit({ windowBytes, waitingMaxBytes, policy }: ChannelLimit): void {
-    if (windowBytes !== undefined) assertChannelLimit({ windowBytes });
+  /** @throws Error, RangeError for what is no limit. */
+  limit(limit: ChannelLimit): void {
+    assertChannelLimit(limit);
+    const { windowBytes, waitingMaxBytes, policy } = limit;
     this.#windowBytes = windowBytes ?? this.#windowBytes;
     this.#waitingMaxBytes = waitingMaxBytes ?? this.#waitingMaxBytes;
     this.#policy = policy ?? this.#policy;
@@ -217,12 +216,6 @@ export class Outbox {
     this.#packedCount = 0;
     this.#waitingBytes = 0;
   }
-}
-
-/** @throws RangeError when the window is smaller than `windowMinBytes`. */
-export function assertChannelLimit({ windowBytes = windowBytesDefault }: Pick<ChannelLimit, "windowBytes">): void {
-  if (windowBytes >= windowMinBytes) return;
-  throw new RangeError(`a channel's windowBytes is at least ${windowMinBytes}, not ${windowBytes}`);
 }
 
 function isPacked(entry: Entry): entry is PackedItem {

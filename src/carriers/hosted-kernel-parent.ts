@@ -19,7 +19,7 @@ import type { Channel, ChannelState, Signal } from "../kernel/signal.ts";
 import { estimatedBytes } from "../kernel/wire.ts";
 import type { ProgramLoader } from "./carrier.ts";
 import { assertHostOptions } from "./host-options.ts";
-import { assertChannelLimit, waitingMaxBytesDefault, windowBytesDefault } from "./hosted-kernel-outbox.ts";
+import { waitingMaxBytesDefault, windowBytesDefault } from "./hosted-kernel-outbox.ts";
 import type { Boot, Item } from "./hosted-kernel.ts";
 
 /** Signals that wait while a program's file is resolved; one more, or too many bytes, and its carrier is lost. */
@@ -62,7 +62,6 @@ export function prepare(kernel: Kernel, request: StartRequest, carrierName: stri
       `the ${carrierName} carrier runs files, not ${what}; name one with program("./file.ts", import.meta.url)`,
     );
   }
-  if (options.channel !== undefined) assertChannelLimit(options.channel);
   const programFile = program.url.startsWith("file:") ? fileURLToPath(program.url) : program.url;
   assertHostOptions(programFile, options);
   const plan: Plan = {

@@ -5,10 +5,10 @@
  * Guarantees: order is kept per pair of processes; each link and each monitor to a kernel that is lost gives its one
  * signal (K5); a request to another kernel is preceded by its monitor, so that an end gives its reason (G11); of own refs
  * only those are held that another kernel may still answer to.
- * While a mailbox or a channel is full, its senders in all kernels are held: each kernel tells the neighbour that a
- * message came from (`full`, `room`), so the word goes back the way the messages come. A message by name is held only by
- * the channel.
- * Not here: what a signal does to a process (kernel.ts), who waits where (gate.ts), the form of values (wire.ts), channels (carriers).
+ * Unlike Erlang, where all nodes know each other, kernels are a tree: a signal goes down by the prefix of its kernel's id, else
+ * up, and a kernel in between forwards it without decoding it.
+ * Not here: what a signal does to a process (kernel.ts), who waits for room (gate.ts, far-gate.ts), the form of values (wire.ts),
+ * channels (carriers/).
  *
  * @module
  */
@@ -17,11 +17,13 @@ import {
   boundlessState,
   IdentityTable,
   isWithin,
+  keyOf,
   type Connection,
   type ConnectionInfo,
   type Neighbour,
 } from "./connection.ts";
 import { carrierDown, describeReason, type ExitReason } from "./exit-reason.ts";
+import { FarGates, holdBack } from "./far-gate.ts";
 import { Gate } from "./gate.ts";
 import { MailboxFullError } from "./mailbox.ts";
 import type { AnyPid, Ref } from "./pid.ts";
@@ -68,13 +70,6 @@ interface Loss {
   readonly mainReason: ExitReason;
 }
 
-/** A mailbox of another kernel that is full, or with serial 0 the way to that kernel. */
-interface Full {
-  readonly kernelId: string;
-  readonly serial: number;
-  readonly gate: Gate;
-}
-
 export class Border {
   readonly id: string;
   readonly #host: BorderHost;
@@ -86,8 +81,7 @@ export class Border {
   readonly #identities = new IdentityTable();
   /** Own refs that another kernel may answer to; by serial, strong, because nothing else may hold them. */
   readonly #heldRefs = new Map<number, Ref>();
-  /** What other kernels say is full, and who is held here for it. */
-  readonly #full = new Map<string, Full>();
+  readonly #farGates = new FarGates();
   /** Links that are undone here and not yet known to be undone there, by `pairKeyOf`; with the number of the `unlink`. */
   readonly #unlinking = new Map<string, { readonly kernelId: string; readonly number: number }>();
   #unlinksCount = 0;
@@ -284,62 +278,25 @@ export class Border {
       return;
     }
     const { channel, gate } = neighbour;
-    if (this.#full.size > 0 && signal[0] === "message") this.#holdAtFull(signal, sender);
+    if (this.#farGates.count > 0 && signal[0] === "message") this.#farGates.hold(signal[1], signal[2], sender);
     channel.send(signal, sizeBytes);
     if (channel.hasRoom !== false || sender === null) return;
-    if (!(sender instanceof Process)) this.holdBack(sender, { kernelId: neighbour.kernelId, serial: 0 }, gate);
-    else if (!gate.holds(sender)) gate.claim(sender);
-  }
-
-  #holdAtFull(signal: MessageSignal, sender: AnyProcess | Neighbour | null): void {
-    const [, kernelId, serial] = signal;
-    for (const full of this.#full.values()) {
-      if (full.serial === 0 ? !isWithin(kernelId, full.kernelId) : full.serial !== serial || full.kernelId !== kernelId)
-        continue;
-      if (sender === null) throw new MailboxFullError(full.gate.name(), { overshootMax: 0 });
-      if (sender instanceof Process) full.gate.admit(sender);
-      else this.holdBack(sender, full, full.gate);
-    }
-  }
-
-  /** Tells a neighbour, once, to hold who sends to what is full, and later that there is room again. */
-  holdBack(neighbour: Neighbour, full: Pick<AnyPid, "kernelId" | "serial">, gate: Gate): void {
-    const { kernelId, serial } = full;
-    const key = keyOf(kernelId, serial);
-    if (neighbour.told.has(key)) return;
-    neighbour.told.add(key);
-    neighbour.channel.send(["full", neighbour.kernelId, 0, kernelId, serial]);
-    gate.tell(() => {
-      neighbour.told.delete(key);
-      neighbour.channel.send(["room", neighbour.kernelId, 0, kernelId, serial]);
-    });
+    if (!(sender instanceof Process)) holdBack(sender, { kernelId: neighbour.kernelId, serial: 0 }, gate);
+    else gate.claim(sender);
   }
 
   /** What would hold a message to a process of another kernel now; null when there is room. */
   gateBefore(target: AnyPid): Gate | null {
     const neighbour = this.#neighbourFor(target.kernelId);
     if (neighbour === null) return null;
-    const full = this.#full.get(keyOf(target.kernelId, target.serial));
-    return full?.gate ?? (neighbour.channel.hasRoom === false ? neighbour.gate : null);
+    const next = neighbour.channel.hasRoom === false ? neighbour.gate : null;
+    return this.#farGates.find(target.kernelId, target.serial) ?? next;
   }
 
   /** How the ways to all neighbours stand. */
   connections(): ConnectionInfo[] {
     const above = this.#uplink === null ? [] : [this.#uplink];
     return [...above, ...this.#neighbours.values()].map(connectionInfo);
-  }
-
-  #receiveFull(kernelId: string, serial: number): void {
-    const key = keyOf(kernelId, serial);
-    if (this.#full.has(key)) return;
-    const name = serial === 0 ? `the way to kernel ${kernelId}` : String(this.#identities.pid(kernelId, serial));
-    this.#full.set(key, { kernelId, serial, gate: new Gate({ owner: null, name: () => name }) });
-  }
-
-  #receiveRoom(key: string): void {
-    const full = this.#full.get(key);
-    this.#full.delete(key);
-    full?.gate.open();
   }
 
   /** The other kernel is gone: links and monitors learn it at once (L4, N2), messages vanish (M2). */
@@ -361,8 +318,9 @@ export class Border {
     else if (signal[0] === "ask") void this.#answer(signal);
     else if (signal[0] === "down") this.#receiveDown(signal[2], signal[3]);
     else if (signal[0] === "watching") this.#receiveWatching(signal[2], this.#identities.pid(signal[3], signal[4]));
-    else if (signal[0] === "full") this.#receiveFull(signal[3], signal[4]);
-    else if (signal[0] === "room") this.#receiveRoom(keyOf(signal[3], signal[4]));
+    else if (signal[0] === "full")
+      this.#farGates.shut(signal[3], signal[4], this.#identities.pid(signal[3], signal[4]));
+    else if (signal[0] === "room") this.#farGates.open(signal[3], signal[4]);
     else if (typeof signal[2] === "string") this.#receiveForName(signal[2], signal, from);
     else this.#receiveFor(this.#identities.pid(this.id, signal[2]).process, signal, from);
   }
@@ -388,12 +346,13 @@ export class Border {
   }
 
   async #answer([, , ref, kernelId, , question]: Signal & readonly ["ask", ...unknown[]]): Promise<void> {
-    const answer = await this.#host.answer(this.decode(question));
+    let wire: WireValue;
     try {
-      this.#forward(["reply", kernelId, ref, this.encode(answer)], null);
+      wire = this.encode(await this.#host.answer(this.decode(question)));
     } catch (refused) {
-      this.#forward(["reply", kernelId, ref, this.encode({ ok: false, description: describeReason(refused) })], null);
+      wire = this.encode({ ok: false, description: describeReason(refused) });
     }
+    this.#forward(["reply", kernelId, ref, wire], null);
   }
 
   #receiveWatching(serial: number, target: AnyPid): void {
@@ -519,14 +478,19 @@ export class Border {
     const isGone = (id: string): boolean => (survivorId === null ? isWithin(id, kernelId) : !isWithin(id, survivorId));
     const gone = (pid: AnyPid): boolean => isGone(pid.kernelId);
     this.#host.foreignLost(gone);
-    for (const [key, full] of this.#full) if (isGone(full.kernelId)) this.#receiveRoom(key);
+    this.#farGates.lose(isGone);
     for (const [key, unlinking] of this.#unlinking) if (isGone(unlinking.kernelId)) this.#unlinking.delete(key);
     for (const pid of this.#host.processes()) {
       const process = pid.process;
       if (process === null) continue;
       for (const ref of process.watchers ?? []) if (gone(ref.owner)) process.watchers?.delete(ref);
       for (const ref of [...(process.monitors ?? [])]) {
-        if (ref.target !== null && gone(ref.target)) this.#host.deliverDown(ref, reasonFor(ref.target));
+        // Nobody will say any more whom a monitor watches that went up by name.
+        if (ref.target === null) {
+          if (survivorId !== null) this.#host.deliverDown(ref, reason);
+        } else if (gone(ref.target)) {
+          this.#host.deliverDown(ref, reasonFor(ref.target));
+        }
       }
       for (const peer of [...(process.links ?? [])]) {
         if (gone(peer) && process.links?.delete(peer) === true) {
@@ -535,10 +499,6 @@ export class Border {
       }
     }
   }
-}
-
-function keyOf(kernelId: string, serial: number): string {
-  return `${kernelId}:${serial}`;
 }
 
 function pairKeyOf(ownSerial: number, kernelId: string, serial: number): string {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { below, handOver, pair, spawnAt, tie, type Line } from "../testing/tied-worlds.ts";
 import { deferred, forwarder, idle, trapper, World } from "../testing/world.ts";
 import { carrierDown, type CallFailed } from "./exit-reason.ts";
+import type { Starter } from "./kernel.ts";
 import { isDown } from "./message.ts";
 import type { AnyPid, Pid, Ref } from "./pid.ts";
 import type { Request } from "./request.ts";
@@ -412,6 +413,17 @@ describe("two kernels", () => {
     expect([child.kernel.exportedRefsCount, childPid.process]).toEqual([0, null]);
   });
 
+  test("an alias for one message of a monitor that watches nobody is not kept after it", async () => {
+    const { root, child } = pair();
+    const ref = root.self.monitor(root.self.pid, { alias: "once" });
+    const there = handOver(ref, root, child);
+
+    for (const message of ["first", "second"]) child.self.send(there, message);
+
+    expect(await root.all()).toEqual(["first"]);
+    expect(root.kernel.exportedRefsCount).toBe(0);
+  });
+
   test("refs that only travel are not kept", async () => {
     const { root, childPid, child } = pair();
     const timer = root.self.sendAfter(1000, root.self.pid, "x");
@@ -696,4 +708,18 @@ test("a start that fails with what cannot be copied tells its starter so", async
   void root.self.receive().then(started.resolve);
 
   expect(await started.promise).toMatchObject({ ready: false, reason: { tag: "uncopyable" } });
+});
+
+test("a start that its carrier refuses leaves nothing behind", async () => {
+  const refusing: Starter = {
+    start(kernel, { starter }) {
+      kernel.encode(starter);
+      throw new Error("it cannot be started");
+    },
+  };
+  const { kernel, self } = new World({ carriers: new Map([["refusing", refusing]]) });
+
+  await expect(self.start(idle, { carrier: "refusing" })).rejects.toThrow("it cannot be started");
+
+  expect([kernel.exportedRefsCount, self.info()?.monitors]).toEqual([0, []]);
 });

@@ -75,6 +75,23 @@ describe("a kernel that loses the one above it", () => {
     expect(await far.receive()).toMatchObject({ type: "down", from: farTarget, reason });
     expect(far.info()?.monitors).toEqual([farSibling]);
   });
+
+  test("tells the end of what was asked for by name and not found yet, also in the kernels below it", async () => {
+    const { child, toParent } = family();
+    const grandchild = new Kernel(nodePlatform(), { id: child.newChildId() });
+    tie(child, grandchild);
+    const near = child.attach<DownMessage>();
+    const far = grandchild.attach<DownMessage>();
+    const refs = [near.monitor("far up"), far.monitor("far up")];
+    const failed = far.request("far up", "?", Infinity).catch((failure: unknown) => failure);
+
+    toParent.lost("gone");
+
+    const reason = { tag: "carrierDown", cause: "gone" };
+    expect(await near.receive()).toEqual({ type: "down", ref: refs[0], from: "far up", reason });
+    expect(await far.receive()).toEqual({ type: "down", ref: refs[1], from: "far up", reason });
+    expect(await failed).toMatchObject({ reason: { tag: "call", reason, to: "far up" } });
+  });
 });
 
 describe("a name that nobody has, asked for from another kernel", () => {

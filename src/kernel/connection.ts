@@ -1,6 +1,9 @@
 /**
  * Connection: a kernel's view of one neighbour, and the identities that crossed it.
  *
+ * Guarantees: a pid or ref that arrives twice is the same object, as long as somebody has it; the table keeps nothing alive.
+ * Not here: what signals do (border.ts), how they travel (signal.ts, carriers/).
+ *
  * @module
  */
 import type { ExitReason } from "./exit-reason.ts";
@@ -52,6 +55,11 @@ export const boundlessState: ChannelState = {
   droppedCount: 0,
 };
 
+/** One string for a process or ref of any kernel. */
+export function keyOf(kernelId: string, serial: number): string {
+  return `${kernelId}:${serial}`;
+}
+
 /** Whether `kernelId` is `ancestorId` or a kernel started below it. */
 export function isWithin(kernelId: string, ancestorId: string): boolean {
   return kernelId === ancestorId || kernelId.startsWith(`${ancestorId}.`);
@@ -68,7 +76,7 @@ export class IdentityTable {
   readonly #forgetRef = new FinalizationRegistry<string>((key) => forget(this.#refs, key));
 
   addPid(pid: AnyPid): void {
-    const key = `${pid.kernelId}:${pid.serial}`;
+    const key = keyOf(pid.kernelId, pid.serial);
     const known = this.#pids.get(key)?.deref();
     // A live process replaces what was made of its number before it began.
     if (known !== undefined && (pid.process === null || known.process !== null)) return;
@@ -77,14 +85,14 @@ export class IdentityTable {
   }
 
   addRef(ref: Ref): void {
-    const key = `${ref.kernelId}:${ref.serial}`;
+    const key = keyOf(ref.kernelId, ref.serial);
     if (this.#refs.get(key)?.deref() !== undefined) return;
     this.#refs.set(key, new WeakRef(ref));
     this.#forgetRef.register(ref, key);
   }
 
   pid(kernelId: string, serial: number): AnyPid {
-    const known = this.#pids.get(`${kernelId}:${serial}`)?.deref();
+    const known = this.#pids.get(keyOf(kernelId, serial))?.deref();
     if (known !== undefined) return known;
     const pid = new Pid<never>(kernelId, serial, null);
     this.addPid(pid);
@@ -100,7 +108,7 @@ export class IdentityTable {
   }
 
   findRef(kernelId: string, serial: number): Ref | undefined {
-    return this.#refs.get(`${kernelId}:${serial}`)?.deref();
+    return this.#refs.get(keyOf(kernelId, serial))?.deref();
   }
 }
 

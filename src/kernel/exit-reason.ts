@@ -74,6 +74,11 @@ export function isOrderly(reason: ExitReason): boolean {
   return reason === "normal" || reason === "shutdown" || isTagged(reason, "shutdown");
 }
 
+/** Whether a thrown start failure only says that the process was not there any more. */
+export function isNoProcess(reason: ExitReason): boolean {
+  return reason === "noproc" || (isTagged(reason, "call") && reason["reason"] === "noproc");
+}
+
 /**
  * Thrown by `self.exit(reason)` and by calls that fail. It can be caught (OTP P10); uncaught, the process ends with
  * exactly `reason` (P5).

@@ -167,6 +167,27 @@ describe("back-pressure across kernels", () => {
     expect(await slow.all()).toHaveLength(10);
   });
 
+  test("sendWhenRoom waits for a way further on, and goes over nothing", async () => {
+    const root = new World();
+    const slow = below(root);
+    const other = below(root);
+    const room = { hasRoom: false };
+    const line = tie(root, slow, room);
+    tie(root, other);
+    const pid = handOver(handOver(slow.self.pid, slow, root), root, other) as Pid<unknown>;
+    other.self.send(pid, "fills it");
+    await root.settle();
+
+    const sent = other.self.sendWhenRoom(pid, "later");
+    await root.settle();
+    const carriedBefore = line.sent.length;
+    room.hasRoom = true;
+    line.down.room();
+
+    expect([await sent, carriedBefore]).toEqual(["later", 1]);
+    expect(await slow.all()).toEqual(["fills it", "later"]);
+  });
+
   test("the kernel tells how its channels stand", () => {
     const { root, child } = pair();
 

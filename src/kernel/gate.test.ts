@@ -5,11 +5,12 @@
  */
 import { array, asyncProperty, assert, constantFrom, integer, record } from "fast-check";
 import { describe, expect, test } from "vitest";
-import { idle, World } from "../testing/world.ts";
+import { deferred, idle, World } from "../testing/world.ts";
 import { HeldTooLongError, heldMaxMsDefault, overshootMax } from "./gate.ts";
 import { MailboxFullError, type MailboxLimit } from "./mailbox.ts";
 import type { Pid } from "./pid.ts";
 import type { AnyProcess } from "./process.ts";
+import { turnCredit } from "./scheduler.ts";
 
 /** A process that takes a message each time it is told to: `take` says what, after the gate has done its work. */
 interface Consumer {
@@ -210,6 +211,30 @@ describe("a full mailbox that blocks", () => {
     expect(claimsCount).toBe(1);
     expect([first.sentCount, second.sentCount, slow.waitingCount()]).toEqual([2, 3, 0]);
   });
+
+  test("that waits for two things goes on with both, also when the turn is over", async () => {
+    const world = new World();
+    const { kernel, self } = world;
+    const slow = kernel.spawn(idle, { mailbox: { messagesMax: 1, policy: "block" } }) as Pid<unknown>;
+    const work = deferred<string>();
+    let both: unknown;
+    const pid = kernel.spawn(async (sender: AnyProcess) => {
+      const parts = Promise.all([sender.wait(work.promise), sender.receive()]);
+      for (const message of [1, 2]) sender.send(slow, message);
+      both = await parts;
+    }) as Pid<unknown>;
+    const nobody = await world.deadPid();
+    await world.settle();
+    work.resolve("work");
+    await world.settle();
+
+    for (let count = 0; count < turnCredit; count += 1) self.request(nobody, "spends a step").catch(() => {});
+    kernel.exit(self.pid, slow, "kill");
+    self.send(pid, "message");
+    await world.settle();
+
+    expect(both).toEqual(["work", "message"]);
+  });
 });
 
 describe("a sender that is held too long", () => {
@@ -345,6 +370,24 @@ describe("sendWhenRoom", () => {
     const taken: unknown[] = [];
     for (let count = 0; count < 4; count += 1) taken.push(await slow.take());
     expect([taken, slow.waitingCount()]).toEqual([[0, 1, 2, 3], 0]);
+  });
+
+  test("of a process to itself goes over no limit either", async () => {
+    const world = new World();
+    let sentCount = 0;
+
+    const { pid } = world.self.spawnMonitor(
+      async (self: AnyProcess) => {
+        for (;;) {
+          await self.sendWhenRoom(self.pid as Pid<unknown>, "to myself");
+          sentCount += 1;
+        }
+      },
+      { mailbox: { messagesMax: 2, policy: "block" } },
+    );
+
+    expect(await world.next()).toMatchObject({ from: pid, reason: expect.any(MailboxFullError) as unknown });
+    expect(sentCount).toBe(2 + overshootMax);
   });
 
   test("to a mailbox with another policy is send", async () => {

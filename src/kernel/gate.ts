@@ -40,8 +40,8 @@ export class HeldTooLongError extends Error {
 
 /** What a sender owes a gate. */
 interface Claim {
-  /** False when holding it would close a circle. */
-  readonly holds: boolean;
+  /** False while holding it would close a circle. */
+  holds: boolean;
   /** Messages it sent since. */
   sentCount: number;
 }
@@ -86,14 +86,17 @@ export class Gate {
     claim.sentCount += 1;
   }
 
-  /** Holds `sender` until there is room. */
+  /** Holds `sender` until there is room. What it has sent since its first claim stays counted. */
   claim(sender: AnyProcess): Claim {
     const extra = (sender.extra ??= new Extra());
     const held = (extra.held ??= new Held(sender));
-    const claim: Claim = { holds: !this.#closesCircle(sender), sentCount: 0 };
+    const claim = this.#claims.get(sender) ?? { holds: false, sentCount: 0 };
     this.#claims.set(sender, claim);
     held.gates.add(this);
-    if (claim.holds) held.count += 1;
+    if (!claim.holds && !this.#closesCircle(sender)) {
+      claim.holds = true;
+      held.count += 1;
+    }
     return claim;
   }
 

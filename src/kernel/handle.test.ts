@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { nodePlatform } from "../platforms/node/node-platform.ts";
 import { deferred, World } from "../testing/world.ts";
-import { handleCloseMs } from "./kernel.ts";
-import type { AnyProcess, Handle } from "./process.ts";
+import { handleCloseMs, type Handle } from "./handle.ts";
+import type { AnyProcess } from "./process.ts";
 
 /** A body that owns handles and then waits. */
 function owner(...handles: readonly Handle[]): (self: AnyProcess) => Promise<void> {

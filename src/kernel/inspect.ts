@@ -15,7 +15,7 @@ import type { Kernel } from "./kernel.ts";
 import { messagesMaxDefault, type Mailbox, type MailboxPolicy } from "./mailbox.ts";
 import type { Work } from "./observer.ts";
 import type { AnyPid } from "./pid.ts";
-import { isHeld, labelOf, sleepMatch, type AnyProcess } from "./process.ts";
+import { isHeld, labelOf, sleepMatch, type AnyProcess, type ProcessInfo } from "./process.ts";
 import { copyable } from "./trace.ts";
 
 /** Milliseconds that a kernel may take to answer, unless told otherwise. */
@@ -145,7 +145,7 @@ export function detailsOf(kernel: Kernel, process: AnyProcess, messagesMax: numb
   const host = extra?.host?.();
   const messages = process.mailbox?.peek(messagesMax) ?? [];
   const observer = kernel.observer;
-  const { status, waitsFor } = stateOf(kernel, process);
+  const { status, waitsFor } = stateOf(process);
   const monitors = firstOf(process.monitors);
   const work = observer?.standing?.find(process);
   return {
@@ -181,6 +181,25 @@ export function detailsOf(kernel: Kernel, process: AnyProcess, messagesMax: numb
   };
 }
 
+/** The short form, for processes of the same kernel; see `Process.info`. */
+export function infoOf(process: AnyProcess): ProcessInfo {
+  const { status } = stateOf(process);
+  return {
+    pid: process.pid,
+    name: process.extra?.name,
+    label: labelOf(process),
+    parent: process.parent,
+    // A server that `sys` has halted still waits for messages, as in Erlang.
+    status: status === "suspended" ? "waiting" : status,
+    messagesCount: queueLengthOf(process),
+    droppedCount: process.extra?.droppedCount ?? 0,
+    links: [...(process.links ?? [])],
+    monitors: [...(process.monitors ?? [])].flatMap((ref) => ref.targetName ?? ref.target ?? []),
+    monitoredBy: [...(process.watchers ?? [])].map((ref) => ref.owner),
+    trapExit: process.trapping,
+  };
+}
+
 function firstOf<T>(relations: ReadonlySet<T> | null): T[] {
   const shown: T[] = [];
   if (relations === null) return shown;
@@ -201,10 +220,10 @@ export function ancestorsOf(process: AnyProcess): AnyPid[] {
   return ancestorPidsOf(process.pid);
 }
 
-function stateOf(kernel: Kernel, process: AnyProcess): Pick<ProcessDetails, "status" | "waitsFor"> {
+function stateOf(process: AnyProcess): Pick<ProcessDetails, "status" | "waitsFor"> {
   if (process.stage === "exiting") return { status: "exiting", waitsFor: undefined };
   if (process.extra?.suspended === true) return { status: "suspended", waitsFor: "message" };
-  if (kernel.platform.strays.current?.() === process) return { status: "running", waitsFor: undefined };
+  if (process.kernel.platform.strays.current?.() === process) return { status: "running", waitsFor: undefined };
   if (process.queued || process.stage === "new") return { status: "runnable", waitsFor: undefined };
   return { status: "waiting", waitsFor: waitsForOf(process) };
 }

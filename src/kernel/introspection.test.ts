@@ -4,7 +4,16 @@ import { nodePlatform } from "../platforms/node/node-platform.ts";
 import { handOver, pair, spawnAt, type Pair } from "../testing/tied-worlds.ts";
 import { deferred, idle, World } from "../testing/world.ts";
 import { NoAnswerError, relationsShownMax, type ProcessDetails } from "./inspect.ts";
-import { countWork, inspect, listProcesses, processTree, recordPlaces, top, type TreeNode } from "./introspection.ts";
+import {
+  countWork,
+  inspect,
+  listProcesses,
+  processTree,
+  recordPlaces,
+  top,
+  trace,
+  type TreeNode,
+} from "./introspection.ts";
 import type { AnyPid, Pid } from "./pid.ts";
 import type { AnyProcess } from "./process.ts";
 import { visitsPerSliceMax, walk } from "./walk.ts";
@@ -288,6 +297,22 @@ describe("work", () => {
     expect(window?.worksCount).toBe(1); // the test's own
     expect(world.kernel.observer).toBeNull();
   });
+
+  test("of a process that has ended before its step, or works on after its end, leaves nothing", async () => {
+    const world = new World();
+    await countWork(world.self, true);
+    const killed = world.self.spawn(idle);
+    const dead = world.self.spawn(idle);
+    await world.settle();
+    const { process } = dead;
+    const late = world.self.spawn(idle);
+
+    for (const pid of [killed, dead, late]) world.self.exit(pid, "kill");
+    if (process !== null) world.kernel.observer?.enter(process);
+    await world.settle();
+
+    expect(world.kernel.observer?.standing?.worksCount).toBe(0);
+  });
 });
 
 describe("top", () => {
@@ -520,6 +545,16 @@ describe("from another kernel", () => {
     }
   });
 
+  test("a question that another version asks is answered with why not", async () => {
+    const { root, child, line } = pair();
+
+    line.down.receive(["ask", root.kernel.id, 7, child.kernel.id, 1, { "~": ["of tomorrow"] }]);
+    await root.settle();
+
+    const description: unknown = expect.stringContaining("different versions of colos");
+    expect(line.sent).toEqual([["reply", child.kernel.id, 7, { ok: false, description }]]);
+  });
+
   test("kernels that do not answer are named beside the ranking of the others", async () => {
     const { root, line } = pair();
     line.hold();
@@ -552,3 +587,30 @@ describe("from another kernel", () => {
 function unfit(): never {
   throw new Error("unfit");
 }
+
+describe("what makes no sense is refused with a sentence, before anything happens", () => {
+  const none = (value: unknown): never => value as never;
+
+  test.each<[string, (self: AnyProcess) => Promise<unknown>]>([
+    ["top ranks by memory, queue, messages, turns, time, not cpu", (self) => top(self, 1, none("cpu"))],
+    ["top takes a whole number from 1 on, not 1.5", (self) => top(self, 1.5, "memory")],
+    ["windowMs is a number of milliseconds that ends", (self) => top(self, 1, "time", { windowMs: Infinity })],
+    ["a scope is kernel, system, not all", (self) => top(self, 1, "queue", { scope: none("all") })],
+    ["a duration is a number of milliseconds, not 5s", (self) => top(self, 1, "queue", { timeoutMs: none("5s") })],
+    ["a duration is a number", (self) => inspect(self, self.pid, { timeoutMs: Number.NaN })],
+    ["messagesMax is a number from 0 on, not -1", (self) => inspect(self, self.pid, { messagesMax: -1 })],
+    ["processesMax is a number from 0 on, not all", (self) => listProcesses(self, { processesMax: none("all") })],
+    [
+      "a trace tells of message, call, reply, send, spawn, exit, not calls",
+      (self) => trace(self, self.pid, { kinds: [none("calls")] }),
+    ],
+    ["a trace tells a pid or a function, not me", (self) => trace(self, self.pid, { to: none("me") })],
+  ])("%s", async (sentence, ask) => {
+    const world = new World();
+
+    const refused = ask(world.self);
+
+    await expect(refused).rejects.toThrow(sentence);
+    expect([world.kernel.observer, world.kernel.processesCount]).toEqual([null, 1]);
+  });
+});

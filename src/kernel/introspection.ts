@@ -11,12 +11,14 @@
  */
 import { ancestorsMax } from "./ancestry.ts";
 import type { Milliseconds } from "../base/platform.ts";
+import { assertCount, assertDuration, assertOneOf } from "./argument.ts";
 import { Exit, type CallFailed } from "./exit-reason.ts";
 import { inspectTimeoutMsDefault, messagesShownMaxDefault, NoAnswerError, type ProcessDetails } from "./inspect.ts";
-import type { AnyPid } from "./pid.ts";
+import { Pid, type AnyPid } from "./pid.ts";
 import type { AnyProcess } from "./process.ts";
 import { answer, type Answer, type Question } from "./question.ts";
-import { needsWork, windowMsDefault, type Member, type TopBy, type TopEntry } from "./top.ts";
+import { askKernel } from "./request.ts";
+import { needsWork, topCriteria, windowMsDefault, type Member, type TopBy, type TopEntry } from "./top.ts";
 import {
   kernelOf,
   traceKinds,
@@ -32,6 +34,8 @@ import {
 
 /** Processes in a list or tree unless told otherwise. */
 export const membersMaxDefault = 10_000;
+
+const scopes = ["kernel", "system"] as const;
 
 /** How long an answer may take. */
 export interface AskOptions {
@@ -62,6 +66,8 @@ export async function inspect(
   options: InspectOptions = {},
 ): Promise<ProcessDetails | undefined> {
   const { messagesMax = messagesShownMaxDefault, timeoutMs = inspectTimeoutMsDefault } = options;
+  assertCount("messagesMax", messagesMax);
+  assertDuration(timeoutMs);
   const { clock } = self.kernel.platform;
   const untilMs = clock.monotonicMs() + timeoutMs;
   const pid = typeof who === "string" ? await lookUp(self, who, timeoutMs) : who;
@@ -120,12 +126,16 @@ export interface TopOptions extends ScopeOptions {
 
 /**
  * The `count` processes that have most (recon's proc_count and proc_window): memory or waiting messages now; messages, turns
- * or time in a window from now. @throws RangeError when `count` is not a whole number from 1 on.
+ * or time in a window from now. @throws RangeError when `count` is not a whole number from 1 on, or `by` no criterion.
  */
 export async function top(self: AnyProcess, count: number, by: TopBy, options: TopOptions = {}): Promise<Top> {
   if (!(Number.isInteger(count) && count >= 1))
-    throw new RangeError(`top takes a whole number from 1 on, not ${count}`);
+    throw new RangeError(`top takes a whole number from 1 on, not ${String(count)}`);
+  assertOneOf("top ranks by", topCriteria, by);
   const { windowMs, scope, timeoutMs = inspectTimeoutMsDefault } = options;
+  assertDuration(timeoutMs);
+  if (windowMs !== undefined && !Number.isFinite(windowMs))
+    throw new RangeError(`windowMs is a number of milliseconds that ends, not ${String(windowMs)}`);
   const question: Question = { kind: "top", count, by, windowMs };
   const patienceMs = timeoutMs + (needsWork(by) ? (windowMs ?? windowMsDefault) : 0);
   const { values, unanswered } = await gather(self, question, { scope: scope ?? "kernel", timeoutMs: patienceMs });
@@ -150,6 +160,7 @@ export interface Listing {
 /** All processes, the youngest first (OTP processes/0), without stopping anybody, as `Kernel.processes` does. */
 export async function listProcesses(self: AnyProcess, options: MembersOptions = {}): Promise<Listing> {
   const { processesMax = membersMaxDefault, scope = "kernel", timeoutMs = inspectTimeoutMsDefault } = options;
+  assertCount("processesMax", processesMax);
   const question: Question = { kind: "members", countMax: processesMax };
   const { values, unanswered } = await gather(self, question, { scope, timeoutMs });
   const parts = values as { members: Member[]; processesCount: number }[];
@@ -231,7 +242,8 @@ export interface TraceOptions extends TraceLimits, AskOptions {
 /**
  * Traces a process, several of one kernel, or all of this kernel that a predicate accepts (recon_trace:calls/3). Returns
  * the trace's own pid: it ends the trace to `exit` it.
- * @throws NoAnswerError; RangeError for limits below 1; Error for pids of several kernels.
+ * @throws NoAnswerError; RangeError for limits below 1 and unknown kinds; Error for pids of several kernels and for a tracer
+ * that is neither a pid nor a function.
  */
 export async function trace(
   self: AnyProcess,
@@ -241,26 +253,35 @@ export async function trace(
   const { kinds = traceKinds, timeoutMs = inspectTimeoutMsDefault } = options;
   const { messagesMax = traceMessagesMaxDefault, perSecondMax = tracePerSecondMaxDefault } = options;
   if (!(messagesMax >= 1 && perSecondMax >= 1)) throw new RangeError("a trace tells of one event or more");
+  for (const kind of kinds) assertOneOf("a trace tells of", traceKinds, kind);
   const pids = typeof of === "function" ? null : Array.isArray(of) ? (of as readonly AnyPid[]) : [of as AnyPid];
   const kernelId = pids === null ? self.kernel.id : kernelOf(pids);
   const { to = self.pid } = options;
-  const tracer = typeof to === "function" ? relayTo(self, to) : to;
+  if (typeof to !== "function" && !(to instanceof Pid))
+    throw new Error(`a trace tells a pid or a function, not ${String(to)}`);
+  const relay = typeof to === "function" ? relayTo(self, to) : null;
+  const tracer = relay === null ? (to as AnyPid) : relay.pid;
   const subjects = pids === null ? (of as (process: TraceSubject) => boolean) : pids.map(({ serial }) => serial);
   const order = { of: subjects, kinds, messagesMax, perSecondMax, to: tracer };
-  const begun = await ask(self, kernelId, { kind: "trace", order }, timeoutMs);
-  if (begun === undefined) throw new NoAnswerError(kernelId, timeoutMs);
-  return begun.value as AnyPid;
+  try {
+    const begun = await ask(self, kernelId, { kind: "trace", order }, timeoutMs);
+    if (begun === undefined) throw new NoAnswerError(kernelId, timeoutMs);
+    return begun.value as AnyPid;
+  } catch (failed) {
+    if (relay !== null) self.kernel.end(relay, "normal");
+    throw failed;
+  }
 }
 
 /** A process that hands what it gets to a function, and ends with its trace. */
-function relayTo(self: AnyProcess, tell: (event: TraceEvent | TraceEnded) => void): AnyPid {
+function relayTo(self: AnyProcess, tell: (event: TraceEvent | TraceEnded) => void): AnyProcess {
   const relay = self.kernel.attach<TraceMessage | TraceEnded>("trace relay");
   relay.react((message) => {
     const told = message as TraceMessage | TraceEnded;
     tell(told.type === "trace" ? told.event : told);
     if (told.type === "traceEnded") relay.exit("normal");
   });
-  return relay.pid;
+  return relay;
 }
 
 interface Gathered {
@@ -270,6 +291,7 @@ interface Gathered {
 
 /** Asks one kernel or all; those below each are known only to it. */
 async function gather(self: AnyProcess, question: Question, options: Required<ScopeOptions>): Promise<Gathered> {
+  assertOneOf("a scope is", scopes, options.scope);
   const values: unknown[] = [];
   const unanswered: string[] = [];
   const visit = async (kernelId: string): Promise<void> => {
@@ -296,12 +318,13 @@ async function ask(
   question: Question,
   timeoutMs: Milliseconds,
 ): Promise<(Answer & { ok: true }) | undefined> {
+  assertDuration(timeoutMs);
   let found: Answer;
   if (kernelId === self.kernel.id) {
     found = await self.wait(answer(self.kernel, question, false));
   } else {
     try {
-      found = (await self.kernel.ask(self, kernelId, question, timeoutMs)) as Answer;
+      found = (await askKernel(self, kernelId, question, timeoutMs)) as Answer;
     } catch (failed) {
       if (!(failed instanceof Exit)) throw failed;
       if ((failed.reason as CallFailed).reason === "timeout") throw new NoAnswerError(kernelId, timeoutMs);

@@ -5,26 +5,20 @@
  * closed before anybody learns of its end (N18); each link and each monitor gives exactly one signal, also when a
  * carrier is lost (K5). An error that no `await` caught ends the process whose code started the work, not the program.
  * Unlike Erlang: a program on another carrier has a kernel of its own, and names are per kernel.
- * How to read it: spawning, running, sending, links and monitors, ending. What a body may call is process.ts; names
- * are names.ts; everything about other kernels is border.ts.
+ * How to read it: spawning, running, sending, links and monitors, ending. Not here: what a body may call (process.ts), who runs
+ * when (scheduler.ts), requests (request.ts), starting and waiting (start.ts), names (names.ts), handles (handle.ts), timers
+ * (process-timer.ts), everything about other kernels (border.ts). Members marked internal are for those files.
  *
  * @module
  */
 import type { Milliseconds, Platform } from "../base/platform.ts";
 import { isThenable } from "../base/thenable.ts";
 import { callersMax, shortenAncestry } from "./ancestry.ts";
-import { Border, uncopyable } from "./border.ts";
+import { Border } from "./border.ts";
 import type { Connection, ConnectionInfo, Neighbour } from "./connection.ts";
 import type { ForeignEnds } from "./end-watch.ts";
-import {
-  describeReason,
-  Exit,
-  isOrderly,
-  isTagged,
-  reasonOfThrown,
-  type CallFailed,
-  type ExitReason,
-} from "./exit-reason.ts";
+import { describeReason, Exit, isOrderly, reasonOfThrown, type ExitReason } from "./exit-reason.ts";
+import { holdBack } from "./far-gate.ts";
 import { BlockingMailbox, Gate } from "./gate.ts";
 import {
   assertMailboxLimit,
@@ -34,18 +28,17 @@ import {
   type Intake,
   type MailboxBound,
 } from "./mailbox.ts";
+import { closeHandles } from "./handle.ts";
+import { infoOf } from "./inspect.ts";
 import { isDown, isExit } from "./message.ts";
-import { Names, nameTaken } from "./names.ts";
+import { Names } from "./names.ts";
 import type { Observer } from "./observer.ts";
 import { Pid, Ref, type AnyPid } from "./pid.ts";
 import {
   Extra,
   isHeld,
-  labelOf,
   nameOf,
   Process,
-  StartError,
-  timedOut,
   type AnyProcess,
   type ProcessInfo,
   type SpawnOptions,
@@ -53,19 +46,17 @@ import {
 } from "./process.ts";
 import { acknowledgingBody, defineProgram, type DefinedProgram, type Program } from "./program.ts";
 import { answer, type Question } from "./question.ts";
-import { PendingReply, Request } from "./request.ts";
+import { settle } from "./request.ts";
+import { ProcessTimers } from "./process-timer.ts";
 import { Scheduler } from "./scheduler.ts";
-import { mainSerial, type Channel } from "./signal.ts";
-import { Timers, type Timer } from "./timer.ts";
+import { assertChannelLimit, mainSerial, type Channel } from "./signal.ts";
+import { acknowledge, start, type Acknowledgement } from "./start.ts";
+import { Timers } from "./timer.ts";
 import { Walk } from "./walk.ts";
-import { UncopyableError, type WireValue } from "./wire.ts";
+import type { WireValue } from "./wire.ts";
 
 /** Messages a reactor handles before others get their turn. */
 const messagesPerStep = 64;
-/** Servers that answer on each other's stack at most; deeper calls go through the queue. */
-const nestedMax = 8;
-/** How long handles of an ended process may take to close before its exit signals go out anyway, in milliseconds. */
-export const handleCloseMs: Milliseconds = 5000;
 
 /** What a carrier is asked to start. */
 export interface StartRequest {
@@ -117,6 +108,14 @@ export class Kernel {
   readonly platform: Platform;
   /** @internal */
   readonly timers: Timers;
+  /** @internal */
+  readonly processTimers: ProcessTimers = new ProcessTimers(this);
+  /** @internal */
+  readonly scheduler: Scheduler;
+  /** @internal */
+  readonly border: Border;
+  /** @internal Servers that answer on each other's stack now (request.ts). */
+  nestedCount = 0;
   /** @internal Not null while somebody wants to know what happens here (observer.ts). */
   observer: Observer | null = null;
   /** Not null while somebody goes through all processes. */
@@ -124,11 +123,7 @@ export class Kernel {
   /** @internal Who learns of ends in other kernels before anybody else here: tables of processes (end-watch.ts). */
   readonly foreignEnds: Set<ForeignEnds> = new Set();
   readonly #carriers: ReadonlyMap<string, Starter>;
-  readonly #scheduler: Scheduler;
   readonly #names: Names = new Names(this);
-  readonly #border: Border;
-  /** With the process of this kernel that gets the message: its end takes the timer back. */
-  readonly #runningTimers = new WeakMap<Ref, { readonly timer: Timer; readonly receiver: AnyProcess | null }>();
   readonly #unlisten: () => void;
   readonly #resolved: <T>(value: T) => Promise<T>;
   #first: AnyProcess | null = null;
@@ -139,7 +134,6 @@ export class Kernel {
   /** Ended processes whose signals are still to be sent: a queue, so that long chains of links need no stack. */
   readonly #endings: Ending[] = [];
   #sendingEndings = false;
-  #nestedCount = 0;
   /** The process whose step is about to run: two functions for all steps, where a closure for each would be garbage. */
   #stepping: AnyProcess | null = null;
   readonly #beginStepping = (): void => this.#begin(this.#stepping as AnyProcess);
@@ -151,8 +145,8 @@ export class Kernel {
     this.#carriers = options.carriers ?? new Map<string, Starter>();
     this.timers = new Timers(platform);
     this.#resolved = platform.strays.resolved ?? ((value) => Promise.resolve(value));
-    this.#scheduler = new Scheduler(platform, (process) => this.#step(process));
-    this.#border = new Border({
+    this.scheduler = new Scheduler(platform, (process) => this.#step(process));
+    this.border = new Border({
       id: this.id,
       platform,
       deliver: (process, message, from) => this.#deliver(process, message, from),
@@ -210,6 +204,7 @@ export class Kernel {
     const parentPid: AnyPid | null = parent === null ? null : parent.pid;
     if (options?.name !== undefined) this.#names.assertFree(options.name);
     if (options?.mailbox !== undefined) assertMailboxLimit(options.mailbox);
+    if (options?.channel !== undefined) assertChannelLimit(options.channel);
     const pid = this.#startOn(parentPid, program as Program<never, readonly never[]>, options, starter);
     if (link && parent !== null) this.link(parent, pid);
     if (monitor !== null && parent !== null) this.monitor(parent, monitor, pid);
@@ -255,58 +250,22 @@ export class Kernel {
     process.begin = body;
     process.resumeValue = args;
     if (this.observer !== null) this.observer.spawned(process);
-    this.#scheduler.begin(process);
+    this.scheduler.begin(process);
     return process.pid;
   }
 
-  /** @internal */
-  async start<M, A extends readonly unknown[]>(
+  /** @internal Spawns and waits until it is ready (start.ts). */
+  start<M, A extends readonly unknown[]>(
     parent: AnyProcess,
     program: Program<M, A>,
     options: StartOptions<A>,
   ): Promise<Pid<M>> {
-    const self = parent;
-    const holder = options.name === undefined ? undefined : this.#names.whereis(options.name);
-    if (holder !== undefined) {
-      throw new StartError({ tag: "alreadyStarted", pid: holder }, nameTaken(options.name as string, holder));
-    }
-    const ref = this.newRef(self);
-    const outcome = new Promise<unknown>((resolve, reject) => {
-      ref.pending = new PendingReply(self, resolve, (reason) => reject(new Exit(reason)));
-    });
-    ref.route = "reply";
-    const pid = this.spawnFrom(self, program, options, options.link ?? true, ref, ref);
-    options.onSpawn?.(pid as AnyPid);
-    this.#startDeadline(ref, options.timeoutMs ?? Infinity);
-    let reason: ExitReason;
-    try {
-      const acknowledgement = (await outcome) as Acknowledgement;
-      if (acknowledgement.ready) return pid;
-      reason = acknowledgement.reason;
-    } catch (failed) {
-      reason = failed instanceof Exit ? failed.reason : failed;
-      if (reason === "timeout") {
-        if (self.stage === "live") this.unlink(self, pid);
-        this.exit(self.pid, pid, "kill");
-      }
-    }
-    throw new StartError(
-      reason,
-      `${options.name ?? options.label ?? String(pid)} did not start: ${describeReason(reason)}`,
-    );
+    return start(this, parent, program, options);
   }
 
-  /** @internal */
+  /** @internal Tells whoever started `process` how that went (start.ts). */
   acknowledge(process: AnyProcess, acknowledgement: Acknowledgement): void {
-    const starter = process.extra?.starter ?? null;
-    if (starter === null || process.extra === null) return;
-    process.extra.starter = null;
-    try {
-      this.send(starter, acknowledgement);
-    } catch (refused) {
-      if (acknowledgement.ready || !(refused instanceof UncopyableError)) throw refused;
-      this.send(starter, { ready: false, reason: uncopyable(acknowledgement.reason) });
-    }
+    acknowledge(this, process, acknowledgement);
   }
 
   #create(parent: AnyPid | null, options: LocalOptions): AnyProcess {
@@ -344,12 +303,12 @@ export class Kernel {
 
   /** @internal */
   enqueue(process: AnyProcess): void {
-    if (!process.queued) this.#scheduler.enqueue(process as AnyProcess);
+    if (!process.queued) this.scheduler.enqueue(process as AnyProcess);
   }
 
   /** @internal What `receive` gives for a message that is already there: at once, or in a later turn. */
   taken<T>(process: AnyProcess, value: unknown): Promise<T> {
-    if (this.#scheduler.spend()) return this.#resolved(value as T);
+    if (this.scheduler.spend()) return this.#resolved(value as T);
     return this.#later(process as AnyProcess, value);
   }
 
@@ -366,7 +325,10 @@ export class Kernel {
     });
   }
 
-  /** @internal Resumes a process that waits in `receive`. */
+  /**
+   * @internal Resumes a process that waits in `receive`. The fast path of a message: its sender does that, through a microtask and
+   * without the run queue, as long as the turn has credit.
+   */
   awaken(process: AnyProcess, value: unknown): void {
     const wake = process.wake;
     if (wake === null) return;
@@ -376,7 +338,8 @@ export class Kernel {
       this.timers.cancel(process.waitTimer);
       process.waitTimer = null;
     }
-    if (this.#scheduler.spend()) {
+    // A part of the body that waited beside `receive` may be resumed already, and the place is taken.
+    if (this.scheduler.spend() || process.resume !== null) {
       wake(value as never);
     } else {
       process.resume = wake;
@@ -387,7 +350,7 @@ export class Kernel {
 
   /** @internal Lets go on what waited in `process` for something other than a message. */
   resume(process: AnyProcess, resume: () => void): void {
-    if (process.resume !== null || this.#scheduler.spend()) {
+    if (process.resume !== null || this.scheduler.spend()) {
       resume();
     } else {
       process.resume = resume;
@@ -452,14 +415,17 @@ export class Kernel {
     for (let count = 0; count < messagesPerStep; count += 1) {
       const { mailbox } = process;
       if (process.reactor === null || mailbox === null || mailbox.size === 0) return;
-      if (count > 0 && !this.#scheduler.spend()) break;
-      if (!this.#reactTo(process, mailbox.shift())) return;
+      if (count > 0 && !this.scheduler.spend()) break;
+      if (!this.reactTo(process, mailbox.shift())) return;
     }
     this.enqueue(process);
   }
 
-  /** Gives one message to the reactor; false when the next one must wait or will never come. */
-  #reactTo(process: AnyProcess, message: unknown): boolean {
+  /**
+   * @internal Gives one message to the reactor; false when the next one must wait or will never come. The fast path of a server: no
+   * promise is made for what answers at once.
+   */
+  reactTo(process: AnyProcess, message: unknown): boolean {
     process.busy = true;
     try {
       const result = process.reactor?.(message);
@@ -516,14 +482,14 @@ export class Kernel {
       const process = to.process;
       if (process !== null && process.kernel === this) this.#deliver(process, message, sender);
       else if (to.kernelId !== this.id)
-        this.#border.transmitMessage(["message", to.kernelId, to.serial, this.#border.encode(message)], sender);
+        this.border.transmitMessage(["message", to.kernelId, to.serial, this.border.encode(message)], sender);
     } else if (to instanceof Ref) {
       if (to.kernelId === this.id) this.#deliverToRef(to, message, sender);
-      else this.#border.transmitMessage(["reply", to.kernelId, to.serial, this.#border.encode(message)], sender);
+      else this.border.transmitMessage(["reply", to.kernelId, to.serial, this.border.encode(message)], sender);
     } else {
-      const { aboveId } = this.#border;
+      const { aboveId } = this.border;
       if (aboveId === null || this.#names.whereis(to) !== undefined) this.send(this.#names.get(to), message, sender);
-      else this.#border.transmitMessage(["message", aboveId, to, this.#border.encode(message)], sender);
+      else this.border.transmitMessage(["message", aboveId, to, this.border.encode(message)], sender);
     }
   }
 
@@ -531,7 +497,7 @@ export class Kernel {
   gateBefore(to: AnyPid | Ref | string): Gate | null {
     const target = typeof to === "string" ? this.#names.whereis(to) : to instanceof Ref ? to.owner : to;
     if (target === undefined) return null;
-    if (target.kernelId !== this.id) return this.#border.gateBefore(target);
+    if (target.kernelId !== this.id) return this.border.gateBefore(target);
     const extra = target.process?.extra ?? null;
     if (extra === null || extra.gate === null) return null;
     const { gate, intake, messagesMax } = extra;
@@ -554,7 +520,7 @@ export class Kernel {
     const messagesMax = process.extra === null ? messagesMaxDefault : process.extra.messagesMax;
     if (mailbox.size >= messagesMax && !this.#makeRoom(process, mailbox, { messagesMax }, sender)) return;
     mailbox.push(message);
-    if (process.reactor !== null && !process.busy && !process.queued) this.#scheduler.enqueue(process);
+    if (process.reactor !== null && !process.busy && !process.queued) this.scheduler.enqueue(process);
   }
 
   #deliverToIntake(process: AnyProcess, intake: Intake, message: unknown, sender: Sender): void {
@@ -617,7 +583,7 @@ export class Kernel {
   /** The message is taken, and who sent it waits. */
   #holdBack(extra: Extra, pid: AnyPid, gate: Gate, sender: Process | Neighbour): void {
     if (!(sender instanceof Process)) {
-      this.#border.holdBack(sender, pid, gate);
+      holdBack(sender, pid, gate);
       return;
     }
     try {
@@ -634,129 +600,20 @@ export class Kernel {
     if (route === "reply") {
       if (pending === null) return;
       if (this.observer !== null) this.observer.replied(pending.caller, ref, message);
-      this.#settle(ref);
+      settle(this, ref);
       pending.resolve(message);
       return;
     }
-    if (route === "mailbox-once") {
-      ref.route = "none";
-      const owner = ref.owner.process;
-      if (owner !== null) this.demonitor(owner, ref, false);
-    }
     const owner = ref.owner.process;
-    if (owner !== null) this.#deliver(owner, message, sender);
-  }
-
-  /** @internal */
-  request(caller: AnyProcess, to: AnyPid | string, body: unknown, timeoutMs: Milliseconds): Promise<unknown> {
-    // A name that nobody has here may be known above.
-    const above = this.#border.aboveId === null ? undefined : to;
-    const target = typeof to === "string" ? (this.#names.whereis(to) ?? above) : to;
-    if (target === undefined) return this.#refuseRequest(caller, callFailed("noproc", to));
-    if (target === caller.pid) return this.#refuseRequest(caller, callFailed("callingSelf", to));
-    if (typeof target !== "string" && target.process === null && target.kernelId === this.id) {
-      return this.#refuseRequest(caller, callFailed("noproc", to));
+    if (owner === null) return;
+    if (route === "mailbox-once") {
+      this.forgetMonitor(owner, ref);
+      this.border.forgetAlias(owner, ref);
     }
-    const ref = this.newRef(caller);
-    const reply = new Promise<unknown>((resolve, reject) => {
-      ref.pending = new PendingReply(caller, resolve, (reason) => reject(new Exit(callFailed(reason, to))));
-    });
-    ref.route = "reply";
-    const request = new Request(ref, body);
-    const server = typeof target === "string" ? null : target.process;
-    if (server !== null && this.#isIdleServer(server)) {
-      this.monitor(caller, ref, target);
-      this.#answerNow(server, request);
-      if (ref.pending !== null) this.#startDeadline(ref, timeoutMs);
-      return reply;
-    }
-    try {
-      this.#ask(caller, ref, target, request);
-    } catch (refused) {
-      this.#settle(ref);
-      this.#border.release(ref);
-      return Promise.reject(refused);
-    }
-    this.#startDeadline(ref, timeoutMs);
-    return reply;
+    this.#deliver(owner, message, sender);
   }
 
-  /** Sends a request and watches who is asked. In another kernel the monitor goes first, so that an end gives its reason. */
-  #ask(caller: AnyProcess, ref: Ref, target: AnyPid | string, request: Request): void {
-    if (typeof target !== "string" && target.kernelId === this.id) {
-      this.send(target, request, caller);
-      this.monitor(caller, ref, target);
-      return;
-    }
-    const wire = this.#border.encode(request);
-    this.monitor(caller, ref, target);
-    const { aboveId } = this.#border;
-    if (typeof target !== "string")
-      this.#border.transmitMessage(["message", target.kernelId, target.serial, wire], caller);
-    else if (aboveId !== null) this.#border.transmitMessage(["message", aboveId, target, wire], caller);
-  }
-
-  /**
-   * The fast path of a call: an idle server takes the request now, on the caller's stack, which saves a trip through the
-   * queue. The caller cannot tell, because it waits for the reply anyway, and the server's order is kept, because
-   * nothing waits in its mailbox.
-   */
-  #isIdleServer(server: AnyProcess): boolean {
-    const isServer = server.kernel === this && server.reactor !== null && (server.extra?.intake ?? null) === null;
-    // Its body may wait in receive beside the reactor, and is asked first.
-    const hasBody = server.wake !== null || server.resume !== null;
-    const hasNothingQueued = server.mailbox === null || server.mailbox.size === 0;
-    const isIdle = !server.busy && !server.queued && server.stage === "live";
-    return (
-      isServer && !hasBody && isIdle && hasNothingQueued && this.#nestedCount < nestedMax && this.#scheduler.spend()
-    );
-  }
-
-  #answerNow(server: AnyProcess, request: Request): void {
-    const { observer } = this;
-    if (observer !== null) {
-      observer.delivered(server, request);
-      observer.enter(server);
-    }
-    this.#nestedCount += 1;
-    this.platform.strays.run(server, () => {
-      if (this.#reactTo(server, request)) this.unpark(server);
-    });
-    this.#nestedCount -= 1;
-    if (observer !== null) observer.leave();
-  }
-
-  /** At once, or in a later turn: a loop that asks nobody must not keep the host from its work. */
-  #refuseRequest(caller: AnyProcess, failure: CallFailed): Promise<never> {
-    if (this.#scheduler.spend()) return Promise.reject(new Exit(failure));
-    return new Promise((_resolve, reject) => {
-      this.#scheduler.nextTurn(() => {
-        if (caller.stage === "live") reject(new Exit(failure));
-      });
-    });
-  }
-
-  #startDeadline(ref: Ref, timeoutMs: Milliseconds): void {
-    const { pending } = ref;
-    if (pending === null || timeoutMs === Infinity) return;
-    pending.timer = this.timers.start(timeoutMs, () => {
-      pending.timer = null;
-      this.#settle(ref);
-      pending.fail("timeout");
-    });
-  }
-
-  /** Nobody waits for this reply any more: switches its address off and takes back what was set up for it. */
-  #settle(ref: Ref): void {
-    const { pending } = ref;
-    if (pending === null) return;
-    ref.pending = null;
-    ref.route = "none";
-    if (pending.timer !== null) this.timers.cancel(pending.timer);
-    this.#forgetMonitor(pending.caller, ref);
-  }
-
-  // --- links, monitors, names, timers ---
+  // --- links, monitors, names ---
 
   /** @internal */
   newRef(owner: AnyProcess): Ref {
@@ -777,7 +634,7 @@ export class Kernel {
       this.#deliverNotice(from, { type: "exit", from: to, reason: "noproc" });
     } else {
       (from.links ??= new Set()).add(to);
-      this.#border.transmitLink(from.pid, to);
+      this.border.transmitLink(from.pid, to);
     }
   }
 
@@ -786,7 +643,7 @@ export class Kernel {
     if (from.links?.delete(to) !== true) return;
     const peer = to.process;
     if (peer !== null && peer.kernel === this) peer.links?.delete(from.pid);
-    else this.#border.transmitUnlink(from.pid, to);
+    else this.border.transmitUnlink(from.pid, to);
   }
 
   /** @internal */
@@ -799,21 +656,21 @@ export class Kernel {
     const watched = pid?.process ?? null;
     if (watched !== null && watched.kernel === this) {
       (watched.watchers ??= new Set()).add(ref);
-    } else if (pid === undefined && this.#border.aboveId !== null) {
-      this.#border.exportRef(ref);
-      this.#border.transmit(["monitor", this.#border.aboveId, target as string, ref.serial, this.id, owner.pid.serial]);
+    } else if (pid === undefined && this.border.aboveId !== null) {
+      this.border.exportRef(ref);
+      this.border.transmit(["monitor", this.border.aboveId, target as string, ref.serial, this.id, owner.pid.serial]);
     } else if (pid === undefined || pid.kernelId === this.id) {
       this.#deliverDown(ref, "noproc");
     } else {
-      this.#border.exportRef(ref);
-      this.#border.transmit(["monitor", pid.kernelId, pid.serial, ref.serial, this.id, owner.pid.serial]);
+      this.border.exportRef(ref);
+      this.border.transmit(["monitor", pid.kernelId, pid.serial, ref.serial, this.id, owner.pid.serial]);
     }
   }
 
   /** @internal */
   demonitor(owner: AnyProcess, ref: Ref, flush: boolean): boolean {
     if (ref.owner !== owner.pid) return false;
-    const existed = this.#forgetMonitor(owner, ref);
+    const existed = this.forgetMonitor(owner, ref);
     if (ref.route === "mailbox-once") ref.route = "none";
     else if (ref.route === "mailbox" && existed) ref.route = "none";
     if (flush && owner.mailbox !== null) {
@@ -823,22 +680,22 @@ export class Kernel {
     return existed;
   }
 
-  /** Ends a monitor on both sides; false when there was none. */
-  #forgetMonitor(owner: AnyProcess, ref: Ref): boolean {
+  /** @internal Ends a monitor on both sides; false when there was none. */
+  forgetMonitor(owner: AnyProcess, ref: Ref): boolean {
     if (owner.monitors?.delete(ref) !== true) return false;
-    this.#border.release(ref);
+    this.border.release(ref);
     const { target } = ref;
     if (target === null) {
-      const { aboveId } = this.#border;
+      const { aboveId } = this.border;
       if (aboveId === null || ref.targetName === null) return true;
-      this.#border.transmit(["demonitor", aboveId, ref.targetName, ref.serial, this.id, ref.owner.serial]);
+      this.border.transmit(["demonitor", aboveId, ref.targetName, ref.serial, this.id, ref.owner.serial]);
       return true;
     }
     const watched = target.process;
     if (watched !== null && watched.kernel === this) {
       watched.watchers?.delete(ref);
     } else if (target.kernelId !== this.id) {
-      this.#border.transmit(["demonitor", target.kernelId, target.serial, ref.serial, this.id, ref.owner.serial]);
+      this.border.transmit(["demonitor", target.kernelId, target.serial, ref.serial, this.id, ref.owner.serial]);
     }
     return true;
   }
@@ -846,7 +703,7 @@ export class Kernel {
   #deliverDown(ref: Ref, reason: ExitReason): void {
     const owner = ref.owner.process;
     if (owner === null || owner.monitors?.delete(ref) !== true) return;
-    this.#border.release(ref);
+    this.border.release(ref);
     const { pending } = ref;
     ref.route = "none";
     if (pending === null) {
@@ -883,58 +740,13 @@ export class Kernel {
     this.#names.remember(pid, name);
   }
 
-  /** @internal */
-  startTimer(owner: AnyProcess, delayMs: Milliseconds, to: AnyPid | string, message: (ref: Ref) => unknown): Ref {
-    const ref = this.newRef(owner);
-    const receiver = typeof to === "string" ? null : to.process;
-    const isHere = receiver !== null && receiver.kernel === this;
-    const timer = this.timers.start(delayMs, () => {
-      this.#forgetTimer(ref);
-      // A name that nobody has here may be known above.
-      const isKnown = typeof to !== "string" || this.#border.aboveId !== null || this.#names.whereis(to) !== undefined;
-      if (isKnown) this.#sendQuietly(to, message(ref));
-    });
-    if (isHere) ((receiver.extra ??= new Extra()).timers ??= new Set()).add(timer);
-    this.#runningTimers.set(ref, { timer, receiver: isHere ? receiver : null });
-    return ref;
-  }
-
-  #forgetTimer(ref: Ref): Timer | undefined {
-    const running = this.#runningTimers.get(ref);
-    if (running === undefined) return undefined;
-    this.#runningTimers.delete(ref);
-    running.receiver?.extra?.timers?.delete(running.timer);
-    return running.timer;
-  }
-
-  /** A timer's sender may be long gone: a refused message has nobody to tell. */
-  #sendQuietly(to: AnyPid | string, message: unknown): void {
-    try {
-      this.send(to, message);
-    } catch (refused) {
-      this.platform.log("warning", `a timer's message to ${to} was refused: ${describeReason(refused)}`);
-    }
-  }
-
-  /** @internal */
-  cancelTimer(ref: Ref): Milliseconds | false {
-    const timer = this.#forgetTimer(ref);
-    return timer === undefined ? false : this.timers.cancel(timer);
-  }
-
-  /** @internal */
-  readTimer(ref: Ref): Milliseconds | false {
-    const running = this.#runningTimers.get(ref);
-    return running === undefined ? false : this.timers.remaining(running.timer);
-  }
-
   // --- ending ---
 
   /** Sends an exit signal from `from`; see `Process.exit`. */
   exit(from: AnyPid, to: AnyPid, reason: ExitReason): void {
     const process = to.process;
     if (process !== null && process.kernel === this) this.#receiveExit(process, from, reason, false);
-    else if (to.kernelId !== this.id) this.#border.transmitExit(from, to, reason, false);
+    else if (to.kernelId !== this.id) this.border.transmitExit(from, to, reason, false);
   }
 
   /** OTP's rules for a received exit signal, in its order (reference manual, "Receiving Exit Signals"). */
@@ -965,43 +777,9 @@ export class Kernel {
       if (extra.name !== undefined) this.#names.free(extra.name, ended.pid);
       if (extra.timers !== null) for (const timer of extra.timers) this.timers.cancel(timer);
     }
-    const closing = this.#closeHandles(ended);
+    const closing = closeHandles(ended);
     if (closing === null) this.#queueEnding(ended, reason);
-    else void this.#endAfter(closing, ended, reason);
-  }
-
-  /** Closes last opened first, on the ended process's account; what takes time is returned. */
-  #closeHandles(process: AnyProcess): PromiseLike<unknown>[] | null {
-    const handles = process.extra?.handles ?? null;
-    if (handles === null || handles.size === 0) return null;
-    const closing: PromiseLike<unknown>[] = [];
-    const failed = (thrown: unknown): void =>
-      this.platform.log("error", `a handle of ${nameOf(process)} failed to close: ${describeReason(thrown)}`);
-    for (const handle of [...handles].toReversed()) {
-      try {
-        const work = this.platform.strays.run(process, () => handle.close());
-        if (isThenable(work)) closing.push(Promise.resolve(work).catch(failed));
-      } catch (thrown) {
-        failed(thrown);
-      }
-    }
-    handles.clear();
-    return closing.length === 0 ? null : closing;
-  }
-
-  async #endAfter(closing: readonly PromiseLike<unknown>[], process: AnyProcess, reason: ExitReason): Promise<void> {
-    const closed = Promise.all(closing);
-    const late = new Promise<typeof timedOut>((resolve) => {
-      const timer = this.timers.start(handleCloseMs, () => resolve(timedOut));
-      void closed.then(() => this.timers.cancel(timer));
-    });
-    if ((await Promise.race([closed, late])) === timedOut) {
-      this.platform.log(
-        "error",
-        `${nameOf(process)} has ended, but what it held is still open after ${handleCloseMs} ms`,
-      );
-    }
-    this.#queueEnding(process, reason);
+    else void closing.then(() => this.#queueEnding(ended, reason));
   }
 
   #queueEnding(process: AnyProcess, reason: ExitReason): void {
@@ -1050,7 +828,7 @@ export class Kernel {
     process.links = null;
     process.watchers = null;
     process.extra = null;
-    if (extra?.exportedRefs != null) for (const ref of extra.exportedRefs) this.#border.release(ref);
+    if (extra?.exportedRefs != null) for (const ref of extra.exportedRefs) this.border.release(ref);
     if (links !== null) for (const peer of links) this.#announceToPeer(process.pid, peer, reason);
     if (watchers !== null) for (const ref of watchers) this.#announceToWatcher(ref, reason);
     if (extra !== null && extra.ended !== null) extra.ended(reason);
@@ -1059,7 +837,7 @@ export class Kernel {
   #announceToPeer(from: AnyPid, to: AnyPid, reason: ExitReason): void {
     const peer = to.process;
     if (peer === null || peer.kernel !== this) {
-      if (to.kernelId !== this.id) this.#border.transmitExit(from, to, reason, true);
+      if (to.kernelId !== this.id) this.border.transmitExit(from, to, reason, true);
     } else if (peer.links?.delete(from) === true) {
       this.#receiveExit(peer, from, reason, true);
     }
@@ -1067,7 +845,7 @@ export class Kernel {
 
   #announceToWatcher(ref: Ref, reason: ExitReason): void {
     if (ref.kernelId === this.id) this.#deliverDown(ref, reason);
-    else this.#border.transmit(["down", ref.kernelId, ref.serial, this.#border.encodeReason(reason)]);
+    else this.border.transmit(["down", ref.kernelId, ref.serial, this.border.encodeReason(reason)]);
   }
 
   #dropMonitors(process: AnyProcess, monitors: Set<Ref>): void {
@@ -1076,7 +854,7 @@ export class Kernel {
       ref.route = "none";
       ref.pending = null;
       if (pending !== null && pending.timer !== null) this.timers.cancel(pending.timer);
-      this.#forgetMonitor(process, ref);
+      this.forgetMonitor(process, ref);
     }
     process.monitors = null;
   }
@@ -1098,40 +876,8 @@ export class Kernel {
 
   /** See `Process.info`. */
   info(pid: AnyPid): ProcessInfo | undefined {
-    const process = pid.process;
-    if (process === null || process.kernel !== this) return undefined;
-    return {
-      pid,
-      name: process.extra?.name,
-      label: labelOf(process),
-      parent: process.parent,
-      status: statusOf(process),
-      messagesCount: (process.mailbox?.size ?? 0) + (process.extra?.intake?.size ?? 0),
-      droppedCount: process.extra?.droppedCount ?? 0,
-      links: [...(process.links ?? [])],
-      monitors: [...(process.monitors ?? [])].flatMap((ref) => ref.targetName ?? ref.target ?? []),
-      monitoredBy: [...(process.watchers ?? [])].map((ref) => ref.owner),
-      trapExit: process.trapping,
-    };
-  }
-
-  /** @internal Asks another kernel about its processes (question.ts). Fails as a request does; `to` is the kernel. */
-  ask(caller: AnyProcess, kernelId: string, question: unknown, timeoutMs: Milliseconds): Promise<unknown> {
-    if (caller.stage !== "live") return new Promise(() => {});
-    const wire = this.#border.encode(question, "question");
-    const ref = this.newRef(caller);
-    const reply = new Promise<unknown>((resolve, reject) => {
-      const fail = (reason: ExitReason): void => reject(new Exit(callFailed(reason, `kernel ${kernelId}`)));
-      ref.pending = new PendingReply(caller, resolve, fail);
-    });
-    ref.route = "reply";
-    // Only noted here, so that the loss of that kernel ends the wait; nobody there is watched.
-    ref.target = this.#border.mainPidOf(kernelId);
-    (caller.monitors ??= new Set()).add(ref);
-    this.#border.exportRef(ref);
-    this.#border.transmit(["ask", kernelId, ref.serial, this.id, caller.pid.serial, wire]);
-    this.#startDeadline(ref, timeoutMs);
-    return reply;
+    const process = this.processOf(pid);
+    return process === null ? undefined : infoOf(process);
   }
 
   /** @internal The live process of a pid of this kernel. */
@@ -1141,7 +887,7 @@ export class Kernel {
 
   /** @internal Ids of the kernels right below this one. */
   childIds(): readonly string[] {
-    return this.#border.childIds;
+    return this.border.childIds;
   }
 
   /** @internal A place in the list of all processes, kept right until `endWalk` (walk.ts). */
@@ -1158,14 +904,14 @@ export class Kernel {
 
   /** @internal Runs `task` in the host's next turn. */
   nextTurn(task: () => void): void {
-    this.#scheduler.nextTurn(task);
+    this.scheduler.nextTurn(task);
   }
 
   // --- other kernels: border.ts ---
 
   /** How the channels to neighbouring kernels stand: what is under way, what waits, what was dropped. */
   connections(): ConnectionInfo[] {
-    return this.#border.connections();
+    return this.border.connections();
   }
 
   /** For carriers: an id for a kernel that will run below this one. */
@@ -1177,12 +923,12 @@ export class Kernel {
 
   /** For carriers: ties the kernel `kernelId`, below this one or (as `uplink`) above it, by `channel`. */
   connect(kernelId: string, channel: Channel, direction: "child" | "uplink" = "child"): Connection {
-    return this.#border.connect(kernelId, channel, direction);
+    return this.border.connect(kernelId, channel, direction);
   }
 
   /** For carriers: the pid of the program that the kernel `kernelId` was started for. */
   mainPidOf(kernelId: string): AnyPid {
-    return this.#border.mainPidOf(kernelId);
+    return this.border.mainPidOf(kernelId);
   }
 
   /**
@@ -1197,43 +943,36 @@ export class Kernel {
   ): { readonly process: AnyProcess; begin(body: (self: AnyProcess) => unknown): void } {
     const process = this.#create(parent, { ...options, starter, serial: mainSerial });
     (process.extra ??= new Extra()).ended = ended ?? null;
-    this.#border.addPid(process.pid);
+    this.border.addPid(process.pid);
     return {
       process,
       begin: (body) => {
         if (process.stage !== "new") return;
         process.begin = body;
-        this.#scheduler.begin(process);
+        this.scheduler.begin(process);
       },
     };
   }
 
   /** For carriers: copies a value that is to cross; `path` names it in errors. @throws UncopyableError. */
   encode(value: unknown, path?: string): WireValue {
-    return this.#border.encode(value, path);
+    return this.border.encode(value, path);
   }
 
   /** For carriers: the value that another kernel encoded. */
   decode(wire: WireValue): unknown {
-    return this.#border.decode(wire);
+    return this.border.decode(wire);
   }
 
   /** @internal */
   forgetAlias(owner: AnyProcess, ref: Ref): void {
-    this.#border.forgetAlias(owner, ref);
+    this.border.forgetAlias(owner, ref);
   }
 
   /** @internal Own refs that are held because another kernel may answer to them. */
   get exportedRefsCount(): number {
-    return this.#border.heldRefsCount;
+    return this.border.heldRefsCount;
   }
-}
-
-/** What a starting process tells its starter. */
-type Acknowledgement = { readonly ready: true } | { readonly ready: false; readonly reason: ExitReason };
-
-function callFailed(reason: ExitReason, to: AnyPid | string): CallFailed {
-  return { tag: "call", reason, to: String(to) };
 }
 
 /** What runs for a local program; whoever waits for its start is told. */
@@ -1246,16 +985,4 @@ function bodyOf(program: Program<never, readonly never[]>, starter: Ref | null):
 function defaultCarrier(program: Program<never, readonly never[]>): string {
   if (typeof program === "function" || program.kind === "defined") return "coroutine";
   return program.kind === "command" ? "command" : "os-process";
-}
-
-function statusOf(process: AnyProcess): ProcessInfo["status"] {
-  if (process.stage === "exiting") return "exiting";
-  if (process.queued || process.stage === "new") return "runnable";
-  if (process.busy && process.wake === null) return "running";
-  return "waiting";
-}
-
-/** Whether a thrown start failure only says that the process was not there any more. */
-export function isNoProcess(reason: ExitReason): boolean {
-  return reason === "noproc" || (isTagged(reason, "call") && reason["reason"] === "noproc");
 }

@@ -183,15 +183,28 @@ describe("a full mailbox", () => {
   });
 });
 
-test.each([
-  [{ policy: "blok" }, 'mailbox.policy is one of dropNewest, dropOldest, failSender, block, endReceiver, not "blok"'],
-  [{ messagesMax: -1 }, "mailbox.messagesMax is a number above 0, not -1"],
-  [{ heldMaxMs: "soon" }, "mailbox.heldMaxMs is a number above 0, not soon"],
-])("a limit that is none, such as %j, is refused before anything starts", (mailbox, sentence) => {
+test.each<[Record<string, unknown>, string]>([
+  [
+    { mailbox: { policy: "blok" } },
+    'mailbox.policy is one of dropNewest, dropOldest, failSender, block, endReceiver, not "blok"',
+  ],
+  [{ mailbox: { messagesMax: -1 } }, "mailbox.messagesMax is a number above 0, not -1"],
+  [{ mailbox: { messagesMax: "10" } }, "mailbox.messagesMax is a number above 0, not 10"],
+  [{ mailbox: { heldMaxMs: "soon" } }, "mailbox.heldMaxMs is a number above 0, not soon"],
+  [{ mailbox: "block" }, "mailbox is an object of limits, not block"],
+  [
+    { channel: { policy: "drop" } },
+    'channel.policy is one of block, dropNewest, dropOldest, failSender, endReceiver, not "drop"',
+  ],
+  [{ channel: { windowBytes: Number.NaN } }, "channel.windowBytes is a number above 0, not NaN"],
+  [{ channel: { windowBytes: 1024 } }, "channel.windowBytes is at least 65536, not 1024"],
+  [{ channel: { waitingMaxBytes: 0 } }, "channel.waitingMaxBytes is a number above 0, not 0"],
+  [{ channel: 1_000_000 }, "channel is an object of limits, not 1000000"],
+])("a limit that is none, such as %j, is refused before anything starts", (options, sentence) => {
   const { self } = new World();
   const before = self.kernel.processesCount;
 
-  expect(() => self.spawn(idle, { mailbox: mailbox as never })).toThrow(sentence);
+  expect(() => self.spawn(idle, options as never)).toThrow(sentence);
   expect(self.kernel.processesCount).toBe(before);
 });
 

@@ -10,6 +10,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { assertAboveZero, assertLimit } from "./argument.ts";
 
 /** Messages a mailbox holds unless its process says otherwise. Erlang has no limit and runs out of memory instead. */
 export const messagesMaxDefault = 1_000_000;
@@ -39,21 +40,13 @@ export interface MailboxLimit {
   readonly heldMaxMs?: Milliseconds;
 }
 
-const policies: ReadonlySet<string> = new Set<MailboxPolicy>([
-  "dropNewest",
-  "dropOldest",
-  "failSender",
-  "block",
-  "endReceiver",
-]);
+const policies: readonly MailboxPolicy[] = ["dropNewest", "dropOldest", "failSender", "block", "endReceiver"];
 
-/** @throws Error when a program without a type checker gave something that is no limit. */
+/** @throws Error, RangeError for what is no limit. */
 export function assertMailboxLimit(limit: MailboxLimit): void {
-  const { policy = "endReceiver", messagesMax, bytesMax, heldMaxMs } = limit;
-  if (!policies.has(policy)) throw new Error(`mailbox.policy is one of ${[...policies].join(", ")}, not "${policy}"`);
-  for (const [name, value = 1] of Object.entries({ messagesMax, bytesMax, heldMaxMs })) {
-    if (!(value > 0)) throw new RangeError(`mailbox.${name} is a number above 0, not ${String(value)}`);
-  }
+  assertLimit("mailbox", limit, policies);
+  const { messagesMax, bytesMax, heldMaxMs } = limit;
+  assertAboveZero("mailbox", { messagesMax, bytesMax, heldMaxMs });
 }
 
 /** The limit that was reached. */

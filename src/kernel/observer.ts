@@ -198,7 +198,9 @@ export class Observer {
     if (this.#windows.size === 0) return;
     this.#charge();
     this.#running.push(process);
-    if (process !== null) for (const window of this.#windows) window.of(process).turnsCount += 1;
+    // What one that has ended still does counts for nobody: its count is forgotten and would come back for ever.
+    if (process === null || process.stage === "dead") return;
+    for (const window of this.#windows) window.of(process).turnsCount += 1;
   }
 
   /** The time since the last change belongs to who runs. */

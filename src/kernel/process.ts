@@ -6,14 +6,16 @@
  * Unlike Erlang: nothing can interrupt synchronous JavaScript, so a coroutine that loops without `await` is found, not
  * stopped; and a process ended from outside is dropped where it waits: its `finally` blocks do not run (E13). What must
  * be closed stands in the handle table (`own`).
- * Not here: how signals reach other kernels (kernel.ts), servers (server/), supervisors (supervisor/).
+ * Not here: what happens to a signal (kernel.ts), servers (server/), supervisors (supervisor/).
  *
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
 import { ancestorPidsOf, type Ancestor } from "./ancestry.ts";
+import { assertFunction, assertHandle, assertPid } from "./argument.ts";
 import { Exit, ProcessEnded, type ExitReason } from "./exit-reason.ts";
 import type { Gate, Held } from "./gate.ts";
+import type { Handle } from "./handle.ts";
 import type { HostFacts } from "./inspect.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Mailbox } from "./mailbox.ts";
@@ -21,6 +23,7 @@ import { MailboxFullError, messagesMaxDefault, type Intake, type MailboxLimit } 
 import type { Ref } from "./pid.ts";
 import { Pid, type AnyPid } from "./pid.ts";
 import type { HostOptions, Program } from "./program.ts";
+import { request } from "./request.ts";
 import type { Timer } from "./timer.ts";
 import { startVia, type Via } from "./via.ts";
 
@@ -31,12 +34,6 @@ export type TimedOut = typeof timedOut;
 
 /** Milliseconds a call waits unless told otherwise (OTP gen_server:call/2). */
 export const callTimeoutMsDefault = 5000;
-
-/** Something the kernel closes when its owner ends, whatever ends it. */
-export interface Handle {
-  /** Must not throw. A promise delays the exit signals until it settles, at most `handleCloseMs`. */
-  close(): void | PromiseLike<void>;
-}
 
 /** How a process is started. */
 export interface SpawnOptions<Args extends readonly unknown[] = readonly unknown[]> extends HostOptions {
@@ -88,6 +85,7 @@ export interface ProcessInfo {
   readonly name: string | undefined;
   readonly label: string | undefined;
   readonly parent: AnyPid | undefined;
+  /** `running`: it asks about itself. */
   readonly status: "runnable" | "running" | "waiting" | "exiting";
   readonly messagesCount: number;
   /** Messages lost to the mailbox limit. */
@@ -229,7 +227,7 @@ export class Process<Message = unknown> {
   ): Promise<M> {
     this.#assertAlive();
     const gate = this.kernel.gateBefore(to as AnyPid | Ref | string);
-    if (gate !== null && !gate.holds(this)) gate.claim(this);
+    gate?.claim(this);
     const timeoutMs = options.timeoutMs ?? callTimeoutMsDefault;
     if (isHeld(this)) await this.extra?.held?.free(timeoutMs);
     return this.send(to, message);
@@ -269,15 +267,16 @@ export class Process<Message = unknown> {
     if (this.stage === "dead" || this.stage === "exiting") return never();
     if (this.wake !== null || this.resume !== null) return this.#refuseSecondWait();
     if (isHeld(this)) return this.#whenFree(() => this.receive(match, options as { readonly timeoutMs: number }));
+    if (match !== undefined) assertFunction("receive", match);
     const timeoutMs = options === undefined ? Infinity : options.timeoutMs;
     if (timeoutMs <= 0) return this.kernel.taken(this, timedOut);
-    this.match = (match as ((message: unknown) => boolean) | undefined) ?? null;
     if (timeoutMs !== Infinity) {
       this.waitTimer = this.kernel.timers.start(timeoutMs, () => {
         this.waitTimer = null;
         this.kernel.awaken(this, timedOut);
       });
     }
+    this.match = (match as ((message: unknown) => boolean) | undefined) ?? null;
     if (this.kernel.observer !== null) this.kernel.observer.waits(this);
     return new Promise((resolve) => {
       this.wake = resolve;
@@ -321,6 +320,7 @@ export class Process<Message = unknown> {
    */
   react(reactor: Reactor): void {
     this.#assertAlive();
+    assertFunction("react", reactor);
     this.reactor = reactor;
     if (this.mailbox !== null && this.mailbox.size > 0) this.kernel.enqueue(this);
   }
@@ -334,7 +334,7 @@ export class Process<Message = unknown> {
   request(to: AnyPid | string, body: unknown, timeoutMs: Milliseconds = callTimeoutMsDefault): Promise<unknown> {
     if (this.stage !== "live") return never();
     if (this.kernel.observer !== null) this.kernel.observer.sent(this, to, body);
-    const reply = this.kernel.request(this, to, body, timeoutMs);
+    const reply = request(this, to, body, timeoutMs);
     return isHeld(this) ? reply.then((value) => (isHeld(this) ? this.#whenFree(() => value) : value)) : reply;
   }
 
@@ -361,6 +361,7 @@ export class Process<Message = unknown> {
    */
   link(pid: AnyPid): true {
     this.#assertAlive();
+    assertPid("link", pid);
     this.kernel.link(this, pid);
     return true;
   }
@@ -368,6 +369,7 @@ export class Process<Message = unknown> {
   /** Undoes a link (OTP unlink/1): no exit of it comes after this returns (L7). */
   unlink(pid: AnyPid): true {
     this.#assertAlive();
+    assertPid("unlink", pid);
     this.kernel.unlink(this, pid);
     return true;
   }
@@ -375,6 +377,7 @@ export class Process<Message = unknown> {
   /** Asks for one `DownMessage` when `target` ends (OTP monitor/2); at once with `noproc` when it has (N2). */
   monitor(target: AnyPid | string, options: MonitorOptions = {}): Ref {
     this.#assertAlive();
+    if (typeof target !== "string") assertPid("monitor", target);
     const ref = this.kernel.newRef(this);
     if (options.alias !== undefined) ref.route = options.alias === "once" ? "mailbox-once" : "mailbox";
     this.kernel.monitor(this, ref, target);
@@ -397,6 +400,7 @@ export class Process<Message = unknown> {
   exit(first: unknown, ...rest: readonly unknown[]): true {
     this.#assertAlive();
     if (rest.length === 0) throw new Exit(first);
+    assertPid("exit", first);
     this.kernel.exit(this.pid, first as AnyPid, rest[0]);
     if ((this.stage as Stage) !== "live") throw new ProcessEnded();
     return true;
@@ -418,6 +422,7 @@ export class Process<Message = unknown> {
    */
   register(name: string, pid: AnyPid = this.pid): void {
     this.#assertAlive();
+    assertPid("register", pid);
     this.kernel.register(name, pid);
   }
 
@@ -451,24 +456,24 @@ export class Process<Message = unknown> {
   /** Sends `message` after `delayMs` (OTP erlang:send_after/3), also when this process has ended by then (T9). */
   sendAfter<M>(delayMs: Milliseconds, to: Pid<M> | string, message: M): Ref {
     this.#assertAlive();
-    return this.kernel.startTimer(this, delayMs, to as AnyPid | string, () => message);
+    return this.kernel.processTimers.start(this, delayMs, to as AnyPid | string, () => message);
   }
 
   /** Sends `{ type: "timeout", ref, message }` after `delayMs` (OTP erlang:start_timer/3). */
   startTimer(delayMs: Milliseconds, to: AnyPid | string, message: unknown): Ref {
     this.#assertAlive();
-    return this.kernel.startTimer(this, delayMs, to, (ref) => ({ type: "timeout", ref, message }));
+    return this.kernel.processTimers.start(this, delayMs, to, (ref) => ({ type: "timeout", ref, message }));
   }
 
   /** Remaining milliseconds, or false when it has fired (OTP erlang:cancel_timer/1). */
   cancelTimer(ref: Ref): Milliseconds | false {
     this.#assertAlive();
-    return this.kernel.cancelTimer(ref);
+    return this.kernel.processTimers.cancel(ref);
   }
 
   /** Remaining milliseconds, or false when it has fired (OTP erlang:read_timer/1). */
   readTimer(ref: Ref): Milliseconds | false {
-    return this.kernel.readTimer(ref);
+    return this.kernel.processTimers.read(ref);
   }
 
   // --- handles, information ---
@@ -476,6 +481,7 @@ export class Process<Message = unknown> {
   /** Puts `handle` into the handle table: the kernel closes it when this process ends. Returns what takes it out. */
   own(handle: Handle): () => void {
     this.#assertAlive();
+    assertHandle(handle);
     const extra = (this.extra ??= new Extra());
     const handles = (extra.handles ??= new Set());
     handles.add(handle);

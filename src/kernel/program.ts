@@ -2,6 +2,9 @@
  * Program: what `spawn` runs. A function runs on the coroutine carrier of the kernel at hand; a file or a command
  * names a carrier that can run it.
  *
+ * Unlike Erlang's module, function and arguments, a program names code that need not be loaded anywhere yet.
+ * Not here: loading and bundling files (platforms/), running them (carriers/).
+ *
  * @module
  */
 import type { AnyPid } from "./pid.ts";
@@ -75,11 +78,16 @@ export interface ProgramFile<Message = unknown> {
  */
 export function program<Message = unknown>(reference: string, base?: string): ProgramFile<Message> {
   if (/^[a-z][a-z0-9+.-]*:/i.test(reference)) return { kind: "file", url: reference };
-  if (reference.startsWith("/")) return { kind: "file", url: `file://${encodeURI(reference)}` };
+  if (reference.startsWith("/")) return { kind: "file", url: `file://${encodePath(reference)}` };
   if (base === undefined)
     throw new Error(`program "${reference}" is relative; pass import.meta.url as second argument`);
   const folder = base.slice(0, base.lastIndexOf("/"));
-  return { kind: "file", url: resolveSegments(`${folder}/${encodeURI(reference)}`) };
+  return { kind: "file", url: resolveSegments(`${folder}/${encodePath(reference)}`) };
+}
+
+/** A path may have what begins a query or a fragment in a URL. */
+function encodePath(path: string): string {
+  return encodeURI(path).replace(/[?#]/g, encodeURIComponent);
 }
 
 function resolveSegments(url: string): string {

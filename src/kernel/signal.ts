@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { assertAboveZero, assertLimit } from "./argument.ts";
 import type { WireValue } from "./wire.ts";
 
 /**
@@ -72,12 +73,26 @@ export type ChannelPolicy =
 
 /** How much a channel holds, in each of its two directions. */
 export interface ChannelLimit {
-  /** Bytes under way that the other side has not taken yet; default 256 KiB, at least 64 KiB. */
+  /** Bytes under way that the other side has not taken yet; default 256 KiB, at least `windowMinBytes`. */
   readonly windowBytes?: number;
   /** Bytes that wait or are under way before the carrier is lost whatever the policy; default 256 MiB. */
   readonly waitingMaxBytes?: number;
   /** Default `block`. */
   readonly policy?: ChannelPolicy;
+}
+
+/** The smallest window, in bytes: twice what is confirmed at once. */
+export const windowMinBytes: number = 64 * 2 ** 10;
+
+const policies: readonly ChannelPolicy[] = ["block", "dropNewest", "dropOldest", "failSender", "endReceiver"];
+
+/** @throws Error, RangeError for what is no limit. */
+export function assertChannelLimit(limit: ChannelLimit): void {
+  assertLimit("channel", limit, policies);
+  const { windowBytes = windowMinBytes, waitingMaxBytes } = limit;
+  assertAboveZero("channel", { windowBytes, waitingMaxBytes });
+  if (windowBytes >= windowMinBytes) return;
+  throw new RangeError(`channel.windowBytes is at least ${windowMinBytes}, not ${windowBytes}`);
 }
 
 /** How one direction of a channel stands, from this end outwards. */

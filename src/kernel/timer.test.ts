@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { VirtualPlatform } from "../testing/virtual-platform.ts";
 import { idle, World } from "../testing/world.ts";
-import type { Ref } from "./pid.ts";
+import type { AnyPid, Pid, Ref } from "./pid.ts";
+import type { AnyProcess } from "./process.ts";
 import { Timers } from "./timer.ts";
 
 describe("timers of processes", () => {
@@ -64,17 +65,45 @@ describe("timers of processes", () => {
     expect(world.platform.timersCount).toBe(0);
   });
 
-  test("a duration that is no number is refused, one below 0 is 0", async () => {
+  test("a duration below 0 is 0, and what is no number is refused with a sentence", async () => {
     const world = new World();
     const { self } = world;
 
-    expect(() => self.sendAfter(Number.NaN, self.pid, "x")).toThrow("not NaN");
-    expect(() => self.receive(undefined, { timeoutMs: Number.NaN })).toThrow("not NaN");
+    expect(() => self.sendAfter(Number.NaN, self.pid, "x")).toThrow("a duration is a number of milliseconds, not NaN");
     self.sendAfter(-5, self.pid, "at once");
     self.sendAfter(Infinity, self.pid, "never");
     await world.advance(10 ** 12);
 
     expect(await world.all()).toEqual(["at once"]);
+  });
+
+  test.each([Number.NaN, undefined, "10", {}])("%s is no duration, and stops no other timer", async (none) => {
+    const world = new World();
+    const { self } = world;
+    const noDuration = none as unknown as number;
+    self.sendAfter(10, self.pid, "in time");
+
+    const waiting: AnyPid = self.spawn((other: AnyProcess) => other.sleep(noDuration));
+
+    expect(await world.reasonOf(waiting)).toBeInstanceOf(RangeError);
+    expect(() => self.receive(() => true, { timeoutMs: noDuration })).toThrow(RangeError);
+    expect(() => self.sendAfter(noDuration, self.pid, "never")).toThrow(RangeError);
+    await world.advance(20);
+    expect(await world.all()).toEqual(["in time"]);
+  });
+
+  test.each([Number.NaN, "10"])("with %s as time-out nothing is asked and nothing is started", async (none) => {
+    const world = new World();
+    const { self } = world;
+    const timeoutMs = none as unknown as number;
+    const asked = self.spawn((server: AnyProcess) => {
+      server.react((message) => void server.send(self.pid as Pid<unknown>, message));
+    });
+    await world.settle();
+
+    expect(() => self.request(asked, "never", timeoutMs)).toThrow(RangeError);
+    await expect(self.start(idle, { timeoutMs })).rejects.toThrow(RangeError);
+    expect([await world.all(), world.kernel.processesCount]).toEqual([[], 2]);
   });
 });
 

@@ -4,11 +4,12 @@
  * Guarantees: nothing fires early; timers fire in the order of their due times (OTP T7), those of one duration
  * in the order in which they were started. Starting and cancelling are O(1) for durations already in use: calls with a timeout
  * start and cancel one each, so timers of one duration share a list that is always in order.
- * Not here: what a timer does (kernel.ts).
+ * Not here: what processes do with them (process-timer.ts, the time-outs of `receive` and of requests).
  *
  * @module
  */
 import type { Milliseconds, Platform } from "../base/platform.ts";
+import { assertDuration } from "./argument.ts";
 
 /** Lists without a timer that may stand in the heap before they are looked for and dropped. */
 const emptyListsMax = 64;
@@ -69,7 +70,8 @@ export class Timers {
    * @throws RangeError when the duration is not a number.
    */
   start(durationMs: Milliseconds, fire: () => void): Timer {
-    if (Number.isNaN(durationMs)) throw new RangeError("a timer takes milliseconds, not NaN");
+    // undefined would be compared as NaN, and then no timer of the kernel would be due any more.
+    assertDuration(durationMs);
     if (durationMs < 0) return this.start(0, fire);
     let list = this.#lists.get(durationMs);
     if (list === undefined) {

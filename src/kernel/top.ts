@@ -15,8 +15,10 @@ import type { AnyPid } from "./pid.ts";
 import { labelOf, type AnyProcess } from "./process.ts";
 import { walk } from "./walk.ts";
 
-/** What processes are ranked by; the last three need work to be counted. */
-export type TopBy = "memory" | "queue" | "messages" | "turns" | "time";
+/** What processes can be ranked by; the last three need work to be counted. */
+export const topCriteria = ["memory", "queue", "messages", "turns", "time"] as const;
+/** One of `topCriteria`. */
+export type TopBy = (typeof topCriteria)[number];
 
 /** One process of a ranking. */
 export interface TopEntry {

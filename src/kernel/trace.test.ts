@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { handOver, pair, spawnAt } from "../testing/tied-worlds.ts";
 import { idle, World } from "../testing/world.ts";
+import { NoAnswerError } from "./inspect.ts";
 import { trace } from "./introspection.ts";
 import type { Pid, Ref } from "./pid.ts";
 import type { AnyProcess } from "./process.ts";
@@ -240,6 +241,18 @@ describe("a trace in another kernel", () => {
     await root.settle();
 
     expect(child.kernel.observer).toBeNull();
+  });
+
+  test("that cannot begin leaves no process behind", async () => {
+    const { root, line, childPid } = pair();
+    const { processesCount } = root.kernel;
+    line.hold();
+
+    const failed = trace(root.self, childPid, { to: () => {}, timeoutMs: 100 }).catch((failure: unknown) => failure);
+    await root.advance(100);
+
+    expect(await failed).toBeInstanceOf(NoAnswerError);
+    expect(root.kernel.processesCount).toBe(processesCount);
   });
 
   test("watches processes of one kernel only", async () => {

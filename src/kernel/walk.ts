@@ -11,7 +11,7 @@ import type { Kernel } from "./kernel.ts";
 import type { AnyProcess } from "./process.ts";
 
 /** The longest that one slice takes, in milliseconds, if no single visit takes longer. */
-export const sliceMs: Milliseconds = 1;
+export const walkSliceMs: Milliseconds = 1;
 /** The most processes that are visited in one slice. */
 export const visitsPerSliceMax = 32_768;
 /** Visits between two looks at the clock. */
@@ -33,7 +33,7 @@ export function walk(kernel: Kernel, visit: (process: AnyProcess) => void): Prom
   return new Promise((resolve, reject) => {
     const slice = (): void => {
       try {
-        const untilMs = clock.monotonicMs() + sliceMs;
+        const untilMs = clock.monotonicMs() + walkSliceMs;
         for (let count = 1; place.next !== null; count += 1) {
           const process = place.next;
           place.next = process.after;

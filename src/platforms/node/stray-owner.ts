@@ -5,7 +5,7 @@
  * does. From Node 24 on it is one: there it costs nothing per promise.
  * The fast path, for Node 20 and 22: AsyncLocalStorage stands on async_hooks there, whose own work per promise (ids, a
  * stack of contexts) triples the price of an `await`. So while nobody else in this OS process uses async_hooks, its hooks
- * for promises are replaced by two that only carry the owner. Node itself puts its own back when somebody else begins to
+ * for promises are replaced by three that only carry the owner. Node itself puts its own back when somebody else begins to
  * use async_hooks or AsyncLocalStorage, and then the general way (the hook below, for promises too) holds by itself.
  * Where Node's binding is out of reach (its permission model) the general way holds from the start.
  *
@@ -83,15 +83,18 @@ const ownerKey: unique symbol = Symbol("colos.owner") as never;
 
 function byHooks(): Following {
   let current: Owner;
+  /** Whose turn it was when a callback began inside another one: a pool or a parser runs those of its users so. */
+  const outer: Owner[] = [];
   const hook = createHook({
     init(_id, _type, _trigger, resource: Carrying) {
       resource[ownerKey] = current;
     },
     before() {
+      outer.push(current);
       current = (executionAsyncResource() as Carrying)[ownerKey];
     },
     after() {
-      current = undefined;
+      current = outer.pop();
     },
   });
   const carryOver = (promise: Carrying): void => {
@@ -99,6 +102,10 @@ function byHooks(): Following {
   };
   const takeUp = (promise: Carrying): void => {
     current = promise[ownerKey];
+  };
+  /** What Node makes when no code runs, such as the handle of a connection that came in, is not of who ran last. */
+  const letGo = (): void => {
+    current = undefined;
   };
   let hooks: AsyncHooks | undefined;
   let isOn = false;
@@ -117,7 +124,7 @@ function byHooks(): Following {
   const takeFastPath = (): void => {
     if (hooks === undefined || !isAlone(hooks)) return;
     if (hooks.getPromiseHooks().every((each, index) => each === general[index])) {
-      hooks.setPromiseHooks(carryOver, takeUp, undefined, undefined);
+      hooks.setPromiseHooks(carryOver, takeUp, letGo, undefined);
     }
   };
   return {
@@ -132,7 +139,7 @@ function byHooks(): Following {
       }
     },
     current: () => current,
-    ofRejected: (promise) => (promise as Carrying)[ownerKey] ?? current,
+    ofRejected: (promise) => (promise as Carrying)[ownerKey],
     resolved(value) {
       const outer = current;
       current = undefined;
@@ -153,7 +160,7 @@ interface AsyncHooks {
   setPromiseHooks(
     init: ((promise: Carrying) => void) | undefined,
     before: ((promise: Carrying) => void) | undefined,
-    after: undefined,
+    after: (() => void) | undefined,
     settled: undefined,
   ): void;
 }

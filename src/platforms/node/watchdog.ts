@@ -20,7 +20,7 @@ import { createHistogram } from "node:perf_hooks";
 import process from "node:process";
 import { isMainThread, Worker } from "node:worker_threads";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
-import { isOwnPlace } from "./node-platform.ts";
+import { hostTimerMaxMs, isOwnPlace } from "./node-platform.ts";
 import { connectedSlot, exitingSlot, newMemory, type BlockFrame, type Found, type Watch } from "./watchdog-memory.ts";
 import { beginToBeat, type DescribeOwner } from "./watchdog-subject.ts";
 
@@ -90,12 +90,14 @@ const running = new Set<Worker>();
 
 /**
  * Starts watching this OS process; called in its main thread.
- * @throws RangeError when `blockedMs` is below `blockedMsMin`; Error in a worker thread.
+ * @throws RangeError when `blockedMs` is below `blockedMsMin` or no timer of Node can wait for it, or `endlessMs` is no
+ * time; Error in a worker thread.
  */
 export function startWatchdog(host: WatchdogHost, options: WatchdogOptions = {}): Watchdog {
   const { blockedMs = blockedMsDefault, endlessMs = endlessMsDefault, onBlocked } = options;
-  if (!(blockedMs >= blockedMsMin))
-    throw new RangeError(`a watchdog needs ${blockedMsMin} ms or more, not ${blockedMs}`);
+  if (!(blockedMs >= blockedMsMin && blockedMs <= hostTimerMaxMs))
+    throw new RangeError(`a watchdog's blockedMs is from ${blockedMsMin} to ${hostTimerMaxMs}, not ${blockedMs}`);
+  if (!(endlessMs > 0)) throw new RangeError(`a watchdog's endlessMs is a number above 0, not ${endlessMs}`);
   if (!isMainThread) throw new Error("a watchdog watches the main thread of an OS process and is started there");
   const beatMs = blockedMs / beatsPerBlock;
   const shared = newMemory();
