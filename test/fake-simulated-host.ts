@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { FaultName } from "../src/faults/fault.ts";
-import { FixedChoices, type Choices, type Stream } from "../src/sim/choices.ts";
+import type { FaultName, FaultSource } from "../src/faults/fault.ts";
+import { FixedChoices, SeededChoices, type Choices, type Stream } from "../src/sim/choices.ts";
 import type { SimulatedHost } from "../src/sim/host.ts";
 
 /** Whether a fault strikes, and how hard: a number is its severity (cut to what is possible), true is 0. */
@@ -17,7 +17,7 @@ export class FakeSimulatedHost implements SimulatedHost {
   /** May be replaced in the middle of a test. */
   strike: Strike;
   now = 0;
-  readonly faults: SimulatedHost["faults"];
+  faults: FaultSource;
   readonly #choices: Choices;
   #severity = 0;
 
@@ -54,4 +54,15 @@ export class FakeSimulatedHost implements SimulatedHost {
   tell(subject: string, what: () => string): void {
     this.told.push(`${subject}: ${what()}`);
   }
+}
+
+/** A host on which everything is drawn from a seed: each fault strikes with the probability given. */
+export function seededHost(seed: number, rates: Readonly<Partial<Record<FaultName, number>>>): FakeSimulatedHost {
+  const choices = new SeededChoices(seed);
+  const host = new FakeSimulatedHost(() => false, choices);
+  host.faults = {
+    strikes: (fault, subject) => choices.stream(`fault.${fault}:${subject}`).chance(rates[fault] ?? 0),
+    severity: (fault, subject, count) => choices.stream(`severity.${fault}:${subject}`).choose(count),
+  };
+  return host;
 }
