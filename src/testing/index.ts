@@ -17,3 +17,4 @@ export {
   type Launch,
   type TestContext,
 } from "./carrier-contract.ts";
+export { testFileSystem, type FileSystemSuite, type FileSystemUnderTest } from "./file-system-contract.ts";
