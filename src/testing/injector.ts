@@ -114,7 +114,7 @@ export async function openInjectors(
       for (const each of open.values()) wrapped = each.wrap(wrapped);
       return namespaces?.wrap(wrapped) ?? wrapped;
     },
-    strike(injector, fault, target, options) {
+    async strike(injector, fault, target, options) {
       const opened = open.get(injector);
       if (opened === undefined) throw new Error(`${injector.name} is not open`);
       if (!injector.faults.includes(fault)) throw new Error(`${injector.name} cannot make ${fault}`);

@@ -38,7 +38,7 @@ export const endMsMax: Milliseconds = 10_000;
 /** Different keys that a run may count. */
 export const countedKeysMax = 100_000;
 /** Titles of the two processes that a property consists of. */
-const setupTitle = "property";
+const setupTitle = "setup";
 const workloadTitle = "workload";
 
 /** What a property's setup and workload get when they run for real. */
@@ -52,6 +52,8 @@ export type RunNotice =
   | { readonly kind: "told"; readonly line: StoryLine }
   | { readonly kind: "counted"; readonly key: string; readonly by: number }
   | { readonly kind: "sometimes"; readonly label: string }
+  /** What the property wants to reach. */
+  | { readonly kind: "wanted"; readonly labels: readonly string[] }
   /** The property is set up. */
   | { readonly kind: "ready" }
   /** The workload has returned. */
@@ -135,6 +137,7 @@ export class PropertyRun<System> implements RunningProperty {
 
   /** Starts setup and, when it is done, the workload. Returns at once. */
   start(): void {
+    this.#tell({ kind: "wanted", labels: this.#property.sometimes ?? [] });
     this.#watch((self) => this.#setUp(self), setupTitle);
     this.#tick();
   }
@@ -167,7 +170,10 @@ export class PropertyRun<System> implements RunningProperty {
     const { from, reason } = message as { readonly from: unknown; readonly reason: unknown };
     if (reason === "normal") return;
     const title = this.#system === undefined ? "setup" : "system or workload";
-    this.#fail(title, `${String(from)} ended: ${reason instanceof Error ? (reason.stack ?? reason) : describeReason(reason)}`);
+    this.#fail(
+      title,
+      `${String(from)} ended: ${reason instanceof Error ? (reason.stack ?? reason) : describeReason(reason)}`,
+    );
   }
 
   // --- what is seen ---
@@ -177,7 +183,12 @@ export class PropertyRun<System> implements RunningProperty {
     const title = event.name ?? String(event.pid);
     if (event.kind === "spawn") this.#event({ kind: "spawned", subject: title, what: "is spawned" });
     else if (event.kind === "exit") {
-      this.#event({ kind: "ended", subject: title, what: `ends: ${describeReason(event.message)}`, value: event.message });
+      this.#event({
+        kind: "ended",
+        subject: title,
+        what: `ends: ${describeReason(event.message)}`,
+        value: event.message,
+      });
     } else this.#signal(event);
     this.#checkSoon();
   }
@@ -193,7 +204,8 @@ export class PropertyRun<System> implements RunningProperty {
 
   #event(event: Omit<RunEvent, "atMs">): void {
     const atMs = this.#world.nowMs;
-    this.#tell({ kind: "told", line: { atMs, subject: event.subject, what: event.what } });
+    const what = event.kind === "fault" ? `is struck by ${event.what}` : event.what;
+    this.#tell({ kind: "told", line: { atMs, subject: event.subject, what } });
     const { model } = this.#property;
     if (model === undefined || this.#system === undefined || this.#isFailed) return;
     try {
@@ -310,7 +322,8 @@ export class PropertyRun<System> implements RunningProperty {
       const details = await inspect(this.#agent, pid, { timeoutMs: 1000 }).catch(() => undefined);
       const { osPid, carrier } = details?.host ?? {};
       // A thread is part of this OS process.
-      if (osPid !== undefined && carrier !== "thread") found.push({ title: details?.name ?? details?.label ?? title, osPid });
+      if (osPid !== undefined && carrier !== "thread")
+        found.push({ title: details?.name ?? details?.label ?? title, osPid });
     }
     return found;
   }
@@ -360,7 +373,11 @@ export class PropertyRun<System> implements RunningProperty {
 
   #titleOf(pid: AnyPid): string {
     const { process } = pid;
-    return (process === null ? undefined : (process.extra?.name ?? labelOf(process))) ?? this.#kernel.nameOf(pid) ?? String(pid);
+    return (
+      (process === null ? undefined : (process.extra?.name ?? labelOf(process))) ??
+      this.#kernel.nameOf(pid) ??
+      String(pid)
+    );
   }
 
   #count(key: string, by: number): void {
@@ -396,7 +413,8 @@ export class PropertyRun<System> implements RunningProperty {
       chance: (stream, probability) => choices.stream(stream).chance(probability),
       sometimes: (label) => this.#tell({ kind: "sometimes", label }),
       count: (key, by = 1) => this.#count(key, by),
-      record: (what, value) => this.#event({ kind: "record", subject: "the system", what: recorded(what, value), value }),
+      record: (what, value) =>
+        this.#event({ kind: "record", subject: "the system", what: recorded(what, value), value }),
     };
   }
 }

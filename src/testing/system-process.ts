@@ -25,13 +25,12 @@ import {
   type RunNotice,
   type RunningProperty,
 } from "./property-run.ts";
+import { markVariable } from "./sweep.ts";
 
 /** How long the system may take to answer, in milliseconds. */
 export const askMsMax: Milliseconds = 60_000;
 /** Lines of the system's own output that are told, of one start. */
 export const outputLinesMax = 100;
-/** Stands in the environment of all that a tortured system starts, so that its guard finds them. */
-export const markVariable = "COLOS_TORTURE_MARK";
 
 /** Where a property stands, so that another OS process can load it. */
 export interface PropertyFile {
@@ -55,7 +54,9 @@ type Ask =
   | { readonly what: "strike"; readonly fault: ProcessFault; readonly draw: number; readonly title: string | undefined }
   | { readonly what: "noteFault"; readonly fault: FaultName; readonly subject: string }
   | { readonly what: "carriers" | "calm" | "end" };
-type ToSystem = { readonly type: "begin"; readonly order: SystemOrder } | { readonly type: "ask"; id: number; ask: Ask };
+type ToSystem =
+  | { readonly type: "begin"; readonly order: SystemOrder }
+  | { readonly type: "ask"; id: number; ask: Ask };
 type FromSystem =
   | { readonly type: "notice"; readonly notice: RunNotice }
   | { readonly type: "answer"; readonly id: number; readonly value?: unknown; readonly problem?: string };
