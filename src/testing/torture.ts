@@ -14,8 +14,7 @@
  * @module
  */
 import { randomInt, randomUUID } from "node:crypto";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import type { Milliseconds } from "../base/platform.ts";
@@ -26,6 +25,7 @@ import { mix, SeededChoices } from "../sim/choices.ts";
 import { startTicks } from "../os/process-sample.ts";
 import type { Plan, Property } from "../sim/property.ts";
 import { guardLimitMsMax } from "./guard.ts";
+import { holdFolder } from "./held-folder.ts";
 import { injectors as allInjectors, injectorsFor, probeOnce } from "./injector-table.ts";
 import { openInjectors, type Arsenal, type Injector, type Strike, type Target } from "./injector.ts";
 import { PropertyRun, type RunNotice, type RunningProperty } from "./property-run.ts";
@@ -269,12 +269,12 @@ class TortureRun {
   }
 
   async run(): Promise<TortureReport["failure"]> {
-    const parent = await mkdtemp(join(tmpdir(), "colos-torture-"));
-    this.#directory = join(parent, "home");
-    await mkdir(this.#directory);
+    const parent = await holdFolder("colos-torture-");
+    this.#directory = join(parent.path, "home");
     const mark = randomUUID();
-    // Ends what the system left behind, and its folder, also when nobody is there to do it.
-    const sweeper = await startSweeper(mark, parent);
+    // Ends what the system left behind, also when nobody is there to do it.
+    const sweeper = await startSweeper(mark, parent.path);
+    await mkdir(this.#directory);
     try {
       await this.#torture(mark);
     } catch (thrown) {
@@ -285,7 +285,7 @@ class TortureRun {
       await sweeper
         .undo()
         .catch((error: Error) => this.#fail("torture", `not everything was cleaned up: ${error.message}`));
-      await rm(parent, { recursive: true, force: true });
+      await parent.release();
     }
     return this.#failure;
   }
@@ -302,16 +302,13 @@ class TortureRun {
     await this.#start(mark);
     // The window counts from the first moment in which there is something to strike.
     this.#beganMs = performance.now();
-    for (const strike of strikes) {
-      await this.#until(() => false, strike.atMs - this.#nowMs());
-      await this.#untilReady();
-      await this.#untilFree(strike);
-      // What had to wait for another to end may have missed its time.
-      const isLate = this.#nowMs() > window[1] && !strike.isFixed;
-      if (isLate) this.#missed(strike.fault, "its injector was busy until the window was over");
-      else await this.#strike(strike, mark);
-      if (this.#failure !== undefined) return;
-    }
+    const lanes = new Set(strikes.map(({ fault }) => laneOf(ways.get(fault))));
+    const inTurn = [...lanes].map((lane) => {
+      const ofLane = strikes.filter(({ fault }) => laneOf(ways.get(fault)) === lane);
+      return this.#strikeInTurn(ofLane, window[1], mark);
+    });
+    await Promise.all(inTurn);
+    if (this.#failure !== undefined) return;
     await this.#until(() => false, window[1] - this.#nowMs());
     await Promise.all([...this.#lasting.keys()].map((strike) => strike.ended));
     await this.#untilReady();
@@ -319,6 +316,20 @@ class TortureRun {
     await this.#until(() => this.#isWorked, workloadMs);
     if (!this.#isWorked) this.#fail("workload", `it did not end within ${workloadMs} ms after the faults`);
     if (this.#failure === undefined) await this.#running?.calm();
+  }
+
+  /** One after the other: an injector does one thing at a time. */
+  async #strikeInTurn(strikes: readonly PlannedStrike[], windowToMs: Milliseconds, mark: string): Promise<void> {
+    for (const strike of strikes) {
+      await this.#until(() => false, strike.atMs - this.#nowMs());
+      await this.#untilReady();
+      await this.#untilFree(strike);
+      if (this.#failure !== undefined) return;
+      // What had to wait for another to end may have missed its time.
+      if (this.#nowMs() > windowToMs && !strike.isFixed)
+        this.#missed(strike.fault, "its injector was busy until the window was over");
+      else await this.#strike(strike, mark);
+    }
   }
 
   // --- the system ---
@@ -555,6 +566,11 @@ class TortureRun {
       });
     }
   }
+}
+
+/** What is done one after the other. */
+function laneOf(way: Way | undefined): unknown {
+  return way !== undefined && "injector" in way ? way.injector : way?.kind;
 }
 
 /** A function cannot go to another OS process. */

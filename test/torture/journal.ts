@@ -11,7 +11,7 @@ interface Journal {
   kept(): number;
 }
 
-const numbersCount = 40;
+const numbersCount = 30;
 
 export const property: Property<Journal> = {
   name: "what was acknowledged is in the journal",
@@ -30,13 +30,13 @@ export const property: Property<Journal> = {
       } catch (error) {
         world.sometimes(String((error as NodeJS.ErrnoException).code));
       }
-      await self.sleep(25);
+      await self.sleep(20);
     }
     closeSync(file);
   },
   eventually: {
     "all that was acknowledged is there": {
-      withinMs: 1000,
+      withinMs: 300,
       holds: (journal, world) => journal.kept() >= world.counted("acknowledged") || `only ${journal.kept()} are there`,
     },
   },
@@ -51,12 +51,12 @@ export const forgetful: Property<{ readonly path: string; readonly kept: () => n
     while (world.counted("acknowledged") < numbersCount) {
       waiting.push(world.counted("acknowledged"));
       world.count("acknowledged");
-      if (waiting.length >= 30) {
+      if (waiting.length >= 25) {
         const file = openSync(journal.path, "a");
         for (const number of waiting.splice(0)) writeSync(file, `${number}\n`);
         closeSync(file);
       }
-      await self.sleep(25);
+      await self.sleep(20);
     }
     const file = openSync(journal.path, "a");
     for (const number of waiting) writeSync(file, `${number}\n`);
