@@ -14,3 +14,10 @@ export {
   type Launch,
   type TestContext,
 } from "./carrier-contract.ts";
+export {
+  streamBytes,
+  testNetwork,
+  type NetworkFixtures,
+  type NetworkSuite,
+  type NetworkSystem,
+} from "./network-contract.ts";
