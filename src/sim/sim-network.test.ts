@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FakeSimulatedHost } from "../../test/fake-simulated-host.ts";
+import { VirtualHost } from "../../test/virtual-host.ts";
 import { bufferMaxBytesDefault, NetworkError, type Connection, type Listener, type Network } from "../base/network.ts";
 import { testNetwork } from "../testing/network-contract.ts";
 import { SeededChoices } from "./choices.ts";
@@ -16,9 +16,9 @@ import {
 } from "./sim-network.ts";
 
 describe.each([
-  ["as dull as can be", () => new FakeSimulatedHost()],
-  ["seed 1", () => new FakeSimulatedHost(new SeededChoices(1))],
-  ["seed 2", () => new FakeSimulatedHost(new SeededChoices(2))],
+  ["as dull as can be", () => new VirtualHost()],
+  ["seed 1", () => new VirtualHost(new SeededChoices(1))],
+  ["seed 2", () => new VirtualHost(new SeededChoices(2))],
 ] as const)("the contract, %s", (_name, host) => {
   testNetwork({
     system: () => {
@@ -41,13 +41,13 @@ describe.each([
 });
 
 interface Scene {
-  readonly host: FakeSimulatedHost;
+  readonly host: VirtualHost;
   readonly network: SimNetwork;
   readonly web: Network;
   readonly db: Network;
 }
 
-function scene(options: SimNetworkOptions = {}, host = new FakeSimulatedHost()): Scene {
+function scene(options: SimNetworkOptions = {}, host = new VirtualHost()): Scene {
   const network = new SimNetwork(host, options);
   return { host, network, web: network.on("web"), db: network.on("db") };
 }
@@ -60,7 +60,7 @@ interface Pair extends Scene {
 
 const route = "web>db:5432";
 
-async function pair(options: SimNetworkOptions = {}, host = new FakeSimulatedHost()): Promise<Pair> {
+async function pair(options: SimNetworkOptions = {}, host = new VirtualHost()): Promise<Pair> {
   const found = scene(options, host);
   const listener = await found.db.listen({ host: "0.0.0.0", port: 5432 });
   const client = await found.web.connect({ host: "db", port: 5432 });
@@ -84,7 +84,7 @@ async function codeOf(promise: Promise<unknown>): Promise<unknown> {
 }
 
 /** What each word of the story is about. */
-function told({ story }: FakeSimulatedHost): string[] {
+function told({ story }: VirtualHost): string[] {
   return story.map(({ subject, what }) => `${subject} ${what}`);
 }
 
@@ -126,7 +126,7 @@ describe("without faults", () => {
   test("chunks are cut and joined by choice, within limits", async () => {
     const seen = new Set<number>();
     for (let seed = 1; seed <= 30; seed += 1) {
-      const { host, client, server } = await pair({}, new FakeSimulatedHost(new SeededChoices(seed)));
+      const { host, client, server } = await pair({}, new VirtualHost(new SeededChoices(seed)));
       await client.write(bytes("0123456789"));
       await client.write(bytes("0123456789"));
       await client.end();
@@ -242,7 +242,7 @@ describe("without faults", () => {
   });
 
   test("limits that are none are refused", () => {
-    const host = new FakeSimulatedHost();
+    const host = new VirtualHost();
 
     expect(() => new SimNetwork(host, { socketsMax: 0 })).toThrow(RangeError);
     expect(() => new SimNetwork(host, { latencyMinMs: 5, latencyMaxMs: 4 })).toThrow(RangeError);
@@ -457,7 +457,7 @@ describe("what ends", () => {
   test("the other choice is that they end in order", async () => {
     const endings = new Set<unknown>();
     for (let seed = 1; seed <= 20; seed += 1) {
-      const { network, client, server } = await pair({}, new FakeSimulatedHost(new SeededChoices(seed)));
+      const { network, client, server } = await pair({}, new VirtualHost(new SeededChoices(seed)));
       await server.write(bytes("last words"));
       network.hostKilled("db");
       endings.add(await readToEnd(client));
@@ -562,7 +562,7 @@ test("bytes arrive in order and once, or the connection ends with an error", asy
       disturbances,
       fc.integer({ min: 1, max: 5_000 }),
       async (seed, sizes, plan, bufferMaxBytes) => {
-        const host = new FakeSimulatedHost(new SeededChoices(seed));
+        const host = new VirtualHost(new SeededChoices(seed));
         const network = new SimNetwork(host, { silenceMaxMs: 60_000 });
         const listener = await network.on("db").listen({ host: "db", port: 5432 });
         const client = await network.on("web").connect({ host: "db", port: 5432 }, { bufferMaxBytes });
@@ -625,7 +625,7 @@ test("bytes arrive in order and once, or the connection ends with an error", asy
 
 test("a run is the same for the same seed", async () => {
   const traceOf = async (seed: number): Promise<string> => {
-    const { host, client, server } = await pair({}, new FakeSimulatedHost(new SeededChoices(seed)));
+    const { host, client, server } = await pair({}, new VirtualHost(new SeededChoices(seed)));
     const lines: string[] = [];
     const receive = async (): Promise<void> => {
       for (let chunk = await server.read(); chunk !== null; chunk = await server.read())
