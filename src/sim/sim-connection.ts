@@ -59,6 +59,10 @@ export interface LinkWorld {
   readonly silenceMaxMs: Milliseconds;
   /** How long a packet takes at least and at most. */
   latency(from: Station, to: Station): readonly [minMs: Milliseconds, maxMs: Milliseconds];
+  /**
+   * Runs `arrive` at `dueMs`, or after an outage of either machine that is then; what it returns cancels it.
+   */
+  arrival(from: Station, to: Station, dueMs: Milliseconds, arrive: () => void): () => void;
   /** Asks for faults before something is done with the connection. */
   strike(end: SimConnection, deed: "read" | "write"): void;
 }
@@ -123,12 +127,8 @@ class Lane {
   #arm(sender: SimConnection): void {
     const first = this.#packets[0];
     if (first === undefined) return;
-    const { host } = this.#world;
-    // An outage that began meanwhile holds back what would arrive in it: the sender's machine sends it again.
-    const dueMs = Math.max(first.dueMs, this.#from.downUntilMs, this.#to.downUntilMs);
-    this.#cancel = host.after(Math.max(0, dueMs - host.nowMs()), () => {
+    this.#cancel = this.#world.arrival(this.#from, this.#to, first.dueMs, () => {
       this.#cancel = null;
-      if (Math.max(this.#from.downUntilMs, this.#to.downUntilMs) > host.nowMs()) return this.#arm(sender);
       this.#packets.shift();
       this.#deliver(sender, first);
       if (this.#cancel === null) this.#arm(sender);

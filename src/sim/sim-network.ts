@@ -42,15 +42,12 @@ import {
   type SocketOwner,
   type Station,
 } from "./sim-connection.ts";
+import { lastingMs, lastingStepMs } from "./sim-subject.ts";
 
 /** Sockets that one OS process may have open, unless it was said otherwise. */
 export const socketsMaxDefault = 1_000;
 /** How long an end whose bytes nobody answers goes on sending, unless it was said otherwise: TCP's quarter of an hour. */
 export const silenceMaxMsDefault: Milliseconds = 900_000;
-/** The unit of outages and of slowness: a fault lasts 1 to `faultStepsMax` of it. */
-export const faultStepMs: Milliseconds = 1_000;
-/** The longest outage, in `faultStepMs`. */
-export const faultStepsMax = 30;
 /** The first port that is given to those who want any. */
 export const anyPortMin = 49_152;
 
@@ -96,6 +93,9 @@ export class SimNetwork {
   /** Until when a fault lasts, by `fault subject`. */
   readonly #outages = new Map<string, Milliseconds>();
 
+  /** What waits for the end of an outage of `net-down`, oldest first. */
+  readonly #heldBack = new Set<() => void>();
+
   constructor(host: SimulatedHost, options: SimNetworkOptions = {}) {
     const { names = {}, socketsMax = socketsMaxDefault, silenceMaxMs = silenceMaxMsDefault } = options;
     const { latencyMinMs = 1, latencyMaxMs = Math.max(10, latencyMinMs) } = options;
@@ -108,6 +108,7 @@ export class SimNetwork {
       host,
       silenceMaxMs,
       latency: (from, to) => (from === to ? [0, 1] : [latencyMinMs, latencyMaxMs]),
+      arrival: (from, to, dueMs, arrive) => this.#arrival(from, to, dueMs, arrive),
       strike: (end, deed) => this.#strikeEnd(end, deed),
     };
   }
@@ -168,9 +169,9 @@ export class SimNetwork {
   /**
    * Makes a fault strike now, whatever the plan says. `target`: a machine for `net-down` and `dns-failure`, an OS process
    * (`owner`) for `emfile`, `machine:port` for `port-in-use`, else a part of a connection's route such as `db:5432`; default:
-   * all there are (for `port-in-use`: none). `durationMs` is for those that last; default `faultStepMs`.
+   * all there are (for `port-in-use`: none). `durationMs` is for those that last; default `lastingStepMs`.
    */
-  strike(fault: NetworkFault, target?: string, durationMs: Milliseconds = faultStepMs): void {
+  strike(fault: NetworkFault, target?: string, durationMs: Milliseconds = lastingStepMs): void {
     const links = this.#links.filter(({ route, client }) => client.isOpen && route.includes(target ?? ""));
     const named = (names: Iterable<string>): readonly string[] => (target === undefined ? [...names] : [target]);
     switch (fault) {
@@ -198,6 +199,16 @@ export class SimNetwork {
     }
   }
 
+  /**
+   * Faults that last (`net-down`, `dns-failure`, `emfile`, `port-in-use`) end now. What `slow-network` holds up still comes late,
+   * and a blackhole stays one: who has no deadline waits on.
+   */
+  calm(): void {
+    this.#outages.clear();
+    for (const machine of this.#machines.values()) machine.downUntilMs = 0;
+    for (const proceed of [...this.#heldBack]) proceed();
+  }
+
   #strikeEnd(end: SimConnection, deed: "read" | "write"): void {
     const { faults } = this.#host;
     const { link, station } = end;
@@ -212,22 +223,28 @@ export class SimNetwork {
   #breakOff(end: SimConnection): void {
     const { route } = end.link;
     const losesUnderWay = this.#host.faults.severity("reset", route, 2) === 1;
-    this.#host.tell(route, () => `is reset; what was under way ${losesUnderWay ? "is lost" : "still arrives"}`);
+    this.#host.tell(
+      route,
+      () => `is reset, and what was under way ${losesUnderWay ? "is lost" : "still arrives"} (reset)`,
+    );
     end.breakOff(losesUnderWay);
   }
 
   #swallow(link: Link): void {
-    this.#host.tell(link.route, () => "swallows everything from now on, and nobody is told");
+    this.#host.tell(link.route, () => "swallows everything from now on, and nobody is told (blackhole)");
     link.swallow();
   }
 
   #slow(end: SimConnection, durationMs: Milliseconds): void {
-    this.#host.tell(end.link.route, () => `is slow: what ${end.station.name} sends arrives ${durationMs} ms later`);
+    this.#host.tell(
+      end.link.route,
+      () => `is slow: what ${end.station.name} sends arrives ${durationMs} ms later (slow-network)`,
+    );
     end.hold(durationMs);
   }
 
   #takeDown(station: Station, durationMs: Milliseconds): void {
-    this.#host.tell(station.name, () => `has no network for ${durationMs} ms`);
+    this.#host.tell(station.name, () => `has no network, for ${durationMs} ms (net-down)`);
     station.downUntilMs = Math.max(station.downUntilMs, this.#host.nowMs() + durationMs);
   }
 
@@ -236,7 +253,7 @@ export class SimNetwork {
   }
 
   #beginOutage(fault: keyof typeof outageStory, subject: string, durationMs: Milliseconds): void {
-    this.#host.tell(subject, () => `${outageStory[fault]} for ${durationMs} ms`);
+    this.#host.tell(subject, () => `${outageStory[fault]}, for ${durationMs} ms (${fault})`);
     this.#outages.set(`${fault} ${subject}`, this.#host.nowMs() + durationMs);
   }
 
@@ -249,7 +266,7 @@ export class SimNetwork {
   }
 
   #durationOf(fault: NetworkFault, subject: string): Milliseconds {
-    return (1 + this.#host.faults.severity(fault, subject, faultStepsMax)) * faultStepMs;
+    return lastingMs(this.#host, fault, subject);
   }
 
   // --- names ---
@@ -378,7 +395,7 @@ export class SimNetwork {
     const ip = isWildcard(found) ? "127.0.0.1" : found;
     const route = `${machine.name}>${target.name}:${attempt.address.port}`;
     if (faults.strikes("blackhole", route)) {
-      this.#host.tell(route, () => "swallows an attempt to connect");
+      this.#host.tell(route, () => "swallows an attempt to connect (blackhole)");
       return;
     }
     this.#travel(machine, target, () => this.#answer(attempt, target, ip, route));
@@ -412,7 +429,7 @@ export class SimNetwork {
     // The new end counts already, so one more than the limit is too many.
     const isTooMany = listener.owner.sockets.size > this.#options.socketsMax;
     if (isTooMany || this.#isOut("emfile", listener.owner.name)) {
-      this.#host.tell(addressText(server), () => "accepts and closes at once: too many files are open");
+      this.#host.tell(addressText(server), () => "accepts and closes at once: too many files are open (emfile)");
       link.server.close();
     } else listener.offer(link.server);
   }
@@ -421,14 +438,37 @@ export class SimNetwork {
   #travel(from: Machine, to: Machine, arrive: () => void): void {
     const [minMs, maxMs] = this.#world.latency(from, to);
     const latencyMs = minMs + this.#host.stream(`lat:${from.name}>${to.name}`).choose(Math.floor(maxMs - minMs) + 1);
-    const tryAfter = (delayMs: Milliseconds): void => {
-      this.#host.after(delayMs, () => {
-        const outageMs = Math.max(from.downUntilMs, to.downUntilMs) - this.#host.nowMs();
-        if (outageMs > 0) tryAfter(outageMs);
-        else if (to.isUp) arrive();
+    this.#arrival(from, to, this.#host.nowMs() + latencyMs, () => {
+      if (to.isUp) arrive();
+    });
+  }
+
+  /** What would arrive in an outage is sent again by its machine until it arrives. */
+  #arrival(from: Station, to: Station, dueMs: Milliseconds, arrive: () => void): () => void {
+    const nowMs = this.#host.nowMs();
+    let cancel = this.#host.after(Math.max(0, dueMs - nowMs), () => {
+      const downUntilMs = Math.max(from.downUntilMs, to.downUntilMs);
+      if (downUntilMs <= this.#host.nowMs()) return arrive();
+      cancel = this.#holdBack(downUntilMs, () => {
+        cancel = this.#arrival(from, to, 0, arrive);
       });
+    });
+    return () => cancel();
+  }
+
+  /** Runs `proceed` at `untilMs`, or when `calm` is called before that. */
+  #holdBack(untilMs: Milliseconds, proceed: () => void): () => void {
+    const end = (): void => {
+      cancelTimer();
+      this.#heldBack.delete(go);
     };
-    tryAfter(latencyMs);
+    const go = (): void => {
+      end();
+      proceed();
+    };
+    const cancelTimer = this.#host.after(untilMs - this.#host.nowMs(), go);
+    this.#heldBack.add(go);
+    return end;
   }
 
   #keep(link: Link): void {

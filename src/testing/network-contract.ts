@@ -154,20 +154,6 @@ async function readAll(connection: Connection): Promise<Uint8Array> {
   }
 }
 
-/** Reads exactly so many bytes; more is a failure. */
-async function readBytes(connection: Connection, lengthBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for (let count = 0; count < lengthBytes;) {
-    const chunk = await connection.read();
-    assert.notEqual(chunk, null, `the other end has ended after ${count} of ${lengthBytes} bytes`);
-    chunks.push(chunk!);
-    count += chunk!.byteLength;
-  }
-  const bytes = Buffer.concat(chunks);
-  assert.equal(bytes.byteLength, lengthBytes, "more has come than was sent");
-  return bytes;
-}
-
 function assertSame(got: Uint8Array, want: Uint8Array): void {
   assert.equal(got.byteLength, want.byteLength, "other bytes have arrived than were written");
   assert.ok(Buffer.from(got).equals(want), "other bytes have arrived than were written");
