@@ -34,6 +34,7 @@ import {
   type World,
 } from "./property.ts";
 import { simulatedCarriers, type Modules } from "./simulated-carrier.ts";
+import { SimulatedFileSystem } from "./sim-file-system.ts";
 import { TraceHash } from "./trace-hash.ts";
 
 /** How long the first setup may take. */
@@ -106,6 +107,7 @@ class Run<System> implements World {
   readonly #always: readonly (readonly [string, (system: System, world: World) => Verdict])[];
   readonly #onSignal: readonly (readonly [string, (signal: SeenSignal, system: System, world: World) => Verdict])[];
   readonly #isObserved: boolean;
+  readonly files: SimulatedFileSystem;
   #processesCount = 0;
   #modelState: unknown;
   #root: Site;
@@ -136,6 +138,7 @@ class Run<System> implements World {
       mayStrike: ({ process }) => !this.#own.has(process),
     });
     this.#machine.faults = this.#nemesis;
+    this.files = new SimulatedFileSystem(this.#machine);
     this.#always = Object.entries(property.always ?? {});
     this.#onSignal = Object.entries(property.onSignal ?? {});
     this.#isObserved = tells || this.#onSignal.length > 0 || property.model !== undefined;
@@ -355,8 +358,9 @@ class Run<System> implements World {
     if (pid.process !== null) this.#own.add(pid.process);
   }
 
-  #restart(_fault: "kill-system" | "power-loss" | null): void {
+  #restart(fault: "kill-system" | "power-loss" | null): void {
     this.#machine.killSite(this.#root);
+    if (fault !== null) this.files.crash(fault === "power-loss" ? "power-loss" : "page-cache");
     this.#system = null;
     this.#own.clear();
     this.#isWorkloadDone = this.#property.workload === undefined;
