@@ -310,7 +310,6 @@ export class SimConnection implements Connection, Socket {
   /** The network breaks the connection: this end at once, the other when it hears. */
   breakOff(losesUnderWay: boolean): void {
     if (losesUnderWay) this.#lane.clear();
-    this.#other.#lane.clear();
     this.#fail("ECONNRESET");
     this.#sendReset();
   }

@@ -150,6 +150,30 @@ describe("without faults", () => {
     expect(text(await server.read())).toBe("evil");
   });
 
+  test("bytes that have arrived stay as they are", async () => {
+    const { host, client, server } = await pair();
+    const buffer = bytes("good");
+    await client.write(buffer);
+    await host.pause(100);
+    buffer.set(bytes("evil"));
+
+    expect(text(await server.read())).toBe("good");
+  });
+
+  test("a reset drops what was not read, or it does not", async () => {
+    const seen = new Set<string>();
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const { host, client, server } = await pair({}, new VirtualHost(new SeededChoices(seed)));
+      await client.write(bytes("unread"));
+      await host.pause(100);
+      client.reset();
+      await host.pause(100);
+      seen.add(await readToEnd(server));
+    }
+
+    expect([...seen].toSorted()).toEqual([" ECONNRESET", "unread ECONNRESET"]);
+  });
+
   test("a machine reaches itself by localhost, others do not", async () => {
     const { db, web } = scene();
     const listener = await db.listen({ host: "localhost", port: 80 });
@@ -560,15 +584,29 @@ describe("what ends", () => {
     expect(await codeOf(client.write(bytes("more")))).toBe("ETIMEDOUT");
   });
 
+  test("who waits for room gets a reset when the machine is back", async () => {
+    const { network, host, client } = await pair();
+    await client.write(new Uint8Array(bufferMaxBytesDefault));
+    await host.pause(100);
+    network.hostLost("db");
+    const written = codeOf(client.write(bytes("more")));
+    network.hostBack("db");
+
+    expect(await written).toBe("ECONNRESET");
+  });
+
   test("an attempt of a killed OS process reaches nobody", async () => {
-    const { network, web, client, server, listener } = await pair();
+    const { host, network, web, client, server, listener } = await pair();
+    const accepted = listener.accept();
     void web.connect({ host: "db", port: 5432 });
     network.ownerKilled("web");
 
     expect(network.socketsOpen("web")).toBe(0);
     expect(await codeOf(server.read())).toBe("ECONNRESET");
     expect(await codeOf(client.read())).toBe("x-closed");
+    await host.pause(100);
     await listener.close();
+    expect(await accepted).toBeNull();
   });
 });
 
