@@ -689,7 +689,14 @@ describe("whole files", () => {
 
   test("what replaceFile and makeDirectories have settled survives any power loss", async () => {
     const worst = new SeededChoices(1);
-    const stream = { name: "worst", choose: (count: number) => count - 1, chance: () => true };
+    const last = (count: number) => count - 1;
+    const stream = {
+      name: "worst",
+      choose: last,
+      chance: () => true,
+      chooseAt: (_index: number, count: number) => last(count),
+      chanceAt: () => true,
+    };
     worst.stream = () => stream;
     const { files } = machine((fault) => /torn|reordered/.test(fault) && 1_000, {}, worst);
     await makeDirectories(files, "a/b");

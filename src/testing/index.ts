@@ -3,6 +3,9 @@
  *
  * @module
  */
+export { PropertyError, replayVariable, simulate, type SimulateOptions } from "./simulate.ts";
+export { SealedGlobalError } from "./sealed-globals.ts";
+export * from "../sim/index.ts";
 export {
   burstCount,
   crowdCount,
