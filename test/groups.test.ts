@@ -22,7 +22,7 @@ const { kernel } = createSystem({ platform: nodePlatform({ writeLine: () => {} }
 const member = program("./programs/member.ts", import.meta.url);
 const counter = program("./programs/counter.ts", import.meta.url);
 
-describe.each(["thread", "os-process"])("a program on the %s carrier", (carrier) => {
+describe.each(["coroutine", "thread", "os-process"])("a program on the %s carrier", (carrier) => {
   test("registers, subscribes, publishes, knows its ancestors, and is gone from all with its carrier", async () => {
     const self = kernel.attach<unknown>();
     self.register(`${carrier} test`);

@@ -394,3 +394,16 @@ describe.each(["thread", "os-process"])("the channel to a %s", (carrier) => {
 function fdOf(server: Server): number {
   return (server as unknown as { readonly _handle: { readonly fd: number } })._handle.fd;
 }
+
+test.each(hosts)("an option that is none is refused before a %s is started", (carrier) => {
+  const self = kernel.attach();
+  const before = kernel.connections().length;
+
+  const start = (options: unknown) => (): unknown =>
+    self.spawn(answer, { carrier, ...(options as SpawnOptions) } as never);
+
+  expect(start({ output: "self" })).toThrow(/^the output of .*answer\.ts is a pid, a function, .*, not "self"$/);
+  expect(start({ argv: "x" })).toThrow(/^the argv of .*answer\.ts is a list of strings, not "x"$/);
+  expect(start({ args: 5 })).toThrow(/^the args of .*answer\.ts are a list, not 5$/);
+  expect(kernel.connections().length).toBe(before);
+});

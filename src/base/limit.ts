@@ -1,8 +1,8 @@
 /**
- * Limit: refuses what a program without a type checker gives in place of a number or a function, before it does harm: every
- * comparison with NaN is false, so a limit that is none never ends anything.
+ * Limit: refuses what a program without a type checker gives in place of a number, before it does harm: every comparison
+ * with NaN is false, so a limit that is none never ends anything.
  *
- * Not here: what must be true if colos itself is right (invariant.ts).
+ * Not here: what must be true if colos itself is right (invariant.ts), what the kernel's calls take (kernel/argument.ts).
  *
  * @module
  */
@@ -19,11 +19,6 @@ export function assertWhole(name: string, value: unknown, min: number, max?: num
 export function assertMilliseconds(name: string, value: unknown): void {
   if (typeof value === "number" && !Number.isNaN(value)) return;
   throw new RangeError(`${name} is a number of milliseconds, not ${inWords(value)}`);
-}
-
-/** @throws TypeError unless `value` is a function. */
-export function assertFunction(name: string, value: unknown): void {
-  if (typeof value !== "function") throw new TypeError(`${name} is a function, not ${inWords(value)}`);
 }
 
 /** A value that is wrong, in a sentence. */

@@ -496,7 +496,18 @@ describe("a command that cannot start", () => {
 describe("the command carrier", () => {
   const wrong: readonly [what: string, options: SpawnOptions, error: RegExp][] = [
     ["arguments in the options", { args: ["a"] }, /stand in command/],
-    ["a relative working directory", { cwd: "here" }, /is not absolute: here/],
+    ["arguments that are no list", { args: "a" as never }, /^the args of true are a list, not "a"$/],
+    ["a relative working directory", { cwd: "here" }, /^the cwd of true is an absolute path, not "here"$/],
+    ["a working directory that is none", { cwd: 5 as never }, /^the cwd of true is an absolute path, not 5$/],
+    ["an environment of numbers", { env: { A: 5 } as never }, /^the env of true is an object of strings/],
+    [
+      "an output that is none",
+      { output: "self" as never },
+      /^the output of true is a pid, a function, .*, not "self"$/,
+    ],
+    ["a file descriptor that is in no list", { listenFds: 3 as never }, /^the listenFds of true is a list/],
+    ["a standard input that there is not", { stdin: "none" as never }, /^the stdin of true is "pipe" or "inherit"/],
+    ["a listener that is none", { onOsPid: 5 as never }, /^the onOsPid of true is a function, not 5$/],
     ["a stop signal that there is not", { stopSignal: "SIGTREM" }, /not an OS signal: SIGTREM/],
   ];
 

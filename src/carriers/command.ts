@@ -34,6 +34,7 @@ import { endWithNode } from "./command-exit.ts";
 import { CommandGroup } from "./command-group.ts";
 import { CommandInput, inputBytesMaxDefault } from "./command-input.ts";
 import { explainStart, startCommand } from "./command-start.ts";
+import { assertHostOptions } from "./host-options.ts";
 
 /** What an ordered stop sends unless `stopSignal` says otherwise. */
 export const stopSignalDefault = "SIGTERM";
@@ -62,10 +63,11 @@ function start(kernel: Kernel, { program, options, parent, starter }: StartReque
   return kernel.spawnLocal(parent, body, undefined, { label, mailbox, starter, intake: input });
 }
 
-function assertOptions({ file }: CommandLine, { args, argv, cwd, stopSignal }: SpawnOptions): void {
+function assertOptions({ file }: CommandLine, options: SpawnOptions): void {
+  const { args, argv, stopSignal } = options;
+  assertHostOptions(file, options);
   if ((args ?? argv ?? []).length > 0)
     throw new Error(`the arguments of ${file} stand in command(…), not in the options`);
-  if (cwd?.startsWith("/") === false) throw new Error(`the working directory of ${file} is not absolute: ${cwd}`);
   if (stopSignal !== undefined && !Object.hasOwn(constants.signals, stopSignal)) {
     throw new Error(`the stopSignal of ${file} is not an OS signal: ${stopSignal}`);
   }

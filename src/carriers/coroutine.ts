@@ -41,7 +41,8 @@ function start(kernel: Kernel, { program, options, parent, starter }: StartReque
     await acknowledgingBody(defined)(self, ...args);
   };
   const label = options.label ?? program.url.slice(program.url.lastIndexOf("/") + 1);
-  return kernel.spawnLocal(parent, body, options.args, { label, mailbox: options.mailbox, starter });
+  const { args, callers, mailbox } = options;
+  return kernel.spawnLocal(parent, body, args, { label, mailbox, callers, starter });
 }
 
 async function load(

@@ -18,6 +18,7 @@ import type { AnyPid } from "../kernel/pid.ts";
 import type { Channel, ChannelState, Signal } from "../kernel/signal.ts";
 import { estimatedBytes } from "../kernel/wire.ts";
 import type { ProgramLoader } from "./carrier.ts";
+import { assertHostOptions } from "./host-options.ts";
 import { waitingMaxBytesDefault, windowBytesDefault } from "./hosted-kernel-outbox.ts";
 import type { Boot, Item } from "./hosted-kernel.ts";
 
@@ -51,7 +52,7 @@ export interface Prepared {
 
 /**
  * Checks and copies what a program is started with.
- * @throws UncopyableError; Error when it is not a file.
+ * @throws UncopyableError; Error when it is not a file; TypeError for an option that is none.
  */
 export function prepare(kernel: Kernel, request: StartRequest, carrierName: string): Prepared {
   const { options, parent, program, starter } = request;
@@ -61,8 +62,10 @@ export function prepare(kernel: Kernel, request: StartRequest, carrierName: stri
       `the ${carrierName} carrier runs files, not ${what}; name one with program("./file.ts", import.meta.url)`,
     );
   }
+  const programFile = program.url.startsWith("file:") ? fileURLToPath(program.url) : program.url;
+  assertHostOptions(programFile, options);
   const plan: Plan = {
-    programFile: program.url.startsWith("file:") ? fileURLToPath(program.url) : program.url,
+    programFile,
     argv: options.argv ?? [],
     parent: kernel.encode(parent, "parent"),
     lineage: kernel.encode(lineageOf(kernel, parent), "lineage"),

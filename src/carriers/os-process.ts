@@ -52,7 +52,6 @@ export function osProcessCarrier(carrier: OsProcessCarrierOptions): Carrier {
 
 function start(kernel: Kernel, request: StartRequest, carrier: OsProcessCarrierOptions): AnyPid {
   const { options } = request;
-  if (options.cwd?.startsWith("/") === false) throw new Error(`the working directory is not absolute: ${options.cwd}`);
   const prepared = prepare(kernel, request, "os-process");
   const hosted = new HostedKernelParent(kernel);
   let child: ChildProcess;

@@ -4,13 +4,13 @@
  *
  * @module
  */
+import { assertMilliseconds } from "../base/limit.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { Pid } from "./pid.ts";
 
 /** @throws RangeError for what is no number of milliseconds; Infinity is one. */
 export function assertDuration(durationMs: Milliseconds): void {
-  if (typeof durationMs === "number" && !Number.isNaN(durationMs)) return;
-  throw new RangeError(`a duration is a number of milliseconds, not ${String(durationMs)}`);
+  assertMilliseconds("a duration", durationMs);
 }
 
 /** @throws TypeError when `given` is no pid; `what` begins the sentence. */

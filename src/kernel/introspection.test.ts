@@ -596,7 +596,7 @@ describe("what makes no sense is refused with a sentence, before anything happen
     ["top takes a whole number from 1 on, not 1.5", (self) => top(self, 1.5, "memory")],
     ["windowMs is a number of milliseconds that ends", (self) => top(self, 1, "time", { windowMs: Infinity })],
     ["a scope is kernel, system, not all", (self) => top(self, 1, "queue", { scope: none("all") })],
-    ["a duration is a number of milliseconds, not 5s", (self) => top(self, 1, "queue", { timeoutMs: none("5s") })],
+    ['a duration is a number of milliseconds, not "5s"', (self) => top(self, 1, "queue", { timeoutMs: none("5s") })],
     ["a duration is a number", (self) => inspect(self, self.pid, { timeoutMs: Number.NaN })],
     ["messagesMax is a number from 0 on, not -1", (self) => inspect(self, self.pid, { messagesMax: -1 })],
     ["processesMax is a number from 0 on, not all", (self) => listProcesses(self, { processesMax: none("all") })],

@@ -48,7 +48,7 @@ import { acknowledgingBody, defineProgram, type DefinedProgram, type Program } f
 import { answer, type Question } from "./question.ts";
 import { settle } from "./request.ts";
 import { ProcessTimers } from "./process-timer.ts";
-import { Scheduler } from "./scheduler.ts";
+import { Scheduler, type Turns } from "./scheduler.ts";
 import { assertChannelLimit, mainSerial, type Channel } from "./signal.ts";
 import { acknowledge, start, type Acknowledgement } from "./start.ts";
 import { Timers } from "./timer.ts";
@@ -81,6 +81,8 @@ export interface KernelOptions {
   readonly id?: string;
   /** By name; a program without a carrier cannot be spawned. */
   readonly carriers?: ReadonlyMap<string, Starter>;
+  /** @internal What gives turns in place of the scheduler; `step` runs a process until it waits or its code awaits. */
+  readonly turns?: (step: (process: AnyProcess) => void) => Turns;
 }
 
 /** A body of unknown message and argument types. */
@@ -111,7 +113,7 @@ export class Kernel {
   /** @internal */
   readonly processTimers: ProcessTimers = new ProcessTimers(this);
   /** @internal */
-  readonly scheduler: Scheduler;
+  readonly scheduler: Turns;
   /** @internal */
   readonly border: Border;
   /** @internal Servers that answer on each other's stack now (request.ts). */
@@ -145,7 +147,8 @@ export class Kernel {
     this.#carriers = options.carriers ?? new Map<string, Starter>();
     this.timers = new Timers(platform);
     this.#resolved = platform.strays.resolved ?? ((value) => Promise.resolve(value));
-    this.scheduler = new Scheduler(platform, (process) => this.#step(process));
+    const step = (process: AnyProcess): void => this.#step(process);
+    this.scheduler = options.turns === undefined ? new Scheduler(platform, step) : options.turns(step);
     this.border = new Border({
       id: this.id,
       platform,
@@ -751,6 +754,7 @@ export class Kernel {
 
   /** OTP's rules for a received exit signal, in its order (reference manual, "Receiving Exit Signals"). */
   #receiveExit(process: AnyProcess, from: AnyPid, reason: ExitReason, overLink: boolean): void {
+    if (this.observer !== null) this.observer.exitReceived(process, from, reason, overLink);
     if (reason === "kill" && !overLink) this.end(process, "killed");
     else if (process.trapping) this.#deliverNotice(process, { type: "exit", from, reason });
     else if (reason !== "normal" || (from === process.pid && !overLink)) this.end(process, reason);

@@ -106,7 +106,7 @@ export class Observer {
       this.#unwatch = null;
       this.#running.length = 0;
     }
-    this.#endIfIdle();
+    this.endIfIdle();
   }
 
   /** Counts all work until it is switched off. */
@@ -117,13 +117,13 @@ export class Observer {
       this.standing = null;
       this.closeWindow(window);
     }
-    this.#endIfIdle();
+    this.endIfIdle();
   }
 
   /** Notes where processes wait. */
   recordPlaces(on: boolean): void {
     this.#places = on ? (this.#places ?? new WeakMap()) : null;
-    this.#endIfIdle();
+    this.endIfIdle();
   }
 
   addTrace(trace: Trace): void {
@@ -132,10 +132,11 @@ export class Observer {
 
   removeTrace(trace: Trace): void {
     this.#traces.delete(trace);
-    this.#endIfIdle();
+    this.endIfIdle();
   }
 
-  #endIfIdle(): void {
+  /** Leaves the kernel without an observer when nothing is left to note. */
+  protected endIfIdle(): void {
     if (this.#windows.size + this.#traces.size === 0 && this.#places === null) this.#kernel.observer = null;
   }
 
@@ -160,6 +161,9 @@ export class Observer {
       else trace.note("message", process, undefined, message);
     }
   }
+
+  /** An exit signal of `from` has come for `process`, whatever becomes of it. */
+  exitReceived(_process: AnyProcess, _from: AnyPid, _reason: ExitReason, _overLink: boolean): void {}
 
   /** The answer to a request of `process` has come. */
   replied(process: AnyProcess, ref: Ref, value: unknown): void {

@@ -2,13 +2,14 @@
  * Process timer: a message that is sent later (OTP erlang:send_after/3, start_timer/3).
  *
  * Guarantees: the message is sent once, not early, also when who started the timer has ended (T9); it is taken back with the
- * end of the process that it is for, as far as that runs in this kernel. Any process may cancel or read a timer by its ref.
+ * end of the process that it is for, as far as that runs in this kernel, and one for a process that has ended is none. Any process may cancel or read a timer by its ref.
  * Unlike Erlang: a timer of another kernel is not found; `Infinity` is a delay.
  * Not here: how time passes (timer.ts), the time-outs of `receive` and of calls.
  *
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
+import { assertDuration } from "./argument.ts";
 import { describeReason } from "./exit-reason.ts";
 import type { Kernel } from "./kernel.ts";
 import type { AnyPid, Ref } from "./pid.ts";
@@ -33,8 +34,10 @@ export class ProcessTimers {
   start(owner: AnyProcess, delayMs: Milliseconds, to: AnyPid | string, message: (ref: Ref) => unknown): Ref {
     const kernel = this.#kernel;
     const ref = kernel.newRef(owner);
-    const process = typeof to === "string" ? null : to.process;
-    const receiver = process !== null && process.kernel === kernel ? process : null;
+    assertDuration(delayMs);
+    const isHere = typeof to !== "string" && to.kernelId === kernel.id;
+    const receiver = isHere ? kernel.processOf(to) : null;
+    if (isHere && (receiver === null || receiver.stage === "exiting")) return ref;
     const timer = kernel.timers.start(delayMs, () => {
       this.#forget(ref);
       // A name that nobody has here may be known above.

@@ -42,6 +42,7 @@ const sentences: Readonly<Record<string, (reason: Fields, describe: Describe) =>
   startSpec: startSpecSentence,
   supervisorFlags: ({ problem, value }) => `${flagSentences[String(problem)] ?? problem}, not ${shown(value)}`,
   tooManyWait: ({ waitersMax }) => `${waitersMax} requests wait for the key already`,
+  unknownRequest: ({ request }) => `it does not know the request ${shown(request)}`,
   undefinedState: ({ state }) => `it is in the state ${shown(state)}, for which it has no method`,
 };
 

@@ -26,7 +26,19 @@ const stepsPerDrain = 64;
 /** New processes that may begin before a woken one gets its turn. */
 const freshPerWoken = 16;
 
-export class Scheduler {
+/** Who gives processes their turns: the scheduler, or a simulator in its place. */
+export interface Turns {
+  /** Takes one step of this turn's credit; false when the step must wait in the queue. */
+  spend(): boolean;
+  /** Runs `task` in a later turn. */
+  nextTurn(task: () => void): void;
+  /** Puts `process`, which is not queued, in line and marks it as queued. */
+  enqueue(process: AnyProcess): void;
+  /** The same for a new process. */
+  begin(process: AnyProcess): void;
+}
+
+export class Scheduler implements Turns {
   readonly #platform: Platform;
   readonly #step: (process: AnyProcess) => void;
   #queue: (AnyProcess | undefined)[] = [];

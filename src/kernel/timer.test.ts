@@ -1,7 +1,7 @@
 /** Timers: that they fire when they are due, and many deadlines on one host timer; OTP's statements (T) are in test/conformance/. */
 import { describe, expect, test } from "vitest";
 import { VirtualPlatform } from "../testing/virtual-platform.ts";
-import { idle, World } from "../testing/world.ts";
+import { deferred, idle, World } from "../testing/world.ts";
 import type { AnyPid, Pid, Ref } from "./pid.ts";
 import type { AnyProcess } from "./process.ts";
 import { Timers } from "./timer.ts";
@@ -62,6 +62,30 @@ describe("timers of processes", () => {
     await world.settle();
 
     expect(world.self.readTimer(refs[0]!)).toBe(false);
+    expect(world.platform.timersCount).toBe(0);
+  });
+
+  test("a timer for a process that has ended, or is ending, is none", async () => {
+    const world = new World();
+    const { self } = world;
+    const closed = deferred();
+    const ending = self.spawn(async (owner: AnyProcess) => {
+      owner.own({ close: () => closed.promise });
+      await idle(owner);
+    });
+    await world.settle();
+    self.exit(ending, "kill");
+
+    const refs = [await world.deadPid(), ending].map((pid) => self.sendAfter(3_600_000, pid as Pid<unknown>, "x"));
+    await world.settle();
+
+    const left = refs.map((ref) => [self.readTimer(ref), self.cancelTimer(ref)]);
+    expect(left).toEqual([
+      [false, false],
+      [false, false],
+    ]);
+    closed.resolve();
+    await world.settle();
     expect(world.platform.timersCount).toBe(0);
   });
 

@@ -1,5 +1,6 @@
 /** Groups: members, monitors, publishing, ends, other kernels, limits. */
 import { describe, expect, test } from "vitest";
+import { ProcessEnded } from "../kernel/exit-reason.ts";
 import { isDown } from "../kernel/message.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import type { AnyProcess, SpawnOptions } from "../kernel/process.ts";
@@ -147,6 +148,28 @@ describe("members", () => {
 });
 
 describe("publishing", () => {
+  test("is not for code whose process has ended", async () => {
+    const { world, self, groups } = await scene();
+    const gate = deferred();
+    await groups.subscribe("g");
+    let thrown: unknown;
+    const pid = self.spawn(async (publisher) => {
+      await gate.promise;
+      try {
+        new Groups(publisher, "scope").publish("g", "from beyond");
+      } catch (ended) {
+        thrown = ended;
+      }
+    });
+    await world.settle();
+
+    self.exit(pid, "kill");
+    gate.resolve();
+
+    expect(await world.all()).toEqual([]);
+    expect(thrown).toBeInstanceOf(ProcessEnded);
+  });
+
   test("reaches each member as often as it joined, in order, and nobody else", async () => {
     const { world, groups } = await scene();
     const [a, b, c] = [listener(world), listener(world), listener(world)];

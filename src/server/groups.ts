@@ -30,7 +30,7 @@ import { assertWhole, inWords } from "../base/limit.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { isWithin } from "../kernel/connection.ts";
 import { EndWatch } from "../kernel/end-watch.ts";
-import { describeReason } from "../kernel/exit-reason.ts";
+import { describeReason, ProcessEnded } from "../kernel/exit-reason.ts";
 import { isDown } from "../kernel/message.ts";
 import type { Ref } from "../kernel/pid.ts";
 import { Pid, type AnyPid } from "../kernel/pid.ts";
@@ -165,6 +165,8 @@ export class Groups<Name = unknown, Message = unknown> {
       except: options.except ?? null,
       kernelId: options.local === true ? this.#self.kernel.id : null,
     };
+    // As `send` does; the way past it must not let code speak whose process has ended.
+    if (!this.#self.isAlive(this.#self.pid)) throw new ProcessEnded();
     const scope = this.#localScope();
     if (scope === undefined) this.#self.send(this.scope as Pid<unknown>, publication);
     else scope.publish(publication, this.#self);

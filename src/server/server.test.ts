@@ -70,7 +70,7 @@ describe("starting a server", () => {
   });
 
   test.each([
-    [undefined, "what makes a server is a function, not undefined"],
+    [undefined, "defineServer takes a function, not undefined"],
     [() => undefined, "a server is an object with callbacks or methods, and its function gave undefined"],
     [() => Array, /^.*a server is an object with callbacks or methods, and its function gave the function Array/],
   ])("what makes no server fails the start in a sentence (%#)", async (create, sentence) => {

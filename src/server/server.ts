@@ -11,9 +11,10 @@
  *
  * @module
  */
-import { assertFunction, assertMilliseconds, inWords } from "../base/limit.ts";
+import { assertMilliseconds, inWords } from "../base/limit.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { isThenable } from "../base/thenable.ts";
+import { assertFunction } from "../kernel/argument.ts";
 import { describeReason, Exit, isTagged, type CallFailed, type ExitReason } from "../kernel/exit-reason.ts";
 import { isDown, isExit, type DownMessage, type TimeoutMessage } from "../kernel/message.ts";
 import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
@@ -161,7 +162,7 @@ export type ServerFactory<Args extends readonly unknown[] = readonly never[], S 
 export function defineServer<Args extends readonly unknown[], S extends object>(
   create: ServerFactory<Args, S>,
 ): ServerProgram<S, Args> {
-  assertFunction("what makes a server", create);
+  assertFunction("defineServer", create);
   const body = (self: AnyProcess, ...args: Args): unknown => new Loop(self, () => create(self, ...args)).begin();
   return defineProgram(body, { acknowledges: true });
 }

@@ -328,11 +328,7 @@ describe("what is no machine, event or address is refused with a sentence", () =
       /^eventsMax is a whole number of at least 1/,
     ],
     ["eventsMax 0", () => defineStateMachine(machine, { eventsMax: 0 }), /not 0$/],
-    [
-      "its maker",
-      () => defineStateMachine(undefined as never),
-      "what makes a state machine is a function, not undefined",
-    ],
+    ["its maker", () => defineStateMachine(undefined as never), "defineStateMachine takes a function, not undefined"],
     ["an event", () => nextEvent({ type: "enter" } as never), /^nextEvent takes .* call, cast, .*, not "enter"$/],
     ["no event", () => nextEvent(undefined as never), /, not undefined$/],
     [

@@ -15,9 +15,10 @@
  *
  * @module
  */
-import { assertFunction, assertWhole, inWords } from "../base/limit.ts";
+import { assertWhole, inWords } from "../base/limit.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import { isThenable } from "../base/thenable.ts";
+import { assertFunction } from "../kernel/argument.ts";
 import type { ExitReason } from "../kernel/exit-reason.ts";
 import type { TimeoutMessage } from "../kernel/message.ts";
 import { Ref } from "../kernel/pid.ts";
@@ -309,7 +310,7 @@ export function defineStateMachine<Args extends readonly unknown[], M extends An
 ): ServerProgram<MethodsOf<M>, Args> {
   const eventsMax = options.eventsMax ?? eventsMaxDefault;
   assertWhole("eventsMax", eventsMax, 1);
-  assertFunction("what makes a state machine", create);
+  assertFunction("defineStateMachine", create);
   return defineServer<Args, Server<unknown, unknown, unknown>>(
     (self, ...args) => new Machine(self, create(self, ...args), eventsMax),
   ) as unknown as ServerProgram<MethodsOf<M>, Args>;

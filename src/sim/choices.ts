@@ -34,6 +34,9 @@ export interface Stream {
   choose(count: number): number;
   /** True with a probability between 0 and 1. */
   chance(probability: number): boolean;
+  /** The decision of that index, whatever was drawn before: for what is decided at fixed times. Not mixed with the others. */
+  chooseAt(index: number, count: number): number;
+  chanceAt(index: number, probability: number): boolean;
 }
 
 /** Choices drawn from a seed. */
@@ -80,6 +83,16 @@ class SeededStream implements Stream {
     const isTrue = this.#draw() < probability * 0x1_0000_0000;
     if (isTrue && this.#record !== null) this.#note(1);
     return isTrue;
+  }
+
+  chooseAt(index: number, count: number): number {
+    this.#index = index;
+    return this.choose(count);
+  }
+
+  chanceAt(index: number, probability: number): boolean {
+    this.#index = index;
+    return this.chance(probability);
   }
 
   #draw(): number {
@@ -141,6 +154,16 @@ class FixedStream implements Stream {
 
   chance(): boolean {
     return this.choose(2) === 1;
+  }
+
+  chooseAt(index: number, count: number): number {
+    this.#index = index;
+    return this.choose(count);
+  }
+
+  chanceAt(index: number): boolean {
+    this.#index = index;
+    return this.chance();
   }
 
   #next(): number {

@@ -28,6 +28,12 @@ export interface SimulatedHost extends Choices {
    * not resumed; `perform` runs all the same, as on a real machine.
    */
   operate<T>(durationMs: Milliseconds, perform: () => T): Promise<T>;
+  /**
+   * An operation that the running process awaits until something else happens: a message of another machine, room in a buffer.
+   * `start` runs at once and is given what settles the promise, to be called once, now or later; further calls do nothing.
+   * Until then the process counts as parked. A process that was ended meanwhile is not resumed.
+   */
+  waitFor<T>(start: (settle: { resolve(value: T): void; reject(error: unknown): void }) => void): Promise<T>;
   /** Tells the story; kept only where somebody reads it, so `what` is made when it is asked for. */
   tell(subject: string, what: () => string): void;
 }

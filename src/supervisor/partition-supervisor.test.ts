@@ -6,6 +6,7 @@ import { call, defineServer } from "../server/server.ts";
 import { handOver, pair } from "../testing/tied-worlds.ts";
 import { World } from "../testing/world.ts";
 import { child } from "./child-spec.ts";
+import { startDynamicSupervisor } from "./dynamic-supervisor.ts";
 import {
   definePartitionSupervisor,
   partitionFor,
@@ -119,6 +120,13 @@ describe("a partition supervisor", () => {
 
   test.each([0, -1, 1.5, Number.NaN, partitionsMax + 1])("%s partitions are refused", (partitions) => {
     expect(() => definePartitionSupervisor({ partitions, child: counter })).toThrow(RangeError);
+  });
+
+  test("a supervisor of another kind is named as none", async () => {
+    const { self } = new World();
+    await startDynamicSupervisor(self, {}, { name: "rooms" });
+
+    await expect(partitionFor(self, "rooms", "ann")).rejects.toThrow("rooms is no partition supervisor");
   });
 
   test("a key leads there from another kernel too", async () => {

@@ -15,7 +15,7 @@
  */
 import { assertWhole } from "../base/limit.ts";
 import { Exit, type CallFailed } from "../kernel/exit-reason.ts";
-import type { AnyPid, Pid, Ref } from "../kernel/pid.ts";
+import { Pid, type AnyPid, type Ref } from "../kernel/pid.ts";
 import { callTimeoutMsDefault, type AnyProcess, type StartOptions } from "../kernel/process.ts";
 import type { DefinedProgram } from "../kernel/program.ts";
 import { keyHash } from "../server/key.ts";
@@ -68,7 +68,7 @@ export function partitionOf(key: unknown, partitions: number): number {
 /**
  * The partition that `key` leads to (Elixir `{:via, PartitionSupervisor, {name, key}}`).
  * @throws Exit `{ tag: "call", reason, to }`: `"noproc"` while that partition does not run; as `call` for the supervisor.
- * @throws TypeError when `key` is none.
+ * @throws TypeError when `key` is none, or `supervisor` is another kind of supervisor.
  */
 export async function partitionFor(
   self: AnyProcess,
@@ -77,8 +77,9 @@ export async function partitionFor(
   timeoutMs: number = callTimeoutMsDefault,
 ): Promise<AnyPid> {
   partitionOf(key, 1);
-  const pid = (await call(self, supervisor, { operation: "partitionFor", key }, timeoutMs)) as AnyPid | undefined;
-  if (pid !== undefined) return pid;
+  const pid = await call(self, supervisor, { operation: "partitionFor", key }, timeoutMs);
+  if (pid instanceof Pid) return pid;
+  if (pid !== undefined) throw new TypeError(`${supervisor} is no partition supervisor`);
   throw new Exit({ tag: "call", reason: "noproc", to: `a partition of ${supervisor}` } satisfies CallFailed);
 }
 

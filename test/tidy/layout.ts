@@ -49,7 +49,7 @@ const pluginFolders = {
   carriers: plural("base kernel context os", {
     contract: "carrier",
     neutral: ["coroutine"],
-    shared: ["hosted-kernel"],
+    shared: ["hosted-kernel", "host-options"],
   }),
   runtimes: plural("base kernel context loader", { contract: "runtime", neutral: [] }),
   stores: plural("base", { contract: "store", neutral: ["memory"] }),

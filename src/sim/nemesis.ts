@@ -1,0 +1,266 @@
+/**
+ * Nemesis: carries out a plan's faults in one run.
+ *
+ * Faults of processes, carriers, the system and the clock strike by themselves: time is cut into ticks, and at each tick of
+ * the window each such fault is one decision, so that a run without one fault still has all others where they were.
+ * All other faults strike where a part of the machine asks (`strikes`).
+ * Guarantees: nothing strikes outside the window or beyond the budget; the setup and the workload of the property are
+ * never struck themselves.
+ *
+ * @module
+ */
+import type { Milliseconds } from "../base/platform.ts";
+import { faults, type FaultName, type FaultSource } from "../faults/fault.ts";
+import type { Machine, Resident, Site } from "./machine.ts";
+import { hashOf, mix, type Stream } from "./choices.ts";
+import type { Plan, PlannedFault } from "./property.ts";
+
+/** One decision per fault that strikes by itself and tick, in milliseconds. */
+export const tickMs: Milliseconds = 100;
+/** Where in its tick a fault strikes: one of so many places. */
+const placesPerTick = 10;
+/** How long what lasts for a time lasts, the mildest first. */
+export const durationsMs: readonly Milliseconds[] = [100, 500, 2000, 10_000];
+/** How far the wall clock jumps. */
+const stepsMs: readonly Milliseconds[] = [1000, -1000, 3_600_000, -3_600_000, 86_400_000 * 400];
+/** Faults of one run unless the budget says otherwise. */
+export const faultsMaxDefault = 1000;
+export const windowDefault: readonly [Milliseconds, Milliseconds] = [0, 10_000];
+
+/** What the nemesis does to a run. */
+export interface NemesisActions {
+  /** The whole system is gone and starts again. */
+  restartSystem(fault: "kill-system" | "power-loss"): void;
+  /** A fault struck: for counts and models. */
+  struck(fault: FaultName, subject: string): void;
+  mayStrike(resident: Resident): boolean;
+}
+
+interface Rated {
+  readonly fault: FaultName;
+  readonly rate: number;
+  readonly strike: Stream;
+  readonly place: Stream;
+  readonly target: Stream;
+  readonly severity: Stream;
+}
+
+const atOperations: ReadonlySet<string> = new Set(["delay", "reorder", "crash-in-init"]);
+
+/** Whether a fault strikes by itself, at a rate per second; others strike where they are asked for. */
+export function strikesByItself(fault: FaultName): boolean {
+  const { layer } = faults[fault];
+  return ["process", "carrier", "system", "clock"].includes(layer) && !atOperations.has(fault);
+}
+
+export class Nemesis implements FaultSource {
+  readonly #machine: Machine;
+  readonly #plan: Plan;
+  readonly #actions: NemesisActions;
+  readonly #rates = new Map<FaultName, number>();
+  readonly #streams = new Map<string, Stream>();
+  readonly #counts = new Map<FaultName, number>();
+  #faultsCount = 0;
+  #lastMs: Milliseconds = -Infinity;
+  #fromMs: Milliseconds = Infinity;
+  #untilMs: Milliseconds = Infinity;
+
+  /** `seed`: of a run that is drawn; null for one that is replayed, where the choices alone decide. */
+  constructor(machine: Machine, plan: Plan, seed: number | null, actions: NemesisActions) {
+    this.#machine = machine;
+    this.#plan = plan;
+    this.#actions = actions;
+    for (const [name, rate] of Object.entries(plan.faults ?? {})) {
+      const fault = name as FaultName;
+      const share = seed === null || plan.swarm === false ? 1 : swarmShare(seed, fault);
+      if (rate > 0 && share > 0) this.#rates.set(fault, rate * share);
+    }
+  }
+
+  /** Whether faults may still strike. */
+  get inWindow(): boolean {
+    const nowMs = this.#machine.nowMs();
+    return nowMs >= this.#fromMs && nowMs < this.#untilMs;
+  }
+
+  /** When the calm begins. */
+  get calmFromMs(): Milliseconds {
+    return this.#untilMs;
+  }
+
+  /** Begins the window, which is counted from now. */
+  begin(): void {
+    const nowMs = this.#machine.nowMs();
+    const [fromMs, toMs] = this.#plan.window ?? windowDefault;
+    this.#fromMs = nowMs + fromMs;
+    this.#untilMs = nowMs + toMs;
+    const rated: Rated[] = [];
+    for (const [fault, rate] of this.#rates) {
+      if (!strikesByItself(fault)) continue;
+      const stream = (what: string): Stream => this.#machine.stream(`${fault}.${what}`);
+      rated.push({
+        fault,
+        rate,
+        strike: this.#machine.stream(fault),
+        place: stream("at"),
+        target: stream("target"),
+        severity: stream("severity"),
+      });
+    }
+    if (rated.length > 0) this.#machine.after(fromMs, () => this.#tick(0, rated));
+    for (const planned of this.#plan.at ?? []) this.#machine.after(planned.atMs, () => this.#strikePlanned(planned));
+  }
+
+  strikes(fault: FaultName, subject: string): boolean {
+    const rate = this.#rates.get(fault);
+    if (rate === undefined || !this.inWindow || !this.#isWithinBudget(fault)) return false;
+    if (!this.#stream(fault, subject).chance(rate)) return false;
+    this.#count(fault, subject);
+    return true;
+  }
+
+  severity(fault: FaultName, subject: string, count: number): number {
+    return this.#stream(`${fault}.severity`, subject).choose(count);
+  }
+
+  #stream(what: string, subject: string): Stream {
+    const key = `${what}:${subject}`;
+    let stream = this.#streams.get(key);
+    if (stream === undefined) this.#streams.set(key, (stream = this.#machine.stream(key)));
+    return stream;
+  }
+
+  #isWithinBudget(fault: FaultName): boolean {
+    const { faultsMax = faultsMaxDefault, perFaultMax } = this.#plan.budget ?? {};
+    return this.#faultsCount < faultsMax && (this.#counts.get(fault) ?? 0) < (perFaultMax?.[fault] ?? Infinity);
+  }
+
+  #count(fault: FaultName, subject: string): void {
+    this.#faultsCount += 1;
+    this.#counts.set(fault, (this.#counts.get(fault) ?? 0) + 1);
+    this.#actions.struck(fault, subject);
+  }
+
+  #tick(index: number, rated: readonly Rated[]): void {
+    if (!this.inWindow) return;
+    for (const each of rated) {
+      if (!each.strike.chanceAt(index, (each.rate * tickMs) / 1000)) continue;
+      const placeMs = (each.place.chooseAt(index, placesPerTick) * tickMs) / placesPerTick;
+      this.#machine.after(placeMs, () => {
+        if (!this.inWindow) return;
+        const quietMs = this.#plan.budget?.quietMs ?? 0;
+        if (this.#machine.nowMs() - this.#lastMs < quietMs || !this.#isWithinBudget(each.fault)) return;
+        const pick = (count: number): number => each.target.chooseAt(index, count);
+        this.#strike(each.fault, pick, (count) => each.severity.chooseAt(index, count), undefined);
+      });
+    }
+    this.#machine.after(tickMs, () => this.#tick(index + 1, rated));
+  }
+
+  #strikePlanned({ fault, target }: PlannedFault): void {
+    if (!strikesByItself(fault)) return;
+    const first = (): number => 0;
+    if (!this.#strike(fault, first, first, target)) {
+      this.#machine.broken ??= new Error(
+        `the plan's ${fault} at ${this.#machine.nowMs()} ms found ${target === undefined ? "nothing to strike" : `no "${target}"`}`,
+      );
+    }
+  }
+
+  #strike(
+    fault: FaultName,
+    pick: (count: number) => number,
+    severity: (count: number) => number,
+    target: string | undefined,
+  ): boolean {
+    switch (faults[fault].layer) {
+      case "process":
+        return this.#strikeProcess(fault, pick, severity, target);
+      case "carrier":
+        return this.#strikeSite(fault, pick, severity, target);
+      case "system":
+        this.#done(fault, "the system");
+        this.#actions.restartSystem(fault as "kill-system" | "power-loss");
+        return true;
+      default:
+        return this.#strikeClock(fault, severity);
+    }
+  }
+
+  #done(fault: FaultName, subject: string): void {
+    this.#lastMs = this.#machine.nowMs();
+    this.#machine.tell(subject, () => `is struck by ${fault}: ${faults[fault].does}`);
+    this.#count(fault, subject);
+  }
+
+  #strikeProcess(
+    fault: FaultName,
+    pick: (count: number) => number,
+    severity: (count: number) => number,
+    target: string | undefined,
+  ): boolean {
+    const candidates: Resident[] = [];
+    for (const resident of this.#machine.liveResidents()) {
+      const isMeant = target === undefined ? this.#isTarget(resident.title) : resident.title === target;
+      if (isMeant && !resident.isHung && this.#actions.mayStrike(resident)) candidates.push(resident);
+    }
+    if (candidates.length === 0) return false;
+    const victim = candidates[pick(candidates.length)] as Resident;
+    const { process, site } = victim;
+    this.#done(fault, `${victim.title} ${process.pid}`);
+    if (fault === "kill") site.kernel.exit(process.pid, process.pid, "kill");
+    else if (fault === "crash") site.kernel.end(process, new SimulatedCrash());
+    else if (fault === "hang") victim.isHung = true;
+    else victim.lateMs += durationsMs[severity(durationsMs.length)] as Milliseconds;
+    return true;
+  }
+
+  #strikeSite(
+    fault: FaultName,
+    pick: (count: number) => number,
+    severity: (count: number) => number,
+    target: string | undefined,
+  ): boolean {
+    const candidates = this.#machine.sites.filter(
+      ({ parent, title }) => parent !== null && (target === undefined ? this.#isTarget(title) : title === target),
+    );
+    if (candidates.length === 0) return false;
+    const victim = candidates[pick(candidates.length)] as Site;
+    const durationMs = durationsMs[severity(durationsMs.length)] as Milliseconds;
+    this.#done(fault, `the carrier of ${victim.title}`);
+    if (fault === "stop") victim.stoppedUntilMs = this.#machine.nowMs() + durationMs;
+    else if (fault === "partition") victim.cut(durationMs);
+    else victim.lose({ tag: "signal", name: "SIGKILL", ...(fault === "oom-kill" ? { cause: "oom-kill" } : {}) });
+    return true;
+  }
+
+  #strikeClock(fault: FaultName, severity: (count: number) => number): boolean {
+    this.#done(fault, "the clock");
+    if (fault === "clock-step") this.#machine.wallOffsetMs += stepsMs[severity(stepsMs.length)] as Milliseconds;
+    else this.#machine.suspend(durationsMs[severity(durationsMs.length)] as Milliseconds);
+    return true;
+  }
+
+  #isTarget(title: string): boolean {
+    const { targets } = this.#plan;
+    if (targets === undefined) return true;
+    return typeof targets === "function" ? targets(title) : targets.includes(title);
+  }
+}
+
+/** What a process ends with that the fault `crash` strikes. */
+export class SimulatedCrash extends Error {
+  constructor() {
+    super("crashed on purpose");
+    this.name = "SimulatedCrash";
+  }
+}
+
+/**
+ * How much of its rate a fault has in the run of a seed: runs differ in kind, and some have no fault at all (swarm testing).
+ */
+function swarmShare(seed: number, fault: FaultName): number {
+  if (seed % 10 === 0) return 0;
+  const drawn = mix(hashOf(fault) ^ mix(seed + 1)) % 8;
+  return [0, 0, 0.3, 1, 1, 1, 1, 3][drawn] as number;
+}
