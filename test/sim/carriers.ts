@@ -20,7 +20,7 @@ import { campaign, Oracle, type Campaign, type Judged } from "./campaign.ts";
 const stepsMax = 14;
 const actorsCount = 7;
 /** Messages to the slow sink, which holds its sender. */
-const floodCount = 12;
+const floodCount = 20;
 
 interface Numbered {
   readonly type: "numbered";
@@ -60,10 +60,23 @@ class System implements Judged {
   callsCount = 0;
   /** Those that the root registered, by name. */
   readonly named = new Map<string, AnyPid>();
-  registryEntries: readonly AnyPid[] = [];
 }
 
-const operations = ["nothing", "send", "send", "link", "unlink", "monitor", "flush", "call", "callToEnd", "register", "end", "unlink", "link"] as const;
+const operations = [
+  "nothing",
+  "send",
+  "send",
+  "link",
+  "unlink",
+  "monitor",
+  "flush",
+  "call",
+  "callToEnd",
+  "register",
+  "end",
+  "unlink",
+  "link",
+] as const;
 
 class Actor {
   readonly #self: AnyProcess;
@@ -181,7 +194,11 @@ class Actor {
     const { sentCounts } = this.#record;
     const count = (sentCounts[number] as number) + 1;
     sentCounts[number] = count;
-    this.#self.send(pid as Pid<unknown>, { type: "numbered", from: this.#record.number, number: count } satisfies Numbered);
+    this.#self.send(pid as Pid<unknown>, {
+      type: "numbered",
+      from: this.#record.number,
+      number: count,
+    } satisfies Numbered);
   }
 
   #demonitor(): void {
@@ -204,7 +221,8 @@ class Actor {
       const isLie = failure === "noproc" && handledCalls.has(call);
       oracle.expect(!isLie, "a call that ended the server failed with noproc");
       const isKnownEnd = isTagged(failure, "own") || isTagged(failure, "carrierDown");
-      const isKnown = isKnownEnd || ["noproc", "timeout", "killed"].includes(failure as string) || failure instanceof Error;
+      const isKnown =
+        isKnownEnd || ["noproc", "timeout", "killed"].includes(failure as string) || failure instanceof Error;
       oracle.expect(isKnown, `a call failed with ${JSON.stringify(failure)}`);
     }
   }
@@ -216,7 +234,6 @@ class Actor {
       // The way to the registry was cut for too long.
     }
   }
-
 }
 
 function isIn(kernelId: string, self: AnyProcess): boolean {
@@ -258,7 +275,7 @@ function flood(system: System, to: AnyPid): (self: AnyProcess) => Promise<void> 
     try {
       for (let count = 0; count < floodCount; count += 1) {
         self.send(to as Pid<unknown>, count);
-        await self.yield();
+        await self.receive(() => false, { timeoutMs: 10 });
       }
     } catch (thrown) {
       system.oracle.expect(!(thrown instanceof HeldTooLongError), "a sender was held for a minute");
@@ -275,11 +292,18 @@ const property: Property<System> = {
     const pids: AnyPid[] = [];
     pids[0] = self.spawn(body(0, system, world), { label: "actor 0" });
     for (const number of [1, 4]) {
-      const args = [self.pid as AnyPid] as const;
-      pids[number] = self.spawn(parentBody(number, system, world), { label: `actor ${number}`, carrier: "thread", args });
-      const started = await self.receive((message: unknown) => (message as { type?: unknown } | null)?.type === "started", {
-        timeoutMs: 5_000,
+      const args: [AnyPid] = [self.pid];
+      pids[number] = self.spawn(parentBody(number, system, world), {
+        label: `actor ${number}`,
+        carrier: "thread",
+        args,
       });
+      const started = await self.receive(
+        (message: unknown) => (message as { type?: unknown } | null)?.type === "started",
+        {
+          timeoutMs: 5_000,
+        },
+      );
       if (started === timedOut) return;
       const [beside, below] = (started as { pids: readonly AnyPid[] }).pids;
       pids[number + 1] = beside as AnyPid;
@@ -295,37 +319,44 @@ const property: Property<System> = {
     const slow = self.spawn(sink, { label: "sink", carrier: "thread", mailbox });
     const flooding = self.spawnMonitor(flood(system, slow), { label: "flood" });
     for (const pid of pids) self.send(pid as Pid<unknown>, { type: "everybody", pids } satisfies Everybody);
-    await self.sleep(6_000);
+    const isOver = (record: Record): boolean => record.isDone || !isLive(record, world);
+    while (!system.records.every(isOver)) await self.sleep(500);
+    // The longest delay and the longest cut, one after the other.
+    await self.sleep(25_000);
     await self.receive((message: unknown) => isDown(message, flooding.ref));
-    const registry = new Registry<string>(self, "keys");
+    const registry = new Registry<string>(self, "keys", { timeoutMs: 60_000 });
     const entries = await Promise.all(pids.map((_, number) => registry.whereis(`key ${number}`)));
-    system.registryEntries = entries.filter((pid) => pid !== undefined);
+    const isAlive = (pid: AnyPid | undefined): boolean => pid === undefined || world.isAlive(pid);
+    system.oracle.expect(entries.every(isAlive), "a registry gave out a process that has ended");
   },
   eventually: {
-    "each message between live processes has come": { withinMs: 10_000, holds: (system) => hasAll(system) },
-    "who is registered is alive": { withinMs: 10_000, holds: (system, world) => areAlive(system, world) },
+    "each message between live processes has come": {
+      withinMs: 10_000,
+      holds: (system, world) => hasAll(system, world),
+    },
+    "who has a name is alive": { withinMs: 10_000, holds: (system, world) => areAlive(system, world) },
   },
 };
 
-function hasAll({ records }: System): boolean | string {
+function hasAll({ records }: System, world: View): boolean | string {
   for (const from of records) {
     for (const to of records) {
-      if (!isLive(from) || !isLive(to) || !to.isDone) continue;
-      if (from.sentCounts[to.number] !== to.receivedCounts[from.number]) return "a message between live processes is lost";
+      if (!isLive(from, world) || !isLive(to, world) || !to.isDone) continue;
+      if (from.sentCounts[to.number] !== to.receivedCounts[from.number])
+        return "a message between live processes is lost";
     }
   }
   return true;
 }
 
-function isLive({ self }: Record): boolean {
-  return self !== null && self.stage === "live" && self.pid.process === self;
+function isLive({ self }: Record, world: View): boolean {
+  return self !== null && self.stage === "live" && world.isAlive(self.pid);
 }
 
 function areAlive(system: System, world: View): boolean | string {
   for (const [name, pid] of system.named) {
     if (world.whereis(name) === pid && !world.isAlive(pid)) return "a name leads to a process that has ended";
   }
-  for (const pid of system.registryEntries) if (!world.isAlive(pid)) return "a registry gave out a process that has ended";
   return true;
 }
 

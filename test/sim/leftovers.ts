@@ -12,13 +12,24 @@ import type { Verdict, View } from "../../src/sim/property.ts";
 
 /** True, or the first thing that is not as it must be. */
 export function auditLeftovers(world: View): Verdict {
-  const processes = new Map<string, AnyProcess>();
-  for (const { pid } of world.processes()) if (pid.process !== null) processes.set(String(pid), pid.process);
+  const processes = allProcesses(world);
   for (const process of processes.values()) {
-    const verdict = auditLinks(process, processes) ?? auditMonitors(process, processes) ?? auditWatchers(process, processes);
+    const verdict =
+      auditLinks(process, processes) ?? auditMonitors(process, processes) ?? auditWatchers(process, processes);
     if (verdict !== undefined) return verdict;
   }
   return auditRefs(processes.values()) ?? true;
+}
+
+/** By what their pids look like, which is the same in all kernels; those that belong to the property too. */
+function allProcesses(world: View): Map<string, AnyProcess> {
+  const kernels = new Set<Kernel>([world.kernel]);
+  for (const { pid } of world.processes()) if (pid.process !== null) kernels.add(pid.process.kernel);
+  const processes = new Map<string, AnyProcess>();
+  for (const kernel of kernels) {
+    for (const pid of kernel.processes()) if (pid.process !== null) processes.set(String(pid), pid.process);
+  }
+  return processes;
 }
 
 function auditLinks(process: AnyProcess, processes: ReadonlyMap<string, AnyProcess>): string | undefined {
@@ -47,7 +58,7 @@ function auditWatchers(process: AnyProcess, processes: ReadonlyMap<string, AnyPr
     const owner = processes.get(String(ref.owner));
     if (owner === undefined) return "a process is watched for one that has ended";
     const isKnown = [...(owner.monitors ?? [])].some((other) => String(other) === String(ref));
-    if (!isKnown) return "a process is watched, and the owner of the monitor does not know of it";
+    if (!isKnown) return `a process is watched, and the owner of the monitor does not know of it ${process.pid} ${ref} ${ref.owner} ${ref.target}`;
   }
   return undefined;
 }

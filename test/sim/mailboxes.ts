@@ -43,14 +43,15 @@ function selective(system: System, world: World): (self: AnyProcess) => Promise<
 }
 
 async function takeOne(self: AnyProcess, system: System, world: World, list: number[]): Promise<void> {
-  const kind = world.choose("kind", ["first", "third", "even", "young"]);
+  const kind = world.choose("kind", ["first", "third", "even", "young"] as const);
   const youngest = list.at(-1) ?? 0;
-  const match = {
+  const matches: Readonly<Record<typeof kind, (message: unknown) => boolean>> = {
     first: () => true,
-    third: (message: unknown) => (message as number) % 3 === 0,
-    even: (message: unknown) => (message as number) % 2 === 0,
-    young: (message: unknown) => (message as number) > youngest - 3,
-  }[kind];
+    third: (message) => (message as number) % 3 === 0,
+    even: (message) => (message as number) % 2 === 0,
+    young: (message) => (message as number) > youngest - 3,
+  };
+  const match = matches[kind];
   const position = list.findIndex(match);
   const wanted = position < 0 ? timedOut : list[position];
   if (position >= 0) list.splice(position, 1);
@@ -100,7 +101,10 @@ async function limited(self: AnyProcess, system: System, world: World): Promise<
   oracle.expect(!withNotice || messages.some((message) => isDown(message)), "a full mailbox lost a down message");
   const droppedCount = self.info(full as AnyPid)?.droppedCount;
   oracle.expect(droppedCount === lostCount, "a full mailbox counted another number of dropped messages");
-  oracle.expect(refusedCount === (policy === "failSender" ? lostCount : 0), "a full mailbox refused the wrong messages");
+  oracle.expect(
+    refusedCount === (policy === "failSender" ? lostCount : 0),
+    "a full mailbox refused the wrong messages",
+  );
   self.exit(full as AnyPid, "kill");
   self.exit(watched as AnyPid, "kill");
 }
@@ -123,7 +127,10 @@ function pressing(system: System, to: AnyPid, count: number): (self: AnyProcess)
         await self.yield();
       }
     } catch (thrown) {
-      system.oracle.expect(!(thrown instanceof HeldTooLongError), "a sender was held although there was room or nobody left");
+      system.oracle.expect(
+        !(thrown instanceof HeldTooLongError),
+        "a sender was held although there was room or nobody left",
+      );
       throw thrown;
     }
     const lastedMs = self.kernel.platform.clock.monotonicMs() - beganMs;
@@ -164,7 +171,10 @@ function partner(system: System): (self: AnyProcess) => Promise<void> {
         if (message === timedOut) return;
       }
     } catch (thrown) {
-      system.oracle.expect(!(thrown instanceof HeldTooLongError), "two processes wait for room in each other's mailbox");
+      system.oracle.expect(
+        !(thrown instanceof HeldTooLongError),
+        "two processes wait for room in each other's mailbox",
+      );
       throw thrown;
     }
   };

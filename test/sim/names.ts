@@ -118,7 +118,7 @@ const property: Property<System> = {
     "no two processes have one name, and who has one is alive": (system, world) => {
       for (const [name, pid] of system.holders) {
         const found = world.whereis(name);
-        if (world.isAlive(pid) && found !== pid) return "a live process lost its name to another one";
+        if (pid.process?.stage === "live" && found !== pid) return "a live process lost its name to another one";
       }
       for (const name of names) {
         const pid = world.whereis(name);

@@ -13,6 +13,8 @@ import type { Property, World } from "../../src/sim/property.ts";
 import { campaign, Oracle, type Campaign, type Judged } from "./campaign.ts";
 
 const callsMax = 12;
+/** What subtracting times may lose. */
+const roundingMs = 0.001;
 
 class System implements Judged {
   readonly oracle = new Oracle();
@@ -79,7 +81,10 @@ class Desk implements Server<Question, Question, unknown> {
     if ((message as { type?: unknown } | null)?.type !== "timeout") return;
     const { oracle } = this.#system;
     const silentMs = this.#self.kernel.platform.clock.monotonicMs() - this.#lastMessageMs;
-    oracle.expect(this.#isWaiting && silentMs >= silenceMs, "a server's time-out for silence came although messages came");
+    oracle.expect(
+      this.#isWaiting && silentMs >= silenceMs - roundingMs,
+      "a server's time-out for silence came although messages came",
+    );
     this.#isWaiting = false;
   }
 
@@ -170,7 +175,16 @@ function client(system: System, world: World): (self: AnyProcess) => Promise<voi
     for (let count = 0; count < callsMax; count += 1) {
       await self.receive(() => false, { timeoutMs: world.choose("think", [5, 1, 20, 100]) });
       number += 1;
-      const how = world.choose("how", ["at once", "await", "later", "at once", "crash", "await", "stop", "later"] as const);
+      const how = world.choose("how", [
+        "at once",
+        "await",
+        "later",
+        "at once",
+        "crash",
+        "await",
+        "stop",
+        "later",
+      ] as const);
       const question: Question = { client: self.pid, number, how };
       if (world.chance("cast", 0.3)) {
         cast(self, "desk", { client: self.pid, number, how: world.choose("quiet", ["quiet", "at once"] as const) });
@@ -199,8 +213,9 @@ function noteFailure(self: AnyProcess, oracle: Oracle, thrown: unknown, beganMs:
   if (!isCall) return;
   const { reason } = thrown.reason as { reason?: unknown };
   const lastedMs = self.kernel.platform.clock.monotonicMs() - beganMs;
-  if (reason === "timeout") oracle.expect(lastedMs >= timeoutMs, "a call timed out too early");
-  const isEnd = reason instanceof Error || ["noproc", "killed", "done", "shutdown", "timeout"].includes(reason as string);
+  if (reason === "timeout") oracle.expect(lastedMs >= timeoutMs - roundingMs, "a call timed out too early");
+  const isEnd =
+    reason instanceof Error || ["noproc", "killed", "done", "shutdown", "timeout"].includes(reason as string);
   oracle.expect(isEnd, "a call failed with a reason that no server ended with");
 }
 

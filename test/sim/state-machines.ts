@@ -147,7 +147,7 @@ function visitor(system: System, world: World): (self: AnyProcess) => Promise<vo
     cast(self, machine, { kind: "go", state: "open" } satisfies Order);
     await self.receive(() => false, { timeoutMs: 300 });
     cast(self, machine, { kind: "go", state: "open" } satisfies Order);
-    await self.receive(() => false, { timeoutMs: 5_000 });
+    await self.receive(() => false, { timeoutMs: 25_000 });
     system.oracle.expect(system.handledCount === system.sentCount, "a postponed event never came again");
   };
 }

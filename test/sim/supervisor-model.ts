@@ -64,7 +64,10 @@ export class SupervisorModel {
     oracle.expect(!this.held.has(id), "a child that was stopped on request was started by a restart that waited");
     oracle.expect(this.now() >= (this.#notBeforeMs.get(id) ?? 0), "a restart came before its delay was over");
     oracle.expect(!this.alive.has(id), "a child was started that still runs");
-    oracle.expect(this.plans.some((plan) => plan.id === id), "a child was started that is none any more");
+    oracle.expect(
+      this.plans.some((plan) => plan.id === id),
+      "a child was started that is none any more",
+    );
   }
 
   began(id: string, pid: AnyPid): void {
@@ -130,6 +133,11 @@ export class SupervisorModel {
     return this.#restartsMs.length > this.flags.maxRestarts;
   }
 
+  /** A child that is stopped while others wait for it lets them go on at once. */
+  forgetDelays(): void {
+    this.#notBeforeMs.clear();
+  }
+
   /** When the oldest restart that counts was, for a test that wants to meet the edge of the window. */
   get oldestRestartMs(): number | undefined {
     return this.#restartsMs[0];
@@ -152,38 +160,46 @@ export class SupervisorModel {
     return this.plans.slice(position, position + 1);
   }
 
-  /** What happens when `id`, alone, ends with `reason`; the model's children are those that remain then. */
-  expectedAfterEnd(id: string, reason: ExitReason): { readonly trace: readonly string[]; readonly ends: boolean } {
+  /**
+   * What has happened once `id`, alone of those that were `alive`, has ended with `reason`; the model's children are those that
+   * remain then. Whether its window let it restart was checked when the supervisor said so.
+   */
+  expectedAfterEnd(
+    id: string,
+    reason: ExitReason,
+    alive: ReadonlySet<string>,
+  ): { readonly trace: readonly string[]; readonly ends: boolean } {
     const plan = this.plans.find((other) => other.id === id) as ChildPlan;
     const own = [`end ${id}`];
     const isRestarted = plan.restart === "permanent" || (plan.restart === "transient" && !isOrderly(reason));
     if (!isRestarted) {
       if (plan.restart === "temporary") this.plans = this.plans.filter((other) => other !== plan);
-      const ends = plan.significant && this.#endsWith(id);
-      return { trace: ends ? [...own, ...this.#stops(this.plans, id)] : own, ends };
+      const ends = plan.significant && this.#endsWith(id, alive);
+      return { trace: ends ? [...own, ...this.#stops(this.plans, id, alive)] : own, ends };
     }
-    if (this.isWindowFull) return { trace: [...own, ...this.#stops(this.plans, id)], ends: true };
+    if (this.gaveUp) return { trace: [...own, ...this.#stops(this.plans, id, alive)], ends: true };
     const affected = this.affected(id);
-    const stops = this.#stops(affected, id);
-    const isGone = (other: ChildPlan): boolean => other.restart === "temporary" && other !== plan && affected.includes(other);
+    const stops = this.#stops(affected, id, alive);
+    const isGone = (other: ChildPlan): boolean =>
+      other.restart === "temporary" && other !== plan && affected.includes(other);
     this.plans = this.plans.filter((other) => !isGone(other));
     const starts = affected.filter((other) => !isGone(other)).map((other) => `start ${other.id}`);
     return { trace: [...own, ...stops, ...starts], ends: false };
   }
 
-  #endsWith(id: string): boolean {
+  #endsWith(id: string, alive: ReadonlySet<string>): boolean {
     if (this.flags.autoShutdown === "anySignificant") return true;
-    return !this.plans.some((plan) => plan.significant && plan.id !== id && this.alive.has(plan.id));
+    return !this.plans.some((plan) => plan.significant && plan.id !== id && alive.has(plan.id));
   }
 
-  #stops(plans: readonly ChildPlan[], without: string): string[] {
-    const running = plans.filter((plan) => plan.id !== without && this.alive.has(plan.id));
+  #stops(plans: readonly ChildPlan[], without: string, alive: ReadonlySet<string>): string[] {
+    const running = plans.filter((plan) => plan.id !== without && alive.has(plan.id));
     return running.toReversed().map((plan) => `end ${plan.id}`);
   }
 
   /** What an orderly stop of all does. */
   expectedAtStop(): readonly string[] {
-    return this.#stops(this.plans, "");
+    return this.#stops(this.plans, "", new Set(this.alive.keys()));
   }
 }
 

@@ -59,7 +59,12 @@ function specOf(plan: ChildPlan, model: SupervisorModel, system: System, world: 
   };
 }
 
-function childBody(plan: ChildPlan, model: SupervisorModel, system: System, world: World): (self: AnyProcess) => unknown {
+function childBody(
+  plan: ChildPlan,
+  model: SupervisorModel,
+  system: System,
+  world: World,
+): (self: AnyProcess) => unknown {
   return async (self) => {
     model.began(plan.id, self.pid);
     self.own({ close: () => model.ended(plan.id, self.pid) });
@@ -90,7 +95,8 @@ function draw(system: System, world: World): { readonly model: SupervisorModel }
   const backoff = { initialMs: 10, factor: 2, maxMs: 80, jitter: 0, resetAfterMs: 300 };
   const plans = ids.slice(0, world.choose("children", [3, 2, 4])).map((id): ChildPlan => {
     const restart = world.choose("restart", ["permanent", "transient", "temporary", "permanent"] as const);
-    const kind = world.choose("kind", ["plain", "slow stop", "stubborn", "unlinked", "plain"] as const);
+    const kinds = ["plain", "slow stop", "stubborn", ...(system.isWild ? [] : ["unlinked"]), "plain"] as const;
+    const kind = world.choose("kind", kinds) as ChildPlan["kind"];
     const significant = autoShutdown !== "never" && restart !== "permanent" && world.chance("significant", 0.7);
     return { id, restart, kind, significant };
   });
@@ -111,10 +117,18 @@ function owner(system: System, world: World): (self: AnyProcess) => Promise<void
     const { model } = draw(system, world);
     self.trapExit(true);
     const children = model.plans.map((plan) => specOf(plan, model, system, world));
-    const flags = { ...model.flags, observe: (event: Parameters<SupervisorModel["observe"]>[0]) => model.observe(event) };
+    const flags = {
+      ...model.flags,
+      observe: (event: Parameters<SupervisorModel["observe"]>[0]) => model.observe(event),
+    };
     const supervisor = await startSupervisor(self, { flags, children }, { label: "supervisor", link: true });
     model.isUp = true;
-    compare(system, model, model.plans.map((plan) => `start ${plan.id}`), "when it started");
+    compare(
+      system,
+      model,
+      model.plans.map((plan) => `start ${plan.id}`),
+      "when it started",
+    );
     const isOver = system.isWild
       ? await wildRounds(self, supervisor, model, system, world)
       : await quietRounds(self, supervisor, model, system, world);
@@ -174,7 +188,9 @@ async function endOne(
   world: World,
   failing: boolean,
 ): Promise<boolean> {
-  const [first, ...others] = [...model.alive.keys()];
+  // A supervisor does not learn of the end of a child that has unlinked itself.
+  const linked = model.plans.filter((plan) => plan.kind !== "unlinked" && model.alive.has(plan.id));
+  const [first, ...others] = linked.map(({ id }) => id);
   if (first === undefined) return false;
   const id = world.choose("whom", [first, ...others]);
   const pid = model.alive.get(id) as AnyPid;
@@ -182,10 +198,11 @@ async function endOne(
   const reason = kind === "slow stop" || kind === "stubborn" ? "kill" : world.choose("reason", reasons);
   if (failing) system.failures.set(id, world.choose("failures", [1, 2, 6]));
   model.trace = [];
-  const expected = model.expectedAfterEnd(id, reason === "kill" ? "killed" : reason);
+  const alive = new Set(model.alive.keys());
   if (reason === "normal") self.send(pid as never, "end" as never);
   else self.exit(pid, reason);
   const down = await self.receive((message: unknown) => isDown(message, ref), { timeoutMs: calmMs });
+  const expected = model.expectedAfterEnd(id, reason === "kill" ? "killed" : reason, alive);
   if (failing && system.failures.get(id) !== undefined) {
     system.failures.delete(id);
     // How often it is tried is the window's matter, which the model checks as it happens.
@@ -195,7 +212,11 @@ async function endOne(
   }
   compare(system, model, expected.trace, `when a child ended (${model.flags.strategy})`);
   system.oracle.expect((down !== timedOut) === expected.ends, "a supervisor ended, or lives on, when it must not");
-  if (down !== timedOut) system.oracle.expect((down as { reason: unknown }).reason === "shutdown", "a supervisor ended with another reason than shutdown");
+  if (down !== timedOut)
+    system.oracle.expect(
+      (down as { reason: unknown }).reason === "shutdown",
+      "a supervisor ended with another reason than shutdown",
+    );
   return down !== timedOut;
 }
 
@@ -207,12 +228,15 @@ async function stopWhileWaiting(
   model: SupervisorModel,
   world: World,
 ): Promise<boolean> {
-  const [first, ...others] = model.plans.filter((plan) => plan.restart === "permanent" && model.alive.has(plan.id));
+  const [first, ...others] = model.plans.filter(
+    (plan) => plan.restart === "permanent" && plan.kind !== "unlinked" && model.alive.has(plan.id),
+  );
   if (first === undefined || model.flags.backoff === undefined || model.isWindowFull) return false;
   const { id } = world.choose("waiting", [first, ...others]);
   self.exit(model.alive.get(id) as AnyPid, "kill");
   await self.receive(() => false, { timeoutMs: 5 });
   const other = world.choose("stopped", model.plans);
+  model.forgetDelays();
   await terminateChild(self, supervisor, other.id);
   model.held.add(other.id);
   const down = await self.receive((message: unknown) => isDown(message, ref), { timeoutMs: calmMs });
@@ -258,7 +282,10 @@ async function onRequest(
 async function look(self: AnyProcess, supervisor: AnyPid, model: SupervisorModel, system: System): Promise<void> {
   const { oracle } = system;
   const shown = await whichChildren(self, supervisor);
-  oracle.expect(shown.map(({ id }) => id).join() === model.plans.map(({ id }) => id).join(), "whichChildren names other children");
+  oracle.expect(
+    shown.map(({ id }) => id).join() === model.plans.map(({ id }) => id).join(),
+    "whichChildren names other children",
+  );
   for (const { id, pid } of shown) {
     oracle.expect(pid === "restarting" || pid === model.alive.get(id as string), "whichChildren shows another pid");
   }
