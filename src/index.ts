@@ -3,6 +3,30 @@
  *
  * @module
  */
+export {
+  FileError,
+  isFileError,
+  nameMaxChars,
+  pathMaxChars,
+  type FileErrorCode,
+  type FileErrorOptions,
+  type FileFacts,
+  type FileOperation,
+  type FileSystem,
+  type OpenFile,
+  type OpenOptions,
+  type Space,
+} from "./base/file-system.ts";
+export {
+  appendAll,
+  makeDirectories,
+  readAll,
+  readFile,
+  readMaxBytes,
+  replaceFile,
+  replacementSuffix,
+  writeAll,
+} from "./base/whole-files.ts";
 export type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "./base/platform.ts";
 export {
   carrierDown,
@@ -104,6 +128,7 @@ export { commandCarrier } from "./carriers/command.ts";
 export { coroutineCarrier } from "./carriers/coroutine.ts";
 export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-process.ts";
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
+export { nodeFileSystem } from "./platforms/node/node-file-system.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
 export {
   blockedMsDefault,

@@ -24,6 +24,8 @@ import { ReadyEntry, ReadyHeap } from "./ready-heap.ts";
 
 /** Ticks of the host's microtask queue that a process gets to park before the whole queue is emptied for it. */
 const parkTicksMax = 50;
+/** Awaited, it lets the host's microtask queue go one round on. */
+const tick = Promise.resolve();
 /** Events at one instant before the run counts as one that never rests. */
 export const eventsPerInstantMax = 100_000;
 /** Lines of a run's story that are kept; the oldest are forgotten first. */
@@ -126,7 +128,14 @@ class Event extends ReadyEntry {
   readonly task: (() => void) | null;
   readonly site: Site | null;
 
-  constructor(timeMs: Milliseconds, rank: number, sequence: number, resident: Resident | null, task: (() => void) | null, site: Site | null) {
+  constructor(
+    timeMs: Milliseconds,
+    rank: number,
+    sequence: number,
+    resident: Resident | null,
+    task: (() => void) | null,
+    site: Site | null,
+  ) {
     super(timeMs, rank, sequence);
     this.resident = resident;
     this.task = task;
@@ -195,13 +204,17 @@ export class Machine implements SimulatedHost {
 
   operate<T>(durationMs: Milliseconds, perform: () => T): Promise<T> {
     return this.waitFor((settle) => {
-      this.#schedule(durationMs, () => {
-        try {
-          settle.resolve(perform());
-        } catch (thrown) {
-          settle.reject(thrown);
-        }
-      }, null);
+      this.#schedule(
+        durationMs,
+        () => {
+          try {
+            settle.resolve(perform());
+          } catch (thrown) {
+            settle.reject(thrown);
+          }
+        },
+        null,
+      );
     });
   }
 
@@ -217,11 +230,8 @@ export class Machine implements SimulatedHost {
           settle();
           return;
         }
-        resident.operationsCount -= 1;
-        if (!resident.isLive) return;
-        this.#asking.add(resident);
-        this.#running = resident;
-        settle();
+        this.#returns(resident);
+        if (resident.isLive) settle();
       };
       start({
         resolve: (value) => settled(() => resolve(value)),
@@ -245,7 +255,11 @@ export class Machine implements SimulatedHost {
     parent: Site | null,
     options: { readonly id?: string; readonly carriers: ReadonlyMap<string, Starter>; readonly strays?: Strays },
   ): Site {
-    const site: Site = new Site(title, parent, this.#platformOf(() => site, options.strays));
+    const site: Site = new Site(
+      title,
+      parent,
+      this.#platformOf(() => site, options.strays),
+    );
     site.kernel = new Kernel(site.platform, {
       ...(options.id === undefined ? {} : { id: options.id }),
       carriers: options.carriers,
@@ -302,7 +316,7 @@ export class Machine implements SimulatedHost {
   #turnsOf(site: Site): Turns {
     return {
       spend: () => false,
-      nextTurn: (task) => void this.#schedule(0, task, site),
+      nextTurn: (task) => this.#nextTurn(task, site),
       enqueue: (process) => {
         process.queued = true;
         this.#scheduleTurn(this.residents.get(process) ?? this.#admit(process, site));
@@ -313,6 +327,28 @@ export class Machine implements SimulatedHost {
         this.#schedule(0, () => this.#scheduleTurn(this.#admit(process, site)), site);
       },
     };
+  }
+
+  /** Whoever asked for it waits for it. */
+  #nextTurn(task: () => void, site: Site): void {
+    const resident = this.#running;
+    if (resident !== null) resident.operationsCount += 1;
+    this.#schedule(
+      0,
+      () => {
+        if (resident !== null) this.#returns(resident);
+        task();
+      },
+      site,
+    );
+  }
+
+  /** An operation of a process is over, and what awaits it may run. */
+  #returns(resident: Resident): void {
+    resident.operationsCount -= 1;
+    if (!resident.isLive) return;
+    this.#asking.add(resident);
+    this.#running = resident;
   }
 
   #admit(process: AnyProcess, site: Site): Resident {
@@ -418,7 +454,11 @@ export class Machine implements SimulatedHost {
     const first = this.#heap.pop();
     if (first === undefined) return undefined;
     const ready = [first];
-    for (let next = this.#heap.peek(); next !== undefined && next.timeMs <= Math.max(first.timeMs, this.#nowMs); next = this.#heap.peek()) {
+    for (
+      let next = this.#heap.peek();
+      next !== undefined && next.timeMs <= Math.max(first.timeMs, this.#nowMs);
+      next = this.#heap.peek()
+    ) {
       this.#heap.pop();
       ready.push(next);
     }
@@ -447,8 +487,7 @@ export class Machine implements SimulatedHost {
       if (!isParked(ran) || openWaits(ran) > 0) return true;
       this.#running = null;
     }
-    for (const resident of this.#asking) if (!isParked(resident)) return true;
-    return false;
+    return this.#unparked() !== null;
   }
 
   /** Waits until whoever ran, and whoever may have got an answer, waits again. */
@@ -462,19 +501,24 @@ export class Machine implements SimulatedHost {
       if (openCount > 1) await this.#host.drain();
     }
     this.#running = null;
-    for (const resident of this.#asking) {
-      if (!isParked(resident)) {
-        this.#running = resident;
-        await this.#parkOne(resident);
-        this.#running = null;
-      }
-      if (openWaits(resident) === 0) this.#asking.delete(resident);
+    // Whoever goes on may answer another.
+    for (let next = this.#unparked(); next !== null; next = this.#unparked()) {
+      this.#running = next;
+      await this.#parkOne(next);
+      this.#running = null;
+      if (this.broken !== null) return;
     }
+    for (const resident of this.#asking) if (openWaits(resident) === 0) this.#asking.delete(resident);
+  }
+
+  #unparked(): Resident | null {
+    for (const resident of this.#asking) if (!isParked(resident)) return resident;
+    return null;
   }
 
   async #parkOne(resident: Resident): Promise<void> {
     for (let ticks = 0; ticks < parkTicksMax; ticks += 1) {
-      await null;
+      await tick;
       if (isParked(resident)) return;
     }
     await this.#host.drain();

@@ -206,10 +206,10 @@ export class Nemesis implements FaultSource {
     }
     if (candidates.length === 0) return false;
     const victim = candidates[pick(candidates.length)] as Resident;
-    const { process, site } = victim;
-    this.#done(fault, `${victim.title} ${process.pid}`);
-    if (fault === "kill") site.kernel.exit(process.pid, process.pid, "kill");
-    else if (fault === "crash") site.kernel.end(process, new SimulatedCrash());
+    const { process: struck, site } = victim;
+    this.#done(fault, `${victim.title} ${struck.pid}`);
+    if (fault === "kill") site.kernel.exit(struck.pid, struck.pid, "kill");
+    else if (fault === "crash") site.kernel.end(struck, new SimulatedCrash());
     else if (fault === "hang") victim.isHung = true;
     else victim.lateMs += durationsMs[severity(durationsMs.length)] as Milliseconds;
     return true;

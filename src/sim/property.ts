@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { FileSystem } from "../base/file-system.ts";
 import type { Milliseconds, Platform } from "../base/platform.ts";
 import type { FaultName } from "../faults/fault.ts";
 import type { ExitReason } from "../kernel/exit-reason.ts";
@@ -113,6 +114,8 @@ export interface ProcessView {
 /** What a property's setup and workload work with. */
 export interface World extends View {
   readonly platform: Platform;
+  /** A disk of its own, empty at the start of each run; what is on it outlives `kill-system` and, if synced, `power-loss`. */
+  readonly files: FileSystem;
   /** One of `items`; the first is the simplest, and what shrinking comes to. */
   choose<T>(stream: string, items: readonly T[]): T;
   /** True with this probability; false is the simplest. A place in the system that may fail on purpose. */

@@ -12,7 +12,7 @@
  */
 import type { Milliseconds, Platform } from "../base/platform.ts";
 import type { FaultName } from "../faults/fault.ts";
-import { describeReason, isOrderly, type ExitReason } from "../kernel/exit-reason.ts";
+import { describeReason, type ExitReason } from "../kernel/exit-reason.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { isDown, isExit } from "../kernel/message.ts";
 import { Observer } from "../kernel/observer.ts";
@@ -23,8 +23,18 @@ import type { Choices } from "./choices.ts";
 import type { StoryLine } from "./host.ts";
 import { Machine, type MachineHost, type Resident, type Site, type TurnOrder } from "./machine.ts";
 import { Nemesis } from "./nemesis.ts";
-import { Impossible, type Plan, type ProcessView, type Property, type RunEvent, type SeenSignal, type Verdict, type World } from "./property.ts";
+import {
+  Impossible,
+  type Plan,
+  type ProcessView,
+  type Property,
+  type RunEvent,
+  type SeenSignal,
+  type Verdict,
+  type World,
+} from "./property.ts";
 import { simulatedCarriers, type Modules } from "./simulated-carrier.ts";
+import { SimulatedFileSystem } from "./sim-file-system.ts";
 import { TraceHash } from "./trace-hash.ts";
 
 /** How long the first setup may take. */
@@ -96,8 +106,8 @@ class Run<System> implements World {
   readonly #titles = new Set<string>();
   readonly #always: readonly (readonly [string, (system: System, world: World) => Verdict])[];
   readonly #onSignal: readonly (readonly [string, (signal: SeenSignal, system: System, world: World) => Verdict])[];
-  readonly #sites = new Map<Kernel, Site>();
   readonly #isObserved: boolean;
+  readonly files: SimulatedFileSystem;
   #processesCount = 0;
   #modelState: unknown;
   #root: Site;
@@ -107,7 +117,6 @@ class Run<System> implements World {
   #failure: RunFailure | null = null;
   #hasBegun = false;
   #isWorkloadDone = false;
-  #setupAt: Milliseconds = 0;
 
   constructor(options: RunOptions<System>) {
     const { property, plan, choices, seed, order, host, tells } = options;
@@ -129,6 +138,7 @@ class Run<System> implements World {
       mayStrike: ({ process }) => !this.#own.has(process),
     });
     this.#machine.faults = this.#nemesis;
+    this.files = new SimulatedFileSystem(this.#machine);
     this.#always = Object.entries(property.always ?? {});
     this.#onSignal = Object.entries(property.onSignal ?? {});
     this.#isObserved = tells || this.#onSignal.length > 0 || property.model !== undefined;
@@ -164,7 +174,8 @@ class Run<System> implements World {
 
   isAlive(pid: AnyPid): boolean {
     for (const { kernel } of this.#machine.sites) {
-      if (kernel.id === pid.kernelId) return pid.process !== null ? pid.process.kernel === kernel : isAliveIn(kernel, pid);
+      if (kernel.id === pid.kernelId)
+        return pid.process !== null ? pid.process.kernel === kernel : isAliveIn(kernel, pid);
     }
     return false;
   }
@@ -202,7 +213,7 @@ class Run<System> implements World {
   // --- the phases ---
 
   async run(): Promise<RunOutcome> {
-    const { plan, eventsMax } = this.#options;
+    const { eventsMax } = this.#options;
     const machine = this.#machine;
     this.#startSetup();
     await machine.run(setupMaxMs, eventsMax, () => this.#isOver() || this.#system !== null);
@@ -216,7 +227,6 @@ class Run<System> implements World {
       await this.#finishWorkload(calmFromMs + workloadMaxMs, eventsMax);
       await this.#calm(eventsMax);
     }
-    void plan;
     return this.#outcome();
   }
 
@@ -225,7 +235,8 @@ class Run<System> implements World {
     await this.#machine.run(untilMs, eventsMax, () => this.#isBad() || (this.#isWorkloadDone && this.#system !== null));
     if (this.#isOver()) return;
     if (!this.#isWorkloadDone) this.#fail("workload", `it did not end within ${workloadMaxMs} ms after the faults`);
-    else if (this.#system === null) this.#fail("setup", `it did not succeed within ${workloadMaxMs} ms after the faults`);
+    else if (this.#system === null)
+      this.#fail("setup", `it did not succeed within ${workloadMaxMs} ms after the faults`);
   }
 
   async #calm(eventsMax: number): Promise<void> {
@@ -298,7 +309,6 @@ class Run<System> implements World {
   }
 
   #observeSite(site: Site): void {
-    this.#sites.set(site.kernel, site);
     if (this.#isObserved) site.kernel.observer = new RunObserver(site.kernel, this);
   }
 
@@ -315,7 +325,6 @@ class Run<System> implements World {
       if (this.#hasBegun) this.#startWorkload();
       await self.receive(() => false);
     };
-    this.#setupAt = this.nowMs;
     this.#startOwn("setup", setup);
   }
 
@@ -351,10 +360,10 @@ class Run<System> implements World {
 
   #restart(fault: "kill-system" | "power-loss" | null): void {
     this.#machine.killSite(this.#root);
+    if (fault !== null) this.files.crash(fault === "power-loss" ? "power-loss" : "page-cache");
     this.#system = null;
     this.#own.clear();
     this.#isWorkloadDone = this.#property.workload === undefined;
-    void fault;
     this.#machine.after(restartAfterMs, () => {
       this.#root = this.#addRoot();
       this.#startSetup();
@@ -363,6 +372,9 @@ class Run<System> implements World {
 
   #begins(resident: Resident): boolean {
     const { process, title } = resident;
+    const { parent } = process;
+    const by = parent === undefined ? "" : `, spawned by ${this.#titleOfPid(parent)}`;
+    this.#machine.tell(`${title} ${process.pid}`, () => `begins${by}`);
     if (this.#own.has(process)) return false;
     this.#processesCount += 1;
     this.#titles.add(title);
@@ -427,8 +439,6 @@ class Run<System> implements World {
 
   /** @internal */
   sawSpawn(process: AnyProcess): void {
-    const { parent } = process;
-    this.#machine.tell(titleOf(process), () => `is spawned${parent === undefined ? "" : ` by ${this.#titleOfPid(parent)}`}`);
     this.#observe({ atMs: this.nowMs, kind: "spawned", subject: titleOf(process), what: "spawned" });
   }
 
@@ -441,7 +451,10 @@ class Run<System> implements World {
 
   /** @internal */
   sawSignal(signal: Omit<SeenSignal, "atMs">): void {
-    this.#machine.tell(this.#titleOfPid(signal.to), () => `gets ${describeSignal(signal, (pid) => this.#titleOfPid(pid))}`);
+    this.#machine.tell(
+      this.#titleOfPid(signal.to),
+      () => `gets ${describeSignal(signal, (pid) => this.#titleOfPid(pid))}`,
+    );
     if (this.#system === null || this.#isOver()) return;
     const seen: SeenSignal = { ...signal, atMs: this.nowMs };
     for (const [name, holds] of this.#onSignal) {
@@ -482,7 +495,12 @@ class RunObserver extends Observer {
     const to = process.pid;
     if (isDown(message)) {
       const { from, reason } = message;
-      this.#run.sawSignal({ kind: "down", to, from: typeof from === "object" ? (from as AnyPid) : undefined, body: reason });
+      this.#run.sawSignal({
+        kind: "down",
+        to,
+        from: typeof from === "object" ? (from as AnyPid) : undefined,
+        body: reason,
+      });
     } else if (message instanceof Request) {
       this.#run.sawSignal({ kind: "request", to, from: message.from.owner, body: message.body });
     } else {
@@ -521,5 +539,3 @@ function describeSignal(signal: Omit<SeenSignal, "atMs">, titleOfPid: (pid: AnyP
 function describeThrown(thrown: unknown): string {
   return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : describeReason(thrown);
 }
-
-void isOrderly;

@@ -50,6 +50,7 @@ export function simulatedCarriers(
   machine: Machine,
   siteOf: (kernel: Kernel) => Site,
   modules: Modules,
+  added: (site: Site) => void,
 ): ReadonlyMap<string, Starter> {
   const carriers = new Map<string, Starter>();
   for (const name of Object.keys(startsMs)) {
@@ -57,6 +58,7 @@ export function simulatedCarriers(
       start: (kernel, request) => {
         const program = definedOf(request, machine, modules);
         const hosted = new SimulatedHosted(machine, siteOf(kernel), carriers, name, request);
+        added(hosted.site);
         hosted.start(program, request);
         return hosted.pid;
       },
@@ -99,7 +101,7 @@ class SimulatedHosted implements Channel {
   readonly pid: AnyPid;
   readonly #machine: Machine;
   readonly #parent: Site;
-  readonly #site: Site;
+  readonly site: Site;
   readonly #down: Connection;
   #up: Connection | null = null;
   readonly #name: string;
@@ -124,9 +126,9 @@ class SimulatedHosted implements Channel {
     const id = parent.kernel.newChildId();
     const bodyName = typeof program === "function" ? program.name : "";
     const title = options.name ?? options.label ?? (bodyName === "" ? name : bodyName);
-    this.#site = machine.addSite(title, parent, { id, carriers });
-    this.#site.lose = (cause) => this.#lose(cause);
-    this.#site.cut = (durationMs) => {
+    this.site = machine.addSite(title, parent, { id, carriers });
+    this.site.lose = (cause) => this.#lose(cause);
+    this.site.cut = (durationMs) => {
       this.#cutUntilMs = machine.nowMs() + durationMs;
     };
     this.#latency = machine.stream(`latency:${title}`);
@@ -157,7 +159,7 @@ class SimulatedHosted implements Channel {
 
   #startFailure(): Error | null {
     const { faults } = this.#machine;
-    const { title } = this.#site;
+    const { title } = this.site;
     if (faults.strikes("eagain-spawn", title)) return spawnError("EAGAIN", title, "too many OS processes or threads");
     if (faults.strikes("enomem-spawn", title)) return spawnError("ENOMEM", title, "memory is short");
     if (faults.strikes("emfile", title)) return spawnError("EMFILE", title, "too many files are open");
@@ -169,7 +171,7 @@ class SimulatedHosted implements Channel {
     plan: Readonly<Record<"parent" | "lineage" | "callers" | "starter" | "args", unknown>>,
     { label, mailbox }: StartRequest["options"],
   ): void {
-    const { kernel } = this.#site;
+    const { kernel } = this.site;
     const decode = (wire: unknown): unknown => kernel.decode(wire as never);
     const parentId = this.#parent.kernel.id;
     this.#up = kernel.connect(parentId, { send: (signal) => this.#carry("up", signal) }, "uplink");
@@ -180,7 +182,7 @@ class SimulatedHosted implements Channel {
       parent,
       decode(plan.starter) as Ref | null,
       {
-        label: label ?? this.#site.title,
+        label: label ?? this.site.title,
         ...(mailbox === undefined ? {} : { mailbox }),
         ...(callers === undefined ? {} : { callers }),
       },
@@ -216,14 +218,14 @@ class SimulatedHosted implements Channel {
   #later(direction: "down" | "up", task: () => void): void {
     const { faults } = this.#machine;
     let delayMs = latenciesMs[this.#latency.choose(latenciesMs.length)] as Milliseconds;
-    if (faults.strikes("delay", this.#site.title)) {
-      delayMs += durationsMs[faults.severity("delay", this.#site.title, durationsMs.length)] as Milliseconds;
+    if (faults.strikes("delay", this.site.title)) {
+      delayMs += durationsMs[faults.severity("delay", this.site.title, durationsMs.length)] as Milliseconds;
     }
     const nowMs = this.#machine.nowMs();
     const atMs = Math.max(nowMs + delayMs, this.#lastMs[direction], this.#cutUntilMs);
     this.#lastMs[direction] = atMs;
     const arrive = (): void => {
-      const site = direction === "down" ? this.#site : this.#parent;
+      const site = direction === "down" ? this.site : this.#parent;
       // What stands still takes nothing, and what is cut off meanwhile waits again.
       const untilMs = Math.max(site.stoppedUntilMs, this.#cutUntilMs);
       if (untilMs > this.#machine.nowMs()) this.#machine.after(untilMs - this.#machine.nowMs(), arrive);
@@ -239,14 +241,14 @@ class SimulatedHosted implements Channel {
 
   #lose(cause: unknown): void {
     if (this.#isOver) return;
-    this.#machine.killSite(this.#site);
+    this.#machine.killSite(this.site);
     this.#machine.after(lossNoticedMs, () => this.#end(cause));
   }
 
   #end(cause: unknown, reason?: ExitReason): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#machine.killSite(this.#site);
+    this.#machine.killSite(this.site);
     if (!this.#parent.isDead) this.#down.lost(cause, reason);
   }
 }

@@ -3,6 +3,9 @@
  *
  * @module
  */
+export { PropertyError, replayVariable, simulate, type SimulateOptions } from "./simulate.ts";
+export { SealedGlobalError } from "./sealed-globals.ts";
+export * from "../sim/index.ts";
 export {
   burstCount,
   crowdCount,
@@ -14,3 +17,4 @@ export {
   type Launch,
   type TestContext,
 } from "./carrier-contract.ts";
+export { testFileSystem, type FileSystemSuite, type FileSystemUnderTest } from "./file-system-contract.ts";

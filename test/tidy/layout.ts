@@ -61,7 +61,8 @@ const outsideDaemon = new Set([...faces, "daemon", "sim", "testing"]);
 const hostFolders = {
   platforms: host("base"),
   os: host("base failure"),
-  testing: { ...host(Object.keys(neutralFolders).join(" ")), contracts },
+  // os/ tells an OS process from a later one of its number, which an injector asks before it strikes or undoes.
+  testing: { ...host(`${Object.keys(neutralFolders).join(" ")} os`), contracts },
   ...Object.fromEntries(faces.map((face) => [face, host("base context command control platforms")])),
 };
 

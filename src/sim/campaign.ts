@@ -1,0 +1,313 @@
+/**
+ * Campaign: many runs of one property, each with its own seed, until one fails or all have held.
+ *
+ * First the corpus of failures that were found before, then the seeds. Every so many seeds one runs twice, and both runs must
+ * be the same event for event. A failing run is told by its choices, shrunk to few, and run once more for its story.
+ * Bad use is refused before anything runs (`CampaignError`); what shows only afterwards (a fault that never struck, a label
+ * that was never reached) is in the report, and `weakness` says it in a sentence.
+ *
+ * @module
+ */
+import type { Milliseconds } from "../base/platform.ts";
+import { faults, type FaultName } from "../faults/fault.ts";
+import { FixedChoices, SeededChoices, type Choice, type Choices } from "./choices.ts";
+import type { StoryLine } from "./host.ts";
+import { RestlessError, type MachineHost, type TurnOrder } from "./machine.ts";
+import { checkCampaign } from "./campaign-check.ts";
+import { fifoOrder, randomOrder } from "./order.ts";
+import type { CampaignOptions, Plan, Property } from "./property.ts";
+import { formatReplay, parseReplay } from "./replay.ts";
+import { runOnce, type RunFailure, type RunOutcome } from "./run.ts";
+import { shrink } from "./shrink.ts";
+import { ModuleNeeded } from "./simulated-carrier.ts";
+
+export const runsDefault = 100;
+export const eventsMaxDefault = 1_000_000;
+export const selfCheckEveryDefault = 10;
+export const shrinkCpuSecondsDefault = 10;
+/** Candidates that shrinking may run. */
+const shrinkCandidatesMax = 10_000;
+
+/** What a campaign needs of the real host. */
+export interface CampaignHost extends MachineHost {
+  /** CPU time of this OS process. */
+  cpuMs(): Milliseconds;
+  /** Runs one run; may make its surroundings such that a run cannot look at them. */
+  inside<T>(run: () => Promise<T>): Promise<T>;
+  /** The module of a program file. */
+  load(url: string): Promise<Readonly<Record<string, unknown>>>;
+}
+
+/** What a campaign came to. */
+export interface Report {
+  /** Whether the property held in all runs. */
+  readonly ok: boolean;
+  readonly property: string;
+  readonly runsCount: number;
+  readonly eventsCount: number;
+  readonly virtualMs: Milliseconds;
+  readonly cpuMs: Milliseconds;
+  /** How often each fault struck. */
+  readonly faults: Readonly<Partial<Record<FaultName, number>>>;
+  /** Runs that were run twice and were the same. */
+  readonly selfChecksCount: number;
+  /** Faults of the plan that never struck. */
+  readonly neverStruck: readonly FaultName[];
+  /** Labels of `sometimes` that no run reached. */
+  readonly neverSeen: readonly string[];
+  /** What makes this a weak test, in one sentence each. */
+  readonly weaknesses: readonly string[];
+  readonly failure?: Counterexample;
+}
+
+/** A failing run. */
+export interface Counterexample extends RunFailure {
+  /** Undefined for one of the corpus. */
+  readonly seed: number | undefined;
+  /** Decisions that were not 0 when it was found. */
+  readonly choicesFoundCount: number;
+  /** Those that are left. */
+  readonly choices: readonly Choice[];
+  /** What `CampaignOptions.replay` takes. */
+  readonly replay: string;
+  readonly story: readonly StoryLine[];
+  readonly shrinkRunsCount: number;
+  readonly shrinkCpuMs: Milliseconds;
+  /** False when shrinking reached its limit. */
+  readonly isShrunk: boolean;
+}
+
+/** Runs a campaign. @throws CampaignError for bad use; EscapedError when a process awaits what cannot be simulated. */
+export function runCampaign<System>(
+  property: Property<System>,
+  plan: Plan,
+  options: CampaignOptions,
+  host: CampaignHost,
+): Promise<Report> {
+  checkCampaign(property, plan, options);
+  return new Campaign(property, plan, options, host).run();
+}
+
+interface RunRequest {
+  /** New ones for each run: choices remember what was drawn. */
+  readonly choices: () => Choices;
+  readonly seed: number | null;
+  readonly tells?: boolean;
+}
+
+class Campaign<System> {
+  readonly #property: Property<System>;
+  readonly #plan: Plan;
+  readonly #options: CampaignOptions;
+  readonly #host: CampaignHost;
+  readonly #modules = new Map<string, Readonly<Record<string, unknown>>>();
+  readonly #faults = new Map<FaultName, number>();
+  readonly #labels = new Set<string>();
+  readonly #titles = new Set<string>();
+  readonly #startMs: Milliseconds;
+  #runsCount = 0;
+  #eventsCount = 0;
+  #virtualMs: Milliseconds = 0;
+  #processesCount = 0;
+  #selfChecksCount = 0;
+
+  constructor(property: Property<System>, plan: Plan, options: CampaignOptions, host: CampaignHost) {
+    this.#property = property;
+    this.#plan = plan;
+    this.#options = options;
+    this.#host = host;
+    this.#startMs = host.cpuMs();
+  }
+
+  async run(): Promise<Report> {
+    const { replay, corpus = [] } = this.#options;
+    for (const text of replay === undefined ? corpus : [replay]) {
+      const failure = await this.#replay(text);
+      if (failure !== null) return this.#report(failure);
+    }
+    return replay === undefined ? await this.#runSeeds() : this.#report();
+  }
+
+  async #runSeeds(): Promise<Report> {
+    const { seed: first = 1, runs = runsDefault, selfCheckEvery = selfCheckEveryDefault, cpuSeconds } = this.#options;
+    for (let seed = first; seed < first + runs; seed += 1) {
+      if (cpuSeconds !== undefined && this.#cpuMs() > cpuSeconds * 1000) break;
+      const outcome = await this.#runCounted({ choices: () => new SeededChoices(seed), seed });
+      if (outcome.failure !== null) return this.#report(await this.#counterexample(seed, outcome.failure));
+      if (selfCheckEvery > 0 && (seed - first) % selfCheckEvery === 0) {
+        const again = await this.#run({ choices: () => new SeededChoices(seed), seed });
+        if (again.digest !== outcome.digest) return this.#report(differing(seed, outcome, again));
+        this.#selfChecksCount += 1;
+      }
+    }
+    return this.#report();
+  }
+
+  async #replay(text: string): Promise<Counterexample | null> {
+    const { seed, choices } = parseReplay(text);
+    const request = (): RunRequest =>
+      choices === undefined
+        ? { choices: () => new SeededChoices(seed as number), seed: seed as number, tells: true }
+        : { choices: () => new FixedChoices(choices), seed: null, tells: true };
+    const { failure, story } = await this.#runCounted(request());
+    if (failure === null) return null;
+    return {
+      ...failure,
+      seed,
+      choicesFoundCount: choices?.length ?? 0,
+      choices: choices ?? [],
+      replay: text,
+      story,
+      shrinkRunsCount: 0,
+      shrinkCpuMs: 0,
+      isShrunk: true,
+    };
+  }
+
+  /** Makes the least of a failing seed. */
+  async #counterexample(seed: number, failure: RunFailure): Promise<Counterexample> {
+    const found: Choice[] = [];
+    await this.#run({ choices: () => new SeededChoices(seed, (choice) => found.push(choice)), seed });
+    const fails = async (candidate: readonly Choice[]): Promise<{ readonly used: readonly Choice[] } | null> => {
+      const used: Choice[] = [];
+      const outcome = await this.#run({
+        choices: () => new FixedChoices(candidate, (choice) => used.push(choice)),
+        seed: null,
+      });
+      return outcome.failure !== null && isSame(outcome.failure, failure) ? { used } : null;
+    };
+    const shrunk = await shrink(found, fails, {
+      candidatesMax: shrinkCandidatesMax,
+      cpuMsMax: (this.#options.shrinkCpuSeconds ?? shrinkCpuSecondsDefault) * 1000,
+      cpuMs: () => this.#host.cpuMs(),
+    });
+    const last = await this.#run({ choices: () => new FixedChoices(shrunk.choices), seed: null, tells: true });
+    const isTold = last.failure !== null && isSame(last.failure, failure);
+    const told = isTold ? last : await this.#run({ choices: () => new SeededChoices(seed), seed, tells: true });
+    return {
+      ...(told.failure ?? failure),
+      seed,
+      choicesFoundCount: found.length,
+      choices: isTold ? shrunk.choices : found,
+      replay: isTold ? formatReplay({ choices: shrunk.choices }) : formatReplay({ seed }),
+      story: told.story,
+      shrinkRunsCount: shrunk.candidates,
+      shrinkCpuMs: shrunk.cpuMs,
+      isShrunk: isTold && shrunk.complete,
+    };
+  }
+
+  async #runCounted(request: RunRequest): Promise<RunOutcome> {
+    const outcome = await this.#run(request);
+    this.#runsCount += 1;
+    this.#eventsCount += outcome.eventsCount;
+    this.#virtualMs += outcome.virtualMs;
+    this.#processesCount += outcome.processesCount;
+    for (const [fault, count] of outcome.faults) this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + count);
+    for (const label of outcome.labels) this.#labels.add(label);
+    for (const title of outcome.titles) this.#titles.add(title);
+    return outcome;
+  }
+
+  async #run({ choices, seed, tells = false }: RunRequest): Promise<RunOutcome> {
+    for (;;) {
+      await this.#host.drain();
+      const outcome = await this.#host.inside(() =>
+        runOnce({
+          property: this.#property,
+          plan: this.#plan,
+          choices: choices(),
+          seed,
+          order: this.#order(),
+          host: this.#host,
+          modules: this.#modules,
+          eventsMax: this.#options.eventsMax ?? eventsMaxDefault,
+          tells,
+        }),
+      );
+      const { broken } = outcome;
+      if (broken === null) return outcome;
+      if (broken instanceof ModuleNeeded) {
+        this.#modules.set(broken.url, await this.#host.load(broken.url));
+        continue;
+      }
+      if (!(broken instanceof RestlessError)) throw broken;
+      return { ...outcome, failure: { check: "rest", message: broken.message, atMs: outcome.virtualMs } };
+    }
+  }
+
+  #order(): TurnOrder {
+    return this.#options.scheduler === "fifo" ? fifoOrder() : randomOrder();
+  }
+
+  #cpuMs(): Milliseconds {
+    return this.#host.cpuMs() - this.#startMs;
+  }
+
+  #report(failure?: Counterexample): Report {
+    const planned = Object.entries(this.#plan.faults ?? {}).filter(([, rate]) => rate > 0);
+    const neverStruck = planned.map(([fault]) => fault as FaultName).filter((fault) => !this.#faults.has(fault));
+    const neverSeen = (this.#property.sometimes ?? []).filter((label) => !this.#labels.has(label));
+    return {
+      ok: failure === undefined,
+      property: this.#property.name,
+      runsCount: this.#runsCount,
+      eventsCount: this.#eventsCount,
+      virtualMs: this.#virtualMs,
+      cpuMs: this.#cpuMs(),
+      faults: Object.fromEntries(this.#faults),
+      selfChecksCount: this.#selfChecksCount,
+      neverStruck,
+      neverSeen,
+      weaknesses: failure === undefined ? this.#weaknesses(neverStruck, neverSeen) : [],
+      ...(failure === undefined ? {} : { failure }),
+    };
+  }
+
+  #weaknesses(neverStruck: readonly FaultName[], neverSeen: readonly string[]): string[] {
+    const weaknesses: string[] = [];
+    if (this.#options.replay !== undefined) return weaknesses;
+    if (this.#processesCount === 0 && this.#property.workload === undefined) {
+      weaknesses.push("the property does nothing: its setup starts no process and it has no workload");
+    }
+    for (const label of neverSeen) {
+      weaknesses.push(`"${label}" was never reached in ${this.#runsCount} runs; more runs, or a plan that leads there`);
+    }
+    for (const fault of neverStruck) {
+      weaknesses.push(`the fault ${fault} never struck in ${this.#runsCount} runs (${faults[fault].does})`);
+    }
+    const { targets } = this.#plan;
+    for (const target of Array.isArray(targets) ? (targets as readonly string[]) : []) {
+      if (!this.#titles.has(target))
+        weaknesses.push(`there was never a process called "${target}", which targets names`);
+    }
+    return weaknesses;
+  }
+}
+
+/** Whether two failures are the same one: figures in their messages may differ. */
+function isSame(one: RunFailure, other: RunFailure): boolean {
+  return one.check === other.check && normalised(one.message) === normalised(other.message);
+}
+
+function normalised(message: string): string {
+  return message.replace(/\d+(?:[.:]\d+)*/g, "#");
+}
+
+function differing(seed: number, one: RunOutcome, other: RunOutcome): Counterexample {
+  return {
+    check: "determinism",
+    message:
+      `seed ${seed} ran twice and differently (${one.eventsCount} and ${other.eventsCount} events): something in the system ` +
+      "takes its decisions from elsewhere than the world, such as Math.random, Date.now or a global variable that outlives the run",
+    atMs: 0,
+    seed,
+    choicesFoundCount: 0,
+    choices: [],
+    replay: formatReplay({ seed }),
+    story: [],
+    shrinkRunsCount: 0,
+    shrinkCpuMs: 0,
+    isShrunk: false,
+  };
+}

@@ -1,0 +1,106 @@
+/**
+ * Simulate: a property under any schedule of failures, in a test of any framework.
+ *
+ * Guarantees: resolves only when the property held in all runs and no part of it was idle; everything else rejects with a
+ * message that tells the story and the command that replays it. While a run is under way, what would make it differ from
+ * the next one (`Date.now`, `Math.random`, `setTimeout` and the like) throws and says what stands in its place.
+ * Limits: a campaign runs in the heap and on the thread of its test; between runs it lets the host's event loop turn.
+ *
+ * @module
+ */
+import process from "node:process";
+import { setImmediate } from "node:timers";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { runCampaign, type CampaignHost, type Report } from "../sim/campaign.ts";
+import type { CampaignOptions, Plan, Property } from "../sim/property.ts";
+import { tellFailure, tellReport } from "../sim/story.ts";
+import { sealed } from "./sealed-globals.ts";
+
+/** What `simulate` takes besides what a campaign does. */
+export interface SimulateOptions extends CampaignOptions {
+  /** Pass although a label of `sometimes` was never reached or a fault never struck; default false. */
+  readonly allowWeak?: boolean;
+}
+
+/** The property does not hold, or it is a weak test. */
+export class PropertyError extends Error {
+  readonly report: Report;
+
+  constructor(message: string, report: Report) {
+    super(message);
+    this.name = "PropertyError";
+    this.report = report;
+  }
+}
+
+/** In the environment: `<name of a property>: <replay>` replays that run of that property. */
+export const replayVariable = "COLOS_REPLAY";
+
+/**
+ * Runs `property` in simulated systems under `plan`, each run with its own seed.
+ * @throws PropertyError when it does not hold, or is weak; CampaignError for bad use; EscapedError when a process awaits what
+ * cannot be simulated.
+ */
+export async function simulate<System>(
+  property: Property<System>,
+  plan: Plan = {},
+  options: SimulateOptions = {},
+): Promise<Report> {
+  const caller = callerFile(new Error("simulate"));
+  const { allowWeak = false, ...campaign } = options;
+  const replay = replayOf(property.name);
+  const given = replay === undefined ? campaign : { ...campaign, replay };
+  const report = await runCampaign(property, plan, given, host);
+  if (!report.ok) {
+    throw new PropertyError(
+      tellFailure(report, (text) => replayCommand(property.name, text, caller)),
+      report,
+    );
+  }
+  if (report.weaknesses.length > 0 && !allowWeak) {
+    throw new PropertyError(`a weak test: ${tellReport(report)}`, report);
+  }
+  return report;
+}
+
+const host: CampaignHost = {
+  cpuMs: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  },
+  load: (url) => sealed.open(async () => (await import(url)) as Record<string, unknown>),
+  drain: () => sealed.open(() => new Promise<void>((resolve) => void setImmediate(resolve))),
+  inside: (run) => sealed.close(run),
+};
+
+function replayOf(name: string): string | undefined {
+  const given = process.env[replayVariable];
+  return given?.startsWith(`${name}: `) === true ? given.slice(name.length + 2) : undefined;
+}
+
+/** How this test was probably started, with the run to replay. */
+function replayCommand(name: string, replay: string, caller: string | undefined): string {
+  const file = caller === undefined ? "" : ` ${relative(process.cwd(), caller)}`;
+  return `${replayVariable}=${quoted(`${name}: ${replay}`)} ${runner()}${file}`;
+}
+
+function runner(): string {
+  if (process.env["VITEST"] !== undefined) return "npx vitest run";
+  if (process.env["JEST_WORKER_ID"] !== undefined) return "npx jest";
+  if (process.env["NODE_TEST_CONTEXT"] !== undefined) return "node --test";
+  return "node";
+}
+
+/** For a POSIX shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** The file that called `simulate`. */
+function callerFile({ stack = "" }: Error): string | undefined {
+  const line = stack.split("\n")[2];
+  const place = /\(?((?:file:\/\/|\/)[^()]+?)(?:\?[^:]*)?:\d+:\d+\)?$/.exec(line ?? "")?.[1];
+  if (place === undefined) return undefined;
+  return place.startsWith("file:") ? fileURLToPath(place) : place;
+}
