@@ -58,7 +58,7 @@ function auditWatchers(process: AnyProcess, processes: ReadonlyMap<string, AnyPr
     const owner = processes.get(String(ref.owner));
     if (owner === undefined) return "a process is watched for one that has ended";
     const isKnown = [...(owner.monitors ?? [])].some((other) => String(other) === String(ref));
-    if (!isKnown) return `a process is watched, and the owner of the monitor does not know of it ${process.pid} ${ref} ${ref.owner} ${ref.target}`;
+    if (!isKnown) return "a process is watched, and the owner of the monitor does not know of it";
   }
   return undefined;
 }
