@@ -22,6 +22,7 @@ import { formatReplay, parseReplay } from "./replay.ts";
 import { runOnce, type RunFailure, type RunOutcome } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import { ModuleNeeded } from "./simulated-carrier.ts";
+import { TraceHash } from "./trace-hash.ts";
 
 export const runsDefault = 100;
 export const eventsMaxDefault = 1_000_000;
@@ -59,6 +60,8 @@ export interface Report {
   readonly eventsCount: number;
   readonly virtualMs: Milliseconds;
   readonly cpuMs: Milliseconds;
+  /** Of all events of the counted runs: the same for the same campaign on every host. */
+  readonly digest: string;
   /** How often each fault struck. */
   readonly faults: Readonly<Partial<Record<FaultName, number>>>;
   /** Runs that were run twice and were the same. */
@@ -118,6 +121,7 @@ class Campaign<System> {
   readonly #faults = new Map<FaultName, number>();
   readonly #labels = new Set<string>();
   readonly #titles = new Set<string>();
+  readonly #hash = new TraceHash();
   readonly #startMs: Milliseconds;
   #runsCount = 0;
   #eventsCount = 0;
@@ -242,6 +246,7 @@ class Campaign<System> {
   async #runCounted(request: RunRequest): Promise<RunOutcome> {
     const outcome = await this.#run(request);
     this.#runsCount += 1;
+    this.#hash.addText(outcome.digest);
     this.#processesCount += outcome.processesCount;
     for (const [fault, count] of outcome.faults) this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + count);
     for (const label of outcome.labels) this.#labels.add(label);
@@ -333,6 +338,7 @@ class Campaign<System> {
       eventsCount: this.#eventsCount,
       virtualMs: this.#virtualMs,
       cpuMs: this.#cpuMs(),
+      digest: this.#hash.digest(),
       faults: Object.fromEntries(this.#faults),
       selfChecksCount: this.#selfChecksCount,
       ...(this.#isExhausted === undefined ? {} : { isExhausted: this.#isExhausted }),
