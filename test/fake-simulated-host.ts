@@ -51,6 +51,10 @@ export class FakeSimulatedHost implements SimulatedHost {
     return perform();
   }
 
+  waitFor<T>(start: (settle: { resolve(value: T): void; reject(error: unknown): void }) => void): Promise<T> {
+    return new Promise((resolve, reject) => start({ resolve, reject }));
+  }
+
   tell(subject: string, what: () => string): void {
     this.told.push(`${subject}: ${what()}`);
   }

@@ -21,11 +21,16 @@ import type { Turns } from "../kernel/scheduler.ts";
 import type { Choices, Stream } from "./choices.ts";
 import type { SimulatedHost, StoryLine } from "./host.ts";
 import { ReadyEntry, ReadyHeap } from "./ready-heap.ts";
+import { WallClock } from "./wall-clock.ts";
 
-/** Ticks of the host's microtask queue that a process gets to park before the whole queue is emptied for it. */
-const parkTicksMax = 50;
+/** Rounds of the host's microtask queue in which a process must come to wait for something of the machine. */
+export const parkTicksMax = 10_000;
 /** Awaited, it lets the host's microtask queue go one round on. */
 const tick = Promise.resolve();
+/** Ticks after which an ended process whose handles have closed has told so; more than the kernel's promises need. */
+const closeTicks = 20;
+/** Wall-clock milliseconds at the start of a run: 2000-01-01. */
+const startWallMs: Milliseconds = Date.UTC(2000, 0, 1);
 /** Events at one instant before the run counts as one that never rests. */
 export const eventsPerInstantMax = 100_000;
 /** Lines of a run's story that are kept; the oldest are forgotten first. */
@@ -153,10 +158,8 @@ export interface MachineEvents {
 export class Machine implements SimulatedHost {
   faults: FaultSource = noFaults;
   eventsCount = 0;
-  /** Wall-clock milliseconds at the run's start; the same in all runs. */
-  readonly startWallMs: Milliseconds = Date.UTC(2000, 0, 1);
-  /** How far the wall clock was stepped. */
-  wallOffsetMs: Milliseconds = 0;
+  /** Shows the same time of day at the start of all runs. */
+  readonly wallClock: WallClock;
   readonly sites: Site[] = [];
   readonly residents: Map<AnyProcess, Resident> = new Map();
   /** Kept while somebody wants to read it. */
@@ -172,6 +175,8 @@ export class Machine implements SimulatedHost {
   note: ((kind: number, who: number) => void) | null = null;
   /** Processes that were found parked in a request: replies do not come as events of their own. */
   readonly #asking = new Set<Resident>();
+  /** Ended processes whose handles are being closed: what they wait for settles without anybody's turn. */
+  readonly #closing = new Set<AnyProcess>();
   #nowMs: Milliseconds = 0;
   #sequence = 0;
   #instantCount = 0;
@@ -182,6 +187,7 @@ export class Machine implements SimulatedHost {
   #running: Resident | null = null;
 
   constructor(choices: Choices, order: TurnOrder, host: MachineHost, events: MachineEvents) {
+    this.wallClock = new WallClock(() => this.#nowMs, startWallMs);
     this.#choices = choices;
     this.#order = order;
     this.#host = host;
@@ -200,6 +206,11 @@ export class Machine implements SimulatedHost {
 
   after(delayMs: Milliseconds, fire: () => void): () => void {
     return this.#schedule(delayMs, fire, null);
+  }
+
+  /** Runs `fire` at a time; those of one time in the order in which they were asked for. */
+  at(timeMs: Milliseconds, fire: () => void): void {
+    this.#push(new Event(timeMs, 0, 0, null, fire, null));
   }
 
   operate<T>(durationMs: Milliseconds, perform: () => T): Promise<T> {
@@ -297,7 +308,7 @@ export class Machine implements SimulatedHost {
   #platformOf(site: () => Site, strays: Strays | undefined): Platform {
     const clock: Clock = {
       monotonicMs: () => this.#nowMs,
-      wallMs: () => this.startWallMs + this.#nowMs + this.wallOffsetMs,
+      wallMs: () => this.wallClock.wallMs(),
       timer: (delayMs, fire) => this.#schedule(Math.max(0, delayMs), fire, site()),
     };
     const later = (task: () => void): void => void this.#schedule(0, task, site());
@@ -306,11 +317,17 @@ export class Machine implements SimulatedHost {
     return {
       clock,
       scheduling,
-      strays: strays ?? { run: (_owner, body) => body(), listen: () => () => {} },
+      strays: strays ?? { run: (owner, body) => this.#run(owner, body), listen: () => () => {} },
       random: (stream) => random.stream(`random:${stream}`).choose(0x1_0000_0000),
       id: (kind) => `${kind}-${(this.#idsCount += 1)}`,
       log: (level, message) => this.#events.logged(level, message),
     };
+  }
+
+  /** The only thing that code of an ended process still does is to close what it held. */
+  #run<T>(owner: object, body: () => T): T {
+    if ((owner as AnyProcess).stage === "exiting") this.#closing.add(owner as AnyProcess);
+    return body();
   }
 
   #turnsOf(site: Site): Turns {
@@ -386,8 +403,8 @@ export class Machine implements SimulatedHost {
 
   // --- running ---
 
-  /** Everything goes on later at once, as after a sleep of the machine. */
-  suspend(durationMs: Milliseconds): void {
+  /** Everything goes on later at once, as in a virtual machine that was paused. */
+  pause(durationMs: Milliseconds): void {
     this.#nowMs += durationMs;
   }
 
@@ -482,6 +499,7 @@ export class Machine implements SimulatedHost {
 
   /** Most turns are of servers that answer at once: nobody has to be waited for. */
   #mustPark(): boolean {
+    if (this.#closing.size > 0) return true;
     const ran = this.#running;
     if (ran !== null) {
       if (!isParked(ran) || openWaits(ran) > 0) return true;
@@ -509,6 +527,13 @@ export class Machine implements SimulatedHost {
       if (this.broken !== null) return;
     }
     for (const resident of this.#asking) if (openWaits(resident) === 0) this.#asking.delete(resident);
+    if (this.#closing.size > 0) await this.#close();
+  }
+
+  /** Lets what closes get as far as it can without time going on. */
+  async #close(): Promise<void> {
+    for (let ticks = 0; ticks < closeTicks; ticks += 1) await tick;
+    for (const process of this.#closing) if (process.stage === "dead") this.#closing.delete(process);
   }
 
   #unparked(): Resident | null {
@@ -521,8 +546,7 @@ export class Machine implements SimulatedHost {
       await tick;
       if (isParked(resident)) return;
     }
-    await this.#host.drain();
-    if (!isParked(resident)) this.broken ??= new EscapedError(`${resident.title} ${resident.process.pid}`);
+    this.broken ??= new EscapedError(`${resident.title} ${resident.process.pid}`);
   }
 }
 
