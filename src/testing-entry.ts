@@ -6,12 +6,12 @@
  */
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createSystem } from "./node-system.ts";
 import type { Plan, Property } from "./sim/property.ts";
 import { ColosUp, type ColosUpOptions } from "./testing/colos-up.ts";
 import type { PropertyFile } from "./testing/system-process.ts";
 import type { TortureReport } from "./testing/torture-report.ts";
 import { tortureOn, type TortureOptions } from "./testing/torture.ts";
+import { tortureSystem } from "./torture-system.ts";
 
 export * from "./testing/index.ts";
 
@@ -26,7 +26,7 @@ export function torture<System>(
   options: TortureOptions = {},
 ): Promise<TortureReport> {
   const host = {
-    createKernel: () => createSystem().kernel,
+    createSystem: tortureSystem,
     entry: new URL("./torture-entry.js", import.meta.url),
   };
   return tortureOn(host, property, plan, options);

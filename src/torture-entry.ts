@@ -4,13 +4,13 @@
  * @module
  */
 import { fileURLToPath } from "node:url";
-import { createSystem } from "./node-system.ts";
 import { loadModule } from "./platforms/node/program-bundle.ts";
 import { serveSystem } from "./testing/system-process.ts";
+import { tortureSystem } from "./torture-system.ts";
 
 const colosUrl = new URL("./index.js", import.meta.url).href;
 
 serveSystem({
-  createKernel: () => createSystem().kernel,
+  createSystem: tortureSystem,
   loadModule: (url) => loadModule(fileURLToPath(url), { colosUrl }),
 });

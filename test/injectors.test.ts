@@ -102,7 +102,11 @@ function named(name: string): Injector {
 async function working(context: TestContext, name: string): Promise<Injector> {
   const injector = named(name);
   const probe = await probeOnce(injector);
-  if (!probe.works) context.skip(`${name} needs ${injector.needs}: ${probe.reason}`);
+  if (probe.works) return injector;
+  const reason = `${name} needs ${injector.needs}: ${probe.reason}`;
+  const isProgramAbsent = /ENOENT|not found/.test(probe.reason);
+  if (isProgramAbsent && process.env["COLOS_REQUIRE_PROGRAMS"] === "1") throw new Error(reason);
+  context.skip(reason);
   return injector;
 }
 

@@ -10,6 +10,7 @@ import {
   CampaignError,
   colosUp,
   propertyFile,
+  simulate,
   torture,
   TortureError,
   type ColosUp,
@@ -22,6 +23,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { needsLinux } from "./debian.ts";
 import { gone, isRunning, markVariable, osProcessesOf } from "./system/os-processes.ts";
 import { test as placed } from "./system/place.ts";
+import { property as journalProperty } from "./torture/journal.ts";
 import { property as supervised, targets } from "./torture/supervised.ts";
 
 const journal = (name?: string): ReturnType<typeof propertyFile> =>
@@ -167,6 +169,12 @@ linux.describe("torture: a system in this OS process", () => {
 });
 
 linux.describe("torture: a system in an OS process of its own", () => {
+  test("is the same property that is simulated", async () => {
+    const report = await simulate(journalProperty, { faults: { "kill-system": 0.5, enospc: 0.02 } }, { runs: 20 });
+
+    expect(report.ok).toBe(true);
+  });
+
   test("it is killed and started again on what is left", async () => {
     const at = [200, 400].map((atMs) => ({ atMs, fault: "kill-system" }) as const);
 

@@ -11,6 +11,8 @@
  *
  * @module
  */
+import type { FileSystem } from "../base/file-system.ts";
+import type { Network } from "../base/network.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import type { FaultName } from "../faults/fault.ts";
 import { describeReason } from "../kernel/exit-reason.ts";
@@ -32,6 +34,7 @@ import {
   type Verdict,
   type World,
 } from "../sim/property.ts";
+import { LocalMachines } from "./local-machines.ts";
 
 /** How long ending all processes of a run may take, in milliseconds; what is left then is told. */
 export const endMsMax: Milliseconds = 10_000;
@@ -40,6 +43,14 @@ export const countedKeysMax = 100_000;
 /** Titles of the two processes that a property consists of. */
 const setupTitle = "setup";
 const workloadTitle = "workload";
+
+/** A system to run a property in. */
+export interface RealSystem {
+  readonly kernel: Kernel;
+  /** The files of the property's folder. */
+  readonly files: FileSystem;
+  readonly network: Network;
+}
 
 /** What a property's setup and workload get when they run for real. */
 export interface TortureWorld extends World {
@@ -105,6 +116,7 @@ const traced: readonly TraceKind[] = ["message", "call", "reply", "spawn", "exit
 
 export class PropertyRun<System> implements RunningProperty {
   readonly #property: Property<System>;
+  readonly #real: RealSystem;
   readonly #kernel: Kernel;
   readonly #setting: RunSetting;
   readonly #tell: (notice: RunNotice) => void;
@@ -126,8 +138,10 @@ export class PropertyRun<System> implements RunningProperty {
   #isEnding = false;
   #stopTicking: () => void = () => {};
 
-  constructor(property: Property<System>, kernel: Kernel, setting: RunSetting, tell: (notice: RunNotice) => void) {
+  constructor(property: Property<System>, real: RealSystem, setting: RunSetting, tell: (notice: RunNotice) => void) {
+    const { kernel } = real;
     this.#property = property;
+    this.#real = real;
     this.#kernel = kernel;
     this.#setting = setting;
     this.#tell = tell;
@@ -406,11 +420,13 @@ export class PropertyRun<System> implements RunningProperty {
   #makeWorld(): TortureWorld {
     const kernel = this.#kernel;
     const { choices, directory } = this.#setting;
+    const { files } = this.#real;
+    const { networkOf } = new LocalMachines(this.#real.network);
     const nowMs = (): Milliseconds => kernel.platform.clock.monotonicMs() - this.#beganMs;
     const isInWindow = (): boolean => this.#inWindow;
     return {
-      directory,
-      kernel,
+      ...{ directory, kernel, files, networkOf },
+      network: networkOf("here"),
       platform: kernel.platform,
       get nowMs() {
         return nowMs();

@@ -14,7 +14,6 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import type { Milliseconds } from "../base/platform.ts";
 import type { FaultName } from "../faults/fault.ts";
-import type { Kernel } from "../kernel/kernel.ts";
 import { SeededChoices } from "../sim/choices.ts";
 import type { Property } from "../sim/property.ts";
 import type { Start } from "./injector.ts";
@@ -22,6 +21,7 @@ import {
   PropertyRun,
   type CarrierTarget,
   type ProcessFault,
+  type RealSystem,
   type RunNotice,
   type RunningProperty,
 } from "./property-run.ts";
@@ -181,7 +181,7 @@ export class SystemProcess implements RunningProperty {
 
 /** What the system's own side needs of its host. */
 export interface SystemHost {
-  createKernel(): Kernel;
+  createSystem(directory: string): RealSystem;
   loadModule(url: string): Promise<unknown>;
 }
 
@@ -208,7 +208,7 @@ async function begin(host: SystemHost, order: SystemOrder): Promise<PropertyRun<
     property = { name: file.name, setup: () => undefined };
   }
   const setting = { ...rest, counts: new Map(counts), choices: new SeededChoices(seed) };
-  const run = new PropertyRun(property, host.createKernel(), setting, tell);
+  const run = new PropertyRun(property, host.createSystem(order.directory), setting, tell);
   run.start();
   return run;
 }

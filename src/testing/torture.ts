@@ -19,7 +19,6 @@ import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import type { Milliseconds } from "../base/platform.ts";
 import { faults as faultFacts, type FaultName } from "../faults/fault.ts";
-import type { Kernel } from "../kernel/kernel.ts";
 import { checkCampaign, CampaignError } from "../sim/campaign-check.ts";
 import { mix, SeededChoices } from "../sim/choices.ts";
 import { startTicks } from "../os/process-sample.ts";
@@ -28,7 +27,7 @@ import { guardLimitMsMax } from "./guard.ts";
 import { holdFolder } from "./held-folder.ts";
 import { injectors as allInjectors, injectorsFor, probeOnce } from "./injector-table.ts";
 import { openInjectors, type Arsenal, type Injector, type Strike, type Target } from "./injector.ts";
-import { PropertyRun, type RunNotice, type RunningProperty } from "./property-run.ts";
+import { PropertyRun, type RealSystem, type RunNotice, type RunningProperty } from "./property-run.ts";
 import { startSweeper } from "./sweep.ts";
 import { SystemProcess, type PropertyFile } from "./system-process.ts";
 import { tellTorture, TortureError, storyLinesMax, type Skipped, type TortureReport } from "./torture-report.ts";
@@ -68,8 +67,8 @@ export interface TortureOptions {
 
 /** What a torture needs of colos as a whole. */
 export interface TortureHost {
-  /** A kernel with all carriers. */
-  createKernel(): Kernel;
+  /** A kernel with all carriers, and files and network of the host. */
+  createSystem(directory: string): RealSystem;
   /** The first file of the OS process that a property in a file runs in. */
   readonly entry: URL;
 }
@@ -350,7 +349,7 @@ class TortureRun {
         counts: this.#counts,
         choices: this.#choices,
       };
-      const run = new PropertyRun(this.#property, this.#host.createKernel(), setting, (notice) =>
+      const run = new PropertyRun(this.#property, this.#host.createSystem(directory), setting, (notice) =>
         this.#noticed(notice),
       );
       this.#running = run;
