@@ -43,7 +43,9 @@ export interface Report {
   /** Whether the property held in all runs. */
   readonly ok: boolean;
   readonly property: string;
+  /** Seeds and replays; not the second runs of self-checks, nor those that shrinking needed. */
   readonly runsCount: number;
+  /** Of all runs, those too. */
   readonly eventsCount: number;
   readonly virtualMs: Milliseconds;
   readonly cpuMs: Milliseconds;
@@ -200,8 +202,6 @@ class Campaign<System> {
   async #runCounted(request: RunRequest): Promise<RunOutcome> {
     const outcome = await this.#run(request);
     this.#runsCount += 1;
-    this.#eventsCount += outcome.eventsCount;
-    this.#virtualMs += outcome.virtualMs;
     this.#processesCount += outcome.processesCount;
     for (const [fault, count] of outcome.faults) this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + count);
     for (const label of outcome.labels) this.#labels.add(label);
@@ -225,6 +225,8 @@ class Campaign<System> {
           tells,
         }),
       );
+      this.#eventsCount += outcome.eventsCount;
+      this.#virtualMs += outcome.virtualMs;
       const { broken } = outcome;
       if (broken === null) return outcome;
       if (broken instanceof ModuleNeeded) {

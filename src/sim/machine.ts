@@ -22,8 +22,8 @@ import type { Choices, Stream } from "./choices.ts";
 import type { SimulatedHost, StoryLine } from "./host.ts";
 import { ReadyEntry, ReadyHeap } from "./ready-heap.ts";
 
-/** Ticks of the host's microtask queue that a process gets to park before the whole queue is emptied for it. */
-const parkTicksMax = 50;
+/** Rounds of the host's microtask queue in which a process must come to wait for something of the machine. */
+export const parkTicksMax = 10_000;
 /** Awaited, it lets the host's microtask queue go one round on. */
 const tick = Promise.resolve();
 /** Ticks after which an ended process whose handles have closed has told so; more than the kernel's promises need. */
@@ -206,6 +206,11 @@ export class Machine implements SimulatedHost {
 
   after(delayMs: Milliseconds, fire: () => void): () => void {
     return this.#schedule(delayMs, fire, null);
+  }
+
+  /** Runs `fire` at a time; those of one time in the order in which they were asked for. */
+  at(timeMs: Milliseconds, fire: () => void): void {
+    this.#push(new Event(timeMs, 0, 0, null, fire, null));
   }
 
   operate<T>(durationMs: Milliseconds, perform: () => T): Promise<T> {
@@ -551,8 +556,7 @@ export class Machine implements SimulatedHost {
       await tick;
       if (isParked(resident)) return;
     }
-    await this.#host.drain();
-    if (!isParked(resident)) this.broken ??= new EscapedError(`${resident.title} ${resident.process.pid}`);
+    this.broken ??= new EscapedError(`${resident.title} ${resident.process.pid}`);
   }
 }
 

@@ -232,10 +232,11 @@ class SimulatedHosted implements Channel {
       const site = direction === "down" ? this.site : this.#parent;
       // What stands still takes nothing, and what is cut off meanwhile waits again.
       const untilMs = Math.max(site.stoppedUntilMs, this.#cutUntilMs);
-      if (untilMs > this.#machine.nowMs()) this.#machine.after(untilMs - this.#machine.nowMs(), arrive);
+      if (untilMs > this.#machine.nowMs()) this.#machine.at(untilMs, arrive);
       else queue.shift()?.();
     };
-    this.#machine.after(atMs - nowMs, arrive);
+    // By the time itself: sums of delays that should be equal differ in their last bits.
+    this.#machine.at(atMs, arrive);
   }
 
   /** What it said before is still on its way; its carrier is gone after that. */
