@@ -9,6 +9,7 @@ import { crossing } from "./crossing.ts";
 import { dynamicSupervisors } from "./dynamic-supervisors.ts";
 import { mailboxes } from "./mailboxes.ts";
 import { nameCampaign } from "./names.ts";
+import { reference } from "./reference.ts";
 import { registries } from "./registries.ts";
 import { servers } from "./servers.ts";
 import { signals } from "./signals.ts";
@@ -30,4 +31,5 @@ export const campaigns: readonly Campaign[] = [
   dynamicSupervisors,
   registries,
   streams,
+  reference({ durationMs: 3_000 }),
 ];

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { isDown, isExit } from "../../src/kernel/message.ts";
+import { isExit } from "../../src/kernel/message.ts";
 import type { AnyPid, Pid } from "../../src/kernel/pid.ts";
 import { timedOut, type AnyProcess } from "../../src/kernel/process.ts";
 import type { Property, World } from "../../src/sim/property.ts";
@@ -16,12 +16,10 @@ const stepsMax = 8;
 
 class System implements Judged {
   readonly oracle = new Oracle();
-  readonly selves: AnyProcess[] = [];
 }
 
 function actor(number: number, system: System, world: World): (self: AnyProcess, root: AnyPid) => Promise<void> {
   return async (self, root) => {
-    system.selves[number] = self;
     self.trapExit(true);
     self.send(root as Pid<unknown>, { here: self.pid });
     const { other } = (await self.receive((message: unknown) => isIntroduction(message))) as { other: AnyPid };
@@ -29,14 +27,13 @@ function actor(number: number, system: System, world: World): (self: AnyProcess,
       const exit = await self.receive((message: unknown) => isExit(message), {
         timeoutMs: world.choose(`gap:${number}`, [0.1, 0.05, 0.2, 1, 5]),
       });
-      // Nobody ends here before the last step, so no exit can come.
+      // Nobody ends before all have done their last step, so no exit can come.
       system.oracle.expect(exit === timedOut, "an exit came of a process that lives");
       const act = world.choose(`act:${number}`, ["link", "unlink", "nothing"] as const);
       if (act === "link") self.link(other);
       else if (act === "unlink") self.unlink(other);
     }
-    // One that lives on with the link, and one that ends with it.
-    if (number === 0 || world.chance("stays", 0.7)) await self.receive((message: unknown) => message === "end");
+    await self.receive((message: unknown) => message === "end");
   };
 }
 
@@ -58,14 +55,9 @@ const property: Property<System> = {
     const [one, other] = pids as [AnyPid, AnyPid];
     self.send(one as Pid<unknown>, { other });
     self.send(other as Pid<unknown>, { other: one });
-    await self.sleep(2_000);
-    const ref = self.monitor(one);
-    // A link that is asked for later than all of that holds.
-    const first = system.selves[0] as AnyProcess;
-    system.oracle.expect(first.stage === "live", "a process ended that nobody has ended");
-    self.demonitor(ref, { flush: true });
-    const stray = await self.receive((message: unknown) => isDown(message), { timeoutMs: 0 });
-    system.oracle.expect(stray === timedOut, "a down came for a process that lives");
+    await self.sleep(25_000);
+    // One lives on, and the other one ends with whatever links it has.
+    if (world.chance("ends", 0.3)) self.send(other as Pid<unknown>, "end");
   },
 };
 

@@ -115,18 +115,18 @@ async function endOne(
   const isOrderly = reason === "shutdown" || reason === "end";
   const returns = restart === "permanent" || (restart === "transient" && !isOrderly);
   const expected = before - (returns ? 0 : 1);
-  if (isCalm)
-    system.oracle.expect(system.alive.size === expected, "another number of children runs than must");
+  if (isCalm) system.oracle.expect(system.alive.size === expected, "another number of children runs than must");
 }
 
 async function look(self: AnyProcess, supervisor: AnyPid, system: System, world: World): Promise<void> {
   const shown = await whichChildren(self, supervisor);
   const counts = await countChildren(self, supervisor);
   const running = shown.filter(({ pid }) => pid !== "restarting");
-  system.oracle.expect(counts.active === running.length, "countChildren and whichChildren do not agree");
   const isKnown = ({ pid }: { readonly pid: unknown }): boolean => system.alive.has(pid as AnyPid);
   // One that has just been struck is shown until the supervisor learns of it.
-  if (world.nowMs > calmFromMs) system.oracle.expect(running.every(isKnown), "whichChildren shows a child that does not run");
+  if (world.nowMs < calmFromMs) return;
+  system.oracle.expect(counts.active === running.length, "countChildren and whichChildren do not agree");
+  system.oracle.expect(running.every(isKnown), "whichChildren shows a child that does not run");
 }
 
 const property: Property<System> = {
