@@ -21,6 +21,7 @@ import type { Turns } from "../kernel/scheduler.ts";
 import type { Choices, Stream } from "./choices.ts";
 import type { SimulatedHost, StoryLine } from "./host.ts";
 import { ReadyEntry, ReadyHeap } from "./ready-heap.ts";
+import { WallClock } from "./wall-clock.ts";
 
 /** Rounds of the host's microtask queue in which a process must come to wait for something of the machine. */
 export const parkTicksMax = 10_000;
@@ -28,6 +29,8 @@ export const parkTicksMax = 10_000;
 const tick = Promise.resolve();
 /** Ticks after which an ended process whose handles have closed has told so; more than the kernel's promises need. */
 const closeTicks = 20;
+/** Wall-clock milliseconds at the start of a run: 2000-01-01. */
+const startWallMs: Milliseconds = Date.UTC(2000, 0, 1);
 /** Events at one instant before the run counts as one that never rests. */
 export const eventsPerInstantMax = 100_000;
 /** Lines of a run's story that are kept; the oldest are forgotten first. */
@@ -155,10 +158,8 @@ export interface MachineEvents {
 export class Machine implements SimulatedHost {
   faults: FaultSource = noFaults;
   eventsCount = 0;
-  /** Wall-clock milliseconds at the run's start; the same in all runs. */
-  readonly startWallMs: Milliseconds = Date.UTC(2000, 0, 1);
-  /** How far the wall clock was stepped. */
-  wallOffsetMs: Milliseconds = 0;
+  /** Shows the same time of day at the start of all runs. */
+  readonly wallClock: WallClock;
   readonly sites: Site[] = [];
   readonly residents: Map<AnyProcess, Resident> = new Map();
   /** Kept while somebody wants to read it. */
@@ -186,6 +187,7 @@ export class Machine implements SimulatedHost {
   #running: Resident | null = null;
 
   constructor(choices: Choices, order: TurnOrder, host: MachineHost, events: MachineEvents) {
+    this.wallClock = new WallClock(() => this.#nowMs, startWallMs);
     this.#choices = choices;
     this.#order = order;
     this.#host = host;
@@ -306,7 +308,7 @@ export class Machine implements SimulatedHost {
   #platformOf(site: () => Site, strays: Strays | undefined): Platform {
     const clock: Clock = {
       monotonicMs: () => this.#nowMs,
-      wallMs: () => this.startWallMs + this.#nowMs + this.wallOffsetMs,
+      wallMs: () => this.wallClock.wallMs(),
       timer: (delayMs, fire) => this.#schedule(Math.max(0, delayMs), fire, site()),
     };
     const later = (task: () => void): void => void this.#schedule(0, task, site());
@@ -401,8 +403,8 @@ export class Machine implements SimulatedHost {
 
   // --- running ---
 
-  /** Everything goes on later at once, as after a sleep of the machine. */
-  suspend(durationMs: Milliseconds): void {
+  /** Everything goes on later at once, as in a virtual machine that was paused. */
+  pause(durationMs: Milliseconds): void {
     this.#nowMs += durationMs;
   }
 

@@ -236,8 +236,16 @@ export class Nemesis implements FaultSource {
 
   #strikeClock(fault: FaultName, severity: (count: number) => number): boolean {
     this.#done(fault, "the clock");
-    if (fault === "clock-step") this.#machine.wallOffsetMs += stepsMs[severity(stepsMs.length)] as Milliseconds;
-    else this.#machine.suspend(durationsMs[severity(durationsMs.length)] as Milliseconds);
+    const { wallClock } = this.#machine;
+    if (fault === "clock-step") {
+      wallClock.step(stepsMs[severity(stepsMs.length)] as Milliseconds);
+    } else {
+      const kind = severity(2 * durationsMs.length);
+      const durationMs = durationsMs[kind >> 1] as Milliseconds;
+      // A paused virtual machine's monotonic clock has gone on; that of a machine that slept stood still.
+      if (kind % 2 === 0) this.#machine.pause(durationMs);
+      else wallClock.sleep(durationMs);
+    }
     return true;
   }
 

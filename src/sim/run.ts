@@ -10,6 +10,7 @@
  *
  * @module
  */
+import type { Network } from "../base/network.ts";
 import type { Milliseconds, Platform } from "../base/platform.ts";
 import type { FaultName } from "../faults/fault.ts";
 import { describeReason, type ExitReason } from "../kernel/exit-reason.ts";
@@ -34,6 +35,7 @@ import {
   type World,
 } from "./property.ts";
 import { simulatedCarriers, type Modules } from "./simulated-carrier.ts";
+import { SimNetwork } from "./sim-network.ts";
 import { SimulatedFileSystem } from "./sim-file-system.ts";
 import { TraceHash } from "./trace-hash.ts";
 
@@ -43,6 +45,8 @@ export const setupMaxMs: Milliseconds = 600_000;
 export const workloadMaxMs: Milliseconds = 600_000;
 /** The calm lasts at least so long. */
 export const calmMinMs: Milliseconds = 1000;
+/** The machine that the system runs on. */
+const here = "here";
 /** From the end of the system to its next start. */
 const restartAfterMs: Milliseconds = 100;
 /** From a setup that failed after a restart to the next try. */
@@ -108,6 +112,8 @@ class Run<System> implements World {
   readonly #onSignal: readonly (readonly [string, (signal: SeenSignal, system: System, world: World) => Verdict])[];
   readonly #isObserved: boolean;
   readonly files: SimulatedFileSystem;
+  readonly #network: SimNetwork;
+  network: Network;
   #processesCount = 0;
   #modelState: unknown;
   #root: Site;
@@ -139,6 +145,8 @@ class Run<System> implements World {
     });
     this.#machine.faults = this.#nemesis;
     this.files = new SimulatedFileSystem(this.#machine);
+    this.#network = new SimNetwork(this.#machine);
+    this.network = this.#network.on(here);
     this.#always = Object.entries(property.always ?? {});
     this.#onSignal = Object.entries(property.onSignal ?? {});
     this.#isObserved = tells || this.#onSignal.length > 0 || property.model !== undefined;
@@ -186,6 +194,10 @@ class Run<System> implements World {
 
   counted(key: string): number {
     return this.#counts.get(key) ?? 0;
+  }
+
+  networkOf(machine: string): Network {
+    return this.#network.on(machine);
   }
 
   choose<T>(stream: string, items: readonly T[]): T {
@@ -360,7 +372,7 @@ class Run<System> implements World {
 
   #restart(fault: "kill-system" | "power-loss" | null): void {
     this.#machine.killSite(this.#root);
-    if (fault !== null) this.files.crash(fault === "power-loss" ? "power-loss" : "page-cache");
+    if (fault !== null) this.#crash(fault);
     this.#system = null;
     this.#own.clear();
     this.#isWorkloadDone = this.#property.workload === undefined;
@@ -368,6 +380,17 @@ class Run<System> implements World {
       this.#root = this.#addRoot();
       this.#startSetup();
     });
+  }
+
+  #crash(fault: "kill-system" | "power-loss"): void {
+    if (fault === "kill-system") {
+      this.files.crash("page-cache");
+      this.#network.hostKilled(here);
+    } else {
+      this.files.crash("power-loss");
+      this.#network.hostLost(here);
+      this.#machine.after(restartAfterMs, () => this.#network.hostBack(here));
+    }
   }
 
   #begins(resident: Resident): boolean {
