@@ -9,6 +9,7 @@ import { impossible, type CampaignOptions, type Plan, type Property, type World 
 
 const host: CampaignHost = {
   cpuMs: () => process.cpuUsage().user / 1000,
+  takeStrays: () => [],
   load: () => Promise.reject(new Error("there are no modules here")),
   drain: () => new Promise((resolve) => void setImmediate(resolve)),
   inside: (run) => run(),
