@@ -211,7 +211,7 @@ export class Nemesis implements FaultSource {
     if (fault === "kill") site.kernel.exit(struck.pid, struck.pid, "kill");
     else if (fault === "crash") site.kernel.end(struck, new SimulatedCrash());
     else if (fault === "hang") victim.isHung = true;
-    else victim.lateMs += durationsMs[severity(durationsMs.length)] as Milliseconds;
+    else victim.lateMs += this.#duration(severity);
     return true;
   }
 
@@ -226,7 +226,7 @@ export class Nemesis implements FaultSource {
     );
     if (candidates.length === 0) return false;
     const victim = candidates[pick(candidates.length)] as Site;
-    const durationMs = durationsMs[severity(durationsMs.length)] as Milliseconds;
+    const durationMs = this.#duration(severity);
     this.#done(fault, `the carrier of ${victim.title}`);
     if (fault === "stop") victim.stoppedUntilMs = this.#machine.nowMs() + durationMs;
     else if (fault === "partition") victim.cut(durationMs);
@@ -247,6 +247,12 @@ export class Nemesis implements FaultSource {
       else wallClock.sleep(durationMs);
     }
     return true;
+  }
+
+  /** Not beyond the window. */
+  #duration(severity: (count: number) => number): Milliseconds {
+    const durationMs = durationsMs[severity(durationsMs.length)] as Milliseconds;
+    return Math.min(durationMs, this.#untilMs - this.#machine.nowMs());
   }
 
   #isTarget(title: string): boolean {

@@ -122,6 +122,7 @@ class Run<System> implements World {
   #system: { readonly value: System } | null = null;
   #failure: RunFailure | null = null;
   #hasBegun = false;
+  #stopRestart: () => void = () => {};
   #isWorkloadDone = false;
 
   constructor(options: RunOptions<System>) {
@@ -196,6 +197,14 @@ class Run<System> implements World {
     return this.#counts.get(key) ?? 0;
   }
 
+  fileNow(path: string): Uint8Array | undefined {
+    return this.files.peek(path);
+  }
+
+  fileDurable(path: string): Uint8Array | undefined {
+    return this.files.durable(path);
+  }
+
   networkOf(machine: string): Network {
     return this.#network.on(machine);
   }
@@ -236,6 +245,8 @@ class Run<System> implements World {
       this.#startWorkload();
       const { calmFromMs } = this.#nemesis;
       await machine.run(calmFromMs, eventsMax, () => this.#isBad());
+      this.files.calm();
+      this.#network.calm();
       await this.#finishWorkload(calmFromMs + workloadMaxMs, eventsMax);
       await this.#calm(eventsMax);
     }
@@ -376,7 +387,9 @@ class Run<System> implements World {
     this.#system = null;
     this.#own.clear();
     this.#isWorkloadDone = this.#property.workload === undefined;
-    this.#machine.after(restartAfterMs, () => {
+    // One that strikes while the system is down only makes that longer.
+    this.#stopRestart();
+    this.#stopRestart = this.#machine.after(restartAfterMs, () => {
       this.#root = this.#addRoot();
       this.#startSetup();
     });
