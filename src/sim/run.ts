@@ -202,10 +202,6 @@ class Run<System> implements World {
     return this.files.peek(path);
   }
 
-  fileDurable(path: string): Uint8Array | undefined {
-    return this.files.durable(path);
-  }
-
   networkOf(machine: string): Network {
     return this.#network.on(machine);
   }
