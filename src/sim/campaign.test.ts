@@ -9,6 +9,7 @@ import { impossible, type CampaignOptions, type Plan, type Property, type World 
 
 const host: CampaignHost = {
   cpuMs: () => process.cpuUsage().user / 1000,
+  takeStrays: () => [],
   load: () => Promise.reject(new Error("there are no modules here")),
   drain: () => new Promise((resolve) => void setImmediate(resolve)),
   inside: (run) => run(),
@@ -507,5 +508,24 @@ describe("the network", () => {
 
     expect(report.failure).toBeUndefined();
     expect(report.faults.reset).toBeGreaterThan(0);
+  });
+
+  test("is struck at the time that the plan says", async () => {
+    const codes: unknown[] = [];
+    await campaign(
+      {
+        workload: async (self, _system, world) => {
+          for (const durationMs of [50, 100]) {
+            await self.sleep(durationMs);
+            const attempt = world.networkOf("there").connect({ host: "here", port: 80 }, { timeoutMs: 50 });
+            await attempt.catch((error: unknown) => codes.push((error as { readonly code: unknown }).code));
+          }
+        },
+      },
+      { at: [{ atMs: 75, fault: "net-down", target: "there" }] },
+      { runs: 1, selfCheckEvery: 0, scheduler: "fifo" },
+    );
+
+    expect(codes).toEqual(["ECONNREFUSED", "EAI_AGAIN"]);
   });
 });

@@ -10,6 +10,7 @@
  */
 import type { Milliseconds } from "../base/platform.ts";
 import { faults, type FaultName } from "../faults/fault.ts";
+import { describeReason } from "../kernel/exit-reason.ts";
 import { FixedChoices, SeededChoices, type Choice, type Choices } from "./choices.ts";
 import type { StoryLine } from "./host.ts";
 import { RestlessError, type MachineHost, type TurnOrder } from "./machine.ts";
@@ -45,6 +46,8 @@ export interface CampaignHost extends MachineHost {
   cpuMs(): Milliseconds;
   /** Runs one run; may make its surroundings such that a run cannot look at them. */
   inside<T>(run: () => Promise<T>): Promise<T>;
+  /** Errors that nobody awaited since the last call: rejected promises, and what was thrown outside of any process. */
+  takeStrays(): readonly unknown[];
   /** The module of a program file. */
   load(url: string): Promise<Readonly<Record<string, unknown>>>;
 }
@@ -274,7 +277,12 @@ class Campaign<System> {
       );
       this.#eventsCount += outcome.eventsCount;
       this.#virtualMs += outcome.virtualMs;
+      // Node tells of rejections that nobody handles once its queue of microtasks is empty.
+      await this.#host.drain();
+      const [stray] = this.#host.takeStrays();
       const { broken } = outcome;
+      if (stray !== undefined && broken === null)
+        return { ...outcome, failure: outcome.failure ?? strayFailure(stray, outcome) };
       if (broken === null) return outcome;
       if (broken instanceof ModuleNeeded) {
         this.#modules.set(broken.url, await this.#host.load(broken.url));
@@ -384,6 +392,14 @@ function isSame(one: RunFailure, other: RunFailure): boolean {
 
 function normalised(message: string): string {
   return message.replace(/\d+(?:[.:]\d+)*/g, "#");
+}
+
+function strayFailure(stray: unknown, { virtualMs: atMs }: RunOutcome): RunFailure {
+  return {
+    check: "stray error",
+    message: `${describeReason(stray)} was rejected or thrown, and nobody awaited it; outside of a simulation it would end its process`,
+    atMs,
+  };
 }
 
 function differing(seed: number, one: RunOutcome, other: RunOutcome): Counterexample {

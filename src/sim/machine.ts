@@ -92,6 +92,8 @@ export class Resident {
   /** For the order of turns to use. */
   rank = 0;
   operationsCount = 0;
+  /** Requests and operations that were open when it was found parked last. */
+  openCount = 0;
 
   constructor(process: AnyProcess, site: Site, title: string, number: number, turns: Stream) {
     this.process = process;
@@ -487,11 +489,9 @@ export class Machine implements SimulatedHost {
   #turn(resident: Resident): void {
     const { process } = resident;
     this.#order.turned?.(resident);
-    if (!resident.isLive || resident.isHung) {
-      process.queued = false;
-      return;
-    }
     process.queued = false;
+    // That nothing of an ended process runs is the kernel's own promise.
+    if (resident.site.isDead || resident.isHung) return;
     if (process.stage === "new" && this.#events.begins(resident)) return;
     this.#running = resident;
     resident.site.step(process);
@@ -505,7 +505,13 @@ export class Machine implements SimulatedHost {
       if (!isParked(ran) || openWaits(ran) > 0) return true;
       this.#running = null;
     }
-    return this.#unparked() !== null;
+    return this.#unparked() !== null || this.#wasAnswered();
+  }
+
+  /** Whether a wait is over of somebody who waits for something else too: what follows from it needs the host's queue. */
+  #wasAnswered(): boolean {
+    for (const resident of this.#asking) if (openWaits(resident) < resident.openCount) return true;
+    return false;
   }
 
   /** Waits until whoever ran, and whoever may have got an answer, waits again. */
@@ -515,6 +521,7 @@ export class Machine implements SimulatedHost {
     if (ran !== null) {
       const openCount = openWaits(ran);
       if (openCount > 0) this.#asking.add(ran);
+      ran.openCount = openCount;
       // Several waits of one process: what follows one of them may still be on its way.
       if (openCount > 1) await this.#host.drain();
     }
@@ -523,10 +530,15 @@ export class Machine implements SimulatedHost {
     for (let next = this.#unparked(); next !== null; next = this.#unparked()) {
       this.#running = next;
       await this.#parkOne(next);
+      next.openCount = openWaits(next);
       this.#running = null;
       if (this.broken !== null) return;
     }
-    for (const resident of this.#asking) if (openWaits(resident) === 0) this.#asking.delete(resident);
+    if (this.#wasAnswered()) await this.#host.drain();
+    for (const resident of this.#asking) {
+      resident.openCount = openWaits(resident);
+      if (resident.openCount === 0) this.#asking.delete(resident);
+    }
     if (this.#closing.size > 0) await this.#close();
   }
 

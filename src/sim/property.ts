@@ -103,6 +103,8 @@ export interface View {
   counted(key: string): number;
   /** Whether faults may still strike. */
   readonly inWindow: boolean;
+  /** What is in a file now; undefined where there is none. */
+  fileNow(path: string): Uint8Array | undefined;
 }
 
 export interface ProcessView {

@@ -122,6 +122,7 @@ class Run<System> implements World {
   #system: { readonly value: System } | null = null;
   #failure: RunFailure | null = null;
   #hasBegun = false;
+  #stopRestart: () => void = () => {};
   #isWorkloadDone = false;
 
   constructor(options: RunOptions<System>) {
@@ -140,6 +141,7 @@ class Run<System> implements World {
     };
     this.#nemesis = new Nemesis(this.#machine, plan, seed, {
       restartSystem: (fault) => this.#restart(fault),
+      strikeNetwork: (fault, target) => this.#network.strike(fault, target),
       struck: (fault, subject) => this.#struck(fault, subject),
       mayStrike: ({ process }) => !this.#own.has(process),
     });
@@ -196,6 +198,10 @@ class Run<System> implements World {
     return this.#counts.get(key) ?? 0;
   }
 
+  fileNow(path: string): Uint8Array | undefined {
+    return this.files.peek(path);
+  }
+
   networkOf(machine: string): Network {
     return this.#network.on(machine);
   }
@@ -236,6 +242,8 @@ class Run<System> implements World {
       this.#startWorkload();
       const { calmFromMs } = this.#nemesis;
       await machine.run(calmFromMs, eventsMax, () => this.#isBad());
+      this.files.calm();
+      this.#network.calm();
       await this.#finishWorkload(calmFromMs + workloadMaxMs, eventsMax);
       await this.#calm(eventsMax);
     }
@@ -347,7 +355,8 @@ class Run<System> implements World {
     }
     this.count("setup.failed");
     this.#machine.tell("the system", () => `could not be set up again: ${describeReason(thrown)}`);
-    this.#machine.after(setupAgainMs, () => this.#restart(null));
+    this.#stopRestart();
+    this.#stopRestart = this.#machine.after(setupAgainMs, () => this.#restart("kill-system"));
   }
 
   #startWorkload(): void {
@@ -370,13 +379,15 @@ class Run<System> implements World {
     if (pid.process !== null) this.#own.add(pid.process);
   }
 
-  #restart(fault: "kill-system" | "power-loss" | null): void {
+  #restart(fault: "kill-system" | "power-loss"): void {
     this.#machine.killSite(this.#root);
-    if (fault !== null) this.#crash(fault);
+    this.#crash(fault);
     this.#system = null;
     this.#own.clear();
     this.#isWorkloadDone = this.#property.workload === undefined;
-    this.#machine.after(restartAfterMs, () => {
+    // One that strikes while the system is down only makes that longer.
+    this.#stopRestart();
+    this.#stopRestart = this.#machine.after(restartAfterMs, () => {
       this.#root = this.#addRoot();
       this.#startSetup();
     });

@@ -11,6 +11,8 @@
  *
  * @module
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { FileSystem } from "../base/file-system.ts";
 import type { Network } from "../base/network.ts";
 import type { Milliseconds } from "../base/platform.ts";
@@ -427,6 +429,7 @@ export class PropertyRun<System> implements RunningProperty {
     return {
       ...{ directory, kernel, files, networkOf },
       network: networkOf("here"),
+      fileNow: (path) => contentOf(join(directory, path)),
       platform: kernel.platform,
       get nowMs() {
         return nowMs();
@@ -502,4 +505,13 @@ function recorded(what: string, value: unknown): string {
 
 function compare(one: string, other: string): number {
   return one < other ? -1 : one > other ? 1 : 0;
+}
+
+function contentOf(path: string): Uint8Array | undefined {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
 }

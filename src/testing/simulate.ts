@@ -51,7 +51,7 @@ export async function simulate<System>(
   const { allowWeak = false, ...campaign } = options;
   const replay = replayOf(property.name);
   const given = replay === undefined ? campaign : { ...campaign, replay };
-  const report = await runCampaign(property, plan, given, host);
+  const report = await alone(() => catchingStrays(() => runCampaign(property, plan, given, host)));
   if (!report.ok) {
     throw new PropertyError(
       tellFailure(report, (text) => replayCommand(property.name, text, caller)),
@@ -64,7 +64,33 @@ export async function simulate<System>(
   return report;
 }
 
+/* Campaigns of one thread run one after the other: what they seal is everybody's. */
+let last: Promise<unknown> = Promise.resolve();
+
+function alone<T>(run: () => Promise<T>): Promise<T> {
+  const turn = last.then(run);
+  last = turn.catch(() => {});
+  return turn;
+}
+
+let strays: unknown[] = [];
+
+async function catchingStrays<T>(run: () => Promise<T>): Promise<T> {
+  const note = (error: unknown): void => void strays.push(error);
+  process.on("unhandledRejection", note);
+  try {
+    return await run();
+  } finally {
+    process.off("unhandledRejection", note);
+  }
+}
+
 const host: CampaignHost = {
+  takeStrays: () => {
+    const taken = strays;
+    strays = [];
+    return taken;
+  },
   cpuMs: () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
