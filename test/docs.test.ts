@@ -122,7 +122,10 @@ describe("the documentation", () => {
             ...{ noEmit: true, declaration: false, isolatedDeclarations: false },
             ...{ rewriteRelativeImportExtensions: false, types: ["node"] },
             typeRoots: [join(root, "node_modules/@types")],
-            paths: { colos: [join(root, "dist/index.d.ts")] },
+            paths: {
+              colos: [join(root, "dist/index.d.ts")],
+              "colos/testing": [join(root, "dist/testing-entry.d.ts")],
+            },
           },
           include: ["*.ts"],
         });
