@@ -4,16 +4,9 @@ import { replaceFile } from "../base/whole-files.ts";
 import { isDown } from "../kernel/message.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
-import { runCampaign, type CampaignHost, type Report } from "./campaign.ts";
+import { plainHost } from "../../test/plain-host.ts";
+import { runCampaign, type Report } from "./campaign.ts";
 import { impossible, type CampaignOptions, type Plan, type Property, type World } from "./property.ts";
-
-const host: CampaignHost = {
-  cpuMs: () => process.cpuUsage().user / 1000,
-  takeStrays: () => [],
-  load: () => Promise.reject(new Error("there are no modules here")),
-  drain: () => new Promise((resolve) => void setImmediate(resolve)),
-  inside: (run) => run(),
-};
 
 function campaign<System>(
   property: Partial<Property<System>>,
@@ -21,7 +14,7 @@ function campaign<System>(
   options: CampaignOptions = { runs: 5 },
 ): Promise<Report> {
   const whole = { name: "subject", setup: () => null as System, sometimes: ["never"], ...property };
-  return runCampaign(whole, plan, options, host);
+  return runCampaign(whole, plan, options, plainHost);
 }
 
 /** A process that waits, by that name. */

@@ -15,7 +15,6 @@ export {
   type CarrierSuite,
   type CarrierSystem,
   type Launch,
-  type TestContext,
 } from "./carrier-contract.ts";
 export {
   streamBytes,
@@ -50,3 +49,4 @@ export {
 } from "./torture-report.ts";
 export { Victim, type VictimEnd } from "./victim.ts";
 export { propertyFile, tortureSecondsDefault, type TortureOptions } from "./torture.ts";
+export type { ContractSuite, TestContext } from "./contract.ts";
