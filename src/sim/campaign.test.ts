@@ -509,4 +509,23 @@ describe("the network", () => {
     expect(report.failure).toBeUndefined();
     expect(report.faults.reset).toBeGreaterThan(0);
   });
+
+  test("is struck at the time that the plan says", async () => {
+    const codes: unknown[] = [];
+    await campaign(
+      {
+        workload: async (self, _system, world) => {
+          for (const durationMs of [50, 100]) {
+            await self.sleep(durationMs);
+            const attempt = world.networkOf("there").connect({ host: "here", port: 80 }, { timeoutMs: 50 });
+            await attempt.catch((error: unknown) => codes.push((error as { readonly code: unknown }).code));
+          }
+        },
+      },
+      { at: [{ atMs: 75, fault: "net-down", target: "there" }] },
+      { runs: 1, selfCheckEvery: 0, scheduler: "fifo" },
+    );
+
+    expect(codes).toEqual(["ECONNREFUSED", "EAI_AGAIN"]);
+  });
 });

@@ -14,6 +14,7 @@ import { faults, type FaultName, type FaultSource } from "../faults/fault.ts";
 import type { Machine, Resident, Site } from "./machine.ts";
 import { hashOf, mix, type Stream } from "./choices.ts";
 import type { Plan, PlannedFault } from "./property.ts";
+import type { NetworkFault } from "./sim-network.ts";
 
 /** One decision per fault that strikes by itself and tick, in milliseconds. */
 export const tickMs: Milliseconds = 100;
@@ -33,6 +34,7 @@ export interface NemesisActions {
   restartSystem(fault: "kill-system" | "power-loss"): void;
   /** A fault struck: for counts and models. */
   struck(fault: FaultName, subject: string): void;
+  strikeNetwork(fault: NetworkFault, target: string | undefined): void;
   mayStrike(resident: Resident): boolean;
 }
 
@@ -51,6 +53,11 @@ const atOperations: ReadonlySet<string> = new Set(["delay", "reorder", "crash-in
 export function strikesByItself(fault: FaultName): boolean {
   const { layer } = faults[fault];
   return ["process", "carrier", "system", "clock"].includes(layer) && !atOperations.has(fault);
+}
+
+/** Whether a plan can name a time for a fault. */
+export function canBePlanned(fault: FaultName): boolean {
+  return strikesByItself(fault) || faults[fault].layer === "network";
 }
 
 export class Nemesis implements FaultSource {
@@ -158,7 +165,11 @@ export class Nemesis implements FaultSource {
   }
 
   #strikePlanned({ fault, target }: PlannedFault): void {
-    if (!strikesByItself(fault)) return;
+    if (faults[fault].layer === "network") {
+      this.#done(fault, target ?? "the network");
+      this.#actions.strikeNetwork(fault as NetworkFault, target);
+      return;
+    }
     const first = (): number => 0;
     if (!this.#strike(fault, first, first, target)) {
       this.#machine.broken ??= new Error(

@@ -105,8 +105,6 @@ export interface View {
   readonly inWindow: boolean;
   /** What is in a file now; undefined where there is none. */
   fileNow(path: string): Uint8Array | undefined;
-  /** What a power loss now would leave of it at least. */
-  fileDurable(path: string): Uint8Array | undefined;
 }
 
 export interface ProcessView {

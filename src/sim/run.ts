@@ -141,6 +141,7 @@ class Run<System> implements World {
     };
     this.#nemesis = new Nemesis(this.#machine, plan, seed, {
       restartSystem: (fault) => this.#restart(fault),
+      strikeNetwork: (fault, target) => this.#network.strike(fault, target),
       struck: (fault, subject) => this.#struck(fault, subject),
       mayStrike: ({ process }) => !this.#own.has(process),
     });
@@ -199,10 +200,6 @@ class Run<System> implements World {
 
   fileNow(path: string): Uint8Array | undefined {
     return this.files.peek(path);
-  }
-
-  fileDurable(path: string): Uint8Array | undefined {
-    return this.files.durable(path);
   }
 
   networkOf(machine: string): Network {
@@ -358,7 +355,8 @@ class Run<System> implements World {
     }
     this.count("setup.failed");
     this.#machine.tell("the system", () => `could not be set up again: ${describeReason(thrown)}`);
-    this.#machine.after(setupAgainMs, () => this.#restart(null));
+    this.#stopRestart();
+    this.#stopRestart = this.#machine.after(setupAgainMs, () => this.#restart("kill-system"));
   }
 
   #startWorkload(): void {
@@ -381,9 +379,9 @@ class Run<System> implements World {
     if (pid.process !== null) this.#own.add(pid.process);
   }
 
-  #restart(fault: "kill-system" | "power-loss" | null): void {
+  #restart(fault: "kill-system" | "power-loss"): void {
     this.#machine.killSite(this.#root);
-    if (fault !== null) this.#crash(fault);
+    this.#crash(fault);
     this.#system = null;
     this.#own.clear();
     this.#isWorkloadDone = this.#property.workload === undefined;
