@@ -31,6 +31,8 @@ const tick = Promise.resolve();
 const closeTicks = 20;
 /** Wall-clock milliseconds at the start of a run: 2000-01-01. */
 const startWallMs: Milliseconds = Date.UTC(2000, 0, 1);
+/** How often an idle server answers on its caller's stack, as the kernel's scheduler mostly lets it. */
+const nestedShare = 0.25;
 /** Events at one instant before the run counts as one that never rests. */
 export const eventsPerInstantMax = 100_000;
 /** Lines of a run's story that are kept; the oldest are forgotten first. */
@@ -326,15 +328,19 @@ export class Machine implements SimulatedHost {
     };
   }
 
-  /** The only thing that code of an ended process still does is to close what it held. */
+  /** Code of a process that has no turn: it answers on its caller's stack, or it has ended and closes what it held. */
   #run<T>(owner: object, body: () => T): T {
-    if ((owner as AnyProcess).stage === "exiting") this.#closing.add(owner as AnyProcess);
+    const process = owner as AnyProcess;
+    const resident = this.residents.get(process);
+    if (process.stage === "exiting") this.#closing.add(process);
+    else if (resident !== undefined && resident !== this.#running) this.#asking.add(resident);
     return body();
   }
 
   #turnsOf(site: Site): Turns {
+    const nests = this.stream("nested");
     return {
-      spend: () => false,
+      spend: (nested = false) => nested && nests.chance(nestedShare),
       nextTurn: (task) => this.#nextTurn(task, site),
       enqueue: (process) => {
         process.queued = true;
