@@ -33,6 +33,7 @@ import {
   type Verdict,
   type World,
 } from "./property.ts";
+import { describeSignal } from "./signal-text.ts";
 import { simulatedCarriers, type Modules } from "./simulated-carrier.ts";
 import { SimulatedFileSystem } from "./sim-file-system.ts";
 import { TraceHash } from "./trace-hash.ts";
@@ -108,6 +109,8 @@ class Run<System> implements World {
   readonly #onSignal: readonly (readonly [string, (signal: SeenSignal, system: System, world: World) => Verdict])[];
   readonly #isObserved: boolean;
   readonly files: SimulatedFileSystem;
+  /** Of all processes so far, by pid: the story speaks of ended ones too. Kept only for a story. */
+  readonly #toldTitles = new Map<string, string>();
   #processesCount = 0;
   #modelState: unknown;
   #root: Site;
@@ -373,8 +376,11 @@ class Run<System> implements World {
   #begins(resident: Resident): boolean {
     const { process, title } = resident;
     const { parent } = process;
-    const by = parent === undefined ? "" : `, spawned by ${this.#titleOfPid(parent)}`;
-    this.#machine.tell(`${title} ${process.pid}`, () => `begins${by}`);
+    if (this.#options.tells) {
+      this.#toldTitles.set(String(process.pid), title);
+      const by = parent === undefined ? "" : `, spawned by ${this.#titleOfPid(parent)}`;
+      this.#machine.tell(`${title} ${process.pid}`, () => `begins${by}`);
+    }
     if (this.#own.has(process)) return false;
     this.#processesCount += 1;
     this.#titles.add(title);
@@ -451,10 +457,10 @@ class Run<System> implements World {
 
   /** @internal */
   sawSignal(signal: Omit<SeenSignal, "atMs">): void {
-    this.#machine.tell(
-      this.#titleOfPid(signal.to),
-      () => `gets ${describeSignal(signal, (pid) => this.#titleOfPid(pid))}`,
-    );
+    if (this.#options.tells) {
+      const text = describeSignal(signal, (pid) => this.#titleOfPid(pid));
+      if (text !== undefined) this.#machine.tell(this.#titleOfPid(signal.to), () => text);
+    }
     if (this.#system === null || this.#isOver()) return;
     const seen: SeenSignal = { ...signal, atMs: this.nowMs };
     for (const [name, holds] of this.#onSignal) {
@@ -465,7 +471,7 @@ class Run<System> implements World {
   }
 
   #titleOfPid(pid: AnyPid): string {
-    const title = pid.process === null ? undefined : this.#machine.residents.get(pid.process)?.title;
+    const title = this.#toldTitles.get(String(pid));
     return title === undefined ? String(pid) : `${title} ${pid}`;
   }
 }
@@ -529,11 +535,6 @@ function isAliveIn(kernel: Kernel, pid: AnyPid): boolean {
 function titleOf(process: AnyProcess): string {
   const info = process.extra?.name ?? process.extra?.label ?? process.begin?.name;
   return info === undefined || info === "" ? String(process.pid) : `${info} ${process.pid}`;
-}
-
-function describeSignal(signal: Omit<SeenSignal, "atMs">, titleOfPid: (pid: AnyPid) => string): string {
-  const from = signal.from === undefined ? "" : ` of ${titleOfPid(signal.from)}`;
-  return `${signal.kind}${from}: ${describeReason(signal.body)}`;
 }
 
 function describeThrown(thrown: unknown): string {

@@ -18,7 +18,6 @@ export function tellFailure(report: Report, replayCommand: (replay: string) => s
     `property "${report.property}" does not hold: ${failure.check}: ${failure.message}`,
     "",
     ...foundLines(failure),
-    "",
     ...storyLines(failure.story),
     `at ${milliseconds(failure.atMs)}: ${failure.check}: ${failure.message}`,
     "",
@@ -28,13 +27,14 @@ export function tellFailure(report: Report, replayCommand: (replay: string) => s
 
 function foundLines(failure: Counterexample): string[] {
   const { seed, choices, choicesFoundCount, isShrunk, shrinkRunsCount } = failure;
-  if (shrinkRunsCount === 0) return seed === undefined ? [] : [`found with seed ${seed}`];
+  if (shrinkRunsCount === 0) return seed === undefined ? [] : [`found with seed ${seed}`, ""];
   const less = isShrunk ? "" : ", and no further for want of time";
   const decisions = choices.length === 0 ? ["no decision at all: it fails in the dullest run"] : choices.map(shown);
   return [
     `found with seed ${seed}; of its ${choicesFoundCount} decisions ${choices.length} are enough (${shrinkRunsCount} runs${less}):`,
     ...decisions.slice(0, 20).map((line) => `  ${line}`),
     ...(decisions.length > 20 ? [`  and ${decisions.length - 20} more`] : []),
+    "",
   ];
 }
 

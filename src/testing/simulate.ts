@@ -25,12 +25,17 @@ export interface SimulateOptions extends CampaignOptions {
 
 /** The property does not hold, or it is a weak test. */
 export class PropertyError extends Error {
-  readonly report: Report;
+  readonly #report: Report;
 
   constructor(message: string, report: Report) {
     super(message);
     this.name = "PropertyError";
-    this.report = report;
+    this.#report = report;
+  }
+
+  /** No field of its own: whoever prints the error has said it all with the message. */
+  get report(): Report {
+    return this.#report;
   }
 }
 
@@ -47,21 +52,27 @@ export async function simulate<System>(
   plan: Plan = {},
   options: SimulateOptions = {},
 ): Promise<Report> {
-  const caller = callerFile(new Error("simulate"));
+  const called = new Error("simulate");
+  const caller = callerFile(called);
   const { allowWeak = false, ...campaign } = options;
   const replay = replayOf(property.name);
   const given = replay === undefined ? campaign : { ...campaign, replay };
   const report = await runCampaign(property, plan, given, host);
   if (!report.ok) {
-    throw new PropertyError(
-      tellFailure(report, (text) => replayCommand(property.name, text, caller)),
-      report,
-    );
+    const story = tellFailure(report, (text) => replayCommand(property.name, text, caller));
+    throw at(called, new PropertyError(story, report));
   }
   if (report.weaknesses.length > 0 && !allowWeak) {
-    throw new PropertyError(`a weak test: ${tellReport(report)}`, report);
+    throw at(called, new PropertyError(`a weak test: ${tellReport(report)}`, report));
   }
   return report;
+}
+
+/** Test runners show the line where the stack begins: the one that called `simulate`, not one in here. */
+function at({ stack = "" }: Error, error: PropertyError): PropertyError {
+  const callers = stack.split("\n").slice(2);
+  error.stack = [`${error.name}: ${error.message}`, ...callers].join("\n");
+  return error;
 }
 
 const host: CampaignHost = {
