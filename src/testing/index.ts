@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { PropertyError, replayVariable, simulate, type SimulateOptions } from "./simulate.ts";
+export { PropertyError, refute, replayVariable, simulate, type SimulateOptions } from "./simulate.ts";
 export { SealedGlobalError } from "./sealed-globals.ts";
 export * from "../sim/index.ts";
 export {

@@ -12,7 +12,7 @@ import process from "node:process";
 import { setImmediate } from "node:timers";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runCampaign, type CampaignHost, type Report } from "../sim/campaign.ts";
+import { runCampaign, type CampaignHost, type Counterexample, type Report } from "../sim/campaign.ts";
 import type { CampaignOptions, Plan, Property } from "../sim/property.ts";
 import { tellFailure, tellReport } from "../sim/story.ts";
 import { sealed } from "./sealed-globals.ts";
@@ -53,12 +53,10 @@ export async function simulate<System>(
   options: SimulateOptions = {},
 ): Promise<Report> {
   const called = new Error("simulate");
-  const caller = callerFile(called);
   const { allowWeak = false, ...campaign } = options;
-  const replay = replayOf(property.name);
-  const given = replay === undefined ? campaign : { ...campaign, replay };
-  const report = await runCampaign(property, plan, given, host);
+  const report = await run(property, plan, campaign);
   if (!report.ok) {
+    const caller = callerFile(called);
     const story = tellFailure(report, (text) => replayCommand(property.name, text, caller));
     throw at(called, new PropertyError(story, report));
   }
@@ -66,6 +64,27 @@ export async function simulate<System>(
     throw at(called, new PropertyError(`a weak test: ${tellReport(report)}`, report));
   }
   return report;
+}
+
+/**
+ * The other way round: gives the shrunk run in which `property` does not hold. For a system that is known to be broken, which
+ * shows that the property and the plan can find it.
+ * @throws PropertyError when it holds in all runs; else as `simulate`.
+ */
+export async function refute<System>(
+  property: Property<System>,
+  plan: Plan = {},
+  options: CampaignOptions = {},
+): Promise<Counterexample> {
+  const called = new Error("refute");
+  const report = await run(property, plan, options);
+  if (report.failure !== undefined) return report.failure;
+  throw at(called, new PropertyError(`no run was found in which it does not hold: ${tellReport(report)}`, report));
+}
+
+function run<System>(property: Property<System>, plan: Plan, options: CampaignOptions): Promise<Report> {
+  const replay = replayOf(property.name);
+  return runCampaign(property, plan, replay === undefined ? options : { ...options, replay }, host);
 }
 
 /** Test runners show the line where the stack begins: the one that called `simulate`, not one in here. */
