@@ -27,6 +27,24 @@ export {
   replacementSuffix,
   writeAll,
 } from "./base/whole-files.ts";
+export {
+  addressText,
+  backlogMaxDefault,
+  bufferMaxBytesDefault,
+  connectTimeoutMsDefault,
+  isIpAddress,
+  NetworkError,
+  networkError,
+  portMax,
+  type Address,
+  type Connection as NetworkConnection,
+  type ConnectOptions,
+  type Listener,
+  type ListenOptions,
+  type Network,
+  type NetworkErrorCode,
+  type ReadOptions,
+} from "./base/network.ts";
 export type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "./base/platform.ts";
 export {
   carrierDown,
@@ -129,6 +147,7 @@ export { coroutineCarrier } from "./carriers/coroutine.ts";
 export { osProcessCarrier, type OsProcessCarrierOptions } from "./carriers/os-process.ts";
 export { threadCarrier, type ThreadCarrierOptions } from "./carriers/thread.ts";
 export { nodeFileSystem } from "./platforms/node/node-file-system.ts";
+export { nodeNetwork, type NodeNetworkOptions } from "./platforms/node/node-network.ts";
 export { nodePlatform, type NodePlatformOptions } from "./platforms/node/node-platform.ts";
 export {
   blockedMsDefault,

@@ -14,7 +14,9 @@ import { FixedChoices, SeededChoices, type Choice, type Choices } from "./choice
 import type { StoryLine } from "./host.ts";
 import { RestlessError, type MachineHost, type TurnOrder } from "./machine.ts";
 import { checkCampaign } from "./campaign-check.ts";
-import { fifoOrder, randomOrder } from "./order.ts";
+import { Enumeration } from "./enumerated-choices.ts";
+import { fifoOrder, pickedOrder, priorityOrder, randomOrder } from "./order.ts";
+import { PctPriorities } from "./pct.ts";
 import type { CampaignOptions, Plan, Property } from "./property.ts";
 import { formatReplay, parseReplay } from "./replay.ts";
 import { runOnce, type RunFailure, type RunOutcome } from "./run.ts";
@@ -25,6 +27,14 @@ export const runsDefault = 100;
 export const eventsMaxDefault = 1_000_000;
 export const selfCheckEveryDefault = 10;
 export const shrinkCpuSecondsDefault = 10;
+/** Constraints on the order that a failure may need, with `pct`. */
+export const pctDepthDefault = 3;
+/** Orders that `exhaustive` tries. */
+export const exhaustiveRunsDefault = 10_000;
+/** Decisions of one run that `exhaustive` goes through. */
+export const exhaustiveDepthMax = 200;
+/** Where `exhaustive` draws who is next. */
+const orderStream = "order";
 /** Candidates that shrinking may run. */
 const shrinkCandidatesMax = 10_000;
 
@@ -43,7 +53,9 @@ export interface Report {
   /** Whether the property held in all runs. */
   readonly ok: boolean;
   readonly property: string;
+  /** Seeds and replays; not the second runs of self-checks, nor those that shrinking needed. */
   readonly runsCount: number;
+  /** Of all runs, those too. */
   readonly eventsCount: number;
   readonly virtualMs: Milliseconds;
   readonly cpuMs: Milliseconds;
@@ -51,6 +63,8 @@ export interface Report {
   readonly faults: Readonly<Partial<Record<FaultName, number>>>;
   /** Runs that were run twice and were the same. */
   readonly selfChecksCount: number;
+  /** With the scheduler `exhaustive`: whether there is no other order. */
+  readonly isExhausted?: boolean;
   /** Faults of the plan that never struck. */
   readonly neverStruck: readonly FaultName[];
   /** Labels of `sometimes` that no run reached. */
@@ -110,6 +124,9 @@ class Campaign<System> {
   #virtualMs: Milliseconds = 0;
   #processesCount = 0;
   #selfChecksCount = 0;
+  #isExhausted: boolean | undefined;
+  /** Events of the dullest run, once it is known. */
+  #steps = 0;
 
   constructor(property: Property<System>, plan: Plan, options: CampaignOptions, host: CampaignHost) {
     this.#property = property;
@@ -130,16 +147,38 @@ class Campaign<System> {
 
   async #runSeeds(): Promise<Report> {
     const { seed: first = 1, runs = runsDefault, selfCheckEvery = selfCheckEveryDefault, cpuSeconds } = this.#options;
+    if (this.#options.scheduler === "exhaustive") return await this.#runAll();
     for (let seed = first; seed < first + runs; seed += 1) {
       if (cpuSeconds !== undefined && this.#cpuMs() > cpuSeconds * 1000) break;
       const outcome = await this.#runCounted({ choices: () => new SeededChoices(seed), seed });
-      if (outcome.failure !== null) return this.#report(await this.#counterexample(seed, outcome.failure));
+      if (outcome.failure !== null) {
+        const found: Choice[] = [];
+        await this.#run({ choices: () => new SeededChoices(seed, (choice) => found.push(choice)), seed });
+        return this.#report(await this.#counterexample(seed, found, outcome.failure));
+      }
       if (selfCheckEvery > 0 && (seed - first) % selfCheckEvery === 0) {
         const again = await this.#run({ choices: () => new SeededChoices(seed), seed });
         if (again.digest !== outcome.digest) return this.#report(differing(seed, outcome, again));
         this.#selfChecksCount += 1;
       }
     }
+    return this.#report();
+  }
+
+  /** Every order, and every value of `world.choose` and `world.chance`. */
+  async #runAll(): Promise<Report> {
+    const { runs = exhaustiveRunsDefault, cpuSeconds } = this.#options;
+    const all = new Enumeration({ isEnumerated, runsMax: runs, depthMax: exhaustiveDepthMax });
+    let found: Choice[] = [];
+    const record = (choice: Choice): void => void found.push(choice);
+    for (let choices = all.next(record); choices !== null; choices = all.next(record)) {
+      const drawn = choices;
+      const { failure } = await this.#runCounted({ choices: () => drawn, seed: null });
+      if (failure !== null) return this.#report(await this.#counterexample(undefined, found, failure));
+      found = [];
+      if (cpuSeconds !== undefined && this.#cpuMs() > cpuSeconds * 1000) break;
+    }
+    this.#isExhausted = all.complete;
     return this.#report();
   }
 
@@ -164,10 +203,12 @@ class Campaign<System> {
     };
   }
 
-  /** Makes the least of a failing seed. */
-  async #counterexample(seed: number, failure: RunFailure): Promise<Counterexample> {
-    const found: Choice[] = [];
-    await this.#run({ choices: () => new SeededChoices(seed, (choice) => found.push(choice)), seed });
+  /** Makes the least of the choices of a failing run. */
+  async #counterexample(
+    seed: number | undefined,
+    found: readonly Choice[],
+    failure: RunFailure,
+  ): Promise<Counterexample> {
     const fails = async (candidate: readonly Choice[]): Promise<{ readonly used: readonly Choice[] } | null> => {
       const used: Choice[] = [];
       const outcome = await this.#run({
@@ -183,13 +224,14 @@ class Campaign<System> {
     });
     const last = await this.#run({ choices: () => new FixedChoices(shrunk.choices), seed: null, tells: true });
     const isTold = last.failure !== null && isSame(last.failure, failure);
-    const told = isTold ? last : await this.#run({ choices: () => new SeededChoices(seed), seed, tells: true });
+    const asFound = (): Choices => (seed === undefined ? new FixedChoices(found) : new SeededChoices(seed));
+    const told = isTold ? last : await this.#run({ choices: asFound, seed: seed ?? null, tells: true });
     return {
       ...(told.failure ?? failure),
       seed,
       choicesFoundCount: found.length,
       choices: isTold ? shrunk.choices : found,
-      replay: isTold ? formatReplay({ choices: shrunk.choices }) : formatReplay({ seed }),
+      replay: formatReplay(isTold || seed === undefined ? { choices: isTold ? shrunk.choices : found } : { seed }),
       story: told.story,
       shrinkRunsCount: shrunk.candidates,
       shrinkCpuMs: shrunk.cpuMs,
@@ -200,8 +242,6 @@ class Campaign<System> {
   async #runCounted(request: RunRequest): Promise<RunOutcome> {
     const outcome = await this.#run(request);
     this.#runsCount += 1;
-    this.#eventsCount += outcome.eventsCount;
-    this.#virtualMs += outcome.virtualMs;
     this.#processesCount += outcome.processesCount;
     for (const [fault, count] of outcome.faults) this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + count);
     for (const label of outcome.labels) this.#labels.add(label);
@@ -212,19 +252,23 @@ class Campaign<System> {
   async #run({ choices, seed, tells = false }: RunRequest): Promise<RunOutcome> {
     for (;;) {
       await this.#host.drain();
+      const drawn = choices();
+      const order = await this.#order(drawn);
       const outcome = await this.#host.inside(() =>
         runOnce({
           property: this.#property,
           plan: this.#plan,
-          choices: choices(),
+          choices: drawn,
           seed,
-          order: this.#order(),
+          order,
           host: this.#host,
           modules: this.#modules,
           eventsMax: this.#options.eventsMax ?? eventsMaxDefault,
           tells,
         }),
       );
+      this.#eventsCount += outcome.eventsCount;
+      this.#virtualMs += outcome.virtualMs;
       const { broken } = outcome;
       if (broken === null) return outcome;
       if (broken instanceof ModuleNeeded) {
@@ -236,8 +280,42 @@ class Campaign<System> {
     }
   }
 
-  #order(): TurnOrder {
-    return this.#options.scheduler === "fifo" ? fifoOrder() : randomOrder();
+  async #order(choices: Choices): Promise<TurnOrder> {
+    switch (this.#options.scheduler) {
+      case "fifo":
+        return fifoOrder();
+      case "pct": {
+        const { pctDepth: depth = pctDepthDefault } = this.#options;
+        return priorityOrder(new PctPriorities(choices, { depth, steps: await this.#expectedSteps() }));
+      }
+      case "exhaustive": {
+        const order = choices.stream(orderStream);
+        return pickedOrder((count) => order.choose(count));
+      }
+      default:
+        return randomOrder();
+    }
+  }
+
+  /** As many as the dullest run makes. */
+  async #expectedSteps(): Promise<number> {
+    if (this.#steps === 0) {
+      const { eventsCount } = await this.#host.inside(() =>
+        runOnce({
+          property: this.#property,
+          plan: this.#plan,
+          choices: new FixedChoices([]),
+          seed: null,
+          order: fifoOrder(),
+          host: this.#host,
+          modules: this.#modules,
+          eventsMax: this.#options.eventsMax ?? eventsMaxDefault,
+          tells: false,
+        }),
+      );
+      this.#steps = Math.max(1, eventsCount);
+    }
+    return this.#steps;
   }
 
   #cpuMs(): Milliseconds {
@@ -257,6 +335,7 @@ class Campaign<System> {
       cpuMs: this.#cpuMs(),
       faults: Object.fromEntries(this.#faults),
       selfChecksCount: this.#selfChecksCount,
+      ...(this.#isExhausted === undefined ? {} : { isExhausted: this.#isExhausted }),
       neverStruck,
       neverSeen,
       weaknesses: failure === undefined ? this.#weaknesses(neverStruck, neverSeen) : [],
@@ -269,6 +348,9 @@ class Campaign<System> {
     if (this.#options.replay !== undefined) return weaknesses;
     if (this.#processesCount === 0 && this.#property.workload === undefined) {
       weaknesses.push("the property does nothing: its setup starts no process and it has no workload");
+    }
+    if (this.#isExhausted === false) {
+      weaknesses.push(`not all orders were tried in ${this.#runsCount} runs; more runs, or a smaller program`);
     }
     for (const label of neverSeen) {
       weaknesses.push(`"${label}" was never reached in ${this.#runsCount} runs; more runs, or a plan that leads there`);
@@ -283,6 +365,10 @@ class Campaign<System> {
     }
     return weaknesses;
   }
+}
+
+function isEnumerated(stream: string): boolean {
+  return stream === orderStream || stream.startsWith("choose:") || stream.startsWith("chance:");
 }
 
 /** Whether two failures are the same one: figures in their messages may differ. */

@@ -30,4 +30,13 @@ export {
 } from "./property.ts";
 export { formatReplay, parseReplay, type Replay } from "./replay.ts";
 export type { RunFailure } from "./run.ts";
+export {
+  anyPortMin,
+  silenceMaxMsDefault,
+  SimNetwork,
+  socketsMaxDefault,
+  type NetworkFault,
+  type SimNetworkOptions,
+} from "./sim-network.ts";
 export { tellFailure, tellReport } from "./story.ts";
+export { clockChangesMax, WallClock, wallMaxMs, type ClockChange } from "./wall-clock.ts";

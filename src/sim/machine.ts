@@ -22,10 +22,12 @@ import type { Choices, Stream } from "./choices.ts";
 import type { SimulatedHost, StoryLine } from "./host.ts";
 import { ReadyEntry, ReadyHeap } from "./ready-heap.ts";
 
-/** Ticks of the host's microtask queue that a process gets to park before the whole queue is emptied for it. */
-const parkTicksMax = 50;
+/** Rounds of the host's microtask queue in which a process must come to wait for something of the machine. */
+export const parkTicksMax = 10_000;
 /** Awaited, it lets the host's microtask queue go one round on. */
 const tick = Promise.resolve();
+/** Ticks after which an ended process whose handles have closed has told so; more than the kernel's promises need. */
+const closeTicks = 20;
 /** Events at one instant before the run counts as one that never rests. */
 export const eventsPerInstantMax = 100_000;
 /** Lines of a run's story that are kept; the oldest are forgotten first. */
@@ -172,6 +174,8 @@ export class Machine implements SimulatedHost {
   note: ((kind: number, who: number) => void) | null = null;
   /** Processes that were found parked in a request: replies do not come as events of their own. */
   readonly #asking = new Set<Resident>();
+  /** Ended processes whose handles are being closed: what they wait for settles without anybody's turn. */
+  readonly #closing = new Set<AnyProcess>();
   #nowMs: Milliseconds = 0;
   #sequence = 0;
   #instantCount = 0;
@@ -200,6 +204,11 @@ export class Machine implements SimulatedHost {
 
   after(delayMs: Milliseconds, fire: () => void): () => void {
     return this.#schedule(delayMs, fire, null);
+  }
+
+  /** Runs `fire` at a time; those of one time in the order in which they were asked for. */
+  at(timeMs: Milliseconds, fire: () => void): void {
+    this.#push(new Event(timeMs, 0, 0, null, fire, null));
   }
 
   operate<T>(durationMs: Milliseconds, perform: () => T): Promise<T> {
@@ -306,11 +315,17 @@ export class Machine implements SimulatedHost {
     return {
       clock,
       scheduling,
-      strays: strays ?? { run: (_owner, body) => body(), listen: () => () => {} },
+      strays: strays ?? { run: (owner, body) => this.#run(owner, body), listen: () => () => {} },
       random: (stream) => random.stream(`random:${stream}`).choose(0x1_0000_0000),
       id: (kind) => `${kind}-${(this.#idsCount += 1)}`,
       log: (level, message) => this.#events.logged(level, message),
     };
+  }
+
+  /** The only thing that code of an ended process still does is to close what it held. */
+  #run<T>(owner: object, body: () => T): T {
+    if ((owner as AnyProcess).stage === "exiting") this.#closing.add(owner as AnyProcess);
+    return body();
   }
 
   #turnsOf(site: Site): Turns {
@@ -482,6 +497,7 @@ export class Machine implements SimulatedHost {
 
   /** Most turns are of servers that answer at once: nobody has to be waited for. */
   #mustPark(): boolean {
+    if (this.#closing.size > 0) return true;
     const ran = this.#running;
     if (ran !== null) {
       if (!isParked(ran) || openWaits(ran) > 0) return true;
@@ -509,6 +525,13 @@ export class Machine implements SimulatedHost {
       if (this.broken !== null) return;
     }
     for (const resident of this.#asking) if (openWaits(resident) === 0) this.#asking.delete(resident);
+    if (this.#closing.size > 0) await this.#close();
+  }
+
+  /** Lets what closes get as far as it can without time going on. */
+  async #close(): Promise<void> {
+    for (let ticks = 0; ticks < closeTicks; ticks += 1) await tick;
+    for (const process of this.#closing) if (process.stage === "dead") this.#closing.delete(process);
   }
 
   #unparked(): Resident | null {
@@ -521,8 +544,7 @@ export class Machine implements SimulatedHost {
       await tick;
       if (isParked(resident)) return;
     }
-    await this.#host.drain();
-    if (!isParked(resident)) this.broken ??= new EscapedError(`${resident.title} ${resident.process.pid}`);
+    this.broken ??= new EscapedError(`${resident.title} ${resident.process.pid}`);
   }
 }
 

@@ -319,8 +319,7 @@ export class SimDisk {
     const { path } = file;
     const index = this.#host.faults.severity("bit-flip", path, count);
     const bit = this.#host.faults.severity("bit-flip", path, 8);
-    file.shown.flip(atBytes + index, bit);
-    file.onDisk.flip(atBytes + index, bit);
+    file.flip(atBytes + index, bit);
     into[index]! ^= 1 << bit;
     this.#host.tell(path, () => `has bit ${bit} of byte ${atBytes + index} turned over (bit-flip)`);
   }

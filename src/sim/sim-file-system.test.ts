@@ -218,6 +218,34 @@ describe("simulated file system: faults", () => {
     expect(host.told).toEqual(["file: has bit 1 of byte 1 turned over (bit-flip)"]);
   });
 
+  test("bit-flip in a write that was not synced goes to the disk with it", async () => {
+    const { host, files } = machine();
+    const file = await syncedFile(files, "file", "abc");
+    await writeAll(file, bytes("xyz"), 0);
+    host.strike = once("bit-flip", 1);
+    await readAll(file);
+    expect(textOf(files.durable("file"))).toBe("abc");
+
+    await file.sync();
+
+    expect(textOf(files.durable("file"))).toBe("x{z");
+  });
+
+  test("the end of the OS process ends emfile, the machine's ends erofs too", async () => {
+    const { host, files } = machine((fault) => fault === "emfile");
+    expect(await codeOf(files.list(""))).toBe("EMFILE");
+    host.strike = (fault) => fault === "erofs";
+    expect(await codeOf(files.makeDirectory("directory"))).toBe("EROFS");
+    host.strike = () => false;
+
+    files.crash("page-cache");
+    expect(await codeOf(files.list(""))).toBe("worked");
+    expect(await codeOf(files.makeDirectory("directory"))).toBe("EROFS");
+    files.crash("power-loss");
+
+    expect(await codeOf(files.makeDirectory("directory"))).toBe("worked");
+  });
+
   test("erofs refuses all that writes for a time, and nothing else", async () => {
     const { host, files } = machine();
     const file = await syncedFile(files, "file", "old");
@@ -581,6 +609,19 @@ describe("simulated file system: crashes", () => {
 
     // What was never made cannot have been renamed.
     expect(files.paths()).toEqual(["kept", "new"]);
+  });
+
+  test("reordered-write never takes a file away: a name stays with it until its rename is there", async () => {
+    const reordered: Strike = (fault) => fault === "reordered-write";
+    const { files } = machine(reordered, {}, chosen({ "names:": 2, "order:": [1, 0] }));
+    await syncedFile(files, "file", "text");
+    await files.rename("file", "other");
+    await files.open("file", creating);
+
+    files.crash("power-loss");
+
+    expect(files.paths()).toEqual(["file"]);
+    expect(textOf(files.peek("file"))).toBe("text");
   });
 
   test("without a sync the OS writes the oldest back when it is much", async () => {

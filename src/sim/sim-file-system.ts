@@ -141,8 +141,9 @@ export class SimulatedFileSystem implements FileSystem {
   crash(keep: Keep): void {
     this.#crashesCount += 1;
     for (const file of this.#open) void file.close();
+    // The limit was that of the OS process; a file system that takes no writes stays so until the machine starts again.
+    this.#noFilesUntilMs = 0;
     if (keep === "power-loss") this.#disk.losePower();
-    this.calm();
   }
 
   /** Faults that last (`erofs`, `emfile`) end now. */

@@ -115,6 +115,18 @@ export class SimFile {
     this.isDiverged = true;
   }
 
+  /** Turns over one bit of what is shown, and of where that is or will be on the disk. */
+  flip(atBytes: number, bit: number): void {
+    this.shown.flip(atBytes, bit);
+    for (const write of this.unsynced.toReversed()) {
+      if (write.kind === "truncate" || atBytes < write.atBytes || atBytes >= write.atBytes + write.bytes.length)
+        continue;
+      write.bytes[atBytes - write.atBytes]! ^= 1 << bit;
+      return;
+    }
+    this.onDisk.flip(atBytes, bit);
+  }
+
   /** What is on the disk is all there is. */
   restart(): void {
     if (this.isDiverged || this.unsynced.length > 0) this.shown.copyFrom(this.onDisk);

@@ -305,7 +305,7 @@ describe("power loss", () => {
         run(seed, script, faults),
       );
 
-      await fc.assert(property, { numRuns: 500 });
+      await fc.assert(property, { numRuns: 300 });
     });
   }
 

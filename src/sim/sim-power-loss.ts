@@ -23,7 +23,9 @@ export function losePower(host: SimulatedHost, root: SimDirectory, journal: Jour
 interface NamesLoss {
   /** How many of the oldest stay. */
   kept: number;
-  isReordered: boolean;
+  readonly isReordered: boolean;
+  /** Names of which a change was lost: a younger change of one would take away what the lost one was to rename. */
+  readonly lostNames: Set<string>;
 }
 
 function loseNames(host: SimulatedHost, journal: Journal): void {
@@ -37,7 +39,7 @@ function loseNames(host: SimulatedHost, journal: Journal): void {
       loss.kept -= 1;
       if (loss.kept < 0) isKept = false;
     }
-    if (!isKept && canBeReordered(change, concerned, lostNodes)) {
+    if (!isKept && canBeReordered(change, losses, lostNodes)) {
       isKept = host.stream(`power-loss.order:${change.names[0]!.directory.path}`).choose(2) === 0;
     }
     if (isKept) {
@@ -47,6 +49,7 @@ function loseNames(host: SimulatedHost, journal: Journal): void {
     isAnyLost = true;
     // What comes later in the same directories stands on this.
     for (const loss of concerned) loss.kept = 0;
+    for (const { directory, name } of change.names) losses.get(directory)!.lostNames.add(name);
     for (const node of change.nodes) lostNodes.add(node);
     host.tell(subjectOf(change.names[0]!.directory.path), () => `lost ${change.what}, which was not synced`);
   }
@@ -64,19 +67,22 @@ function lossesOf(host: SimulatedHost, changes: readonly UnsyncedChange[]): Map<
   for (const [directory, count] of counts) {
     const kept = count - host.stream(`power-loss.names:${directory.path}`).choose(count + 1);
     const isReordered = kept < count && count > 1 && host.faults.strikes("reordered-write", subjectOf(directory.path));
-    losses.set(directory, { kept, isReordered });
+    losses.set(directory, { kept, isReordered, lostNames: new Set() });
   }
   return losses;
 }
 
 /** A directory that appears or goes is what others stand in; and what has lost a name cannot lose or get the next. */
 function canBeReordered(
-  { nodes, isBarrier }: UnsyncedChange,
-  concerned: ReadonlySet<NamesLoss>,
+  { nodes, names, isBarrier }: UnsyncedChange,
+  losses: ReadonlyMap<SimDirectory, NamesLoss>,
   lostNodes: ReadonlySet<SimNode>,
 ): boolean {
-  for (const loss of concerned) if (!loss.isReordered) return false;
-  return !isBarrier && nodes.every((node) => node.kind === "file" && !lostNodes.has(node));
+  if (isBarrier || nodes.some((node) => node.kind === "directory" || lostNodes.has(node))) return false;
+  return names.every(({ directory, name }) => {
+    const { isReordered, lostNames } = losses.get(directory)!;
+    return isReordered && !lostNames.has(name);
+  });
 }
 
 function restart(host: SimulatedHost, directory: SimDirectory): number {

@@ -109,6 +109,8 @@ class SimulatedHosted implements Channel {
   readonly #start: Stream;
   /** When the last signal arrives, downwards and upwards. */
   readonly #lastMs = { down: 0, up: 0 };
+  /** On their way, in order: whatever arrives, the oldest is the next to be taken. */
+  readonly #underWay: Readonly<Record<"down" | "up", (() => void)[]>> = { down: [], up: [] };
   #cutUntilMs: Milliseconds = 0;
   #isOver = false;
   #waiting: Signal[] | null = [];
@@ -224,14 +226,17 @@ class SimulatedHosted implements Channel {
     const nowMs = this.#machine.nowMs();
     const atMs = Math.max(nowMs + delayMs, this.#lastMs[direction], this.#cutUntilMs);
     this.#lastMs[direction] = atMs;
+    const queue = this.#underWay[direction];
+    queue.push(task);
     const arrive = (): void => {
       const site = direction === "down" ? this.site : this.#parent;
       // What stands still takes nothing, and what is cut off meanwhile waits again.
       const untilMs = Math.max(site.stoppedUntilMs, this.#cutUntilMs);
-      if (untilMs > this.#machine.nowMs()) this.#machine.after(untilMs - this.#machine.nowMs(), arrive);
-      else task();
+      if (untilMs > this.#machine.nowMs()) this.#machine.at(untilMs, arrive);
+      else queue.shift()?.();
     };
-    this.#machine.after(atMs - nowMs, arrive);
+    // By the time itself: sums of delays that should be equal differ in their last bits.
+    this.#machine.at(atMs, arrive);
   }
 
   /** What it said before is still on its way; its carrier is gone after that. */

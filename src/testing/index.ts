@@ -17,4 +17,11 @@ export {
   type Launch,
   type TestContext,
 } from "./carrier-contract.ts";
+export {
+  streamBytes,
+  testNetwork,
+  type NetworkFixtures,
+  type NetworkSuite,
+  type NetworkSystem,
+} from "./network-contract.ts";
 export { testFileSystem, type FileSystemSuite, type FileSystemUnderTest } from "./file-system-contract.ts";
