@@ -7,7 +7,7 @@ import { refute, simulate, type Plan, type Property } from "colos/testing";
 import { expect, test } from "vitest";
 
 const plan: Plan = {
-  faults: { "power-loss": 0.2, "torn-write": 0.5, "reordered-write": 0.5, "kill-system": 0.1, "eio-fsync-once": 0.05 },
+  faults: { "power-loss": 0.5, "torn-write": 1, "reordered-write": 1, "kill-system": 0.1, "eio-fsync-once": 0.05 },
 };
 
 type Save = (files: FileSystem, path: string, bytes: Uint8Array) => Promise<void>;
@@ -36,8 +36,9 @@ class Counter {
     return new Counter(Number(text), files, save);
   }
 
+  /** A file of several sectors, as most are. */
   async increment(): Promise<void> {
-    await this.#save(this.#files, "counter", new TextEncoder().encode(String(this.value + 1)));
+    await this.#save(this.#files, "counter", new TextEncoder().encode(String(this.value + 1).padStart(2048)));
     this.value += 1;
   }
 }
@@ -48,8 +49,8 @@ function counting(save: Save): Property<Counter> {
     // Runs again after each power loss, with what is left on the disk.
     setup: (_self, world) => Counter.open(world.files, save),
     async workload(self, counter, world) {
-      for (let step = 0; step < 30; step += 1) {
-        await self.sleep(300);
+      for (let step = 0; step < 100; step += 1) {
+        await self.sleep(100);
         try {
           await counter.increment();
           world.count("acknowledged");

@@ -49,8 +49,8 @@ function election(nowMs: (clock: Clock) => number): Property<Beliefs> {
       return beliefs;
     },
     always: {
-      "at most one leader": (beliefs, { platform }) => {
-        const leaders = [...beliefs].filter(([, untilMs]) => platform.clock.monotonicMs() < untilMs);
+      "at most one leader": (beliefs, { kernel }) => {
+        const leaders = [...beliefs].filter(([, untilMs]) => kernel.platform.clock.monotonicMs() < untilMs);
         return leaders.length < 2 || `${leaders.map(([name]) => name).join(" and ")} are leaders`;
       },
     },
@@ -63,8 +63,9 @@ test("leases by the wall clock make two leaders", async () => {
     plan,
   );
 
-  expect(`${check}: ${message}`).toBe('always "at most one leader": ann and bob are leaders');
-  expect(choices.length).toBeLessThanOrEqual(2);
+  expect(check).toBe('always "at most one leader"');
+  expect(message).toMatch(/^(ann and bob|bob and ann) are leaders$/);
+  expect(choices.length).toBeLessThanOrEqual(4);
 });
 
 test("leases by the monotonic clock make one", () =>

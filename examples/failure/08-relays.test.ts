@@ -2,7 +2,7 @@
  * Prices over two relays on threads. Signals of one pair keep their order; over two ways they overtake each other.
  * Property: `onSignal`, checked at each delivery. Fault: delay.
  */
-import { startServer, type AnyPid, type AnyProcess } from "colos";
+import { startServer, type Pid, type Process } from "colos";
 import { refute, simulate, type Plan, type Property, type SeenSignal } from "colos/testing";
 import { expect, test } from "vitest";
 
@@ -14,7 +14,7 @@ interface Price {
   readonly version: number;
 }
 
-async function relay(self: AnyProcess, board: AnyPid): Promise<never> {
+async function relay(self: Process<Price>, board: Pid<Price>): Promise<never> {
   for (;;) self.send(board, await self.receive());
 }
 
@@ -24,8 +24,8 @@ const inTurn: Route = ({ version }) => version;
 const byStock: Route = ({ stock }) => stocks.indexOf(stock);
 
 interface Market {
-  readonly board: AnyPid;
-  readonly relays: readonly AnyPid[];
+  readonly board: Pid<Price>;
+  readonly relays: readonly Pid<Price>[];
   /** The last version of each stock that has reached the board. */
   readonly shown: Map<string, number>;
 }
@@ -35,14 +35,14 @@ function market(route: Route): Property<Market> {
     name: "prices come in order",
     async setup(self) {
       const board = await startServer(self, () => ({ handleInfo: () => {} }), { name: "board" });
-      const start = (label: string): AnyPid => self.spawnLink(relay, { label, carrier: "thread", args: [board] });
+      const start = (label: string): Pid<Price> => self.spawnLink(relay, { label, carrier: "thread", args: [board] });
       return { board, relays: [start("relay 1"), start("relay 2")], shown: new Map() };
     },
     async workload(self, { relays }, world) {
       for (let version = 1; version <= 30; version += 1) {
         await self.sleep(50);
         const price: Price = { stock: world.choose("stock", stocks), version };
-        self.send(relays[route(price) % relays.length] as AnyPid, price);
+        self.send(relays[route(price) % relays.length] as Pid<Price>, price);
       }
     },
     onSignal: {

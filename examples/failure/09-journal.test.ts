@@ -1,13 +1,13 @@
 /**
  * A journal that is appended to. A full disk takes a part of an entry, and what comes after stands on the same line.
- * Property: `always`. Faults: enospc, short-write, kill-system, power-loss with torn writes.
+ * Property: `always`. Faults: enospc, short-write, kill-system, power-loss.
  */
 import { appendAll, readFile, type FileSystem, type OpenFile } from "colos";
 import { refute, simulate, type Plan, type Property } from "colos/testing";
 import { expect, test } from "vitest";
 
 const plan: Plan = {
-  faults: { enospc: 0.1, "short-write": 0.1, "kill-system": 0.2, "power-loss": 0.1, "torn-write": 0.5 },
+  faults: { enospc: 0.1, "short-write": 0.1, "kill-system": 0.2, "power-loss": 0.1 },
 };
 
 /** One entry on each line. */

@@ -154,6 +154,7 @@ export interface MachineEvents {
 
 export class Machine implements SimulatedHost {
   faults: FaultSource = noFaults;
+  calmFromMs: Milliseconds = Infinity;
   eventsCount = 0;
   /** Wall-clock milliseconds at the run's start; the same in all runs. */
   readonly startWallMs: Milliseconds = Date.UTC(2000, 0, 1);

@@ -14,6 +14,7 @@ import { faults, type FaultName, type FaultSource } from "../faults/fault.ts";
 import type { Machine, Resident, Site } from "./machine.ts";
 import { hashOf, mix, type Stream } from "./choices.ts";
 import type { Plan, PlannedFault } from "./property.ts";
+import { untilCalm } from "./sim-subject.ts";
 
 /** One decision per fault that strikes by itself and tick, in milliseconds. */
 export const tickMs: Milliseconds = 100;
@@ -94,6 +95,7 @@ export class Nemesis implements FaultSource {
     const [fromMs, toMs] = this.#plan.window ?? windowDefault;
     this.#fromMs = nowMs + fromMs;
     this.#untilMs = nowMs + toMs;
+    this.#machine.calmFromMs = this.#untilMs;
     const rated: Rated[] = [];
     for (const [fault, rate] of this.#rates) {
       if (!strikesByItself(fault)) continue;
@@ -187,9 +189,9 @@ export class Nemesis implements FaultSource {
     }
   }
 
-  #done(fault: FaultName, subject: string): void {
+  #done(fault: FaultName, subject: string, how = ""): void {
     this.#lastMs = this.#machine.nowMs();
-    this.#machine.tell(subject, () => `is struck by ${fault}: ${faults[fault].does}`);
+    this.#machine.tell(subject, () => `is struck by ${fault}${how}: ${faults[fault].does}`);
     this.#count(fault, subject);
   }
 
@@ -207,11 +209,12 @@ export class Nemesis implements FaultSource {
     if (candidates.length === 0) return false;
     const victim = candidates[pick(candidates.length)] as Resident;
     const { process: struck, site } = victim;
-    this.#done(fault, `${victim.title} ${struck.pid}`);
+    const lateMs = fault === "slow" ? this.#lasting(severity) : 0;
+    this.#done(fault, `${victim.title} ${struck.pid}`, lateMs === 0 ? "" : ` of ${lateMs} ms`);
     if (fault === "kill") site.kernel.exit(struck.pid, struck.pid, "kill");
     else if (fault === "crash") site.kernel.end(struck, new SimulatedCrash());
     else if (fault === "hang") victim.isHung = true;
-    else victim.lateMs += durationsMs[severity(durationsMs.length)] as Milliseconds;
+    else victim.lateMs += lateMs;
     return true;
   }
 
@@ -226,8 +229,9 @@ export class Nemesis implements FaultSource {
     );
     if (candidates.length === 0) return false;
     const victim = candidates[pick(candidates.length)] as Site;
-    const durationMs = durationsMs[severity(durationsMs.length)] as Milliseconds;
-    this.#done(fault, `the carrier of ${victim.title}`);
+    const lasts = fault === "stop" || fault === "partition";
+    const durationMs = lasts ? this.#lasting(severity) : 0;
+    this.#done(fault, `the carrier of ${victim.title}`, lasts ? ` of ${durationMs} ms` : "");
     if (fault === "stop") victim.stoppedUntilMs = this.#machine.nowMs() + durationMs;
     else if (fault === "partition") victim.cut(durationMs);
     else victim.lose({ tag: "signal", name: "SIGKILL", ...(fault === "oom-kill" ? { cause: "oom-kill" } : {}) });
@@ -235,10 +239,18 @@ export class Nemesis implements FaultSource {
   }
 
   #strikeClock(fault: FaultName, severity: (count: number) => number): boolean {
-    this.#done(fault, "the clock");
-    if (fault === "clock-step") this.#machine.wallOffsetMs += stepsMs[severity(stepsMs.length)] as Milliseconds;
-    else this.#machine.suspend(durationsMs[severity(durationsMs.length)] as Milliseconds);
+    const isStep = fault === "clock-step";
+    const choices = isStep ? stepsMs : durationsMs;
+    const ms = choices[severity(choices.length)] as Milliseconds;
+    this.#done(fault, "the clock", ` of ${ms} ms`);
+    if (isStep) this.#machine.wallOffsetMs += ms;
+    else this.#machine.suspend(ms);
     return true;
+  }
+
+  /** How long a fault lasts; not into the calm. */
+  #lasting(severity: (count: number) => number): Milliseconds {
+    return Math.round(untilCalm(this.#machine, durationsMs[severity(durationsMs.length)] as Milliseconds));
   }
 
   #isTarget(title: string): boolean {

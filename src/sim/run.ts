@@ -118,6 +118,8 @@ class Run<System> implements World {
   readonly #own = new Set<AnyProcess>();
   #system: { readonly value: System } | null = null;
   #failure: RunFailure | null = null;
+  /** Of the next setup, while one waits. */
+  #cancelRestart: () => void = () => {};
   #hasBegun = false;
   #isWorkloadDone = false;
 
@@ -338,7 +340,7 @@ class Run<System> implements World {
     }
     this.count("setup.failed");
     this.#machine.tell("the system", () => `could not be set up again: ${describeReason(thrown)}`);
-    this.#machine.after(setupAgainMs, () => this.#restart(null));
+    this.#cancelRestart = this.#machine.after(setupAgainMs, () => this.#restart(null));
   }
 
   #startWorkload(): void {
@@ -362,12 +364,14 @@ class Run<System> implements World {
   }
 
   #restart(fault: "kill-system" | "power-loss" | null): void {
+    // It may be struck again before it has come back.
+    this.#cancelRestart();
     this.#machine.killSite(this.#root);
     if (fault !== null) this.files.crash(fault === "power-loss" ? "power-loss" : "page-cache");
     this.#system = null;
     this.#own.clear();
     this.#isWorkloadDone = this.#property.workload === undefined;
-    this.#machine.after(restartAfterMs, () => {
+    this.#cancelRestart = this.#machine.after(restartAfterMs, () => {
       this.#root = this.#addRoot();
       this.#startSetup();
     });

@@ -5,10 +5,12 @@
  */
 import type { Counterexample, Report } from "./campaign.ts";
 import type { StoryLine } from "./host.ts";
+import { faults } from "../faults/fault.ts";
 
-/** Lines of a story that are shown: the first few, and the last. */
+/** Lines of a story that are shown: the first few, the faults between, and the last. */
 export const storyHeadLines = 10;
-export const storyTailLines = 60;
+export const storyFaultLines = 20;
+export const storyTailLines = 40;
 
 /** A failing run, for people: what did not hold, what happened, and how to see it again. */
 export function tellFailure(report: Report, replayCommand: (replay: string) => string): string {
@@ -44,16 +46,23 @@ function shown({ stream, index, value }: Counterexample["choices"][number]): str
 
 function storyLines(story: readonly StoryLine[]): string[] {
   if (story.length === 0) return [];
-  const shownCount = storyHeadLines + storyTailLines;
-  const isLong = story.length > shownCount;
-  const lines = isLong
-    ? [
-        ...story.slice(0, storyHeadLines).map(lineOf),
-        `  … ${story.length - shownCount} lines …`,
-        ...story.slice(-storyTailLines).map(lineOf),
-      ]
-    : story.map(lineOf);
-  return ["what happened:", ...lines];
+  if (story.length <= storyHeadLines + storyTailLines) return ["what happened:", ...story.map(lineOf)];
+  const middle = story.slice(storyHeadLines, -storyTailLines);
+  const struck = middle.filter(tellsOfFault).slice(-storyFaultLines);
+  return [
+    "what happened:",
+    ...story.slice(0, storyHeadLines).map(lineOf),
+    `  … ${middle.length} lines${struck.length === 0 ? "" : ", of which"} …`,
+    ...struck.map(lineOf),
+    ...(struck.length === 0 ? [] : ["  …"]),
+    ...story.slice(-storyTailLines).map(lineOf),
+  ];
+}
+
+/** All faults are told as `is struck by <fault>`, or with `(<fault>)` at the end. */
+function tellsOfFault({ what }: StoryLine): boolean {
+  const name = /^is struck by ([\w-]+)|\(([\w-]+)\)$/.exec(what);
+  return name !== null && Object.hasOwn(faults, name[1] ?? name[2] ?? "");
 }
 
 function lineOf({ atMs, subject, what }: StoryLine): string {
