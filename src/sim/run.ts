@@ -10,7 +10,9 @@
  *
  * @module
  */
+import { inWords } from "../base/limit.ts";
 import type { Milliseconds, Platform } from "../base/platform.ts";
+import { isThenable } from "../base/thenable.ts";
 import type { FaultName } from "../faults/fault.ts";
 import { describeReason, type ExitReason } from "../kernel/exit-reason.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -55,6 +57,8 @@ export interface RunFailure {
   readonly check: string;
   readonly message: string;
   readonly atMs: Milliseconds;
+  /** What a part of the property threw. */
+  readonly cause?: unknown;
 }
 
 /** What one run came to. */
@@ -335,7 +339,7 @@ class Run<System> implements World {
 
   #setupFailed(thrown: unknown): void {
     if (!this.#hasBegun) {
-      this.#fail("setup", describeThrown(thrown));
+      this.#fail("setup", describeThrown(thrown), thrown);
       return;
     }
     this.count("setup.failed");
@@ -352,7 +356,7 @@ class Run<System> implements World {
       try {
         await workload.call(this.#property, self, system.value, this);
       } catch (thrown) {
-        this.#fail("workload", describeThrown(thrown));
+        this.#fail("workload", describeThrown(thrown), thrown);
       }
       this.#isWorkloadDone = true;
     });
@@ -421,15 +425,19 @@ class Run<System> implements World {
   #verdictOf(check: string, look: (system: System) => Verdict): Verdict {
     if (this.#system === null) return "the system is down";
     try {
-      return look(this.#system.value);
+      const verdict: unknown = look(this.#system.value);
+      if (typeof verdict === "boolean" || typeof verdict === "string") return verdict;
+      const hint = isThenable(verdict) ? ", at once: what must be asked for is asked by the workload" : "";
+      this.#fail(check, `it returned ${inWords(verdict)}; a check returns true, or what is wrong${hint}`);
+      return false;
     } catch (thrown) {
-      this.#fail(check, `it threw ${describeThrown(thrown)}`);
+      this.#fail(check, `it threw ${describeThrown(thrown)}`, thrown);
       return false;
     }
   }
 
-  #fail(check: string, message: string): void {
-    this.#failure ??= { check, message, atMs: this.nowMs };
+  #fail(check: string, message: string, cause?: unknown): void {
+    this.#failure ??= { check, message, atMs: this.nowMs, ...(cause === undefined ? {} : { cause }) };
   }
 
   /** For models. */

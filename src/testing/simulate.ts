@@ -12,9 +12,11 @@ import process from "node:process";
 import { setImmediate } from "node:timers";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { suggestionClause } from "../base/suggestion.ts";
+import { CampaignError } from "../sim/campaign-check.ts";
 import { runCampaign, type CampaignHost, type Counterexample, type Report } from "../sim/campaign.ts";
 import type { CampaignOptions, Plan, Property } from "../sim/property.ts";
-import { tellFailure, tellReport } from "../sim/story.ts";
+import { tellFailure, tellReplay, tellReport, tellWeak } from "../sim/story.ts";
 import { sealed } from "./sealed-globals.ts";
 
 /** What `simulate` takes besides what a campaign does. */
@@ -27,8 +29,9 @@ export interface SimulateOptions extends CampaignOptions {
 export class PropertyError extends Error {
   readonly #report: Report;
 
-  constructor(message: string, report: Report) {
-    super(message);
+  /** `cause`: what a part of the property threw. */
+  constructor(message: string, report: Report, options: ErrorOptions = {}) {
+    super(message, options);
     this.name = "PropertyError";
     this.#report = report;
   }
@@ -58,10 +61,11 @@ export async function simulate<System>(
   if (!report.ok) {
     const caller = callerFile(called);
     const story = tellFailure(report, (text) => replayCommand(property.name, text, caller));
-    throw at(called, new PropertyError(story, report));
+    const { cause } = report.failure ?? {};
+    throw at(called, new PropertyError(story, report, cause === undefined ? {} : { cause }));
   }
   if (report.weaknesses.length > 0 && !allowWeak) {
-    throw at(called, new PropertyError(`a weak test: ${tellReport(report)}`, report));
+    throw at(called, new PropertyError(tellWeak(report), report));
   }
   return report;
 }
@@ -82,9 +86,12 @@ export async function refute<System>(
   throw at(called, new PropertyError(`no run was found in which it does not hold: ${tellReport(report)}`, report));
 }
 
-function run<System>(property: Property<System>, plan: Plan, options: CampaignOptions): Promise<Report> {
-  const replay = replayOf(property.name);
-  return runCampaign(property, plan, replay === undefined ? options : { ...options, replay }, host);
+async function run<System>(property: Property<System>, plan: Plan, options: CampaignOptions): Promise<Report> {
+  const replay = replayOf(property?.name);
+  if (replay === undefined) return await runCampaign(property, plan, options, host);
+  const report = await runCampaign(property, plan, { ...options, replay }, host);
+  if (report.ok) process.stderr.write(`${tellReplay(report)}\n`);
+  return report;
 }
 
 /** Test runners show the line where the stack begins: the one that called `simulate`, not one in here. */
@@ -104,9 +111,40 @@ const host: CampaignHost = {
   inside: (run) => sealed.close(run),
 };
 
+/** Names of the properties that were run while another one was to be replayed; null once that one was. */
+let others: Set<string> | null = new Set();
+
+/** @throws CampaignError for a variable that cannot mean anything. */
 function replayOf(name: string): string | undefined {
   const given = process.env[replayVariable];
-  return given?.startsWith(`${name}: `) === true ? given.slice(name.length + 2) : undefined;
+  if (given === undefined || given === "") return undefined;
+  if (given.startsWith(`${name}: `)) {
+    others = null;
+    return given.slice(name.length + 2);
+  }
+  const separator = given.lastIndexOf(": ");
+  if (separator === -1) {
+    throw new CampaignError(`${replayVariable} is "<name of a property>: <replay>", not ${JSON.stringify(given)}`);
+  }
+  noteOther(name, given.slice(0, separator));
+  return undefined;
+}
+
+/** Whoever replays a property that no test has would take what the others say for its answer. */
+function noteOther(name: string, wanted: string): void {
+  if (others === null) return;
+  if (others.size === 0) {
+    process.once("exit", () => {
+      if (others === null) return;
+      const names = [...others].map((other) => `"${other}"`).join(", ");
+      const rest = suggestionClause(wanted, others);
+      process.stderr.write(
+        `${replayVariable} replays "${wanted}"${rest || `, but the properties here are ${names}`}\n`,
+      );
+      process.exitCode = 1;
+    });
+  }
+  others.add(name);
 }
 
 /** How this test was probably started, with the run to replay. */
