@@ -39,10 +39,12 @@ export {
   type Address,
   type Connection as NetworkConnection,
   type ConnectOptions,
+  type HandleOwner,
   type Listener,
   type ListenOptions,
   type Network,
   type NetworkErrorCode,
+  type Owned,
   type ReadOptions,
 } from "./base/network.ts";
 export type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "./base/platform.ts";

@@ -30,15 +30,30 @@ export interface Address {
   readonly port: number;
 }
 
+/** Who owns what is opened: a process. What it has is the handle table of the kernel. */
+export interface HandleOwner {
+  /** `handle` is closed when the owner ends; what is returned takes it out. */
+  own(handle: { close(): void | PromiseLike<void> }): () => void;
+}
+
+/** For whom something is opened. */
+export interface Owned {
+  /**
+   * A process (`self`): it owns what is opened from the first moment, so that its end at any instant leaves nothing open, and a
+   * connection that nobody takes any more goes to the next who accepts. Closing takes it out of the handle table.
+   */
+  readonly owner?: HandleOwner;
+}
+
 /** What a process can do with a network. */
 export interface Network {
   /**
-   * Takes a port. Give the listener to `self.own`, so that it is closed when the process ends.
+   * Takes a port.
    * @throws NetworkError EADDRINUSE, EMFILE, ENOTFOUND, EAI_AGAIN, x-…; RangeError for what is no address or limit.
    */
   listen(address: Address, options?: ListenOptions): Promise<Listener>;
   /**
-   * Opens a connection; give it to `self.own`.
+   * Opens a connection.
    * @throws NetworkError ECONNREFUSED, ENETUNREACH, ETIMEDOUT, ENOTFOUND, EAI_AGAIN, EMFILE, x-…; RangeError for what is no
    *   address or limit.
    */
@@ -51,7 +66,7 @@ export interface Network {
 }
 
 /** Limits of what comes through a listener. */
-export interface ListenOptions {
+export interface ListenOptions extends Owned {
   /**
    * Connections that wait for `accept`; default `backlogMaxDefault`. One more is not taken: its `connect` fails, or its first
    * `read` fails with ECONNRESET.
@@ -62,7 +77,7 @@ export interface ListenOptions {
 }
 
 /** Limits of a connection. */
-export interface ConnectOptions {
+export interface ConnectOptions extends Owned {
   /** How long to try, in milliseconds; default `connectTimeoutMsDefault`; Infinity: as long as the host does. */
   readonly timeoutMs?: Milliseconds;
   /**
@@ -78,7 +93,7 @@ export interface ReadOptions {
   readonly timeoutMs?: Milliseconds;
 }
 
-/** A port that is listened on. A handle: `self.own` takes it. */
+/** A port that is listened on. A handle: also `self.own` takes it. */
 export interface Listener {
   /** Where it listens, with the real port. */
   readonly address: Address;
@@ -86,12 +101,12 @@ export interface Listener {
   /**
    * The next connection that somebody opened; null once the listener is closed. Several may wait; they are served in order.
    */
-  accept(): Promise<Connection | null>;
+  accept(options?: Owned): Promise<Connection | null>;
   /** Frees the port. Connections that nobody accepted are reset. Idempotent. */
   close(): void | Promise<void>;
 }
 
-/** A stream of bytes in each direction. A handle: `self.own` takes it. */
+/** A stream of bytes in each direction. A handle: also `self.own` takes it. */
 export interface Connection {
   readonly local: Address;
   readonly remote: Address;
@@ -175,6 +190,42 @@ function ownSentence(code: NetworkErrorCode, address: string): string {
       return `another read or write of the connection with ${address} still waits; await it first`;
     default:
       return `${address} cannot be used (${code.slice("x-".length)})`;
+  }
+}
+
+/**
+ * @internal The place of something that is not open yet, in its owner's handle table. `onEnd` runs when the owner ends before
+ * that.
+ */
+export class Reservation {
+  readonly #owner: HandleOwner | undefined;
+  readonly #undo: (() => void) | undefined;
+  #isOver = false;
+
+  constructor({ owner }: Owned, onEnd: () => void = () => {}) {
+    this.#owner = owner;
+    this.#undo = owner?.own({
+      close: () => {
+        this.#isOver = true;
+        onEnd();
+      },
+    });
+  }
+
+  /** The owner has ended; what opens now is nobody's. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** It is open: the owner's from now on. `handle` runs what `onOwned` is given when it is closed. */
+  give(handle: { close(): void | PromiseLike<void>; onOwned(undo: () => void): void }): void {
+    this.#undo?.();
+    if (this.#owner !== undefined) handle.onOwned(this.#owner.own(handle));
+  }
+
+  /** It will not be opened. */
+  drop(): void {
+    this.#undo?.();
   }
 }
 

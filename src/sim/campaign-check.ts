@@ -8,7 +8,7 @@ import { suggestionClause } from "../base/suggestion.ts";
 import { faults, type FaultName } from "../faults/fault.ts";
 import type { Budget, CampaignOptions, Plan, Property } from "./property.ts";
 import { parseReplay } from "./replay.ts";
-import { strikesByItself, windowDefault } from "./nemesis.ts";
+import { canBePlanned, strikesByItself, windowDefault } from "./nemesis.ts";
 
 /** A property, a plan or options make no sense; the message says what and where. */
 export class CampaignError extends Error {
@@ -70,7 +70,7 @@ function checkPlan(plan: Plan): void {
   for (const { atMs, fault } of plan.at ?? []) {
     checkFault(fault, "at");
     if (!(atMs >= 0)) throw new CampaignError(`at: ${fault} strikes at milliseconds from 0 on, not ${String(atMs)}`);
-    if (!strikesByItself(fault)) {
+    if (!canBePlanned(fault)) {
       throw new CampaignError(`at: ${fault} strikes where it is asked for, not at a time; give it a rate in faults`);
     }
   }

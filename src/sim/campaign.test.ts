@@ -5,10 +5,11 @@ import { isDown } from "../kernel/message.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
 import { runCampaign, type CampaignHost, type Report } from "./campaign.ts";
-import { impossible, type CampaignOptions, type Plan, type Property } from "./property.ts";
+import { impossible, type CampaignOptions, type Plan, type Property, type World } from "./property.ts";
 
 const host: CampaignHost = {
   cpuMs: () => process.cpuUsage().user / 1000,
+  takeStrays: () => [],
   load: () => Promise.reject(new Error("there are no modules here")),
   drain: () => new Promise((resolve) => void setImmediate(resolve)),
   inside: (run) => run(),
@@ -440,5 +441,133 @@ describe("carriers", () => {
     );
 
     expect(report.failure).toBeUndefined();
+  });
+});
+
+describe("schedulers", () => {
+  /** Two processes add to one figure as if they were alone; each gives way between reading and writing. */
+  const lostUpdate: Partial<Property<{ figure: number }>> = {
+    setup: () => ({ figure: 0 }),
+    workload: async (self, system) => {
+      const refs = [1, 2].map(
+        () =>
+          self.spawnMonitor(async (adder) => {
+            await adder.yield();
+            const before = system.figure;
+            await adder.yield();
+            system.figure = before + 1;
+          }).ref,
+      );
+      for (const ref of refs) await self.receive((message) => isDown(message, ref));
+    },
+    balance: { "both were counted": ({ figure }) => [figure, 2] },
+  };
+
+  for (const scheduler of ["random", "pct", "fifo", "exhaustive"] as const) {
+    test(`${scheduler} finds a lost update`, async () => {
+      const report = await campaign(lostUpdate, {}, { runs: 200, scheduler });
+
+      expect(report.failure?.message).toBe("it is 1 and must be 2");
+      expect(report.failure?.choices.length).toBeLessThanOrEqual(3);
+      const replayed = await campaign(lostUpdate, {}, { scheduler, replay: report.failure?.replay ?? "" });
+      expect(replayed.failure?.message).toBe("it is 1 and must be 2");
+    });
+  }
+
+  const twoMessages: Partial<Property<string[]>> = {
+    setup: () => [],
+    workload: async (self, seen) => {
+      const parent = self.pid;
+      for (const name of ["a", "b"]) self.spawn((sender) => void sender.send(parent as Pid<unknown>, name));
+      seen.splice(0, 2, `${String(await self.receive())}${String(await self.receive())}`);
+    },
+  };
+
+  test("exhaustive goes through all orders and says so", async () => {
+    const orders = new Set<string>();
+    const property = {
+      ...twoMessages,
+      balance: {
+        any: ([order]: string[]) => {
+          orders.add(order ?? "");
+          return [0, 0] as const;
+        },
+      },
+    };
+
+    const report = await campaign(property, {}, { scheduler: "exhaustive" });
+
+    expect(report).toMatchObject({ ok: true, isExhausted: true });
+    expect(orders).toEqual(new Set(["ab", "ba"]));
+  });
+
+  test("exhaustive says when it has not gone through all", async () => {
+    const report = await campaign(twoMessages, {}, { scheduler: "exhaustive", runs: 2 });
+
+    expect(report).toMatchObject({ ok: true, isExhausted: false });
+    expect(report.weaknesses).toContain("not all orders were tried in 2 runs; more runs, or a smaller program");
+  });
+});
+
+describe("the network", () => {
+  const echo = async (self: AnyProcess, { network }: World): Promise<void> => {
+    const listener = await network.listen({ host: "here", port: 80 });
+    self.own(listener);
+    for (;;) {
+      const connection = await listener.accept();
+      if (connection === null) return;
+      const bytes = await connection.read();
+      if (bytes !== null) await connection.write(bytes).catch(() => {});
+      connection.close();
+    }
+  };
+
+  test("reaches the system from another machine, and its faults are counted", async () => {
+    const report = await campaign(
+      {
+        setup: (self, world) => self.spawn((server) => echo(server, world), { label: "echo" }),
+        workload: async (self, _system, world) => {
+          for (let count = 0; count < 20; count += 1) {
+            await self.sleep(100);
+            try {
+              const connection = await world
+                .networkOf("there")
+                .connect({ host: "here", port: 80 }, { timeoutMs: 1000 });
+              await connection.write(new Uint8Array([count]));
+              const answer = await connection.read();
+              connection.close();
+              if (answer !== null) world.count(answer[0] === count ? "right" : "wrong");
+            } catch {
+              world.count("failed");
+            }
+          }
+        },
+        balance: { "no wrong answer": (_system, world) => [world.counted("wrong"), 0] },
+      },
+      { faults: { reset: 0.05 }, swarm: false },
+      { runs: 10 },
+    );
+
+    expect(report.failure).toBeUndefined();
+    expect(report.faults.reset).toBeGreaterThan(0);
+  });
+
+  test("is struck at the time that the plan says", async () => {
+    const codes: unknown[] = [];
+    await campaign(
+      {
+        workload: async (self, _system, world) => {
+          for (const durationMs of [50, 100]) {
+            await self.sleep(durationMs);
+            const attempt = world.networkOf("there").connect({ host: "here", port: 80 }, { timeoutMs: 50 });
+            await attempt.catch((error: unknown) => codes.push((error as { readonly code: unknown }).code));
+          }
+        },
+      },
+      { at: [{ atMs: 75, fault: "net-down", target: "there" }] },
+      { runs: 1, selfCheckEvery: 0, scheduler: "fifo" },
+    );
+
+    expect(codes).toEqual(["ECONNREFUSED", "EAI_AGAIN"]);
   });
 });

@@ -10,6 +10,7 @@
  */
 import type { Milliseconds } from "../base/platform.ts";
 import { faults, type FaultLayer, type FaultName } from "../faults/fault.ts";
+import { describeReason } from "../kernel/exit-reason.ts";
 import { FixedChoices, SeededChoices, type Choice, type Choices } from "./choices.ts";
 import type { StoryLine } from "./host.ts";
 import { RestlessError, type MachineHost, type TurnOrder } from "./machine.ts";
@@ -22,6 +23,7 @@ import { formatReplay, parseReplay } from "./replay.ts";
 import { runOnce, type RunFailure, type RunOutcome } from "./run.ts";
 import { shrink } from "./shrink.ts";
 import { ModuleNeeded } from "./simulated-carrier.ts";
+import { TraceHash } from "./trace-hash.ts";
 
 export const runsDefault = 100;
 export const eventsMaxDefault = 1_000_000;
@@ -44,6 +46,8 @@ export interface CampaignHost extends MachineHost {
   cpuMs(): Milliseconds;
   /** Runs one run; may make its surroundings such that a run cannot look at them. */
   inside<T>(run: () => Promise<T>): Promise<T>;
+  /** Errors that nobody awaited since the last call: rejected promises, and what was thrown outside of any process. */
+  takeStrays(): readonly unknown[];
   /** The module of a program file. */
   load(url: string): Promise<Readonly<Record<string, unknown>>>;
 }
@@ -59,6 +63,8 @@ export interface Report {
   readonly eventsCount: number;
   readonly virtualMs: Milliseconds;
   readonly cpuMs: Milliseconds;
+  /** Of all events of the counted runs: the same for the same campaign on every host. */
+  readonly digest: string;
   /** How often each fault struck. */
   readonly faults: Readonly<Partial<Record<FaultName, number>>>;
   /** Runs that were run twice and were the same. */
@@ -120,6 +126,7 @@ class Campaign<System> {
   readonly #faults = new Map<FaultName, number>();
   readonly #labels = new Set<string>();
   readonly #titles = new Set<string>();
+  readonly #hash = new TraceHash();
   readonly #startMs: Milliseconds;
   #runsCount = 0;
   #eventsCount = 0;
@@ -248,6 +255,7 @@ class Campaign<System> {
   async #runCounted(request: RunRequest): Promise<RunOutcome> {
     const outcome = await this.#run(request);
     this.#runsCount += 1;
+    this.#hash.addText(outcome.digest);
     this.#processesCount += outcome.processesCount;
     for (const [fault, count] of outcome.faults) this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + count);
     for (const label of outcome.labels) this.#labels.add(label);
@@ -275,7 +283,12 @@ class Campaign<System> {
       );
       this.#eventsCount += outcome.eventsCount;
       this.#virtualMs += outcome.virtualMs;
+      // Node tells of rejections that nobody handles once its queue of microtasks is empty.
+      await this.#host.drain();
+      const [stray] = this.#host.takeStrays();
       const { broken } = outcome;
+      if (stray !== undefined && broken === null)
+        return { ...outcome, failure: outcome.failure ?? strayFailure(stray, outcome) };
       if (broken === null) return outcome;
       if (broken instanceof ModuleNeeded) {
         this.#modules.set(broken.url, await this.#host.load(broken.url));
@@ -339,6 +352,7 @@ class Campaign<System> {
       eventsCount: this.#eventsCount,
       virtualMs: this.#virtualMs,
       cpuMs: this.#cpuMs(),
+      digest: this.#hash.digest(),
       faults: Object.fromEntries(this.#faults),
       selfChecksCount: this.#selfChecksCount,
       ...(this.#isExhausted === undefined ? {} : { isExhausted: this.#isExhausted }),
@@ -399,6 +413,14 @@ function isSame(one: RunFailure, other: RunFailure): boolean {
 
 function normalised(message: string): string {
   return message.replace(/\d+(?:[.:]\d+)*/g, "#");
+}
+
+function strayFailure(stray: unknown, { virtualMs: atMs }: RunOutcome): RunFailure {
+  return {
+    check: "stray error",
+    message: `${describeReason(stray)} was rejected or thrown, and nobody awaited it; outside of a simulation it would end its process`,
+    atMs,
+  };
 }
 
 function differing(seed: number, one: RunOutcome, other: RunOutcome): Counterexample {

@@ -22,6 +22,7 @@ import type { Choices, Stream } from "./choices.ts";
 import type { SimulatedHost, StoryLine } from "./host.ts";
 import { ReadyEntry, ReadyHeap } from "./ready-heap.ts";
 import { untilCalm } from "./sim-subject.ts";
+import { WallClock } from "./wall-clock.ts";
 
 /** Rounds of the host's microtask queue in which a process must come to wait for something of the machine. */
 export const parkTicksMax = 10_000;
@@ -29,6 +30,8 @@ export const parkTicksMax = 10_000;
 const tick = Promise.resolve();
 /** Ticks after which an ended process whose handles have closed has told so; more than the kernel's promises need. */
 const closeTicks = 20;
+/** Wall-clock milliseconds at the start of a run: 2000-01-01. */
+const startWallMs: Milliseconds = Date.UTC(2000, 0, 1);
 /** Events at one instant before the run counts as one that never rests. */
 export const eventsPerInstantMax = 100_000;
 /** Lines of a run's story that are kept; the oldest are forgotten first. */
@@ -90,6 +93,8 @@ export class Resident {
   /** For the order of turns to use. */
   rank = 0;
   operationsCount = 0;
+  /** Requests and operations that were open when it was found parked last. */
+  openCount = 0;
 
   constructor(process: AnyProcess, site: Site, title: string, number: number, turns: Stream) {
     this.process = process;
@@ -157,10 +162,8 @@ export class Machine implements SimulatedHost {
   faults: FaultSource = noFaults;
   calmFromMs: Milliseconds = Infinity;
   eventsCount = 0;
-  /** Wall-clock milliseconds at the run's start; the same in all runs. */
-  readonly startWallMs: Milliseconds = Date.UTC(2000, 0, 1);
-  /** How far the wall clock was stepped. */
-  wallOffsetMs: Milliseconds = 0;
+  /** Shows the same time of day at the start of all runs. */
+  readonly wallClock: WallClock;
   readonly sites: Site[] = [];
   readonly residents: Map<AnyProcess, Resident> = new Map();
   /** Kept while somebody wants to read it. */
@@ -188,6 +191,7 @@ export class Machine implements SimulatedHost {
   #running: Resident | null = null;
 
   constructor(choices: Choices, order: TurnOrder, host: MachineHost, events: MachineEvents) {
+    this.wallClock = new WallClock(() => this.#nowMs, startWallMs);
     this.#choices = choices;
     this.#order = order;
     this.#host = host;
@@ -308,7 +312,7 @@ export class Machine implements SimulatedHost {
   #platformOf(site: () => Site, strays: Strays | undefined): Platform {
     const clock: Clock = {
       monotonicMs: () => this.#nowMs,
-      wallMs: () => this.startWallMs + this.#nowMs + this.wallOffsetMs,
+      wallMs: () => this.wallClock.wallMs(),
       timer: (delayMs, fire) => this.#schedule(Math.max(0, delayMs), fire, site()),
     };
     const later = (task: () => void): void => void this.#schedule(0, task, site());
@@ -406,8 +410,8 @@ export class Machine implements SimulatedHost {
 
   // --- running ---
 
-  /** Everything goes on later at once, as after a sleep of the machine. */
-  suspend(durationMs: Milliseconds): void {
+  /** Everything goes on later at once, as in a virtual machine that was paused. */
+  pause(durationMs: Milliseconds): void {
     this.#nowMs += durationMs;
   }
 
@@ -490,11 +494,9 @@ export class Machine implements SimulatedHost {
   #turn(resident: Resident): void {
     const { process } = resident;
     this.#order.turned?.(resident);
-    if (!resident.isLive || resident.isHung) {
-      process.queued = false;
-      return;
-    }
     process.queued = false;
+    // That nothing of an ended process runs is the kernel's own promise.
+    if (resident.site.isDead || resident.isHung) return;
     if (process.stage === "new" && this.#events.begins(resident)) return;
     this.#running = resident;
     resident.site.step(process);
@@ -508,7 +510,13 @@ export class Machine implements SimulatedHost {
       if (!isParked(ran) || openWaits(ran) > 0) return true;
       this.#running = null;
     }
-    return this.#unparked() !== null;
+    return this.#unparked() !== null || this.#wasAnswered();
+  }
+
+  /** Whether a wait is over of somebody who waits for something else too: what follows from it needs the host's queue. */
+  #wasAnswered(): boolean {
+    for (const resident of this.#asking) if (openWaits(resident) < resident.openCount) return true;
+    return false;
   }
 
   /** Waits until whoever ran, and whoever may have got an answer, waits again. */
@@ -518,6 +526,7 @@ export class Machine implements SimulatedHost {
     if (ran !== null) {
       const openCount = openWaits(ran);
       if (openCount > 0) this.#asking.add(ran);
+      ran.openCount = openCount;
       // Several waits of one process: what follows one of them may still be on its way.
       if (openCount > 1) await this.#host.drain();
     }
@@ -526,10 +535,15 @@ export class Machine implements SimulatedHost {
     for (let next = this.#unparked(); next !== null; next = this.#unparked()) {
       this.#running = next;
       await this.#parkOne(next);
+      next.openCount = openWaits(next);
       this.#running = null;
       if (this.broken !== null) return;
     }
-    for (const resident of this.#asking) if (openWaits(resident) === 0) this.#asking.delete(resident);
+    if (this.#wasAnswered()) await this.#host.drain();
+    for (const resident of this.#asking) {
+      resident.openCount = openWaits(resident);
+      if (resident.openCount === 0) this.#asking.delete(resident);
+    }
     if (this.#closing.size > 0) await this.#close();
   }
 

@@ -14,7 +14,7 @@ import { faults, type FaultName, type FaultSource } from "../faults/fault.ts";
 import type { Machine, Resident, Site } from "./machine.ts";
 import { hashOf, mix, type Stream } from "./choices.ts";
 import type { Plan, PlannedFault } from "./property.ts";
-import { untilCalm } from "./sim-subject.ts";
+import type { NetworkFault } from "./sim-network.ts";
 
 /** One decision per fault that strikes by itself and tick, in milliseconds. */
 export const tickMs: Milliseconds = 100;
@@ -34,6 +34,7 @@ export interface NemesisActions {
   restartSystem(fault: "kill-system" | "power-loss"): void;
   /** A fault struck: for counts and models. */
   struck(fault: FaultName, subject: string): void;
+  strikeNetwork(fault: NetworkFault, target: string | undefined): void;
   mayStrike(resident: Resident): boolean;
 }
 
@@ -52,6 +53,11 @@ const atOperations: ReadonlySet<string> = new Set(["delay", "reorder", "crash-in
 export function strikesByItself(fault: FaultName): boolean {
   const { layer } = faults[fault];
   return ["process", "carrier", "system", "clock"].includes(layer) && !atOperations.has(fault);
+}
+
+/** Whether a plan can name a time for a fault. */
+export function canBePlanned(fault: FaultName): boolean {
+  return strikesByItself(fault) || faults[fault].layer === "network";
 }
 
 export class Nemesis implements FaultSource {
@@ -160,7 +166,11 @@ export class Nemesis implements FaultSource {
   }
 
   #strikePlanned({ fault, target }: PlannedFault): void {
-    if (!strikesByItself(fault)) return;
+    if (faults[fault].layer === "network") {
+      this.#done(fault, target ?? "the network");
+      this.#actions.strikeNetwork(fault as NetworkFault, target);
+      return;
+    }
     const first = (): number => 0;
     if (!this.#strike(fault, first, first, target)) {
       this.#machine.broken ??= new Error(
@@ -209,7 +219,7 @@ export class Nemesis implements FaultSource {
     if (candidates.length === 0) return false;
     const victim = candidates[pick(candidates.length)] as Resident;
     const { process: struck, site } = victim;
-    const lateMs = fault === "slow" ? this.#lasting(severity) : 0;
+    const lateMs = fault === "slow" ? this.#duration(severity) : 0;
     this.#done(fault, `${victim.title} ${struck.pid}`, lateMs === 0 ? "" : ` of ${lateMs} ms`);
     if (fault === "kill") site.kernel.exit(struck.pid, struck.pid, "kill");
     else if (fault === "crash") site.kernel.end(struck, new SimulatedCrash());
@@ -230,7 +240,7 @@ export class Nemesis implements FaultSource {
     if (candidates.length === 0) return false;
     const victim = candidates[pick(candidates.length)] as Site;
     const lasts = fault === "stop" || fault === "partition";
-    const durationMs = lasts ? this.#lasting(severity) : 0;
+    const durationMs = lasts ? this.#duration(severity) : 0;
     this.#done(fault, `the carrier of ${victim.title}`, lasts ? ` of ${durationMs} ms` : "");
     if (fault === "stop") victim.stoppedUntilMs = this.#machine.nowMs() + durationMs;
     else if (fault === "partition") victim.cut(durationMs);
@@ -239,18 +249,26 @@ export class Nemesis implements FaultSource {
   }
 
   #strikeClock(fault: FaultName, severity: (count: number) => number): boolean {
-    const isStep = fault === "clock-step";
-    const choices = isStep ? stepsMs : durationsMs;
-    const ms = choices[severity(choices.length)] as Milliseconds;
-    this.#done(fault, "the clock", ` of ${ms} ms`);
-    if (isStep) this.#machine.wallOffsetMs += ms;
-    else this.#machine.suspend(ms);
+    const { wallClock } = this.#machine;
+    if (fault === "clock-step") {
+      const stepMs = stepsMs[severity(stepsMs.length)] as Milliseconds;
+      this.#done(fault, "the clock", ` of ${stepMs} ms`);
+      wallClock.step(stepMs);
+    } else {
+      const kind = severity(2 * durationsMs.length);
+      const durationMs = durationsMs[kind >> 1] as Milliseconds;
+      this.#done(fault, "the clock", ` of ${durationMs} ms`);
+      // A paused virtual machine's monotonic clock has gone on; that of a machine that slept stood still.
+      if (kind % 2 === 0) this.#machine.pause(durationMs);
+      else wallClock.sleep(durationMs);
+    }
     return true;
   }
 
-  /** How long a fault lasts; not into the calm. */
-  #lasting(severity: (count: number) => number): Milliseconds {
-    return Math.round(untilCalm(this.#machine, durationsMs[severity(durationsMs.length)] as Milliseconds));
+  /** How long a fault lasts; not beyond the window. */
+  #duration(severity: (count: number) => number): Milliseconds {
+    const durationMs = durationsMs[severity(durationsMs.length)] as Milliseconds;
+    return Math.round(Math.min(durationMs, this.#untilMs - this.#machine.nowMs()));
   }
 
   #isTarget(title: string): boolean {

@@ -5,6 +5,7 @@
  * @module
  */
 import type { FileSystem } from "../base/file-system.ts";
+import type { Network } from "../base/network.ts";
 import type { Milliseconds, Platform } from "../base/platform.ts";
 import type { FaultName } from "../faults/fault.ts";
 import type { ExitReason } from "../kernel/exit-reason.ts";
@@ -102,6 +103,8 @@ export interface View {
   counted(key: string): number;
   /** Whether faults may still strike. */
   readonly inWindow: boolean;
+  /** What is in a file now; undefined where there is none. */
+  fileNow(path: string): Uint8Array | undefined;
 }
 
 export interface ProcessView {
@@ -116,6 +119,10 @@ export interface World extends View {
   readonly platform: Platform;
   /** A disk of its own, empty at the start of each run; what is on it outlives `kill-system` and, if synced, `power-loss`. */
   readonly files: FileSystem;
+  /** The network as the system sees it; its machine is called `here`. */
+  readonly network: Network;
+  /** The network as another machine sees it, whose name others reach it by: for clients and peers. */
+  networkOf(machine: string): Network;
   /** One of `items`; the first is the simplest, and what shrinking comes to. */
   choose<T>(stream: string, items: readonly T[]): T;
   /** True with this probability; false is the simplest. A place in the system that may fail on purpose. */

@@ -11,6 +11,7 @@
  * @module
  */
 import { inWords } from "../base/limit.ts";
+import type { Network } from "../base/network.ts";
 import type { Milliseconds, Platform } from "../base/platform.ts";
 import { isThenable } from "../base/thenable.ts";
 import type { FaultName } from "../faults/fault.ts";
@@ -37,6 +38,7 @@ import {
 } from "./property.ts";
 import { describeSignal } from "./signal-text.ts";
 import { simulatedCarriers, type Modules } from "./simulated-carrier.ts";
+import { SimNetwork } from "./sim-network.ts";
 import { SimulatedFileSystem } from "./sim-file-system.ts";
 import { TraceHash } from "./trace-hash.ts";
 
@@ -46,6 +48,8 @@ export const setupMaxMs: Milliseconds = 600_000;
 export const workloadMaxMs: Milliseconds = 600_000;
 /** The calm lasts at least so long. */
 export const calmMinMs: Milliseconds = 1000;
+/** The machine that the system runs on. */
+const here = "here";
 /** From the end of the system to its next start. */
 const restartAfterMs: Milliseconds = 100;
 /** From a setup that failed after a restart to the next try. */
@@ -115,6 +119,8 @@ class Run<System> implements World {
   readonly files: SimulatedFileSystem;
   /** Of all processes so far, by pid: the story speaks of ended ones too. Kept only for a story. */
   readonly #toldTitles = new Map<string, string>();
+  readonly #network: SimNetwork;
+  network: Network;
   #processesCount = 0;
   #modelState: unknown;
   #root: Site;
@@ -122,9 +128,8 @@ class Run<System> implements World {
   readonly #own = new Set<AnyProcess>();
   #system: { readonly value: System } | null = null;
   #failure: RunFailure | null = null;
-  /** Of the next setup, while one waits. */
-  #cancelRestart: () => void = () => {};
   #hasBegun = false;
+  #stopRestart: () => void = () => {};
   #isWorkloadDone = false;
 
   constructor(options: RunOptions<System>) {
@@ -143,11 +148,14 @@ class Run<System> implements World {
     };
     this.#nemesis = new Nemesis(this.#machine, plan, seed, {
       restartSystem: (fault) => this.#restart(fault),
+      strikeNetwork: (fault, target) => this.#network.strike(fault, target),
       struck: (fault, subject) => this.#struck(fault, subject),
       mayStrike: ({ process }) => !this.#own.has(process),
     });
     this.#machine.faults = this.#nemesis;
     this.files = new SimulatedFileSystem(this.#machine);
+    this.#network = new SimNetwork(this.#machine);
+    this.network = this.#network.on(here);
     this.#always = Object.entries(property.always ?? {});
     this.#onSignal = Object.entries(property.onSignal ?? {});
     this.#isObserved = tells || this.#onSignal.length > 0 || property.model !== undefined;
@@ -197,6 +205,14 @@ class Run<System> implements World {
     return this.#counts.get(key) ?? 0;
   }
 
+  fileNow(path: string): Uint8Array | undefined {
+    return this.files.peek(path);
+  }
+
+  networkOf(machine: string): Network {
+    return this.#network.on(machine);
+  }
+
   choose<T>(stream: string, items: readonly T[]): T {
     if (items.length === 0) throw new Error(`world.choose("${stream}") has nothing to choose from`);
     return items[this.#machine.stream(`choose:${stream}`).choose(items.length)] as T;
@@ -233,6 +249,8 @@ class Run<System> implements World {
       this.#startWorkload();
       const { calmFromMs } = this.#nemesis;
       await machine.run(calmFromMs, eventsMax, () => this.#isBad());
+      this.files.calm();
+      this.#network.calm();
       await this.#finishWorkload(calmFromMs + workloadMaxMs, eventsMax);
       await this.#calm(eventsMax);
     }
@@ -344,7 +362,8 @@ class Run<System> implements World {
     }
     this.count("setup.failed");
     this.#machine.tell("the system", () => `could not be set up again: ${describeReason(thrown)}`);
-    this.#cancelRestart = this.#machine.after(setupAgainMs, () => this.#restart(null));
+    this.#stopRestart();
+    this.#stopRestart = this.#machine.after(setupAgainMs, () => this.#restart("kill-system"));
   }
 
   #startWorkload(): void {
@@ -367,18 +386,29 @@ class Run<System> implements World {
     if (pid.process !== null) this.#own.add(pid.process);
   }
 
-  #restart(fault: "kill-system" | "power-loss" | null): void {
-    // It may be struck again before it has come back.
-    this.#cancelRestart();
+  #restart(fault: "kill-system" | "power-loss"): void {
     this.#machine.killSite(this.#root);
-    if (fault !== null) this.files.crash(fault === "power-loss" ? "power-loss" : "page-cache");
+    this.#crash(fault);
     this.#system = null;
     this.#own.clear();
     this.#isWorkloadDone = this.#property.workload === undefined;
-    this.#cancelRestart = this.#machine.after(restartAfterMs, () => {
+    // One that strikes while the system is down only makes that longer.
+    this.#stopRestart();
+    this.#stopRestart = this.#machine.after(restartAfterMs, () => {
       this.#root = this.#addRoot();
       this.#startSetup();
     });
+  }
+
+  #crash(fault: "kill-system" | "power-loss"): void {
+    if (fault === "kill-system") {
+      this.files.crash("page-cache");
+      this.#network.hostKilled(here);
+    } else {
+      this.files.crash("power-loss");
+      this.#network.hostLost(here);
+      this.#machine.after(restartAfterMs, () => this.#network.hostBack(here));
+    }
   }
 
   #begins(resident: Resident): boolean {

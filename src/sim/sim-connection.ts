@@ -205,6 +205,7 @@ export class SimConnection implements Connection, Socket {
   #enders: Settle<void>[] = [];
   #stopReadTimer: (() => void) | null = null;
   #stopSilence: (() => void) | null = null;
+  #disown: (() => void) | undefined;
   /** Nothing that this end says is answered. */
   #isOtherDeaf = false;
 
@@ -270,8 +271,13 @@ export class SimConnection implements Connection, Socket {
     });
   }
 
+  onOwned(undo: () => void): void {
+    this.#disown = undo;
+  }
+
   close(): void {
     const wasGone = this.#isGone;
+    this.#disown?.();
     const isUnread = this.#inbox.length > 0;
     this.#fail("x-closed");
     if (wasGone) return;
@@ -281,6 +287,7 @@ export class SimConnection implements Connection, Socket {
 
   reset(): void {
     const wasGone = this.#isGone;
+    this.#disown?.();
     this.#fail("x-closed");
     if (!wasGone) this.#sendReset();
   }

@@ -1,166 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { seededHost, type FakeSimulatedHost } from "../../test/fake-simulated-host.ts";
-import { isFileError, type FileSystem, type OpenFile } from "../base/file-system.ts";
-import { appendAll, makeDirectories, readFile, replaceFile, replacementSuffix, writeAll } from "../base/whole-files.ts";
+import { JournalStore, mistakes, type Mistake } from "../../test/journal-store.ts";
+import { isFileError } from "../base/file-system.ts";
 import type { FaultName } from "../faults/fault.ts";
-import { hashOf } from "./choices.ts";
+import type { AnyProcess } from "../kernel/process.ts";
+import { runCampaign, type CampaignHost, type Report } from "./campaign.ts";
+import type { Property, World } from "./property.ts";
 import { SimulatedFileSystem, type SimulatedFileSystemOptions } from "./sim-file-system.ts";
 
 /*
  * What the simulated disk is for: a store that does everything right loses nothing it has acknowledged, whatever fails, and each
  * of the mistakes that people make with files is found.
  */
-
-const mistakes = {
-  "appends without a sync": "append-unsynced",
-  "appends with a single write, however much of it was taken": "append-once",
-  "syncs again after a sync has failed": "sync-again",
-  "goes on after a failure without writing the file anew": "not-healed",
-  "trusts what it reads after the end of its OS process": "trusts-page-cache",
-  "takes a record without looking at its checksum": "no-checksum",
-  "replaces a file without syncing its bytes": "replace-unsynced",
-  "replaces a file without syncing its name": "name-unsynced",
-  "writes into the file instead of replacing it": "in-place",
-  "makes its directory without syncing the parent": "directory-unsynced",
-} as const;
-
-type Mistake = (typeof mistakes)[keyof typeof mistakes];
-
-const headerBytes = 8;
-
-/** A record: its length, a checksum, the bytes. */
-function recordOf(text: string): Uint8Array {
-  const payload = new TextEncoder().encode(text);
-  const record = new Uint8Array(headerBytes + payload.length);
-  const view = new DataView(record.buffer);
-  view.setUint32(0, payload.length);
-  view.setUint32(4, hashOf(text));
-  record.set(payload, headerBytes);
-  return record;
-}
-
-/** All records up to the first that is not whole. */
-function recordsIn(bytes: Uint8Array, looksAtChecksums: boolean): string[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const texts: string[] = [];
-  for (let at = 0; at + headerBytes <= bytes.length;) {
-    const length = view.getUint32(at);
-    const end = at + headerBytes + length;
-    if (length === 0 || end > bytes.length) break;
-    const text = new TextDecoder().decode(bytes.subarray(at + headerBytes, end));
-    if (looksAtChecksums && hashOf(text) !== view.getUint32(at + 4)) break;
-    texts.push(text);
-    at = end;
-  }
-  return texts;
-}
-
-function concatenated(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
-
-/** Records in a journal and one value in a file that is replaced. */
-class Store {
-  readonly #files: FileSystem;
-  readonly #mistake: Mistake | undefined;
-  records: string[] = [];
-  #journal: OpenFile | undefined;
-
-  constructor(files: FileSystem, mistake: Mistake | undefined) {
-    this.#files = files;
-    this.#mistake = mistake;
-  }
-
-  /** Reads what is there and makes it durable. */
-  async recover(): Promise<void> {
-    if (this.#mistake !== "directory-unsynced") await makeDirectories(this.#files, "store");
-    else if (!(await this.#files.exists("store"))) await this.#files.makeDirectory("store");
-    const bytes = (await this.#files.exists("store/journal"))
-      ? await readFile(this.#files, "store/journal")
-      : undefined;
-    this.records = bytes === undefined ? [] : recordsIn(bytes, this.#mistake !== "no-checksum");
-    if (bytes !== undefined && this.#mistake === "trusts-page-cache") await this.#cutTo(this.records);
-    else await this.#rewrite();
-  }
-
-  async append(text: string): Promise<void> {
-    if (this.#journal === undefined) await this.#rewrite();
-    const journal = this.#journal!;
-    const record = recordOf(text);
-    try {
-      if (this.#mistake === "append-once") await journal.append(record);
-      else await appendAll(journal, record);
-      if (this.#mistake !== "append-unsynced") await this.#sync(journal);
-      this.records.push(text);
-    } catch (error) {
-      // What is in the file now, nobody knows.
-      if (this.#mistake !== "not-healed") await this.#leave();
-      throw error;
-    }
-  }
-
-  async setValue(text: string): Promise<void> {
-    const bytes = recordOf(text);
-    if (this.#mistake === "in-place") return this.#write("store/value", bytes, true);
-    if (this.#mistake !== "replace-unsynced" && this.#mistake !== "name-unsynced") {
-      return replaceFile(this.#files, "store/value", bytes);
-    }
-    const replacement = `store/value${replacementSuffix}`;
-    await this.#write(replacement, bytes, this.#mistake !== "replace-unsynced");
-    await this.#files.rename(replacement, "store/value");
-    if (this.#mistake !== "name-unsynced") await this.#files.syncDirectory("store");
-  }
-
-  async value(): Promise<string | undefined> {
-    if (!(await this.#files.exists("store/value"))) return undefined;
-    return recordsIn(await readFile(this.#files, "store/value"), true)[0] ?? "(damaged)";
-  }
-
-  async #write(path: string, bytes: Uint8Array, isSynced: boolean): Promise<void> {
-    const file = await this.#files.open(path, { write: true, create: true, truncate: true });
-    try {
-      await writeAll(file, bytes, 0);
-      if (isSynced) await file.sync();
-    } finally {
-      await file.close();
-    }
-    if (this.#mistake === "in-place") await this.#files.syncDirectory("store");
-  }
-
-  async #sync(journal: OpenFile): Promise<void> {
-    try {
-      await journal.sync();
-    } catch (error) {
-      if (this.#mistake !== "sync-again") throw error;
-      await journal.sync();
-    }
-  }
-
-  async #rewrite(): Promise<void> {
-    await this.#leave();
-    await replaceFile(this.#files, "store/journal", concatenated(this.records.map(recordOf)));
-    this.#journal = await this.#files.open("store/journal", { append: true });
-  }
-
-  async #cutTo(records: readonly string[]): Promise<void> {
-    await this.#leave();
-    const journal = await this.#files.open("store/journal", { append: true });
-    await journal.truncate(concatenated(records.map(recordOf)).length);
-    await journal.sync();
-    this.#journal = journal;
-  }
-
-  async #leave(): Promise<void> {
-    await this.#journal?.close();
-    this.#journal = undefined;
-  }
-}
 
 /** The operation that was begun never returns: its OS process or the machine has stopped. */
 class Stopped extends Error {}
@@ -170,7 +21,7 @@ class Trial {
   readonly #host: FakeSimulatedHost;
   readonly #files: SimulatedFileSystem;
   readonly #mistake: Mistake | undefined;
-  #store: Store;
+  #store: JournalStore;
   /** Acknowledged, and then those that were tried and may be there. */
   #acknowledged: string[] = [];
   #tried: string[] = [];
@@ -187,7 +38,7 @@ class Trial {
     this.#host = seededHost(seed, rates);
     this.#files = new SimulatedFileSystem(this.#host, options);
     this.#mistake = mistake;
-    this.#store = new Store(this.#files, mistake);
+    this.#store = new JournalStore(this.#files, mistake);
     this.#stopAtAny();
   }
 
@@ -244,7 +95,7 @@ class Trial {
   async #start(keep: "power-loss" | "page-cache"): Promise<void> {
     this.#files.crash(keep);
     this.#isStopped = false;
-    this.#store = new Store(this.#files, this.#mistake);
+    this.#store = new JournalStore(this.#files, this.#mistake);
     await this.#insist(() => this.#store.recover());
     const records = this.#store.records;
     this.#acknowledged.forEach((text, index) => {
@@ -337,6 +188,100 @@ describe("a journal on a failing disk", () => {
 
       expect(failure?.error).toBeInstanceOf(Error);
       expect((failure!.error as Error).message).toMatch(/ is gone$|^a record that nobody wrote$|^the value is /);
+    });
+  }
+});
+
+const host: CampaignHost = {
+  cpuMs: () => process.cpuUsage().user / 1000,
+  takeStrays: () => [],
+  load: () => Promise.reject(new Error("there are no modules here")),
+  drain: () => new Promise((resolve) => void setImmediate(resolve)),
+  inside: (run) => run(),
+};
+
+/** What a run knows besides the disk; the world is the same one when the system is set up again. */
+interface Ledger {
+  acknowledged: string[];
+  tried: string[];
+}
+
+/** A process that keeps a journal: nothing that it has acknowledged is gone when it is set up again. */
+function keepsItsJournal(mistake?: Mistake): Property<{ readonly store: JournalStore; readonly wrong: string | null }> {
+  const ledgers = new WeakMap<World, Ledger>();
+  const ledgerOf = (world: World): Ledger => {
+    let ledger = ledgers.get(world);
+    if (ledger === undefined) ledgers.set(world, (ledger = { acknowledged: [], tried: [] }));
+    return ledger;
+  };
+  return {
+    name: "a journal keeps what it has acknowledged",
+    async setup(self, world) {
+      const store = new JournalStore(world.files, mistake);
+      await insist(self, () => store.recover());
+      const ledger = ledgerOf(world);
+      const wrong = problemOf(store.records, ledger);
+      ledger.acknowledged = [...store.records];
+      ledger.tried = [];
+      return { store, wrong };
+    },
+    async workload(self, { store }, world) {
+      const ledger = ledgerOf(world);
+      for (let step = 0; step < 40; step += 1) {
+        const text = `${ledger.acknowledged.length} `.padEnd(world.choose("length", [10, 600, 1_500]), "x");
+        ledger.tried.push(text);
+        if (await attempt(self, () => store.append(text))) {
+          ledger.acknowledged.push(text);
+          ledger.tried = [];
+        }
+      }
+    },
+    always: { "nothing is gone": ({ wrong }) => wrong ?? true },
+  };
+}
+
+function problemOf(records: readonly string[], { acknowledged, tried }: Ledger): string | null {
+  const gone = acknowledged.findIndex((text, index) => records[index] !== text);
+  if (gone >= 0) return `record ${gone} is gone`;
+  return records.slice(acknowledged.length).every((text) => tried.includes(text)) ? null : "a record that nobody wrote";
+}
+
+async function attempt(self: AnyProcess, perform: () => Promise<void>): Promise<boolean> {
+  try {
+    await perform();
+    return true;
+  } catch (error) {
+    if (!isFileError(error)) throw error;
+    await self.sleep(100);
+    return false;
+  }
+}
+
+async function insist(self: AnyProcess, perform: () => Promise<void>): Promise<void> {
+  let hasWorked = false;
+  while (!hasWorked) hasWorked = await attempt(self, perform);
+}
+
+function campaign(mistake: Mistake | undefined, runs: number): Promise<Report> {
+  const faults = { ...rates, "power-loss": 1, "kill-system": 1 };
+  const plan = { faults, swarm: false };
+  return runCampaign(keepsItsJournal(mistake), plan, { runs }, host);
+}
+
+describe("a journal in a simulated system", () => {
+  test("loses nothing", async () => {
+    const report = await campaign(undefined, 50);
+
+    expect(report.failure).toBeUndefined();
+    expect(report.faults["power-loss"]).toBeGreaterThan(50);
+  });
+
+  for (const mistake of ["append-unsynced", "sync-again", "not-healed", "directory-unsynced"] as const) {
+    test(`${mistake} is found, and shrinks to what matters`, async () => {
+      const report = await campaign(mistake, 300);
+
+      expect(report.failure).toMatchObject({ check: 'always "nothing is gone"' });
+      expect(report.failure!.choices.length).toBeLessThanOrEqual(6);
     });
   }
 });

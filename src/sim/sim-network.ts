@@ -7,8 +7,8 @@
  * connection for ever. Without faults the only choices are latencies and where bytes are cut.
  * What ends: a killed OS process's connections are reset (or, the other choice, ended in order, as when it had closed them); a
  * machine without power says nothing, and once it is back it answers what it does not know with a reset.
- * Limits: TCP alone, no bandwidth, no name has a time to live; a process that ended while it waited in `accept` of another's
- * listener still takes its turn, as in Node.
+ * Limits: TCP alone, no bandwidth, no name has a time to live; a process that ended while it waited in `accept` without being
+ * its `owner` still takes its turn, as in Node.
  * Not here: how bytes travel (`sim-connection.ts`), when faults strike (the plan's `FaultSource`).
  *
  * @module
@@ -23,6 +23,7 @@ import {
   isIpAddress,
   networkError,
   portMax,
+  Reservation,
   type Address,
   type Connection,
   type ConnectOptions,
@@ -30,6 +31,7 @@ import {
   type ListenOptions,
   type Network,
   type NetworkErrorCode,
+  type Owned,
 } from "../base/network.ts";
 import type { Milliseconds } from "../base/platform.ts";
 import type { FaultName } from "../faults/fault.ts";
@@ -338,9 +340,12 @@ export class SimNetwork {
     const { backlogMax = backlogMaxDefault, bufferMaxBytes = bufferMaxBytesDefault } = options;
     assertAddress(address, 0);
     assertLimits({ backlogMax, bufferMaxBytes });
+    const place = new Reservation(options);
     return this.#host.operate(this.#lookupMs(owner.machine, address.host), () => {
       const { machine } = owner;
       const text = addressText(address);
+      place.drop();
+      if (place.isOver) throw networkError("x-closed", text);
       const host = this.#lookup(machine, address.host)[0]!;
       if (this.#machineAt(host, machine) !== machine) throw networkError("x-EADDRNOTAVAIL", text);
       const problem = this.#socketProblem(owner);
@@ -350,8 +355,10 @@ export class SimNetwork {
         (other) => other.port === port && areInConflict(other.address.host, host),
       );
       if (isTaken || this.#isOut("port-in-use", `${machine.name}:${port}`)) throw networkError("EADDRINUSE", text);
-      const place = { owner, address: { host, port }, backlogMax, bufferMaxBytes };
-      return new SimListener(this.#host, machine.listeners, place);
+      const limits = { owner, address: { host, port }, backlogMax, bufferMaxBytes };
+      const listener = new SimListener(this.#host, machine.listeners, limits);
+      place.give(listener);
+      return listener;
     });
   }
 
@@ -368,7 +375,17 @@ export class SimNetwork {
     assertAddress(address, 1);
     assertLimits({ timeoutMs, bufferMaxBytes });
     return this.#host.waitFor((settle) => {
-      const attempt = new Attempt(this.#host, owner, address, bufferMaxBytes, settle);
+      const place = new Reservation(options, () => attempt.fail("x-closed"));
+      const attempt = new Attempt(this.#host, owner, address, bufferMaxBytes, {
+        resolve(connection) {
+          place.give(connection);
+          settle.resolve(connection);
+        },
+        reject(error) {
+          place.drop();
+          settle.reject(error);
+        },
+      });
       const problem = this.#socketProblem(owner);
       if (problem !== undefined) return attempt.fail(problem);
       attempt.begin(timeoutMs);
@@ -508,7 +525,7 @@ class Attempt implements Socket {
   readonly owner: Owner;
   readonly address: Address;
   readonly bufferMaxBytes: number;
-  readonly settle: { resolve(connection: Connection): void; reject(error: unknown): void };
+  readonly settle: { resolve(connection: SimConnection): void; reject(error: unknown): void };
   readonly #host: SimulatedHost;
   #stopTimer: (() => void) | null = null;
   isOver = false;
@@ -518,7 +535,7 @@ class Attempt implements Socket {
     owner: Owner,
     address: Address,
     bufferMaxBytes: number,
-    settle: { resolve(connection: Connection): void; reject(error: unknown): void },
+    settle: { resolve(connection: SimConnection): void; reject(error: unknown): void },
   ) {
     this.#host = host;
     this.owner = owner;
@@ -584,7 +601,8 @@ class SimListener implements Listener, Socket {
   readonly #backlogMax: number;
   /** At most `#backlogMax`. */
   #backlog: SimConnection[] = [];
-  #acceptors: { resolve(connection: Connection | null): void }[] = [];
+  readonly #acceptors = new Set<(connection: SimConnection | null) => void>();
+  #disown: (() => void) | undefined;
   #isClosed = false;
 
   constructor(host: SimulatedHost, listeners: Set<SimListener>, place: ListenerPlace) {
@@ -603,40 +621,51 @@ class SimListener implements Listener, Socket {
   }
 
   get isFull(): boolean {
-    return this.#acceptors.length === 0 && this.#backlog.length >= this.#backlogMax;
+    return this.#acceptors.size === 0 && this.#backlog.length >= this.#backlogMax;
   }
 
-  accept(): Promise<Connection | null> {
+  accept(options: Owned = {}): Promise<Connection | null> {
     return this.#host.waitFor((settle) => {
+      const take = (connection: SimConnection | null): void => {
+        this.#acceptors.delete(take);
+        if (connection === null) place.drop();
+        else place.give(connection);
+        settle.resolve(connection);
+      };
+      const place = new Reservation(options, () => take(null));
       const first = this.#backlog.shift();
-      if (first !== undefined) settle.resolve(first);
-      else if (this.#isClosed) settle.resolve(null);
-      else this.#acceptors.push(settle);
+      if (first !== undefined || this.#isClosed) take(first ?? null);
+      else this.#acceptors.add(take);
     });
   }
 
+  onOwned(undo: () => void): void {
+    this.#disown = undo;
+  }
+
   offer(end: SimConnection): void {
-    const acceptor = this.#acceptors.shift();
-    if (acceptor === undefined) this.#backlog.push(end);
-    else acceptor.resolve(end);
+    const [take] = this.#acceptors;
+    if (take === undefined) this.#backlog.push(end);
+    else take(end);
   }
 
   close(): void {
     this.#leave();
+    this.#disown?.();
     for (const end of this.#backlog.splice(0)) end.reset();
-    for (const acceptor of this.#acceptors.splice(0)) acceptor.resolve(null);
+    for (const take of [...this.#acceptors]) take(null);
   }
 
   killed(): void {
     this.#leave();
     for (const end of this.#backlog.splice(0)) end.reset();
-    this.#acceptors = [];
+    this.#acceptors.clear();
   }
 
   lost(): void {
     this.#leave();
     this.#backlog = [];
-    this.#acceptors = [];
+    this.#acceptors.clear();
   }
 
   #leave(): void {

@@ -25,3 +25,28 @@ export {
   type NetworkSystem,
 } from "./network-contract.ts";
 export { testFileSystem, type FileSystemSuite, type FileSystemUnderTest } from "./file-system-contract.ts";
+export { ColosUp, type ColosEnd, type ColosUpOptions } from "./colos-up.ts";
+export { GuardError } from "./guard.ts";
+export { injectors, injectorsFor, injectorTable, probeOnce } from "./injector-table.ts";
+export {
+  openInjectors,
+  type Arsenal,
+  type Injector,
+  type Probe,
+  type Start,
+  type Strike,
+  type StrikeOptions,
+  type Target,
+} from "./injector.ts";
+export type { TortureWorld } from "./property-run.ts";
+export type { PropertyFile } from "./system-process.ts";
+export {
+  TortureError,
+  tellTorture,
+  type Missed,
+  type Skipped,
+  type TortureFailure,
+  type TortureReport,
+} from "./torture-report.ts";
+export { Victim, type VictimEnd } from "./victim.ts";
+export { propertyFile, tortureSecondsDefault, type TortureOptions } from "./torture.ts";

@@ -9,13 +9,11 @@
  *
  * @module
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Milliseconds } from "../base/platform.ts";
 import { faults, type FaultName } from "../faults/fault.ts";
 import { startTicks } from "../os/process-sample.ts";
 import { GuardError } from "./guard.ts";
+import { holdFolder, type HeldFolder } from "./held-folder.ts";
 import { Namespaces, type NamespaceKind, type Start } from "./namespaces.ts";
 
 export type { NamespaceKind, Start } from "./namespaces.ts";
@@ -114,7 +112,7 @@ export async function openInjectors(
       for (const each of open.values()) wrapped = each.wrap(wrapped);
       return namespaces?.wrap(wrapped) ?? wrapped;
     },
-    strike(injector, fault, target, options) {
+    async strike(injector, fault, target, options) {
       const opened = open.get(injector);
       if (opened === undefined) throw new Error(`${injector.name} is not open`);
       if (!injector.faults.includes(fault)) throw new Error(`${injector.name} cannot make ${fault}`);
@@ -142,15 +140,16 @@ export function attaching(
 
 /** Runs a probe in a folder of its own; what it throws is why it does not work. */
 export async function probing(probe: (folder: string) => Promise<string | undefined>): Promise<Probe> {
-  const folder = await mkdtemp(join(tmpdir(), "colos-probe-"));
+  let folder: HeldFolder | undefined;
   try {
-    const reason = await probe(folder);
+    folder = await holdFolder("colos-probe-");
+    const reason = await probe(folder.path);
     return reason === undefined ? { works: true } : { works: false, reason };
   } catch (thrown) {
     const reason = thrown instanceof Error ? thrown.message : String(thrown);
     return { works: false, reason };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await folder?.release().catch(() => {});
   }
 }
 

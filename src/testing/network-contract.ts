@@ -15,6 +15,7 @@ import {
   type Address,
   type Connection,
   type ConnectOptions,
+  type HandleOwner,
   type Listener,
   type ListenOptions,
   type Network,
@@ -165,6 +166,27 @@ async function writeAll(connection: Connection, bytes: Uint8Array): Promise<void
     await connection.write(bytes.subarray(at, at + size));
   }
   await connection.end();
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<unknown> {
+  return promise.then(
+    () => "no error",
+    (error: unknown) => (error as NetworkError).code,
+  );
+}
+
+/** What a process is to its handles. */
+class Owner implements HandleOwner {
+  readonly handles = new Set<{ close(): void | PromiseLike<void> }>();
+
+  own(handle: { close(): void | PromiseLike<void> }): () => void {
+    this.handles.add(handle);
+    return () => this.handles.delete(handle);
+  }
+
+  end(): void {
+    for (const handle of [...this.handles].toReversed()) void handle.close();
+  }
 }
 
 async function fails(
@@ -447,6 +469,62 @@ const cases: Readonly<Record<string, Case>> = {
     await fails(third, ["ECONNREFUSED", "ECONNRESET", "ETIMEDOUT"]);
     for (const client of two) await client.end();
     for (const _ of two) assert.equal(await (await scene.accept(listener)).read(), null);
+  },
+
+  "what is opened for an owner is closed with it": async (scene) => {
+    const [server, client] = [new Owner(), new Owner()];
+    const listener = await scene.listen({ owner: server });
+    const [near, far] = await Promise.all([
+      scene.connect(listener, { owner: client }),
+      listener.accept({ owner: server }),
+    ]);
+    client.end();
+    assert.equal(await far!.read(), null);
+    assert.equal(await codeOf(near.read()), "x-closed");
+
+    server.end();
+    await fails(scene.connect(listener), "ECONNREFUSED");
+    assert.equal(await listener.accept(), null);
+  },
+
+  "what an owner closes it does not own any more": async (scene) => {
+    const owner = new Owner();
+    const listener = await scene.listen({ owner });
+    const [near, far] = await Promise.all([scene.connect(listener, { owner }), listener.accept({ owner })]);
+    const waiting = listener.accept({ owner });
+    assert.equal(owner.handles.size, 4);
+    near.close();
+    far!.reset();
+    await listener.close();
+    await waiting;
+    await fails(scene.connect(listener, { owner }), "ECONNREFUSED");
+    await fails(scene.system.server.listen({ host: scene.fixtures.unknownName, port: 0 }, { owner }), "ENOTFOUND");
+
+    assert.equal(owner.handles.size, 0);
+  },
+
+  "an owner that ends while it waits leaves the connection to the next": async (scene) => {
+    const owner = new Owner();
+    const listener = await scene.listen();
+    const gone = listener.accept({ owner });
+    const next = scene.accept(listener);
+    owner.end();
+    const client = await scene.connect(listener);
+    await writeAll(client, pattern(10));
+
+    assert.equal(await gone, null);
+    assertSame(await readAll(await next), pattern(10));
+  },
+
+  "an owner that ends while it opens gets nothing": async (scene) => {
+    const owner = new Owner();
+    const connecting = scene.system.client.connect({ host: scene.fixtures.silentName, port: 80 }, { owner });
+    owner.end();
+    await fails(connecting, "x-closed");
+
+    const listening = scene.system.server.listen({ host: scene.fixtures.listenHost, port: 0 }, { owner });
+    owner.end();
+    await fails(listening, "x-closed");
   },
 
   "a name has addresses, and an address is its own": async (scene) => {

@@ -88,9 +88,9 @@ export async function refute<System>(
 
 async function run<System>(property: Property<System>, plan: Plan, options: CampaignOptions): Promise<Report> {
   const replay = replayOf(property?.name);
-  if (replay === undefined) return await runCampaign(property, plan, options, host);
-  const report = await runCampaign(property, plan, { ...options, replay }, host);
-  if (report.ok) process.stderr.write(`${tellReplay(report)}\n`);
+  const given = replay === undefined ? options : { ...options, replay };
+  const report = await alone(() => catchingStrays(() => runCampaign(property, plan, given, host)));
+  if (replay !== undefined && report.ok) process.stderr.write(`${tellReplay(report)}\n`);
   return report;
 }
 
@@ -101,7 +101,33 @@ function at({ stack = "" }: Error, error: PropertyError): PropertyError {
   return error;
 }
 
+/* Campaigns of one thread run one after the other: what they seal is everybody's. */
+let last: Promise<unknown> = Promise.resolve();
+
+function alone<T>(run: () => Promise<T>): Promise<T> {
+  const turn = last.then(run);
+  last = turn.catch(() => {});
+  return turn;
+}
+
+let strays: unknown[] = [];
+
+async function catchingStrays<T>(run: () => Promise<T>): Promise<T> {
+  const note = (error: unknown): void => void strays.push(error);
+  process.on("unhandledRejection", note);
+  try {
+    return await run();
+  } finally {
+    process.off("unhandledRejection", note);
+  }
+}
+
 const host: CampaignHost = {
+  takeStrays: () => {
+    const taken = strays;
+    strays = [];
+    return taken;
+  },
   cpuMs: () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;

@@ -5,16 +5,22 @@
  */
 import type { Campaign } from "./campaign.ts";
 import { carriers } from "./carriers.ts";
+import { crossing } from "./crossing.ts";
+import { dynamicSupervisors } from "./dynamic-supervisors.ts";
 import { mailboxes } from "./mailboxes.ts";
 import { nameCampaign } from "./names.ts";
+import { reference } from "./reference.ts";
+import { registries } from "./registries.ts";
 import { servers } from "./servers.ts";
 import { signals } from "./signals.ts";
 import { stateMachines } from "./state-machines.ts";
+import { streams } from "./streams.ts";
 import { supervisors } from "./supervisors.ts";
 import { timers } from "./timers.ts";
 
 export const campaigns: readonly Campaign[] = [
   signals,
+  crossing,
   carriers,
   nameCampaign,
   mailboxes,
@@ -22,4 +28,8 @@ export const campaigns: readonly Campaign[] = [
   servers,
   stateMachines,
   supervisors,
+  dynamicSupervisors,
+  registries,
+  streams,
+  reference({ durationMs: 3_000 }),
 ];

@@ -40,6 +40,8 @@ export class SupervisorModel {
   /** Its first children are up. */
   isUp = false;
   restartsCount = 0;
+  /** False while a child is stopped for which others wait: it lets them go on at once. */
+  keepsDelays = true;
   #restartsMs: number[] = [];
   /** A start of this child has failed, and that must be counted before the next one. */
   #uncounted: string | null = null;
@@ -62,7 +64,10 @@ export class SupervisorModel {
     const { oracle } = this;
     oracle.expect(this.#uncounted !== id, "a start that failed was tried again without being counted");
     oracle.expect(!this.held.has(id), "a child that was stopped on request was started by a restart that waited");
-    oracle.expect(this.now() >= (this.#notBeforeMs.get(id) ?? 0), "a restart came before its delay was over");
+    oracle.expect(
+      !this.keepsDelays || this.now() >= (this.#notBeforeMs.get(id) ?? 0),
+      "a restart came before its delay was over",
+    );
     oracle.expect(!this.alive.has(id), "a child was started that still runs");
     oracle.expect(
       this.plans.some((plan) => plan.id === id),
@@ -131,11 +136,6 @@ export class SupervisorModel {
     this.#restartsMs = this.#restartsMs.filter((timeMs) => nowMs - timeMs <= this.flags.periodMs);
     this.#restartsMs.push(nowMs);
     return this.#restartsMs.length > this.flags.maxRestarts;
-  }
-
-  /** A child that is stopped while others wait for it lets them go on at once. */
-  forgetDelays(): void {
-    this.#notBeforeMs.clear();
   }
 
   /** When the oldest restart that counts was, for a test that wants to meet the edge of the window. */

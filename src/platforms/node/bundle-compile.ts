@@ -152,7 +152,7 @@ async function resolveImport(
   if (isBuiltin(path)) return { path: path.startsWith("node:") ? path : `node:${path}`, external: true };
   if (/^(data|https?):/.test(path)) return { path, external: true };
   if (path === "colos") return external(fileURLToPath(colosUrl), kind);
-  if (path === "colos/testing") return external(fileURLToPath(new URL("./testing/index.js", colosUrl)), kind);
+  if (path === "colos/testing") return external(fileURLToPath(new URL("./testing-entry.js", colosUrl)), kind);
   if (path.startsWith("file:")) return local(fileURLToPath(path), kind);
   if (/^\.{0,2}(\/|$)/.test(path)) return local(resolve(request.resolveDir, path), kind, true);
   return resolvePackage(build, request, sources);

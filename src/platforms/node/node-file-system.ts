@@ -57,7 +57,8 @@ class NodeFileSystem implements FileSystem {
     try {
       await fs.rename(this.#placeBelowRoot(from, "rename"), this.#placeBelowRoot(to, "rename"));
     } catch (error) {
-      const errno = isFileError(error) ? error.code : errnoOf(error);
+      if (isFileError(error)) throw new FileError(error.code, "rename", from, { to });
+      const errno = errnoOf(error);
       if (errno === undefined) throw error;
       // POSIX allows both names for a directory that is not empty.
       const code = errno === "EEXIST" ? "ENOTEMPTY" : fileErrorCode(errno);

@@ -20,6 +20,7 @@ import {
   connectTimeoutMsDefault,
   isIpAddress,
   networkError,
+  Reservation,
   NetworkError,
   type Address,
   type Connection,
@@ -27,6 +28,7 @@ import {
   type ListenOptions,
   type Network,
   type NetworkErrorCode,
+  type Owned,
   type ReadOptions,
 } from "../../base/network.ts";
 import type { Milliseconds } from "../../base/platform.ts";
@@ -106,10 +108,17 @@ function connectBy(resolve: Resolve): Network["connect"] {
     assertAddress(address, 1);
     assertLimits({ timeoutMs, bufferMaxBytes });
     const attempt = new Attempt(address);
-    const cancel = timeoutMs === Infinity ? undefined : clock.timer(timeoutMs, () => attempt.giveUp());
+    const place = new Reservation(options, () => attempt.giveUp("x-closed"));
+    const cancel = timeoutMs === Infinity ? undefined : clock.timer(timeoutMs, () => attempt.giveUp("ETIMEDOUT"));
     try {
       const socket = await Promise.race([attempt.run(resolve), attempt.givenUp]);
-      return new NodeConnection(socket, bufferMaxBytes);
+      const connection = new NodeConnection(socket, bufferMaxBytes);
+      if (place.isOver) throw networkError("x-closed", addressText(address));
+      place.give(connection);
+      return connection;
+    } catch (error) {
+      place.drop();
+      throw error;
     } finally {
       cancel?.();
     }
@@ -131,10 +140,10 @@ class Attempt {
     this.#reject = reject;
   }
 
-  giveUp(): void {
+  giveUp(code: NetworkErrorCode): void {
     this.#isOver = true;
     this.#socket?.destroy();
-    this.#reject(networkError("ETIMEDOUT", addressText(this.#address)));
+    this.#reject(networkError(code, addressText(this.#address)));
   }
 
   async run(resolve: Resolve): Promise<Socket> {
@@ -169,9 +178,30 @@ async function listen(resolve: Resolve, address: Address, options: ListenOptions
   const { backlogMax = backlogMaxDefault, bufferMaxBytes = bufferMaxBytesDefault } = options;
   assertAddress(address, 0);
   assertLimits({ backlogMax, bufferMaxBytes });
-  const [host] = await resolve(address.host);
+  const place = new Reservation(options);
+  try {
+    const [host] = await resolve(address.host);
+    const listener = await listenOn(host, address, backlogMax, bufferMaxBytes);
+    if (place.isOver) {
+      listener.close();
+      throw networkError("x-closed", addressText(address));
+    }
+    place.give(listener);
+    return listener;
+  } catch (error) {
+    place.drop();
+    throw error;
+  }
+}
+
+async function listenOn(
+  host: string | undefined,
+  address: Address,
+  backlogMax: number,
+  bufferMaxBytes: number,
+): Promise<NodeListener> {
   const server = createServer({ allowHalfOpen: true, noDelay: true });
-  const { promise, resolve: listening, reject } = deferred<Listener>();
+  const { promise, resolve: listening, reject } = deferred<NodeListener>();
   // A failed accept is the client's loss alone; without a listener of `error` it would be everybody's.
   server.on("error", (error) => reject(errorOf(error, addressText(address))));
   server.listen({ host, port: address.port, backlog: backlogMax, exclusive: true }, () => {
@@ -186,8 +216,9 @@ class NodeListener implements Listener {
   readonly #server: Server;
   readonly #backlogMax: number;
   /** At most `#backlogMax`. */
-  readonly #backlog: Connection[] = [];
-  readonly #acceptors: ((connection: Connection | null) => void)[] = [];
+  readonly #backlog: NodeConnection[] = [];
+  readonly #acceptors = new Set<(connection: NodeConnection | null) => void>();
+  #disown: (() => void) | undefined;
   #isClosed = false;
 
   constructor(server: Server, backlogMax: number, bufferMaxBytes: number) {
@@ -202,19 +233,32 @@ class NodeListener implements Listener {
     return this.address.port;
   }
 
-  async accept(): Promise<Connection | null> {
-    const first = this.#backlog.shift();
-    if (first !== undefined) return first;
-    if (this.#isClosed) return null;
-    return new Promise((resolve) => this.#acceptors.push(resolve));
+  accept(options: Owned = {}): Promise<Connection | null> {
+    return new Promise((resolve) => {
+      const take = (connection: NodeConnection | null): void => {
+        this.#acceptors.delete(take);
+        if (connection === null) place.drop();
+        else place.give(connection);
+        resolve(connection);
+      };
+      const place = new Reservation(options, () => take(null));
+      const first = this.#backlog.shift();
+      if (first !== undefined || this.#isClosed) take(first ?? null);
+      else this.#acceptors.add(take);
+    });
+  }
+
+  onOwned(undo: () => void): void {
+    this.#disown = undo;
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#disown?.();
     this.#server.close();
     for (const connection of this.#backlog.splice(0)) connection.reset();
-    for (const resolve of this.#acceptors.splice(0)) resolve(null);
+    for (const take of [...this.#acceptors]) take(null);
   }
 
   #take(socket: Socket, bufferMaxBytes: number): void {
@@ -224,9 +268,9 @@ class NodeListener implements Listener {
       return;
     }
     const connection = new NodeConnection(socket, bufferMaxBytes);
-    const acceptor = this.#acceptors.shift();
-    if (acceptor === undefined) this.#backlog.push(connection);
-    else acceptor(connection);
+    const [take] = this.#acceptors;
+    if (take === undefined) this.#backlog.push(connection);
+    else take(connection);
   }
 }
 
@@ -243,6 +287,7 @@ class NodeConnection implements Connection {
   #failure: NetworkError | null = null;
   #hasOtherEnded = false;
   #ending: Promise<void> | null = null;
+  #disown: (() => void) | undefined;
 
   constructor(socket: Socket, bufferMaxBytes: number) {
     this.local = addressOf(socket.localAddress, socket.localPort);
@@ -302,14 +347,20 @@ class NodeConnection implements Connection {
     return ender.promise;
   }
 
+  onOwned(undo: () => void): void {
+    this.#disown = undo;
+  }
+
   close(): void {
     if (this.#isClosed()) return;
+    this.#disown?.();
     this.#fail(this.#error("x-closed"));
     this.#socket.destroy();
   }
 
   reset(): void {
     if (this.#isClosed()) return;
+    this.#disown?.();
     this.#fail(this.#error("x-closed"));
     if (!this.#socket.destroyed) this.#socket.resetAndDestroy();
   }

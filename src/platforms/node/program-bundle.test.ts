@@ -30,7 +30,7 @@ function project(files: Readonly<Record<string, string>>): { folder: string; col
     "node_modules/greeter/greeter.mjs": `export const greeting = "import from " + import.meta.url.split("/").at(-1);`,
     "node_modules/greeter/greeter.cjs": `exports.greeting = "require from " + require("node:path").basename(__filename);`,
     "colos/index.js": `export const colos = "colos itself";`,
-    "colos/testing/index.js": `export const testing = "colos testing";`,
+    "colos/testing-entry.js": `export const testing = "colos testing";`,
     "colos/package.json": `{ "type": "module" }`,
     ...files,
   });

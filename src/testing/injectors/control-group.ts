@@ -2,7 +2,7 @@
  * Control group: the victim is moved into a cgroup of its own whose memory is short (`oom-kill`) or that is frozen (`stop`).
  *
  * Works with cgroup v2 and v1 alike, whichever the machine lets us write. Memory that the victim has already stays charged
- * where it was, so it is ended when it asks for more.
+ * where it was, so it is ended when it asks for more, and one that asks for none in time lives.
  * A frozen victim looks as one that sleeps, unlike one stopped by SIGSTOP.
  *
  * @module
@@ -14,7 +14,7 @@ import { attaching, identityOf, isSame, probing, type Injector, type Strike } fr
 import { withVictim } from "../victim.ts";
 
 /** How much more memory a victim may take before it is ended, in bytes. */
-export const oomBytes: number = 4 * 1024 * 1024;
+export const oomBytes: number = 512 * 1024;
 
 let groupsCount = 0;
 

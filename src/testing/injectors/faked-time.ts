@@ -7,10 +7,10 @@
  * @module
  */
 import { existsSync, readdirSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Guard, GuardError } from "../guard.ts";
+import { holdFolder } from "../held-folder.ts";
 import { openInjectors, probing, type Injector, type OpenInjector } from "../injector.ts";
 import { withVictim } from "../victim.ts";
 
@@ -46,8 +46,8 @@ export const fakedTime: Injector = {
 async function openFakedTime(): Promise<OpenInjector> {
   const library = findLibrary();
   if (library === undefined) throw new GuardError("libfaketime.so.1 was not found");
-  const folder = await mkdtemp(join(tmpdir(), "colos-time-"));
-  const file = join(folder, "offset");
+  const folder = await holdFolder("colos-time-");
+  const file = join(folder.path, "offset");
   await writeFile(file, "+0\n");
   const env = {
     ...{ LD_PRELOAD: library, FAKETIME_TIMESTAMP_FILE: file },
@@ -63,7 +63,7 @@ async function openFakedTime(): Promise<OpenInjector> {
         args: [file, `+${clockStepSeconds}`],
         limitMs: forMs,
       }),
-    close: () => rm(folder, { recursive: true, force: true }),
+    close: () => folder.release(),
   };
 }
 

@@ -21,8 +21,9 @@ export const fileBytesMax = 4096;
 export const resourceLimit: Injector = attaching(
   {
     name: "resource-limit",
-    faults: ["emfile", "short-write", "eagain-spawn"],
-    needs: "prlimit, and for eagain-spawn a victim that is not root's",
+    // Victims are of this user as a rule.
+    faults: ["emfile", "short-write", ...(process.geteuid?.() === 0 ? [] : (["eagain-spawn"] as const))],
+    needs: "prlimit, and for eagain-spawn a user who is not root",
     debianPackage: "util-linux",
     undoneBy: "a guard that raises the limit again",
     probe: () =>

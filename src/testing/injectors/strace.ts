@@ -57,7 +57,7 @@ export const strace: Injector = attaching(
         }),
       ),
   },
-  (fault, { osPid, path }, { forMs }, ground) => trace(fault, osPid, filesIn(path ?? ground.folder), forMs),
+  (fault, { osPid, path }, { forMs }, ground) => trace(fault, osPid, filesIn(path ?? ground.folder, osPid), forMs),
 );
 
 async function trace(fault: FaultName, osPid: number, files: readonly string[], limitMs: number): Promise<Strike> {
@@ -74,7 +74,7 @@ async function trace(fault: FaultName, osPid: number, files: readonly string[], 
         grep -q '^TracerPid:[[:space:]]*[1-9]' "$t" || return 1; done; }`,
     does: `is_same "$1" "$2" || return 1
       victim=$1; shift 2
-      strace -f -qq ${isOnce ? "-o /dev/stdout" : "-o /dev/null"} "$@" -p "$victim" & tracer=$!
+      strace -f -qq ${isOnce ? "" : "-o /dev/null"} "$@" -p "$victim" ${isOnce ? "2>&1" : ""} & tracer=$!
       until attached "$victim"; do kill -0 $tracer 2>/dev/null || return 1; sleep 0.005; done`,
     undoes: `test -z "$tracer" || { kill -TERM $tracer 2>/dev/null; wait $tracer 2>/dev/null; }; :`,
     args: [...[String(osPid), identityOf(osPid)], ...paths, ...[`--trace=${calls}`, `--inject=${calls}:${becomes}`]],
