@@ -4,6 +4,7 @@
  * @module
  */
 export { PropertyError, refute, replayVariable, simulate, type SimulateOptions } from "./simulate.ts";
+export { draw, type ArbitraryLike } from "./arbitraries.ts";
 export { SealedGlobalError } from "./sealed-globals.ts";
 export * from "../sim/index.ts";
 export {
