@@ -325,6 +325,48 @@ describe("faults", () => {
     expect(found.slice(0, 2)).toEqual(["", expect.stringContaining("synced")]);
     expect(report.faults).toEqual({ "power-loss": 1 });
   });
+
+  test("of the whole system strike it once more before it is back, and it comes back once", async () => {
+    const starts: number[] = [];
+    const report = await campaign(
+      {
+        setup: (_self, world) => void starts.push(world.nowMs),
+        workload: (self) => self.sleep(1000),
+        always: { "one setup and one workload": (_system, world) => world.processes().length === 0 },
+      },
+      {
+        at: [
+          { atMs: 100, fault: "kill-system" },
+          { atMs: 150, fault: "power-loss" },
+        ],
+      },
+      { runs: 1, scheduler: "fifo", selfCheckEvery: 0 },
+    );
+
+    expect(report.failure).toBeUndefined();
+    expect(starts).toEqual([0, 250]);
+  });
+
+  test("that last are over when the calm begins", async () => {
+    const report = await campaign(
+      {
+        setup: (self) => {
+          const other = self.spawn(async (far) => void (await far.receive()), { label: "far", carrier: "thread" });
+          return { ref: self.monitor(other), other, self: self.pid };
+        },
+        workload: async (self, { other }) => {
+          await self.sleep(4000);
+          self.send(other, "end" as never);
+        },
+        eventually: { "it has ended": { withinMs: 500, holds: ({ other }, world) => !world.isAlive(other) } },
+      },
+      { faults: { partition: 1, delay: 0.5, stop: 0.5, slow: 0.5 }, window: [0, 4000] },
+      { runs: 40 },
+    );
+
+    expect(report.failure).toBeUndefined();
+    expect(report.neverStruck).toEqual([]);
+  });
 });
 
 describe("carriers", () => {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-export { PropertyError, replayVariable, simulate, type SimulateOptions } from "./simulate.ts";
+export { PropertyError, refute, replayVariable, simulate, type SimulateOptions } from "./simulate.ts";
+export { draw, type ArbitraryLike } from "./arbitraries.ts";
 export { SealedGlobalError } from "./sealed-globals.ts";
 export * from "../sim/index.ts";
 export {
