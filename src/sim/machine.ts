@@ -21,6 +21,7 @@ import type { Turns } from "../kernel/scheduler.ts";
 import type { Choices, Stream } from "./choices.ts";
 import type { SimulatedHost, StoryLine } from "./host.ts";
 import { ReadyEntry, ReadyHeap } from "./ready-heap.ts";
+import { untilCalm } from "./sim-subject.ts";
 import { WallClock } from "./wall-clock.ts";
 
 /** Rounds of the host's microtask queue in which a process must come to wait for something of the machine. */
@@ -31,6 +32,8 @@ const tick = Promise.resolve();
 const closeTicks = 20;
 /** Wall-clock milliseconds at the start of a run: 2000-01-01. */
 const startWallMs: Milliseconds = Date.UTC(2000, 0, 1);
+/** How often an idle server answers on its caller's stack, as the kernel's scheduler mostly lets it. */
+const nestedShare = 0.25;
 /** Events at one instant before the run counts as one that never rests. */
 export const eventsPerInstantMax = 100_000;
 /** Lines of a run's story that are kept; the oldest are forgotten first. */
@@ -159,6 +162,7 @@ export interface MachineEvents {
 
 export class Machine implements SimulatedHost {
   faults: FaultSource = noFaults;
+  calmFromMs: Milliseconds = Infinity;
   eventsCount = 0;
   /** Shows the same time of day at the start of all runs. */
   readonly wallClock: WallClock;
@@ -326,15 +330,19 @@ export class Machine implements SimulatedHost {
     };
   }
 
-  /** The only thing that code of an ended process still does is to close what it held. */
+  /** Code of a process that has no turn: it answers on its caller's stack, or it has ended and closes what it held. */
   #run<T>(owner: object, body: () => T): T {
-    if ((owner as AnyProcess).stage === "exiting") this.#closing.add(owner as AnyProcess);
+    const process = owner as AnyProcess;
+    const resident = this.residents.get(process);
+    if (process.stage === "exiting") this.#closing.add(process);
+    else if (resident !== undefined && resident !== this.#running) this.#asking.add(resident);
     return body();
   }
 
   #turnsOf(site: Site): Turns {
+    const nests = this.stream("nested");
     return {
-      spend: () => false,
+      spend: (nested = false) => nested && nests.chance(nestedShare),
       nextTurn: (task) => this.#nextTurn(task, site),
       enqueue: (process) => {
         process.queued = true;
@@ -386,8 +394,11 @@ export class Machine implements SimulatedHost {
 
   #scheduleTurn(resident: Resident): void {
     if (resident.isHung) return;
-    const delayMs = this.#order.delayMs(resident) + resident.lateMs;
-    resident.lateMs = 0;
+    let delayMs = this.#order.delayMs(resident);
+    if (resident.lateMs > 0) {
+      delayMs += untilCalm(this, resident.lateMs);
+      resident.lateMs = 0;
+    }
     this.#push(new Event(this.#nowMs + delayMs, this.#order.rank(resident), 0, resident, null, resident.site));
   }
 
