@@ -146,16 +146,16 @@ describe("property run", () => {
   });
 
   test("what is exposed can be struck while there is an OS process", async () => {
-    let osPid: number | undefined;
+    const now: { osPid?: number } = {};
     const { run } = await begin({
       setup: (self, world) => {
-        (world as TortureWorld).expose("colos", () => osPid);
+        (world as TortureWorld).expose("colos", () => now.osPid);
         return self;
       },
     });
 
     expect(await run.carriers()).toEqual([]);
-    osPid = 42;
+    now.osPid = 42;
     expect(await run.carriers()).toEqual([{ title: "colos", osPid: 42 }]);
   });
 
