@@ -38,5 +38,5 @@ export {
   type NetworkFault,
   type SimNetworkOptions,
 } from "./sim-network.ts";
-export { tellFailure, tellReport } from "./story.ts";
+export { tellFailure, tellReplay, tellReport, tellWeak } from "./story.ts";
 export { clockChangesMax, WallClock, wallMaxMs, type ClockChange } from "./wall-clock.ts";

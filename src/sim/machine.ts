@@ -21,6 +21,7 @@ import type { Turns } from "../kernel/scheduler.ts";
 import type { Choices, Stream } from "./choices.ts";
 import type { SimulatedHost, StoryLine } from "./host.ts";
 import { ReadyEntry, ReadyHeap } from "./ready-heap.ts";
+import { untilCalm } from "./sim-subject.ts";
 import { WallClock } from "./wall-clock.ts";
 
 /** Rounds of the host's microtask queue in which a process must come to wait for something of the machine. */
@@ -161,6 +162,7 @@ export interface MachineEvents {
 
 export class Machine implements SimulatedHost {
   faults: FaultSource = noFaults;
+  calmFromMs: Milliseconds = Infinity;
   eventsCount = 0;
   /** Shows the same time of day at the start of all runs. */
   readonly wallClock: WallClock;
@@ -392,8 +394,11 @@ export class Machine implements SimulatedHost {
 
   #scheduleTurn(resident: Resident): void {
     if (resident.isHung) return;
-    const delayMs = this.#order.delayMs(resident) + resident.lateMs;
-    resident.lateMs = 0;
+    let delayMs = this.#order.delayMs(resident);
+    if (resident.lateMs > 0) {
+      delayMs += untilCalm(this, resident.lateMs);
+      resident.lateMs = 0;
+    }
     this.#push(new Event(this.#nowMs + delayMs, this.#order.rank(resident), 0, resident, null, resident.site));
   }
 
