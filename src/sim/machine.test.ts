@@ -21,7 +21,7 @@ describe("time goes on only when all that follows has run:", () => {
     const report = await campaign(async (self, _system, world) => {
       const server = await startServer(self, () => ({ handleCall: () => self.kernel.id }), {});
       const answered = call(self, server, "ask").then(async () => {
-        for (let count = 0; count < 50; count += 1) await null;
+        for (let count = 0; count < 50; count += 1) await Promise.resolve();
         timesMs.push(world.nowMs);
       });
       await self.sleep(1000);
@@ -79,7 +79,7 @@ describe("an idle server", () => {
   test("that awaits something then is waited for as after a turn of its own", async () => {
     const report = await campaign(async (self) => {
       const pause = async (server: AnyProcess): Promise<string> => {
-        for (let count = 0; count < 50; count += 1) await null;
+        for (let count = 0; count < 50; count += 1) await Promise.resolve();
         await server.sleep(10);
         return "answer";
       };
