@@ -181,7 +181,10 @@ function replayCommand(name: string, replay: string, caller: string | undefined)
 
 function runner(): string {
   if (process.env["VITEST"] !== undefined) return "npx vitest run";
-  if (process.env["JEST_WORKER_ID"] !== undefined) return "npx jest";
+  if (process.env["JEST_WORKER_ID"] !== undefined) {
+    const modules = "--experimental-vm-modules";
+    return process.env["NODE_OPTIONS"]?.includes(modules) === true ? `NODE_OPTIONS=${modules} npx jest` : "npx jest";
+  }
   if (process.env["NODE_TEST_CONTEXT"] !== undefined) return "node --test";
   return "node";
 }
@@ -191,10 +194,13 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** The file that called `simulate`. */
+/** The file of the test that called `simulate`, perhaps through a helper; else whatever file called it. */
 function callerFile({ stack = "" }: Error): string | undefined {
-  const line = stack.split("\n")[2];
-  const place = /\(?((?:file:\/\/|\/)[^()]+?)(?:\?[^:]*)?:\d+:\d+\)?$/.exec(line ?? "")?.[1];
-  if (place === undefined) return undefined;
-  return place.startsWith("file:") ? fileURLToPath(place) : place;
+  const files = stack.split("\n").slice(2).map(fileOfFrame);
+  return files.findLast((file) => file !== undefined && /\.(?:test|spec)\.[cm]?[jt]sx?$/.test(file)) ?? files[0];
+}
+
+function fileOfFrame(frame: string): string | undefined {
+  const place = /\(?((?:file:\/\/|\/)[^()]+?)(?:\?[^:]*)?:\d+:\d+\)?$/.exec(frame)?.[1];
+  return place?.startsWith("file:") === true ? fileURLToPath(place) : place;
 }
