@@ -14,7 +14,7 @@ function textOf(name: string): string {
   return readFileSync(new URL(name, examplesFolder), "utf8");
 }
 
-/** Catalogued for real machines; a simulated network has no order to change, and its signals always overtake each other. */
+/** No part of a simulation asks for it: signals of different kernels overtake each other in every run. */
 const neverSimulated: ReadonlySet<FaultName> = new Set(["reorder"]);
 
 function faultTable(): string {
