@@ -181,6 +181,8 @@ export class Machine implements SimulatedHost {
   note: ((kind: number, who: number) => void) | null = null;
   /** Processes that were found parked in a request: replies do not come as events of their own. */
   readonly #asking = new Set<Resident>();
+  /** A server has answered on the stack of whoever ran. */
+  #wasNested = false;
   /** Ended processes whose handles are being closed: what they wait for settles without anybody's turn. */
   readonly #closing = new Set<AnyProcess>();
   #nowMs: Milliseconds = 0;
@@ -335,7 +337,10 @@ export class Machine implements SimulatedHost {
     const process = owner as AnyProcess;
     const resident = this.residents.get(process);
     if (process.stage === "exiting") this.#closing.add(process);
-    else if (resident !== undefined && resident !== this.#running) this.#asking.add(resident);
+    else if (resident !== undefined && resident !== this.#running) {
+      this.#asking.add(resident);
+      this.#wasNested = true;
+    }
     return body();
   }
 
@@ -510,7 +515,7 @@ export class Machine implements SimulatedHost {
 
   /** Most turns are of servers that answer at once: nobody has to be waited for. */
   #mustPark(): boolean {
-    if (this.#closing.size > 0) return true;
+    if (this.#closing.size > 0 || this.#wasNested) return true;
     const ran = this.#running;
     if (ran !== null) {
       if (!isParked(ran) || openWaits(ran) > 0) return true;
@@ -545,7 +550,9 @@ export class Machine implements SimulatedHost {
       this.#running = null;
       if (this.broken !== null) return;
     }
-    if (this.#wasAnswered()) await this.#host.drain();
+    // Whoever waits for something else already may not have gone on with its answer yet.
+    if (this.#wasNested || this.#wasAnswered()) await this.#host.drain();
+    this.#wasNested = false;
     for (const resident of this.#asking) {
       resident.openCount = openWaits(resident);
       if (resident.openCount === 0) this.#asking.delete(resident);

@@ -122,6 +122,8 @@ export class Nemesis implements FaultSource {
   strikes(fault: FaultName, subject: string): boolean {
     const rate = this.#rates.get(fault);
     if (rate === undefined || !this.inWindow || !this.#isWithinBudget(fault)) return false;
+    // Paths, addresses and carriers have no names that a plan could mean.
+    if (faults[fault].layer === "process" && !this.#isTarget(subject)) return false;
     if (!this.#stream(fault, subject).chance(rate)) return false;
     this.#count(fault, subject);
     return true;

@@ -74,14 +74,15 @@ function client(number: number, system: System, world: World): (self: AnyProcess
         const failure = thrown instanceof Exit && isTagged(thrown.reason, "call") ? thrown.reason["reason"] : thrown;
         const isKnown =
           isTagged(failure, "carrierDown") || ["noproc", "timeout", "killed", "shutdown"].includes(failure as string);
-        system.oracle.expect(isKnown || isSpawnError(failure), "a call failed with a reason that nothing ended with");
+        system.oracle.expect(isKnown || isCrash(failure), "a call failed with a reason that nothing ended with");
       }
     }
   };
 }
 
-function isSpawnError(failure: unknown): boolean {
-  return failure instanceof Error && "code" in failure;
+/** What crashes and what cannot be started ends with an error, or before it has run. */
+function isCrash(failure: unknown): boolean {
+  return failure instanceof Error || isTagged(failure, "crashInInit");
 }
 
 const property: Property<System> = {
@@ -117,6 +118,10 @@ export const carried: Campaign = campaign(property, {
     "eagain-spawn": 0.3,
     delay: 0.05,
     kill: 0.5,
+    crash: 0.5,
+    "crash-in-init": 0.1,
+    "enomem-spawn": 0.2,
+    suspend: 0.1,
   },
   window: [0, windowMs],
   targets: [...names],
