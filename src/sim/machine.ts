@@ -2,9 +2,10 @@
  * Machine: the simulated host of one run. Virtual time, the order of turns, and the kernels that live on it.
  *
  * A run is a row of events, taken by (time, rank, order of scheduling). An event gives one process a turn or does one
- * thing of the machine (a timer, a signal that arrives, a fault). The next event waits until every process that ran is
- * parked: in `receive`, in a request, in an operation of the machine, or ended. So nothing depends on how many ticks a
- * promise takes, and a process that awaits what the machine knows nothing of is found and named (`EscapedError`).
+ * thing of the machine (a timer, a signal that arrives, a fault). A message, a reply and the end of an operation each
+ * resume a process in a turn of its own, never in the middle of another's. The next event waits until the process that ran
+ * is parked: in `receive`, in a request, in an operation of the machine, or ended. So nothing depends on how many ticks
+ * a promise takes, and a process that awaits what the machine knows nothing of is found and named (`EscapedError`).
  * Guarantees: equal choices give the same events in the same order. Nothing of a site (a kernel and what it started) that
  * is dead ever runs again. A timer never fires early.
  * Limits: code that a process starts and does not await is not waited for; a process whose calls run side by side counts
@@ -17,6 +18,7 @@ import type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from
 import { noFaults, type FaultSource } from "../faults/fault.ts";
 import { Kernel, type Starter } from "../kernel/kernel.ts";
 import { isHeld, labelOf, type AnyProcess } from "../kernel/process.ts";
+import type { PendingReply } from "../kernel/request.ts";
 import type { Turns } from "../kernel/scheduler.ts";
 import type { Choices, Stream } from "./choices.ts";
 import type { SimulatedHost, StoryLine } from "./host.ts";
@@ -91,9 +93,8 @@ export class Resident {
   lateMs: Milliseconds = 0;
   /** For the order of turns to use. */
   rank = 0;
-  operationsCount = 0;
-  /** Requests and operations that were open when it was found parked last. */
-  openCount = 0;
+  /** Requests and operations that it waits for. One that is over counts until the turn in which the process goes on. */
+  waitsCount = 0;
 
   constructor(process: AnyProcess, site: Site, title: string, number: number, turns: Stream) {
     this.process = process;
@@ -175,8 +176,8 @@ export class Machine implements SimulatedHost {
   readonly #heap = new ReadyHeap<Event>();
   /** Called with each event: what kind of thing, whose (a resident's number). */
   note: ((kind: number, who: number) => void) | null = null;
-  /** Processes that were found parked in a request: replies do not come as events of their own. */
-  readonly #asking = new Set<Resident>();
+  /** Processes that were found waiting for room: a hold that takes too long ends without a turn of theirs. */
+  readonly #held = new Set<Resident>();
   /** Ended processes whose handles are being closed: what they wait for settles without anybody's turn. */
   readonly #closing = new Set<AnyProcess>();
   #nowMs: Milliseconds = 0;
@@ -187,6 +188,8 @@ export class Machine implements SimulatedHost {
   /** Residents after which the ended ones are looked for. */
   #sweepFrom = 64;
   #running: Resident | null = null;
+  /** Whether other parts of the running process wait for something, so that it looks parked while this one goes on. */
+  #isDivided = false;
 
   constructor(choices: Choices, order: TurnOrder, host: MachineHost, events: MachineEvents) {
     this.wallClock = new WallClock(() => this.#nowMs, startWallMs);
@@ -233,18 +236,14 @@ export class Machine implements SimulatedHost {
 
   waitFor<T>(start: (settle: { resolve(value: T): void; reject(error: unknown): void }) => void): Promise<T> {
     const resident = this.#running;
-    if (resident !== null) resident.operationsCount += 1;
+    if (resident !== null) resident.waitsCount += 1;
     return new Promise<T>((resolve, reject) => {
       let isSettled = false;
       const settled = (settle: () => void): void => {
         if (isSettled) return;
         isSettled = true;
-        if (resident === null) {
-          settle();
-          return;
-        }
-        this.#returns(resident);
-        if (resident.isLive) settle();
+        if (resident === null) settle();
+        else this.#scheduleReturn(resident, settle);
       };
       start({
         resolve: (value) => settled(() => resolve(value)),
@@ -299,7 +298,7 @@ export class Machine implements SimulatedHost {
 
   forget(resident: Resident): void {
     this.residents.delete(resident.process);
-    this.#asking.delete(resident);
+    this.#held.delete(resident);
   }
 
   /** The live processes, oldest first. */
@@ -326,16 +325,24 @@ export class Machine implements SimulatedHost {
     };
   }
 
-  /** The only thing that code of an ended process still does is to close what it held. */
+  /** The only thing that code of an ended process still does is to close what it held; nobody's turn waits for that. */
   #run<T>(owner: object, body: () => T): T {
-    if ((owner as AnyProcess).stage === "exiting") this.#closing.add(owner as AnyProcess);
-    return body();
+    if ((owner as AnyProcess).stage !== "exiting") return body();
+    this.#closing.add(owner as AnyProcess);
+    const running = this.#running;
+    this.#running = null;
+    try {
+      return body();
+    } finally {
+      this.#running = running;
+    }
   }
 
   #turnsOf(site: Site): Turns {
     return {
       spend: () => false,
       nextTurn: (task) => this.#nextTurn(task, site),
+      asks: (pending) => this.#asks(pending),
       enqueue: (process) => {
         process.queued = true;
         this.#scheduleTurn(this.residents.get(process) ?? this.#admit(process, site));
@@ -348,26 +355,33 @@ export class Machine implements SimulatedHost {
     };
   }
 
-  /** Whoever asked for it waits for it. */
+  /** The kernel's own work, done also when the process that it is for has ended; else that process waits for it. */
   #nextTurn(task: () => void, site: Site): void {
     const resident = this.#running;
-    if (resident !== null) resident.operationsCount += 1;
-    this.#schedule(
-      0,
-      () => {
-        if (resident !== null) this.#returns(resident);
-        task();
-      },
-      site,
-    );
+    if (resident !== null) resident.waitsCount += 1;
+    const runTask = (): void => {
+      if (resident !== null) this.#returns(resident);
+      task();
+    };
+    this.#schedule(0, runTask, site);
   }
 
-  /** An operation of a process is over, and what awaits it may run. */
+  /** What the process waited for is over: what is done now is done in its turn. */
   #returns(resident: Resident): void {
-    resident.operationsCount -= 1;
+    resident.waitsCount -= 1;
     if (!resident.isLive) return;
-    this.#asking.add(resident);
     this.#running = resident;
+    this.#isDivided = isParked(resident);
+  }
+
+  /** A reply resumes who asked in a turn of its own, not in the middle of the turn of who answers. */
+  #asks(pending: PendingReply): void {
+    const resident = this.residents.get(pending.caller);
+    if (resident === undefined) return;
+    const { resolve, fail } = pending;
+    resident.waitsCount += 1;
+    pending.resolve = (value) => this.#scheduleReturn(resident, () => resolve(value));
+    pending.fail = (reason) => this.#scheduleReturn(resident, () => fail(reason));
   }
 
   #admit(process: AnyProcess, site: Site): Resident {
@@ -385,10 +399,19 @@ export class Machine implements SimulatedHost {
   }
 
   #scheduleTurn(resident: Resident): void {
+    this.#scheduleStep(resident, null);
+  }
+
+  /** Something that the process waits for is over: it goes on in a turn of its own. */
+  #scheduleReturn(resident: Resident, goOn: () => void): void {
+    if (resident.isLive) this.#scheduleStep(resident, goOn);
+  }
+
+  #scheduleStep(resident: Resident, goOn: (() => void) | null): void {
     if (resident.isHung) return;
     const delayMs = this.#order.delayMs(resident) + resident.lateMs;
     resident.lateMs = 0;
-    this.#push(new Event(this.#nowMs + delayMs, this.#order.rank(resident), 0, resident, null, resident.site));
+    this.#push(new Event(this.#nowMs + delayMs, this.#order.rank(resident), 0, resident, goOn, resident.site));
   }
 
   #schedule(delayMs: Milliseconds, task: () => void, site: Site | null): () => void {
@@ -428,7 +451,7 @@ export class Machine implements SimulatedHost {
         (task as () => void)();
       } else {
         this.note?.(2, resident.number);
-        this.#turn(resident);
+        this.#turn(resident, task);
       }
       if (this.#mustPark()) await this.#park();
       if (this.broken !== null || check()) return;
@@ -486,58 +509,49 @@ export class Machine implements SimulatedHost {
     return chosen;
   }
 
-  #turn(resident: Resident): void {
+  /** One step of a process: the kernel's, or on from what it waited for. */
+  #turn(resident: Resident, goOn: (() => void) | null): void {
     const { process } = resident;
     this.#order.turned?.(resident);
+    if (goOn !== null) {
+      this.#returns(resident);
+      if (resident.isLive && !resident.isHung) goOn();
+      return;
+    }
     process.queued = false;
     // That nothing of an ended process runs is the kernel's own promise.
-    if (resident.site.isDead || resident.isHung) return;
+    if (resident.isHung) return;
     if (process.stage === "new" && this.#events.begins(resident)) return;
     this.#running = resident;
+    this.#isDivided = resident.waitsCount > 0;
     resident.site.step(process);
   }
 
   /** Most turns are of servers that answer at once: nobody has to be waited for. */
   #mustPark(): boolean {
-    if (this.#closing.size > 0) return true;
+    if (this.#closing.size > 0 || this.#held.size > 0) return true;
     const ran = this.#running;
-    if (ran !== null) {
-      if (!isParked(ran) || openWaits(ran) > 0) return true;
-      this.#running = null;
-    }
-    return this.#unparked() !== null || this.#wasAnswered();
-  }
-
-  /** Whether a wait is over of somebody who waits for something else too: what follows from it needs the host's queue. */
-  #wasAnswered(): boolean {
-    for (const resident of this.#asking) if (openWaits(resident) < resident.openCount) return true;
+    if (ran === null) return false;
+    if (!isParked(ran) || this.#isDivided || ran.waitsCount > 1 || isHeld(ran.process)) return true;
+    this.#running = null;
     return false;
   }
 
-  /** Waits until whoever ran, and whoever may have got an answer, waits again. */
+  /** Waits until whoever ran waits again. */
   async #park(): Promise<void> {
     const ran = this.#running;
-    if (ran !== null && !isParked(ran)) await this.#parkOne(ran);
     if (ran !== null) {
-      const openCount = openWaits(ran);
-      if (openCount > 0) this.#asking.add(ran);
-      ran.openCount = openCount;
+      await this.#parkOne(ran);
       // Several waits of one process: what follows one of them may still be on its way.
-      if (openCount > 1) await this.#host.drain();
-    }
-    this.#running = null;
-    // Whoever goes on may answer another.
-    for (let next = this.#unparked(); next !== null; next = this.#unparked()) {
-      this.#running = next;
-      await this.#parkOne(next);
-      next.openCount = openWaits(next);
+      if (this.#isDivided || ran.waitsCount > 1) await this.#host.drain();
       this.#running = null;
-      if (this.broken !== null) return;
     }
-    if (this.#wasAnswered()) await this.#host.drain();
-    for (const resident of this.#asking) {
-      resident.openCount = openWaits(resident);
-      if (resident.openCount === 0) this.#asking.delete(resident);
+    for (const resident of this.#held) {
+      if (isHeld(resident.process)) continue;
+      this.#held.delete(resident);
+      this.#running = resident;
+      await this.#parkOne(resident);
+      this.#running = null;
     }
     if (this.#closing.size > 0) await this.#close();
   }
@@ -548,17 +562,15 @@ export class Machine implements SimulatedHost {
     for (const process of this.#closing) if (process.stage === "dead") this.#closing.delete(process);
   }
 
-  #unparked(): Resident | null {
-    for (const resident of this.#asking) if (!isParked(resident)) return resident;
-    return null;
-  }
-
   async #parkOne(resident: Resident): Promise<void> {
-    for (let ticks = 0; ticks < parkTicksMax; ticks += 1) {
+    for (let ticks = 0; !isParked(resident); ticks += 1) {
+      if (ticks === parkTicksMax) {
+        this.broken ??= new EscapedError(`${resident.title} ${resident.process.pid}`);
+        return;
+      }
       await tick;
-      if (isParked(resident)) return;
     }
-    this.broken ??= new EscapedError(`${resident.title} ${resident.process.pid}`);
+    if (isHeld(resident.process)) this.#held.add(resident);
   }
 }
 
@@ -566,13 +578,5 @@ function isParked(resident: Resident): boolean {
   const { process } = resident;
   if (process.wake !== null || process.resume !== null || process.queued) return true;
   if (process.reactor !== null && !process.busy) return true;
-  return !resident.isLive || process.stage === "new" || openWaits(resident) > 0 || isHeld(process);
-}
-
-/** Requests and operations that the process waits for. */
-function openWaits(resident: Resident): number {
-  let count = resident.operationsCount;
-  const { monitors } = resident.process;
-  if (monitors !== null) for (const ref of monitors) if (ref.pending !== null) count += 1;
-  return count;
+  return resident.waitsCount > 0 || !resident.isLive || process.stage === "new" || isHeld(process);
 }
