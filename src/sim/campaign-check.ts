@@ -5,7 +5,7 @@
  */
 import { faults, type FaultName } from "../faults/fault.ts";
 import type { CampaignOptions, Plan, Property } from "./property.ts";
-import { canBePlanned, strikesByItself } from "./nemesis.ts";
+import { canBePlanned, strikesByItself, windowDefault } from "./nemesis.ts";
 
 /** A property, a plan or options make no sense; the message says what and where. */
 export class CampaignError extends Error {
@@ -66,8 +66,7 @@ function checkPlan(plan: Plan): void {
   }
 }
 
-function checkWindow({ window, faults: rates, at }: Plan): void {
-  if (window === undefined) return;
+function checkWindow({ window = windowDefault, faults: rates, at }: Plan): void {
   const [fromMs, toMs] = window;
   if (!(fromMs >= 0 && toMs >= fromMs && toMs < Infinity)) {
     throw new CampaignError(`no run can satisfy this plan: its window goes from ${fromMs} to ${toMs} ms`);
@@ -76,9 +75,9 @@ function checkWindow({ window, faults: rates, at }: Plan): void {
   if (isWanted && fromMs === toMs)
     throw new CampaignError("no run can satisfy this plan: it has faults, and its window is empty");
   for (const { atMs, fault } of at ?? []) {
-    if (atMs > toMs)
+    if (atMs < fromMs || atMs > toMs)
       throw new CampaignError(
-        `no run can satisfy this plan: ${fault} at ${atMs} ms is after the window, which ends at ${toMs}`,
+        `no run can satisfy this plan: ${fault} at ${atMs} ms is outside of the window, which goes from ${fromMs} to ${toMs} ms`,
       );
   }
 }
@@ -98,6 +97,12 @@ function checkBudget({ budget, faults: rates, at }: Plan): void {
     if (count === 0 && (rates?.[fault as FaultName] ?? 0) > 0) {
       throw new CampaignError(`no run can satisfy this plan: faults has ${fault}, and budget.perFaultMax forbids it`);
     }
+    const plannedCount = (at ?? []).filter((planned) => planned.fault === fault).length;
+    if (plannedCount > count) {
+      throw new CampaignError(
+        `no run can satisfy this plan: at has ${plannedCount} ${fault}, and budget.perFaultMax allows ${count}`,
+      );
+    }
   }
   if (faultsMax === 0 && Object.values(rates ?? {}).some((rate) => rate > 0)) {
     throw new CampaignError("no run can satisfy this plan: it has faults, and budget.faultsMax is 0");
@@ -109,16 +114,28 @@ function checkFault(name: string, where: string): void {
   throw new CampaignError(`${where}: there is no fault "${name}"; there are ${Object.keys(faults).join(", ")}`);
 }
 
+/** Options that are whole numbers, and the least they can be. */
+const wholeNumbers = [
+  ["seed", 0],
+  ["runs", 0],
+  ["selfCheckEvery", 0],
+  ["pctDepth", 1],
+] as const;
 const schedulers = ["random", "pct", "fifo", "exhaustive"];
 
 function checkOptions({ scheduler = "random", ...numbers }: CampaignOptions): void {
   if (!schedulers.includes(scheduler)) {
     throw new CampaignError(`scheduler is one of ${schedulers.join(", ")}, not "${String(scheduler)}"`);
   }
-  for (const name of ["seed", "runs", "cpuSeconds", "eventsMax", "selfCheckEvery", "shrinkCpuSeconds"] as const) {
+  for (const name of ["cpuSeconds", "eventsMax", "shrinkCpuSeconds"] as const) {
     const value = numbers[name];
     if (value !== undefined && !(value >= 0))
       throw new CampaignError(`${name} is a number from 0 on, not ${String(value)}`);
+  }
+  for (const [name, least] of wholeNumbers) {
+    const value = numbers[name];
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least))
+      throw new CampaignError(`${name} is a whole number from ${least} on, not ${String(value)}`);
   }
   if (numbers.runs === 0) throw new CampaignError("runs is 0, so nothing would be tested");
 }

@@ -369,7 +369,7 @@ export class Machine implements SimulatedHost {
   /** What the process waited for is over: what is done now is done in its turn. */
   #returns(resident: Resident): void {
     resident.waitsCount -= 1;
-    if (!resident.isLive) return;
+    if (!resident.isLive || resident.isHung) return;
     this.#running = resident;
     this.#isDivided = isParked(resident);
   }
@@ -513,14 +513,14 @@ export class Machine implements SimulatedHost {
   #turn(resident: Resident, goOn: (() => void) | null): void {
     const { process } = resident;
     this.#order.turned?.(resident);
+    if (resident.isHung) return;
     if (goOn !== null) {
       this.#returns(resident);
-      if (resident.isLive && !resident.isHung) goOn();
+      if (resident.isLive) goOn();
       return;
     }
     process.queued = false;
     // That nothing of an ended process runs is the kernel's own promise.
-    if (resident.isHung) return;
     if (process.stage === "new" && this.#events.begins(resident)) return;
     this.#running = resident;
     this.#isDivided = resident.waitsCount > 0;
