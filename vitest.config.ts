@@ -12,7 +12,7 @@ export default defineConfig({
       {
         test: {
           name: "system",
-          include: ["test/**/*.test.ts"],
+          include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
           exclude: ["test/tidy.test.ts", "test/tidy/**"],
           testTimeout: 30_000,
           // The built package is what people import; vitest must not load a second copy of its modules.

@@ -13,7 +13,7 @@ import type { ServiceConfig } from "../control/config.ts";
 import type { CarrierName } from "../control/service.ts";
 import { carrierNames, durationMsMax, restartNames } from "../control/config-schema.ts";
 import { isProgramFile } from "../control/config-parser.ts";
-import { suggestionClause } from "../control/suggestion.ts";
+import { suggestionClause } from "../base/suggestion.ts";
 
 /** `colos run`. */
 export interface RunInvocation {

@@ -16,7 +16,7 @@ import type { ConfigPath, WrittenService } from "./config-schema.ts";
 import type { CarrierName } from "./service.ts";
 import { checkServiceShape, isPlainObject, shown } from "./config-schema.ts";
 import { dependencyOrder } from "./dependency-order.ts";
-import { suggestionClause } from "./suggestion.ts";
+import { suggestionClause } from "../base/suggestion.ts";
 
 /** Services in one config. */
 export const servicesMax = 1000;

@@ -10,7 +10,7 @@
 import * as v from "valibot";
 import type { ServiceConfig, ServicePlan } from "./config.ts";
 import type { CarrierName } from "./service.ts";
-import { suggestionClause } from "./suggestion.ts";
+import { suggestionClause } from "../base/suggestion.ts";
 
 /** Instances of one service. */
 export const instancesMax = 1000;

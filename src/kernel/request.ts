@@ -116,7 +116,7 @@ function isIdleServer(kernel: Kernel, server: AnyProcess): boolean {
   const hasNothingQueued = server.mailbox === null || server.mailbox.size === 0;
   const isIdle = !server.busy && !server.queued && server.stage === "live";
   return (
-    isServer && !hasBody && isIdle && hasNothingQueued && kernel.nestedCount < nestedMax && kernel.scheduler.spend()
+    isServer && !hasBody && isIdle && hasNothingQueued && kernel.nestedCount < nestedMax && kernel.scheduler.spend(true)
   );
 }
 

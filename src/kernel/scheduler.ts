@@ -29,8 +29,8 @@ const freshPerWoken = 16;
 
 /** Who gives processes their turns: the scheduler, or a simulator in its place. */
 export interface Turns {
-  /** Takes one step of this turn's credit; false when the step must wait in the queue. */
-  spend(): boolean;
+  /** Takes one step of this turn's credit; false when the step must wait in the queue. `nested`: on its caller's stack. */
+  spend(nested?: boolean): boolean;
   /** Runs `task` in a later turn. */
   nextTurn(task: () => void): void;
   /** Puts `process`, which is not queued, in line and marks it as queued. */

@@ -23,6 +23,15 @@ export interface Invocation {
   readonly args: readonly unknown[];
 }
 
+/** @internal What `cast` sends. */
+export const castType = "$cast";
+
+/** @internal A cast on its way: of a method by name when `message` is an `Invocation`. */
+export interface CastMessage {
+  readonly type: typeof castType;
+  readonly message: unknown;
+}
+
 /** Why a call by name failed: the server has no public method of that name. */
 export interface UndefinedMethod extends Tagged<"undefinedMethod"> {
   readonly method: string;

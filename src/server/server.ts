@@ -23,11 +23,13 @@ import { defineProgram, type DefinedProgram } from "../kernel/program.ts";
 import { Request } from "../kernel/request.ts";
 import {
   behaviour,
+  castType,
   findMethod,
   invoke,
   isInvocation,
   undefinedMethod,
   type Behaviour,
+  type CastMessage,
   type Invocation,
 } from "./invocation.ts";
 import {
@@ -163,8 +165,9 @@ export function defineServer<Args extends readonly unknown[], S extends object>(
   create: ServerFactory<Args, S>,
 ): ServerProgram<S, Args> {
   assertFunction("defineServer", create);
-  const body = (self: AnyProcess, ...args: Args): unknown => new Loop(self, () => create(self, ...args)).begin();
-  return defineProgram(body, { acknowledges: true });
+  // Its name is what a process without one is called by tables and stories.
+  const server = (self: AnyProcess, ...args: Args): unknown => new Loop(self, () => create(self, ...args)).begin();
+  return defineProgram(server, { acknowledges: true });
 }
 
 /**
@@ -234,13 +237,6 @@ export async function stopServer(
 
 /** Calls of `handleContinue` in a row before other processes get their turn. */
 const continuesPerTurn = 64;
-
-const castType = "$cast";
-
-interface CastMessage {
-  readonly type: typeof castType;
-  readonly message: unknown;
-}
 
 /** The general part of a server: takes messages, calls callbacks, carries out what they return. */
 class Loop {

@@ -4,16 +4,9 @@ import { replaceFile } from "../base/whole-files.ts";
 import { isDown } from "../kernel/message.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
-import { runCampaign, type CampaignHost, type Report } from "./campaign.ts";
+import { plainHost } from "../../test/plain-host.ts";
+import { runCampaign, type Report } from "./campaign.ts";
 import { impossible, type CampaignOptions, type Plan, type Property, type World } from "./property.ts";
-
-const host: CampaignHost = {
-  cpuMs: () => process.cpuUsage().user / 1000,
-  takeStrays: () => [],
-  load: () => Promise.reject(new Error("there are no modules here")),
-  drain: () => new Promise((resolve) => void setImmediate(resolve)),
-  inside: (run) => run(),
-};
 
 function campaign<System>(
   property: Partial<Property<System>>,
@@ -21,7 +14,7 @@ function campaign<System>(
   options: CampaignOptions = { runs: 5 },
 ): Promise<Report> {
   const whole = { name: "subject", setup: () => null as System, sometimes: ["never"], ...property };
-  return runCampaign(whole, plan, options, host);
+  return runCampaign(whole, plan, options, plainHost);
 }
 
 /** A process that waits, by that name. */
@@ -202,7 +195,7 @@ describe("checks", () => {
 
     expect(report.failure).toMatchObject({
       check: "model",
-      message: "the system open is not possible: it is open already",
+      message: `"open" is not possible: it is open already`,
     });
   });
 });
@@ -331,6 +324,48 @@ describe("faults", () => {
     const report = await campaign(property, { at: [{ atMs: 1000, fault: "power-loss" }] }, options);
     expect(found.slice(0, 2)).toEqual(["", expect.stringContaining("synced")]);
     expect(report.faults).toEqual({ "power-loss": 1 });
+  });
+
+  test("of the whole system strike it once more before it is back, and it comes back once", async () => {
+    const starts: number[] = [];
+    const report = await campaign(
+      {
+        setup: (_self, world) => void starts.push(world.nowMs),
+        workload: (self) => self.sleep(1000),
+        always: { "one setup and one workload": (_system, world) => world.processes().length === 0 },
+      },
+      {
+        at: [
+          { atMs: 100, fault: "kill-system" },
+          { atMs: 150, fault: "power-loss" },
+        ],
+      },
+      { runs: 1, scheduler: "fifo", selfCheckEvery: 0 },
+    );
+
+    expect(report.failure).toBeUndefined();
+    expect(starts).toEqual([0, 250]);
+  });
+
+  test("that last are over when the calm begins", async () => {
+    const report = await campaign(
+      {
+        setup: (self) => {
+          const other = self.spawn(async (far) => void (await far.receive()), { label: "far", carrier: "thread" });
+          return { ref: self.monitor(other), other, self: self.pid };
+        },
+        workload: async (self, { other }) => {
+          await self.sleep(4000);
+          self.send(other, "end" as never);
+        },
+        eventually: { "it has ended": { withinMs: 500, holds: ({ other }, world) => !world.isAlive(other) } },
+      },
+      { faults: { partition: 1, delay: 0.5, stop: 0.5, slow: 0.5 }, window: [0, 4000] },
+      { runs: 40 },
+    );
+
+    expect(report.failure).toBeUndefined();
+    expect(report.neverStruck).toEqual([]);
   });
 });
 

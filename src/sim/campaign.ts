@@ -9,7 +9,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
-import { faults, type FaultName } from "../faults/fault.ts";
+import { faults, type FaultLayer, type FaultName } from "../faults/fault.ts";
 import { describeReason } from "../kernel/exit-reason.ts";
 import { FixedChoices, SeededChoices, type Choice, type Choices } from "./choices.ts";
 import type { StoryLine } from "./host.ts";
@@ -75,6 +75,8 @@ export interface Report {
   readonly neverStruck: readonly FaultName[];
   /** Labels of `sometimes` that no run reached. */
   readonly neverSeen: readonly string[];
+  /** Of a replay that held: choices that the run never came to, as after the system or the plan has changed. */
+  readonly replayUnused?: readonly Choice[];
   /** What makes this a weak test, in one sentence each. */
   readonly weaknesses: readonly string[];
   readonly failure?: Counterexample;
@@ -132,6 +134,7 @@ class Campaign<System> {
   #processesCount = 0;
   #selfChecksCount = 0;
   #isExhausted: boolean | undefined;
+  #replayUnused: readonly Choice[] | undefined;
   /** Events of the dullest run, once it is known. */
   #steps = 0;
 
@@ -191,11 +194,14 @@ class Campaign<System> {
 
   async #replay(text: string): Promise<Counterexample | null> {
     const { seed, choices } = parseReplay(text);
+    const used = new Set<string>();
+    const note = ({ stream, index }: Choice): void => void used.add(`${stream}#${index}`);
     const request = (): RunRequest =>
       choices === undefined
         ? { choices: () => new SeededChoices(seed as number), seed: seed as number, tells: true }
-        : { choices: () => new FixedChoices(choices), seed: null, tells: true };
+        : { choices: () => new FixedChoices(choices, note), seed: null, tells: true };
     const { failure, story } = await this.#runCounted(request());
+    this.#replayUnused = choices?.filter(({ stream, index }) => !used.has(`${stream}#${index}`));
     if (failure === null) return null;
     return {
       ...failure,
@@ -352,6 +358,9 @@ class Campaign<System> {
       ...(this.#isExhausted === undefined ? {} : { isExhausted: this.#isExhausted }),
       neverStruck,
       neverSeen,
+      ...(this.#options.replay === undefined || failure !== undefined || this.#replayUnused === undefined
+        ? {}
+        : { replayUnused: this.#replayUnused }),
       weaknesses: failure === undefined ? this.#weaknesses(neverStruck, neverSeen) : [],
       ...(failure === undefined ? {} : { failure }),
     };
@@ -370,7 +379,8 @@ class Campaign<System> {
       weaknesses.push(`"${label}" was never reached in ${this.#runsCount} runs; more runs, or a plan that leads there`);
     }
     for (const fault of neverStruck) {
-      weaknesses.push(`the fault ${fault} never struck in ${this.#runsCount} runs (${faults[fault].does})`);
+      const { does, layer } = faults[fault];
+      weaknesses.push(`the fault ${fault} never struck in ${this.#runsCount} runs (${does}); it needs ${needs[layer]}`);
     }
     const { targets } = this.#plan;
     for (const target of Array.isArray(targets) ? (targets as readonly string[]) : []) {
@@ -384,6 +394,17 @@ class Campaign<System> {
 function isEnumerated(stream: string): boolean {
   return stream === orderStream || stream.startsWith("choose:") || stream.startsWith("chance:");
 }
+
+/** What a system must have for a fault to strike. */
+const needs: Readonly<Record<FaultLayer, string>> = {
+  process: "a process that targets allow, while the window lasts",
+  carrier: "a program on a carrier of its own, such as thread, that targets allow",
+  system: "a longer window or a higher rate",
+  clock: "a longer window or a higher rate",
+  storage: "something that is read from or written to world.files, while the window lasts",
+  spawn: "a program that is started on a carrier of its own, such as thread, while the window lasts",
+  network: "something that goes over world.network, while the window lasts",
+};
 
 /** Whether two failures are the same one: figures in their messages may differ. */
 function isSame(one: RunFailure, other: RunFailure): boolean {

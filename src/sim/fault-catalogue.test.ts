@@ -1,18 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { plainHost } from "../../test/plain-host.ts";
 import { faults, type FaultName } from "../faults/fault.ts";
 import type { AnyPid } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
-import { runCampaign, type CampaignHost, type Report } from "./campaign.ts";
+import { runCampaign, type Report } from "./campaign.ts";
 import { strikesByItself } from "./nemesis.ts";
 import type { Plan, Property, World } from "./property.ts";
-
-const host: CampaignHost = {
-  cpuMs: () => process.cpuUsage().user / 1000,
-  takeStrays: () => [],
-  load: () => Promise.reject(new Error("there are no modules here")),
-  drain: () => new Promise((resolve) => void setImmediate(resolve)),
-  inside: (run) => run(),
-};
 
 /** Does something again and again, whatever becomes of it. */
 function again(label: string, act: (self: AnyProcess) => Promise<unknown>) {
@@ -84,7 +77,7 @@ const property: Property<null> = {
 };
 
 function campaign(plan: Plan): Promise<Report> {
-  return runCampaign(property, plan, { runs: 3, selfCheckEvery: 0 }, host);
+  return runCampaign(property, plan, { runs: 3, selfCheckEvery: 0 }, plainHost);
 }
 
 describe("the catalogue of faults", () => {
@@ -119,7 +112,7 @@ describe("the catalogue of faults", () => {
     };
     const all = Object.fromEntries(rates) as NonNullable<Plan["faults"]>;
     const plan: Plan = { faults: all, swarm: false, window: [1000, 3000] };
-    await runCampaign(observed, plan, { runs: 3, selfCheckEvery: 0 }, host);
+    await runCampaign(observed, plan, { runs: 3, selfCheckEvery: 0 }, plainHost);
 
     expect(times.length).toBeGreaterThan(20);
     // They are counted from the end of the setup.
@@ -141,7 +134,7 @@ describe("targets", () => {
       },
     };
     const rates = { "crash-in-init": 0.2, kill: 2, delay: 0.2, "eagain-spawn": 0.2 };
-    await runCampaign(observed, { faults: rates, targets: ["short"] }, { runs: 5, selfCheckEvery: 0 }, host);
+    await runCampaign(observed, { faults: rates, targets: ["short"] }, { runs: 5, selfCheckEvery: 0 }, plainHost);
 
     expect([...struck]).toEqual(["short"]);
   });

@@ -20,6 +20,8 @@ export interface SimulatedHost extends Choices {
   readonly faults: FaultSource;
   /** Virtual milliseconds since the run began. */
   nowMs(): Milliseconds;
+  /** When the calm begins, in which no fault lasts any more; absent: not known. */
+  readonly calmFromMs?: Milliseconds;
   /** Runs `fire` after a virtual time; what it returns cancels it. */
   after(delayMs: Milliseconds, fire: () => void): () => void;
   /**

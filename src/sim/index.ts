@@ -28,6 +28,7 @@ export {
   type View,
   type World,
 } from "./property.ts";
+export { canBePlanned, strikesByItself } from "./nemesis.ts";
 export { formatReplay, parseReplay, type Replay } from "./replay.ts";
 export type { RunFailure } from "./run.ts";
 export {
@@ -38,5 +39,5 @@ export {
   type NetworkFault,
   type SimNetworkOptions,
 } from "./sim-network.ts";
-export { tellFailure, tellReport } from "./story.ts";
+export { tellFailure, tellReplay, tellReport, tellWeak } from "./story.ts";
 export { clockChangesMax, WallClock, wallMaxMs, type ClockChange } from "./wall-clock.ts";

@@ -1,195 +1,145 @@
 import { describe, expect, test } from "vitest";
-import { isDown } from "../kernel/message.ts";
+import { plainHost } from "../../test/plain-host.ts";
+import { startServer, call, cast } from "../server/server.ts";
 import type { AnyPid } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
-import type { Request } from "../kernel/request.ts";
-import { runCampaign, type CampaignHost, type Report } from "./campaign.ts";
-import type { Plan, Property, World } from "./property.ts";
+import { runCampaign, type Report } from "./campaign.ts";
+import type { CampaignOptions, Plan, Property } from "./property.ts";
 
-const host: CampaignHost = {
-  cpuMs: () => process.cpuUsage().user / 1000,
-  takeStrays: () => [],
-  load: () => Promise.reject(new Error("there are no modules here")),
-  drain: () => new Promise((resolve) => void setImmediate(resolve)),
-  inside: (run) => run(),
-};
-
-/** One run in which nothing is left to chance. */
-function run<System>(property: Partial<Property<System>>, plan: Plan = {}): Promise<Report> {
-  const whole = { name: "subject", setup: () => null as System, sometimes: ["never"], ...property };
-  return runCampaign(whole, plan, { runs: 1, selfCheckEvery: 0, scheduler: "fifo" }, host);
+function campaign(
+  workload: NonNullable<Property<null>["workload"]>,
+  plan: Plan = {},
+  options: CampaignOptions = { runs: 5 },
+): Promise<Report> {
+  const property = { name: "subject", setup: () => null, sometimes: ["never"], workload };
+  return runCampaign(property, plan, options, plainHost);
 }
 
-/** Answers each request after so many milliseconds. */
-function answering(afterMs: number) {
-  return async (server: AnyProcess): Promise<void> => {
-    for (;;) {
-      const asked = (await server.receive()) as Request;
-      await server.sleep(afterMs);
-      server.reply(asked.from, "answer");
-    }
-  };
-}
+describe("time goes on only when all that follows has run:", () => {
+  test("what comes of an answer while its asker waits for something else", async () => {
+    const timesMs: number[] = [];
+    const report = await campaign(async (self, _system, world) => {
+      const server = await startServer(self, () => ({ handleCall: () => self.kernel.id }), {});
+      const answered = call(self, server, "ask").then(async () => {
+        for (let count = 0; count < 50; count += 1) await Promise.resolve();
+        timesMs.push(world.nowMs);
+      });
+      await self.sleep(1000);
+      await answered;
+    });
 
-/** Ends when `pid` has, with the virtual time of that. */
-async function endOf(self: AnyProcess, pid: AnyPid, world: World): Promise<number> {
-  const ref = self.monitor(pid);
-  await self.receive((message: unknown) => isDown(message, ref));
-  return world.nowMs;
-}
+    expect(report.failure).toBeUndefined();
+    expect(timesMs.every((timeMs) => timeMs < 100)).toBe(true);
+  });
 
-describe("a process", () => {
-  test("that is hung does not go on when a reply comes", async () => {
-    const went: number[] = [];
-    await run(
-      {
-        workload: async (self, _system, world) => {
-          const server = self.spawn(answering(100), { name: "server" });
-          self.spawn(
-            async (client) => {
-              await client.request(server, "question");
-              went.push(world.nowMs);
-            },
-            { name: "client" },
-          );
-          await self.sleep(5000);
-        },
+  test("a handle that takes time to close delays the end of its owner by just that", async () => {
+    const report = await campaign(async (self, _system, world) => {
+      const owner = self.spawn((other) => {
+        const { timers } = other.kernel;
+        other.own({ close: () => new Promise<void>((resolve) => void timers.start(70, resolve)) });
+      });
+      const beganMs = world.nowMs;
+      self.monitor(owner as AnyPid);
+      await self.receive();
+      const lastedMs = world.nowMs - beganMs;
+      if (lastedMs < 70 || lastedMs > 100) throw new Error(`the end was told after ${lastedMs} ms`);
+    });
+
+    expect(report.failure).toBeUndefined();
+  });
+});
+
+describe("an idle server", () => {
+  test("now and then answers on its caller's stack, and keeps the order", async () => {
+    const depths = new Set<number>();
+    const report = await campaign(async (self) => {
+      const handled: number[] = [];
+      const handle = (number: number): number => {
+        depths.add(self.kernel.nestedCount);
+        return handled.push(number);
+      };
+      const server = await startServer(self, () => ({
+        handleCall: handle,
+        handleCast: (number: number) => void handle(number),
+      }));
+      for (let number = 0; number < 40; number += 2) {
+        cast(self, server, number);
+        await call(self, server, number + 1);
+        await call(self, server, number + 1);
+      }
+      if (handled.some((number, index) => index > 0 && number < (handled[index - 1] as number))) {
+        throw new Error("out of order");
+      }
+    });
+
+    expect(report.failure).toBeUndefined();
+    expect(depths).toEqual(new Set([0, 1]));
+  });
+
+  test("that awaits something then is waited for as after a turn of its own", async () => {
+    const report = await campaign(async (self) => {
+      const pause = async (server: AnyProcess): Promise<string> => {
+        for (let count = 0; count < 50; count += 1) await Promise.resolve();
+        await server.sleep(10);
+        return "answer";
+      };
+      const server = await startServer(self, (server) => ({ handleCall: () => pause(server) }));
+      for (let count = 0; count < 20; count += 1) {
+        if ((await call(self, server, "ask")) !== "answer") throw new Error("another answer");
+        await self.sleep(5);
+      }
+    });
+
+    expect(report.failure).toBeUndefined();
+  });
+});
+
+describe("a cut", () => {
+  test("lets what was on its way through in its order", async () => {
+    const report = await campaign(
+      async (self) => {
+        const receiver = self.spawn(
+          async (other, root: AnyPid) => {
+            for (let count = 0; count < 60; count += 1) {
+              const number: unknown = await other.receive();
+              if (number !== count) other.send(root as never, `${String(number)} in place of ${count}` as never);
+            }
+            other.send(root as never, "done" as never);
+          },
+          { carrier: "thread", label: "receiver", args: [self.pid] as [AnyPid] },
+        );
+        for (let count = 0; count < 60; count += 1) {
+          self.send(receiver as never, count as never);
+          await self.sleep(20);
+        }
+        const word: unknown = await self.receive();
+        if (word !== "done") throw new Error(String(word));
       },
-      { at: [{ atMs: 50, fault: "hang", target: "client" }] },
+      { faults: { partition: 2, delay: 0.3 }, window: [0, 2000], swarm: false },
+      { runs: 30 },
     );
 
-    expect(went).toEqual([]);
+    expect(report.failure).toBeUndefined();
+    expect(report.faults.partition).toBeGreaterThan(10);
   });
+});
 
-  test("that is hung does not go on when an operation is over", async () => {
-    const went: number[] = [];
-    await run(
-      {
-        workload: async (self, _system, world) => {
-          self.spawn(
-            async () => {
-              for (;;) {
-                await world.files.list("");
-                went.push(world.nowMs);
-              }
-            },
-            { name: "client" },
-          );
-          await self.sleep(5000);
-        },
+describe("crash-in-init", () => {
+  test("strikes only whom the plan means", async () => {
+    const ended: string[] = [];
+    await campaign(
+      async (self) => {
+        for (const label of ["meant", "other"]) {
+          const pid = self.spawn((one) => one.receive(), { label });
+          self.monitor(pid as AnyPid);
+          const down = await self.receive(undefined, { timeoutMs: 100 });
+          if (typeof down === "object") ended.push(label);
+        }
       },
-      { at: [{ atMs: 50, fault: "hang", target: "client" }] },
+      { faults: { "crash-in-init": 1 }, targets: ["meant"], swarm: false },
+      { runs: 1, selfCheckEvery: 0 },
     );
 
-    expect(went.length).toBeGreaterThan(0);
-    expect(went.at(-1)).toBeLessThanOrEqual(50);
-  });
-
-  test("on a carrier that stands still does not go on when an operation is over", async () => {
-    const went: number[] = [];
-    await run(
-      {
-        setup: (self, world) =>
-          self.spawn(
-            async () => {
-              for (;;) {
-                await world.files.list("");
-                went.push(world.nowMs);
-              }
-            },
-            { carrier: "thread", label: "worker" },
-          ),
-        workload: (self) => self.sleep(3000),
-      },
-      { at: [{ atMs: 1000, fault: "stop", target: "worker" }] },
-    );
-
-    expect(went.some((atMs) => atMs > 999 && atMs <= 1000)).toBe(true);
-    expect(went.filter((atMs) => atMs > 1000 && atMs < 1100)).toEqual([]);
-    expect(went.some((atMs) => atMs >= 1100)).toBe(true);
-  });
-
-  test("keeps its operations when the one that answered it ends", async () => {
-    const read: string[] = [];
-    await run({
-      workload: async (self, _system, world) => {
-        const server = self.spawn(async (serving) => {
-          const asked = (await serving.receive()) as Request;
-          serving.reply(asked.from, "answer");
-          // While it still goes on, whoever it answered must not be taken for it.
-          for (let count = 0; count < 10; count += 1) await Promise.resolve();
-          await serving.receive(() => false);
-        });
-        self.spawn(async (client) => {
-          await client.request(server, "question");
-          const listing = world.files.list("");
-          client.exit(server, "kill");
-          read.push((await listing).join());
-        });
-        await self.sleep(5000);
-      },
-    });
-
-    expect(read).toEqual([""]);
-  });
-
-  test("that ends is closed to the end when the one that ended it ends too", async () => {
-    let endedMs = NaN;
-    await run({
-      workload: async (self, _system, world) => {
-        const holder: AnyPid = self.spawn(async (holding) => {
-          const close = async (): Promise<void> => {
-            const listing = world.files.list("");
-            self.exit(killer, "kill");
-            await listing;
-          };
-          holding.own({ close });
-          await holding.receive();
-        });
-        const killer = self.spawn(async (killing) => {
-          await killing.sleep(100);
-          killing.exit(holder, "kill");
-          await killing.receive();
-        });
-        endedMs = await endOf(self, holder, world);
-      },
-    });
-
-    expect(endedMs).toBeLessThan(200);
-  });
-
-  test("that waits for two things goes on at the moment that the first one comes", async () => {
-    const times: number[] = [];
-    await run({
-      workload: async (self, _system, world) => {
-        const server = self.spawn(answering(5000));
-        self.sendAfter(10, self.pid as never, "message" as never);
-        const answer = self.request(server, "question", 60_000);
-        await Promise.race([self.receive(), answer]);
-        for (let count = 0; count < 10; count += 1) await Promise.resolve();
-        times.push(world.nowMs);
-        await answer;
-        times.push(world.nowMs);
-      },
-    });
-
-    expect(times).toEqual([10, 5000]);
-  });
-
-  test("goes on with one thing while it waits in receive for another", async () => {
-    const times: number[] = [];
-    await run({
-      workload: async (self, _system, world) => {
-        const server = self.spawn(answering(10));
-        const noted = self.request(server, "question").then(async () => {
-          for (let count = 0; count < 10; count += 1) await Promise.resolve();
-          times.push(world.nowMs);
-        });
-        await self.receive(() => false, { timeoutMs: 1000 });
-        await noted;
-      },
-    });
-
-    expect(times).toEqual([10]);
+    expect(ended).toEqual(["meant"]);
   });
 });

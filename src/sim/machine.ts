@@ -23,6 +23,7 @@ import type { Turns } from "../kernel/scheduler.ts";
 import type { Choices, Stream } from "./choices.ts";
 import type { SimulatedHost, StoryLine } from "./host.ts";
 import { ReadyEntry, ReadyHeap } from "./ready-heap.ts";
+import { untilCalm } from "./sim-subject.ts";
 import { WallClock } from "./wall-clock.ts";
 
 /** Rounds of the host's microtask queue in which a process must come to wait for something of the machine. */
@@ -33,6 +34,8 @@ const tick = Promise.resolve();
 const closeTicks = 20;
 /** Wall-clock milliseconds at the start of a run: 2000-01-01. */
 const startWallMs: Milliseconds = Date.UTC(2000, 0, 1);
+/** How often an idle server answers on its caller's stack, as the kernel's scheduler mostly lets it. */
+const nestedShare = 0.25;
 /** Events at one instant before the run counts as one that never rests. */
 export const eventsPerInstantMax = 100_000;
 /** Lines of a run's story that are kept; the oldest are forgotten first. */
@@ -160,6 +163,7 @@ export interface MachineEvents {
 
 export class Machine implements SimulatedHost {
   faults: FaultSource = noFaults;
+  calmFromMs: Milliseconds = Infinity;
   eventsCount = 0;
   /** Shows the same time of day at the start of all runs. */
   readonly wallClock: WallClock;
@@ -178,6 +182,8 @@ export class Machine implements SimulatedHost {
   note: ((kind: number, who: number) => void) | null = null;
   /** Processes that were found waiting for room: a hold that takes too long ends without a turn of theirs. */
   readonly #held = new Set<Resident>();
+  /** Servers that have answered on the stack of whoever ran. */
+  readonly #nested: Resident[] = [];
   /** Ended processes whose handles are being closed: what they wait for settles without anybody's turn. */
   readonly #closing = new Set<AnyProcess>();
   #nowMs: Milliseconds = 0;
@@ -325,12 +331,19 @@ export class Machine implements SimulatedHost {
     };
   }
 
-  /** The only thing that code of an ended process still does is to close what it held; nobody's turn waits for that. */
+  /**
+   * Code of a process that has no turn: it answers on its caller's stack, or it has ended and closes what it held. What it
+   * begins is its own, not that of whoever runs.
+   */
   #run<T>(owner: object, body: () => T): T {
-    if ((owner as AnyProcess).stage !== "exiting") return body();
-    this.#closing.add(owner as AnyProcess);
+    const process = owner as AnyProcess;
     const running = this.#running;
-    this.#running = null;
+    const isClosing = process.stage === "exiting";
+    if (!isClosing && running?.process === process) return body();
+    const resident = isClosing ? null : (this.residents.get(process) ?? null);
+    if (isClosing) this.#closing.add(process);
+    else if (resident !== null) this.#nested.push(resident);
+    this.#running = resident;
     try {
       return body();
     } finally {
@@ -339,8 +352,9 @@ export class Machine implements SimulatedHost {
   }
 
   #turnsOf(site: Site): Turns {
+    const nests = this.stream("nested");
     return {
-      spend: () => false,
+      spend: (nested = false) => nested && nests.chance(nestedShare),
       nextTurn: (task) => this.#nextTurn(task, site),
       asks: (pending) => this.#asks(pending),
       enqueue: (process) => {
@@ -409,8 +423,11 @@ export class Machine implements SimulatedHost {
 
   #scheduleStep(resident: Resident, goOn: (() => void) | null): void {
     if (resident.isHung) return;
-    const delayMs = this.#order.delayMs(resident) + resident.lateMs;
-    resident.lateMs = 0;
+    let delayMs = this.#order.delayMs(resident);
+    if (resident.lateMs > 0) {
+      delayMs += untilCalm(this, resident.lateMs);
+      resident.lateMs = 0;
+    }
     this.#push(new Event(this.#nowMs + delayMs, this.#order.rank(resident), 0, resident, goOn, resident.site));
   }
 
@@ -530,6 +547,7 @@ export class Machine implements SimulatedHost {
   /** Most turns are of servers that answer at once: nobody has to be waited for. */
   #mustPark(): boolean {
     if (this.#closing.size > 0 || this.#held.size > 0) return true;
+    if (this.#nested.length > 0) return true;
     const ran = this.#running;
     if (ran === null) return false;
     if (!isParked(ran) || this.#isDivided || ran.waitsCount > 1 || isHeld(ran.process)) return true;
@@ -544,15 +562,25 @@ export class Machine implements SimulatedHost {
       await this.#parkOne(ran);
       // Several waits of one process: what follows one of them may still be on its way.
       if (this.#isDivided || ran.waitsCount > 1) await this.#host.drain();
-      this.#running = null;
     }
+    // What follows from an answer on the stack of who asked may be on its way, while that waits for something else.
+    if (this.#nested.length > 0) await this.#host.drain();
+    // Those that ran has asked on its stack, and whom they have asked in turn.
+    for (const resident of this.#nested) {
+      if (!resident.process.busy) continue;
+      this.#running = resident;
+      await this.#parkOne(resident);
+      // What it waited for before may hide what follows from the question.
+      await this.#host.drain();
+    }
+    this.#nested.length = 0;
     for (const resident of this.#held) {
       if (isHeld(resident.process)) continue;
       this.#held.delete(resident);
       this.#running = resident;
       await this.#parkOne(resident);
-      this.#running = null;
     }
+    this.#running = null;
     if (this.#closing.size > 0) await this.#close();
   }
 

@@ -104,6 +104,7 @@ export class Nemesis implements FaultSource {
     const [fromMs, toMs] = this.#plan.window ?? windowDefault;
     this.#fromMs = nowMs + fromMs;
     this.#untilMs = nowMs + toMs;
+    this.#machine.calmFromMs = this.#untilMs;
     const rated: Rated[] = [];
     for (const [fault, rate] of this.#rates) {
       if (!strikesByItself(fault)) continue;
@@ -202,9 +203,9 @@ export class Nemesis implements FaultSource {
     }
   }
 
-  #done(fault: FaultName, subject: string): void {
+  #done(fault: FaultName, subject: string, how = ""): void {
     this.#lastMs = this.#machine.nowMs();
-    this.#machine.tell(subject, () => `is struck by ${fault}: ${faults[fault].does}`);
+    this.#machine.tell(subject, () => `is struck by ${fault}${how}: ${faults[fault].does}`);
     this.#count(fault, subject);
   }
 
@@ -222,11 +223,12 @@ export class Nemesis implements FaultSource {
     if (candidates.length === 0) return false;
     const victim = candidates[pick(candidates.length)] as Resident;
     const { process: struck, site } = victim;
-    this.#done(fault, `${victim.title} ${struck.pid}`);
+    const lateMs = fault === "slow" ? this.#duration(severity) : 0;
+    this.#done(fault, `${victim.title} ${struck.pid}`, lateMs === 0 ? "" : ` of ${lateMs} ms`);
     if (fault === "kill") site.kernel.exit(struck.pid, struck.pid, "kill");
     else if (fault === "crash") site.kernel.end(struck, new SimulatedCrash());
     else if (fault === "hang") victim.isHung = true;
-    else victim.lateMs += this.#duration(severity);
+    else victim.lateMs += lateMs;
     return true;
   }
 
@@ -241,8 +243,9 @@ export class Nemesis implements FaultSource {
     );
     if (candidates.length === 0) return false;
     const victim = candidates[pick(candidates.length)] as Site;
-    const durationMs = this.#duration(severity);
-    this.#done(fault, `the carrier of ${victim.title}`);
+    const lasts = fault === "stop" || fault === "partition";
+    const durationMs = lasts ? this.#duration(severity) : 0;
+    this.#done(fault, `the carrier of ${victim.title}`, lasts ? ` of ${durationMs} ms` : "");
     if (fault === "stop") victim.stoppedUntilMs = this.#machine.nowMs() + durationMs;
     else if (fault === "partition") victim.cut(durationMs);
     else victim.lose({ tag: "signal", name: "SIGKILL", ...(fault === "oom-kill" ? { cause: "oom-kill" } : {}) });
@@ -250,13 +253,15 @@ export class Nemesis implements FaultSource {
   }
 
   #strikeClock(fault: FaultName, severity: (count: number) => number): boolean {
-    this.#done(fault, "the clock");
     const { wallClock } = this.#machine;
     if (fault === "clock-step") {
-      wallClock.step(stepsMs[severity(stepsMs.length)] as Milliseconds);
+      const stepMs = stepsMs[severity(stepsMs.length)] as Milliseconds;
+      this.#done(fault, "the clock", ` of ${stepMs} ms`);
+      wallClock.step(stepMs);
     } else {
       const kind = severity(2 * durationsMs.length);
       const durationMs = durationsMs[kind >> 1] as Milliseconds;
+      this.#done(fault, "the clock", ` of ${durationMs} ms`);
       // A paused virtual machine's monotonic clock has gone on; that of a machine that slept stood still.
       if (kind % 2 === 0) this.#machine.pause(durationMs);
       else wallClock.sleep(durationMs);
@@ -264,10 +269,10 @@ export class Nemesis implements FaultSource {
     return true;
   }
 
-  /** Not beyond the window. */
+  /** How long a fault lasts; not beyond the window. */
   #duration(severity: (count: number) => number): Milliseconds {
     const durationMs = durationsMs[severity(durationsMs.length)] as Milliseconds;
-    return Math.min(durationMs, this.#untilMs - this.#machine.nowMs());
+    return Math.round(Math.min(durationMs, this.#untilMs - this.#machine.nowMs()));
   }
 
   #isTarget(title: string): boolean {

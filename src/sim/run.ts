@@ -10,8 +10,10 @@
  *
  * @module
  */
+import { inWords } from "../base/limit.ts";
 import type { Network } from "../base/network.ts";
 import type { Milliseconds, Platform } from "../base/platform.ts";
+import { isThenable } from "../base/thenable.ts";
 import type { FaultName } from "../faults/fault.ts";
 import { describeReason, type ExitReason } from "../kernel/exit-reason.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -34,6 +36,7 @@ import {
   type Verdict,
   type World,
 } from "./property.ts";
+import { describeSignal } from "./signal-text.ts";
 import { simulatedCarriers, type Modules } from "./simulated-carrier.ts";
 import { SimNetwork } from "./sim-network.ts";
 import { SimulatedFileSystem } from "./sim-file-system.ts";
@@ -58,6 +61,8 @@ export interface RunFailure {
   readonly check: string;
   readonly message: string;
   readonly atMs: Milliseconds;
+  /** What a part of the property threw. */
+  readonly cause?: unknown;
 }
 
 /** What one run came to. */
@@ -112,6 +117,8 @@ class Run<System> implements World {
   readonly #onSignal: readonly (readonly [string, (signal: SeenSignal, system: System, world: World) => Verdict])[];
   readonly #isObserved: boolean;
   readonly files: SimulatedFileSystem;
+  /** Of all processes so far, by pid: the story speaks of ended ones too. Kept only for a story. */
+  readonly #toldTitles = new Map<string, string>();
   readonly #network: SimNetwork;
   network: Network;
   #processesCount = 0;
@@ -353,7 +360,7 @@ class Run<System> implements World {
 
   #setupFailed(thrown: unknown): void {
     if (!this.#hasBegun) {
-      this.#fail("setup", describeThrown(thrown));
+      this.#fail("setup", describeThrown(thrown), thrown);
       return;
     }
     this.count("setup.failed");
@@ -371,7 +378,7 @@ class Run<System> implements World {
       try {
         await workload.call(this.#property, self, system.value, this);
       } catch (thrown) {
-        this.#fail("workload", describeThrown(thrown));
+        this.#fail("workload", describeThrown(thrown), thrown);
       }
       this.#isWorkloadDone = true;
     });
@@ -410,8 +417,11 @@ class Run<System> implements World {
   #begins(resident: Resident): boolean {
     const { process, title } = resident;
     const { parent } = process;
-    const by = parent === undefined ? "" : `, spawned by ${this.#titleOfPid(parent)}`;
-    this.#machine.tell(`${title} ${process.pid}`, () => `begins${by}`);
+    if (this.#options.tells) {
+      this.#toldTitles.set(String(process.pid), title);
+      const by = parent === undefined ? "" : `, spawned by ${this.#titleOfPid(parent)}`;
+      this.#machine.tell(`${title} ${process.pid}`, () => `begins${by}`);
+    }
     if (this.#own.has(process)) return false;
     this.#processesCount += 1;
     this.#titles.add(title);
@@ -448,15 +458,19 @@ class Run<System> implements World {
   #verdictOf(check: string, look: (system: System) => Verdict): Verdict {
     if (this.#system === null) return "the system is down";
     try {
-      return look(this.#system.value);
+      const verdict: unknown = look(this.#system.value);
+      if (typeof verdict === "boolean" || typeof verdict === "string") return verdict;
+      const hint = isThenable(verdict) ? ", at once: what must be asked for is asked by the workload" : "";
+      this.#fail(check, `it returned ${inWords(verdict)}; a check returns true, or what is wrong${hint}`);
+      return false;
     } catch (thrown) {
-      this.#fail(check, `it threw ${describeThrown(thrown)}`);
+      this.#fail(check, `it threw ${describeThrown(thrown)}`, thrown);
       return false;
     }
   }
 
-  #fail(check: string, message: string): void {
-    this.#failure ??= { check, message, atMs: this.nowMs };
+  #fail(check: string, message: string, cause?: unknown): void {
+    this.#failure ??= { check, message, atMs: this.nowMs, ...(cause === undefined ? {} : { cause }) };
   }
 
   /** For models. */
@@ -466,7 +480,8 @@ class Run<System> implements World {
     this.#verdictOf("model", (system) => {
       const next = model.step(this.#modelState, event, system);
       if (next instanceof Impossible) {
-        this.#fail("model", `${event.subject} ${event.what} is not possible: ${next.why}`);
+        const what = event.kind === "record" ? `"${event.what}"` : `${event.subject} ${event.what}`;
+        this.#fail("model", `${what} is not possible: ${next.why}`);
         return false;
       }
       this.#modelState = next;
@@ -488,10 +503,10 @@ class Run<System> implements World {
 
   /** @internal */
   sawSignal(signal: Omit<SeenSignal, "atMs">): void {
-    this.#machine.tell(
-      this.#titleOfPid(signal.to),
-      () => `gets ${describeSignal(signal, (pid) => this.#titleOfPid(pid))}`,
-    );
+    if (this.#options.tells) {
+      const text = describeSignal(signal, (pid) => this.#titleOfPid(pid));
+      if (text !== undefined) this.#machine.tell(this.#titleOfPid(signal.to), () => text);
+    }
     if (this.#system === null || this.#isOver()) return;
     const seen: SeenSignal = { ...signal, atMs: this.nowMs };
     for (const [name, holds] of this.#onSignal) {
@@ -502,7 +517,7 @@ class Run<System> implements World {
   }
 
   #titleOfPid(pid: AnyPid): string {
-    const title = pid.process === null ? undefined : this.#machine.residents.get(pid.process)?.title;
+    const title = this.#toldTitles.get(String(pid));
     return title === undefined ? String(pid) : `${title} ${pid}`;
   }
 }
@@ -566,11 +581,6 @@ function isAliveIn(kernel: Kernel, pid: AnyPid): boolean {
 function titleOf(process: AnyProcess): string {
   const info = process.extra?.name ?? process.extra?.label ?? process.begin?.name;
   return info === undefined || info === "" ? String(process.pid) : `${info} ${process.pid}`;
-}
-
-function describeSignal(signal: Omit<SeenSignal, "atMs">, titleOfPid: (pid: AnyPid) => string): string {
-  const from = signal.from === undefined ? "" : ` of ${titleOfPid(signal.from)}`;
-  return `${signal.kind}${from}: ${describeReason(signal.body)}`;
 }
 
 function describeThrown(thrown: unknown): string {

@@ -4,7 +4,8 @@ import { JournalStore, mistakes, type Mistake } from "../../test/journal-store.t
 import { isFileError } from "../base/file-system.ts";
 import type { FaultName } from "../faults/fault.ts";
 import type { AnyProcess } from "../kernel/process.ts";
-import { runCampaign, type CampaignHost, type Report } from "./campaign.ts";
+import { plainHost } from "../../test/plain-host.ts";
+import { runCampaign, type Report } from "./campaign.ts";
 import type { Property, World } from "./property.ts";
 import { SimulatedFileSystem, type SimulatedFileSystemOptions } from "./sim-file-system.ts";
 
@@ -192,14 +193,6 @@ describe("a journal on a failing disk", () => {
   }
 });
 
-const host: CampaignHost = {
-  cpuMs: () => process.cpuUsage().user / 1000,
-  takeStrays: () => [],
-  load: () => Promise.reject(new Error("there are no modules here")),
-  drain: () => new Promise((resolve) => void setImmediate(resolve)),
-  inside: (run) => run(),
-};
-
 /** What a run knows besides the disk; the world is the same one when the system is set up again. */
 interface Ledger {
   acknowledged: string[];
@@ -265,7 +258,7 @@ async function insist(self: AnyProcess, perform: () => Promise<void>): Promise<v
 function campaign(mistake: Mistake | undefined, runs: number): Promise<Report> {
   const faults = { ...rates, "power-loss": 1, "kill-system": 1 };
   const plan = { faults, swarm: false };
-  return runCampaign(keepsItsJournal(mistake), plan, { runs }, host);
+  return runCampaign(keepsItsJournal(mistake), plan, { runs }, plainHost);
 }
 
 describe("a journal in a simulated system", () => {

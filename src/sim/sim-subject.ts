@@ -18,5 +18,10 @@ export function subjectOf(path: string): string {
 
 /** For how long a fault that has struck lasts. */
 export function lastingMs(host: SimulatedHost, fault: FaultName, subject: string): Milliseconds {
-  return lastingStepMs * (1 + host.faults.severity(fault, subject, lastingStepsMax));
+  return untilCalm(host, lastingStepMs * (1 + host.faults.severity(fault, subject, lastingStepsMax)));
+}
+
+/** What is left of `durationMs` until the calm begins, in which nothing lasts. */
+export function untilCalm(host: Pick<SimulatedHost, "calmFromMs" | "nowMs">, durationMs: Milliseconds): Milliseconds {
+  return Math.max(0, Math.min(durationMs, (host.calmFromMs ?? Infinity) - host.nowMs()));
 }

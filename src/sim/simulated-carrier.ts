@@ -23,6 +23,7 @@ import type { Channel, Signal } from "../kernel/signal.ts";
 import type { Stream } from "./choices.ts";
 import { durationsMs } from "./nemesis.ts";
 import type { Machine, Site } from "./machine.ts";
+import { untilCalm } from "./sim-subject.ts";
 
 /** How long a signal takes, in milliseconds; the first is the dullest. */
 const latenciesMs: readonly Milliseconds[] = [0.05, 0.05, 0.05, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20, 50];
@@ -223,7 +224,13 @@ class SimulatedHosted implements Channel {
     const { faults } = this.#machine;
     let delayMs = latenciesMs[this.#latency.choose(latenciesMs.length)] as Milliseconds;
     if (faults.strikes("delay", this.site.title)) {
-      delayMs += durationsMs[faults.severity("delay", this.site.title, durationsMs.length)] as Milliseconds;
+      const severity = faults.severity("delay", this.site.title, durationsMs.length);
+      const longerMs = Math.round(untilCalm(this.#machine, durationsMs[severity] as Milliseconds));
+      this.#machine.tell(
+        `the carrier of ${this.site.title}`,
+        () => `has a signal ${longerMs} ms longer under way (delay)`,
+      );
+      delayMs += longerMs;
     }
     if (faults.strikes("reorder", this.site.title)) {
       delayMs += overtakenMs[faults.severity("reorder", this.site.title, overtakenMs.length)] as Milliseconds;

@@ -81,7 +81,7 @@ export function startSupervisor(
   options: StartOptions<readonly never[]> = {},
 ): Promise<Pid<unknown>> {
   const program = defineSupervisor<readonly never[]>(typeof init === "function" ? init : () => init);
-  return self.start(program, options);
+  return self.start(program, { label: "supervisor", ...options });
 }
 
 /** @internal What a supervisor is asked. */

@@ -17,6 +17,7 @@ import { Pid, type AnyPid, type Ref } from "../kernel/pid.ts";
 import { StartError, timedOut, type AnyProcess, type Process, type SpawnOptions } from "../kernel/process.ts";
 import type { Program } from "../kernel/program.ts";
 import { UncopyableError } from "../kernel/wire.ts";
+import { declareCases, type ContractSuite } from "./contract.ts";
 
 /** The longest wait for one message before a case counts as failed, in milliseconds. */
 export const hearMs: Milliseconds = 20_000;
@@ -66,46 +67,21 @@ export interface CarrierSystem {
   close?(): void | PromiseLike<void>;
 }
 
-/** What the framework gives a test that skips itself. */
-export interface TestContext {
-  skip(reason: string): void;
-}
-
-export interface CarrierSuite {
+export interface CarrierSuite extends ContractSuite {
   readonly carrier: Carrier;
   system(): CarrierSystem;
   readonly fixtures: CarrierFixtures;
-  test(name: string, body: (context: TestContext) => void | Promise<void>): void;
-  /** Case → why it cannot hold on this carrier, one sentence. */
-  readonly skip?: Readonly<Record<string, string>>;
 }
 
 /** Declares all cases. @throws Error when `skip` names a case that there is not. */
 export function testCarrier(suite: CarrierSuite): void {
-  const { skip = {} } = suite;
-  const unknown = Object.keys(skip).filter((name) => !Object.hasOwn(cases, name));
-  if (unknown.length > 0) throw new Error(`the carrier suite has no case named ${unknown.join("; ")}`);
-  for (const [name, run] of Object.entries(cases)) {
-    suite.test(name, async (context) => {
-      const reason = skip[name];
-      if (reason === undefined) await runCase(suite, run);
-      else context.skip(reason);
-    });
-  }
+  declareCases("carrier", suite, cases, () => {
+    const system = suite.system();
+    return { scene: new Scene(suite, system.kernel), system };
+  });
 }
 
 type Case = (scene: Scene) => Promise<void> | void;
-
-async function runCase(suite: CarrierSuite, run: Case): Promise<void> {
-  const system = suite.system();
-  const scene = new Scene(suite, system.kernel);
-  try {
-    await run(scene);
-  } finally {
-    await scene.end();
-    await system.close?.();
-  }
-}
 
 /** A spawned program, and the process that spawned it and listens to it. */
 interface Subject {

@@ -26,7 +26,7 @@ import {
   replacementSuffix,
   writeAll,
 } from "../base/whole-files.ts";
-import type { TestContext } from "./carrier-contract.ts";
+import { declareCases, type ContractSuite } from "./contract.ts";
 
 /** A file system for one case. */
 export interface FileSystemUnderTest {
@@ -36,39 +36,19 @@ export interface FileSystemUnderTest {
   close?(): void | PromiseLike<void>;
 }
 
-export interface FileSystemSuite {
+export interface FileSystemSuite extends ContractSuite {
   system(): FileSystemUnderTest | Promise<FileSystemUnderTest>;
-  test(name: string, body: (context: TestContext) => void | Promise<void>): void;
-  /** Case → why it cannot hold on this file system, one sentence. */
-  readonly skip?: Readonly<Record<string, string>>;
 }
 
 /** Declares all cases. @throws Error when `skip` names a case that there is not. */
 export function testFileSystem(suite: FileSystemSuite): void {
-  const { skip = {} } = suite;
-  const unknown = Object.keys(skip).filter((name) => !Object.hasOwn(cases, name));
-  if (unknown.length > 0) throw new Error(`the file system suite has no case named ${unknown.join("; ")}`);
-  for (const [name, run] of Object.entries(cases)) {
-    suite.test(name, async (context) => {
-      const reason = skip[name];
-      if (reason === undefined) await runCase(suite, run);
-      else context.skip(reason);
-    });
-  }
+  declareCases("file system", suite, cases, async () => {
+    const system = await suite.system();
+    return { scene: new Scene(system.files), system };
+  });
 }
 
 type Case = (scene: Scene) => Promise<void>;
-
-async function runCase(suite: FileSystemSuite, run: Case): Promise<void> {
-  const system = await suite.system();
-  const scene = new Scene(system.files);
-  try {
-    await run(scene);
-  } finally {
-    await scene.end();
-    await system.close?.();
-  }
-}
 
 class Scene {
   readonly files: FileSystem;

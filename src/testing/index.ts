@@ -3,7 +3,8 @@
  *
  * @module
  */
-export { PropertyError, replayVariable, simulate, type SimulateOptions } from "./simulate.ts";
+export { PropertyError, refute, replayVariable, simulate, type SimulateOptions } from "./simulate.ts";
+export { draw, type ArbitraryLike } from "./arbitraries.ts";
 export { SealedGlobalError } from "./sealed-globals.ts";
 export * from "../sim/index.ts";
 export {
@@ -15,7 +16,6 @@ export {
   type CarrierSuite,
   type CarrierSystem,
   type Launch,
-  type TestContext,
 } from "./carrier-contract.ts";
 export {
   streamBytes,
@@ -50,3 +50,4 @@ export {
 } from "./torture-report.ts";
 export { Victim, type VictimEnd } from "./victim.ts";
 export { propertyFile, tortureSecondsDefault, type TortureOptions } from "./torture.ts";
+export type { ContractSuite, TestContext } from "./contract.ts";

@@ -21,7 +21,7 @@ import {
   type Network,
   type NetworkErrorCode,
 } from "../base/network.ts";
-import type { TestContext } from "./carrier-contract.ts";
+import { declareCases, type ContractSuite } from "./contract.ts";
 
 /** Bytes in the cases about order. */
 export const streamBytes: number = 1024 * 1024;
@@ -54,40 +54,20 @@ export interface NetworkFixtures {
   readonly hostBufferMaxBytes: number;
 }
 
-export interface NetworkSuite {
+export interface NetworkSuite extends ContractSuite {
   system(): NetworkSystem;
   readonly fixtures: NetworkFixtures;
-  test(name: string, body: (context: TestContext) => void | Promise<void>): void;
-  /** Case → why it cannot hold on this network, one sentence. */
-  readonly skip?: Readonly<Record<string, string>>;
 }
 
 /** Declares all cases. @throws Error when `skip` names a case that there is not. */
 export function testNetwork(suite: NetworkSuite): void {
-  const { skip = {} } = suite;
-  const unknown = Object.keys(skip).filter((name) => !Object.hasOwn(cases, name));
-  if (unknown.length > 0) throw new Error(`the network suite has no case named ${unknown.join("; ")}`);
-  for (const [name, run] of Object.entries(cases)) {
-    suite.test(name, async (context) => {
-      const reason = skip[name];
-      if (reason === undefined) await runCase(suite, run);
-      else context.skip(reason);
-    });
-  }
+  declareCases("network", suite, cases, () => {
+    const system = suite.system();
+    return { scene: new Scene(system, suite.fixtures), system };
+  });
 }
 
 type Case = (scene: Scene) => Promise<void>;
-
-async function runCase(suite: NetworkSuite, run: Case): Promise<void> {
-  const system = suite.system();
-  const scene = new Scene(system, suite.fixtures);
-  try {
-    await run(scene);
-  } finally {
-    await scene.end();
-    await system.close?.();
-  }
-}
 
 /** Both ends of one connection. */
 interface Pair {

@@ -43,6 +43,15 @@ function seal(holder: object, name: string, shown: string, instead: string): Sea
   return { holder, name, shown, instead };
 }
 
+/** The first use of a sealed global; whoever used it may have caught what it threw. */
+let used: SealedGlobalError | null = null;
+
+function refuse(shown: string, instead: string): never {
+  const error = new SealedGlobalError(shown, instead);
+  used ??= error;
+  throw error;
+}
+
 /** What was there before, with the descriptor it had; null while nothing is sealed. */
 let restores: readonly (() => void)[] | null = null;
 
@@ -58,9 +67,7 @@ function open(): void {
 
 function replace({ holder, name, shown, instead }: Seal): () => void {
   const before = Object.getOwnPropertyDescriptor(holder, name);
-  const value = (): never => {
-    throw new SealedGlobalError(shown, instead);
-  };
+  const value = (): never => refuse(shown, instead);
   Object.defineProperty(holder, name, {
     value,
     configurable: true,
@@ -76,12 +83,12 @@ function replace({ holder, name, shown, instead }: Seal): () => void {
 /** A date of given parts is no look at the clock. */
 class SealedDate extends realDate {
   constructor(...parts: readonly unknown[]) {
-    if (parts.length === 0) throw new SealedGlobalError("new Date()", insteadOf.time);
+    if (parts.length === 0) refuse("new Date()", insteadOf.time);
     super(...(parts as [number]));
   }
 
   static override now(): never {
-    throw new SealedGlobalError("Date.now", insteadOf.time);
+    return refuse("Date.now", insteadOf.time);
   }
 }
 
@@ -95,11 +102,14 @@ function replaceDate(): () => void {
 
 /** Seals for a time, and opens for a time. */
 export const sealed = {
-  /** Runs `body` with sealed globals. */
+  /** Runs `body` with sealed globals. @throws SealedGlobalError when one was used, whatever became of the error. */
   async close<T>(body: () => Promise<T>): Promise<T> {
+    used = null;
     close();
     try {
-      return await body();
+      const value = await body();
+      if (used !== null) throw used as SealedGlobalError;
+      return value;
     } finally {
       open();
     }

@@ -216,6 +216,9 @@ class Torture {
   }
 }
 
+/** How long a strike waits for somebody to strike, and how often it looks, in milliseconds. */
+const targetMsMax: Milliseconds = 500;
+const targetAgainMs: Milliseconds = 25;
 const noTarget = "there was nothing to strike";
 
 /** What all runs together came to. */
@@ -398,26 +401,34 @@ class TortureRun {
 
   // --- faults ---
 
+  /** Tries again for a while: who was struck before may be on its way back. */
   async #strike(strike: PlannedStrike, mark: string): Promise<void> {
     const way = this.#order.ways.get(strike.fault);
-    if (way === undefined || this.#failure !== undefined || this.#running === undefined) return;
-    try {
-      if (way.kind === "process") await this.#strikeProcess(strike);
-      else if (way.kind === "system") await this.#killSystem(mark);
-      else if (way.kind === "carrier" || way.kind === "ground")
-        await this.#strikeTarget(strike, way.injector, way.kind === "carrier");
-    } catch (thrown) {
-      this.#missed(strike.fault, thrown instanceof Error ? thrown.message : String(thrown));
+    const dueMs = this.#nowMs() + targetMsMax;
+    for (;;) {
+      if (way === undefined || this.#failure !== undefined || this.#running === undefined) return;
+      const missed = await this.#tryStrike(strike, way, mark).catch((thrown: Error) => thrown.message);
+      if (missed === undefined) return;
+      if (this.#nowMs() >= dueMs) return this.#missed(strike.fault, missed);
+      await this.#until(() => false, targetAgainMs);
     }
   }
 
-  async #strikeProcess({ fault, draw, target }: PlannedStrike): Promise<void> {
-    const title = await this.#running?.strike(fault as "kill" | "crash", draw, target);
-    if (title === undefined) this.#missed(fault, noTarget);
-    else this.#hit(fault);
+  /** Why it did not hit; undefined when it did. */
+  #tryStrike(strike: PlannedStrike, way: Way, mark: string): Promise<string | undefined> {
+    if (way.kind === "process") return this.#strikeProcess(strike);
+    if (way.kind === "system") return this.#killSystem(mark);
+    return this.#strikeTarget(strike, way.injector, way.kind === "carrier");
   }
 
-  async #killSystem(mark: string): Promise<void> {
+  async #strikeProcess({ fault, draw, target }: PlannedStrike): Promise<string | undefined> {
+    const title = await this.#running?.strike(fault as "kill" | "crash", draw, target);
+    if (title === undefined) return noTarget;
+    this.#hit(fault);
+    return undefined;
+  }
+
+  async #killSystem(mark: string): Promise<undefined> {
     const system = this.#running as SystemProcess;
     this.#tell("the system", "is struck by kill-system");
     this.#hit("kill-system");
@@ -431,21 +442,22 @@ class TortureRun {
     await this.#start(mark);
   }
 
-  async #strikeTarget(strike: PlannedStrike, injector: Injector, isCarrier: boolean): Promise<void> {
+  async #strikeTarget(strike: PlannedStrike, injector: Injector, isCarrier: boolean): Promise<string | undefined> {
     const { fault, forMs } = strike;
     const running = this.#running;
     const found = isCarrier ? await this.#carrierTarget(strike) : this.#systemTarget();
-    if (found === undefined || running === undefined || this.#arsenal === undefined)
-      return this.#missed(fault, noTarget);
+    if (found === undefined || running === undefined || this.#arsenal === undefined) return noTarget;
     const isSystem = running instanceof SystemProcess && found.osPid === running.osPid;
     const isEnd = fault === "oom-kill";
     if (isSystem && isEnd) this.#mayEnd = true;
-    // Told before: it may not be able to hear it afterwards.
-    if (!isEnd) await running.noteFault(fault, found.title);
     const identity = startTicks(found.osPid);
     const lasting = await this.#arsenal.strike(injector, fault, found, { forMs });
     this.#tell(found.title, `is in the grip of ${fault}`);
-    if (!isEnd) this.#hit(fault);
+    if (!isEnd) {
+      this.#hit(fault);
+      // Not awaited: who stands still hears it later.
+      void running.noteFault(fault, found.title).catch(() => {});
+    }
     this.#lasting.set(lasting, injector);
     void lasting.ended.then((problem) => {
       this.#lasting.delete(lasting);
@@ -454,6 +466,7 @@ class TortureRun {
       if (isEnd)
         this.#endedOrNot(fault, isSystem ? undefined : running, found.title, startTicks(found.osPid) !== identity);
     });
+    return undefined;
   }
 
   /** Whether memory was short is seen by who is gone. */

@@ -25,6 +25,14 @@ export const borderMutants: readonly Mutant[] = [
     breaks: "After an unlink across carriers the other side can never link to this process again.",
   },
   {
+    id: "older-unlink-acknowledged",
+    file: border,
+    find: "if (this.#unlinking.get(key)?.number === number) this.#unlinking.delete(key);",
+    replace: "this.#unlinking.delete(key);",
+    breaks:
+      "The word that an older unlink was carried out lets a link that crosses a younger one leave one side linked.",
+  },
+  {
     id: "remote-link-to-ended",
     file: border,
     find: 'if (process === null) this.transmitExit(this.#identities.pid(this.id, signal[2]), peer, "noproc", true);\n        else if',

@@ -125,6 +125,13 @@ export const supervisorMutants: readonly Mutant[] = [
     breaks: "A child that was stopped while its group waits for a restart is started with the group.",
   },
   {
+    id: "group-waits-for-stopped",
+    file: supervisor,
+    find: "    if (wasPlanned) this.#goOnWithout(child);\n",
+    replace: "",
+    breaks: "When the child is stopped for whose restart a group waits, the group stays down.",
+  },
+  {
     id: "failed-restart-not-counted",
     file: supervisor,
     find: "      return this.#queueStart(other, { reason: result.error });",

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Campaign } from "./campaign.ts";
+import { carried } from "./carried.ts";
 import { carriers } from "./carriers.ts";
 import { crossing } from "./crossing.ts";
 import { dynamicSupervisors } from "./dynamic-supervisors.ts";
@@ -22,6 +23,7 @@ export const campaigns: readonly Campaign[] = [
   signals,
   crossing,
   carriers,
+  carried,
   nameCampaign,
   mailboxes,
   timers,

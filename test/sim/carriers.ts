@@ -361,6 +361,18 @@ function areAlive(system: System, world: View): boolean | string {
 }
 
 export const carriers: Campaign = campaign(property, {
-  faults: { "carrier-loss": 0.3, partition: 0.3, delay: 0.1, slow: 0.2 },
+  faults: {
+    "carrier-loss": 0.3,
+    partition: 0.3,
+    stop: 0.2,
+    "oom-kill": 0.1,
+    delay: 0.1,
+    slow: 0.2,
+    kill: 0.3,
+    crash: 0.3,
+    suspend: 0.1,
+    "clock-step": 0.1,
+  },
   window: [100, 3_000],
+  targets: (title) => title.startsWith("actor") || title === "sink",
 });

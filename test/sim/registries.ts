@@ -130,7 +130,7 @@ const property: Property<System> = {
 };
 
 export const registries: Campaign = campaign(property, {
-  faults: { kill: 8, slow: 1 },
+  faults: { kill: 8, crash: 4, slow: 1 },
   window: [0, 300],
   targets: ["member", "started"],
 });

@@ -283,7 +283,7 @@ const property: Property<System> = {
 };
 
 export const servers: Campaign = campaign(property, {
-  faults: { kill: 3, slow: 1 },
+  faults: { kill: 3, slow: 1, suspend: 0.5 },
   window: [0, 1_000],
   targets: ["desk", "client"],
 });

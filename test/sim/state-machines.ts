@@ -179,4 +179,7 @@ const property: Property<System> = {
   },
 };
 
-export const stateMachines: Campaign = campaign(property, { faults: { slow: 1 }, window: [0, 500] });
+export const stateMachines: Campaign = campaign(property, {
+  faults: { slow: 1, suspend: 1, "clock-step": 1 },
+  window: [0, 500],
+});

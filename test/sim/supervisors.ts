@@ -368,7 +368,7 @@ const property: Property<System> = {
 };
 
 export const supervisors: Campaign = campaign(property, {
-  faults: { kill: 2, crash: 1 },
+  faults: { kill: 2, crash: 1, "clock-step": 1 },
   window: [0, 2_000],
   targets: (title) => title.startsWith("wild"),
 });

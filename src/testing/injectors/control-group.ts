@@ -48,8 +48,14 @@ function freeze(osPid: number, limitMs: number): Promise<Strike> {
   const { parent, home, version } = groupFor(osPid, "freezer");
   const [set, reset] =
     version === 2
-      ? [`echo 1 >"$3/cgroup.freeze"`, `echo 0 >"$3/cgroup.freeze"`]
-      : [`echo FROZEN >"$3/freezer.state"`, `echo THAWED >"$3/freezer.state"`];
+      ? [
+          `echo 1 >"$3/cgroup.freeze" && until grep -q "frozen 1" "$3/cgroup.events"; do sleep 0.002; done`,
+          `echo 0 >"$3/cgroup.freeze"`,
+        ]
+      : [
+          `echo FROZEN >"$3/freezer.state" && until grep -q FROZEN "$3/freezer.state"; do sleep 0.002; done`,
+          `echo THAWED >"$3/freezer.state"`,
+        ];
   return inGroup({ osPid, parent, home, set, reset, limitMs });
 }
 

@@ -29,6 +29,20 @@ export const osStop: Injector = attaching(
 
 function stop(osPid: number, limitMs: number): Promise<Strike> {
   const args = [String(osPid), identityOf(osPid)];
-  const does = `is_same "$1" "$2" && kill -STOP "$1"`;
-  return Guard.start({ functions: isSame, does, undoes: `is_same "$1" "$2" && kill -CONT "$1" || :`, args, limitMs });
+  // The signal is taken when the OS gets to it.
+  const does = `is_same "$1" "$2" && kill -STOP "$1" && until is_still "$1"; do sleep 0.002; done`;
+  return Guard.start({
+    functions: `${isSame}\n${isStill}`,
+    does,
+    undoes: `is_same "$1" "$2" && kill -CONT "$1" || :`,
+    args,
+    limitMs,
+  });
 }
+
+/** Shell function: true when the OS process `$1` is stopped, or gone. */
+const isStill = `is_still() {
+  s=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+  case \${s##*) } in [TtZX]*) return 0;; esac
+  return 1
+}`;
