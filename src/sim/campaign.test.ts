@@ -369,6 +369,43 @@ describe("faults", () => {
   });
 });
 
+describe("a system that starts again", () => {
+  test("has no process under a pid from before", async () => {
+    const pids: AnyPid[] = [];
+    const seen: unknown[] = [];
+    await campaign(
+      {
+        setup: async (self) => {
+          pids.push(self.spawn((short) => short.yield()));
+          await self.sleep(10);
+          pids.push(self.spawn((waiting) => waiting.receive(), { carrier: "thread", label: "far" }));
+          pids.push(sleeper(self, "near"));
+          return null;
+        },
+        workload: async (self, _system, world) => {
+          await self.sleep(2000);
+          for (const pid of pids) seen.push([String(pid), world.isAlive(pid)]);
+          self.monitor(pids[1] as AnyPid);
+          const down = await self.receive(isDown);
+          seen.push(down.reason);
+        },
+      },
+      { at: [{ atMs: 1000, fault: "kill-system" }] },
+      { runs: 1, selfCheckEvery: 0, scheduler: "fifo" },
+    );
+
+    expect(seen).toEqual([
+      ["<0:3>", false],
+      ["<0.1:1>", false],
+      ["<0:4>", false],
+      ["<1:3>", false],
+      ["<1.1:1>", true],
+      ["<1:4>", true],
+      expect.stringMatching(/^no(proc|connection)$/),
+    ]);
+  });
+});
+
 describe("carriers", () => {
   const echo = async (self: AnyProcess): Promise<void> => {
     for (;;) {

@@ -10,7 +10,7 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
-import { faults, type FaultName, type FaultSource } from "../faults/fault.ts";
+import { faults, type FaultLayer, type FaultName, type FaultSource } from "../faults/fault.ts";
 import type { Machine, Resident, Site } from "./machine.ts";
 import { hashOf, mix, type Stream } from "./choices.ts";
 import type { Plan, PlannedFault } from "./property.ts";
@@ -48,6 +48,9 @@ interface Rated {
 }
 
 const atOperations: ReadonlySet<string> = new Set(["delay", "reorder", "crash-in-init"]);
+
+/** Layers whose faults strike a process or its carrier, which targets can mean; others strike paths, addresses, the system. */
+const titledLayers: ReadonlySet<FaultLayer> = new Set<FaultLayer>(["process", "carrier", "spawn"]);
 
 /** Whether a fault strikes by itself, at a rate per second; others strike where they are asked for. */
 export function strikesByItself(fault: FaultName): boolean {
@@ -122,8 +125,7 @@ export class Nemesis implements FaultSource {
   strikes(fault: FaultName, subject: string): boolean {
     const rate = this.#rates.get(fault);
     if (rate === undefined || !this.inWindow || !this.#isWithinBudget(fault)) return false;
-    // Paths, addresses and carriers have no names that a plan could mean.
-    if (faults[fault].layer === "process" && !this.#isTarget(subject)) return false;
+    if (titledLayers.has(faults[fault].layer) && !this.#isTarget(subject)) return false;
     if (!this.#stream(fault, subject).chance(rate)) return false;
     this.#count(fault, subject);
     return true;
