@@ -5,6 +5,7 @@
  *   <!-- up: colos.config.ts --> `colos up --foreground` gets every service ready
  *   <!-- config: name.json -->   is a right config
  *   <!-- file: sum.ts -->        stands beside the others
+ *   <!-- example: 01.test.ts --> is that file of `examples/failure`, which runs by itself
  *
  * Blocks of one name are one file. `, needs redis-server` names a program that may be absent.
  */
@@ -26,7 +27,7 @@ const unshown: Readonly<Record<string, string>> = {
 const port = /\b(?:6379|7777|8000|8001|8080)\b/g;
 
 interface Example {
-  readonly kind: "run" | "up" | "config" | "file";
+  readonly kind: "run" | "up" | "config" | "file" | "example";
   readonly name: string;
   readonly text: string;
   /** A program it cannot do without. */
@@ -36,7 +37,7 @@ interface Example {
 /** The marked blocks of a document, those of one name joined. */
 function examplesIn(markdown: string): Example[] {
   const examples = new Map<string, Example>();
-  const block = /<!-- (run|up|config|file): ([\w.-]+)(?:, needs ([\w-]+))? -->\n```\w+\n(.*?)```\n/gs;
+  const block = /<!-- (run|up|config|file|example): ([\w.-]+)(?:, needs ([\w-]+))? -->\n```\w+\n(.*?)```\n/gs;
   for (const [, kind, name, needs, text] of markdown.matchAll(block)) {
     const before = examples.get(name!)?.text ?? "";
     examples.set(name!, { kind: kind as Example["kind"], name: name!, needs, text: before + text! });
@@ -100,6 +101,11 @@ const tests: Readonly<
       expect(parseConfig(JSON.parse(text), { source: name, directory: root, resolve })).toHaveProperty("plan");
     });
   },
+  example({ name, text }) {
+    test(`${name} is the example that runs`, () => {
+      expect(text).toBe(readFileSync(join(root, "examples/failure", name), "utf8"));
+    });
+  },
 };
 
 describe("the documentation", () => {
@@ -125,6 +131,8 @@ describe("the documentation", () => {
             paths: {
               colos: [join(root, "dist/index.d.ts")],
               "colos/testing": [join(root, "dist/testing-entry.d.ts")],
+              "fast-check": [join(root, "node_modules/fast-check/lib/fast-check.d.ts")],
+              vitest: [join(root, "node_modules/vitest/dist/index.d.ts")],
             },
           },
           include: ["*.ts"],

@@ -195,7 +195,7 @@ describe("checks", () => {
 
     expect(report.failure).toMatchObject({
       check: "model",
-      message: "the system open is not possible: it is open already",
+      message: `"open" is not possible: it is open already`,
     });
   });
 });

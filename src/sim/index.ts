@@ -28,6 +28,7 @@ export {
   type View,
   type World,
 } from "./property.ts";
+export { canBePlanned, strikesByItself } from "./nemesis.ts";
 export { formatReplay, parseReplay, type Replay } from "./replay.ts";
 export type { RunFailure } from "./run.ts";
 export {

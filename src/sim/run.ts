@@ -477,7 +477,8 @@ class Run<System> implements World {
     this.#verdictOf("model", (system) => {
       const next = model.step(this.#modelState, event, system);
       if (next instanceof Impossible) {
-        this.#fail("model", `${event.subject} ${event.what} is not possible: ${next.why}`);
+        const what = event.kind === "record" ? `"${event.what}"` : `${event.subject} ${event.what}`;
+        this.#fail("model", `${what} is not possible: ${next.why}`);
         return false;
       }
       this.#modelState = next;

@@ -27,7 +27,7 @@ export function describeSignal(
     case "reply":
       return isReady(body)
         ? `learns that ${from === undefined ? "it" : titleOf(from)} is ready`
-        : `gets reply${of}: ${textOf(body)}`;
+        : `gets reply${of}${body === undefined ? "" : `: ${textOf(body)}`}`;
     default:
       // A process that a fault ends is told so already.
       return from === to ? undefined : `gets ${kind}${of}: ${describeReason(body)}`;

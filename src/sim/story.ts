@@ -7,10 +7,13 @@ import type { Counterexample, Report } from "./campaign.ts";
 import type { StoryLine } from "./host.ts";
 import { faults } from "../faults/fault.ts";
 
-/** Lines of a story that are shown: the first few, the faults between, and the last. */
-export const storyHeadLines = 10;
-export const storyFaultLines = 20;
-export const storyTailLines = 40;
+/** Of a story that is longer than `storyLinesShownMax`: the lines shown at its beginning and its end, and around the last faults. */
+export const storyLinesShownMax = 60;
+const headLines = 10;
+const tailLines = 16;
+const faultsMax = 6;
+const beforeFaultLines = 2;
+const afterFaultLines = 10;
 
 /** A failing run, for people: what did not hold, what happened, and how to see it again. */
 export function tellFailure(report: Report, replayCommand: (replay: string) => string): string {
@@ -52,17 +55,28 @@ function shown({ stream, index, value }: Counterexample["choices"][number]): str
 
 function storyLines(story: readonly StoryLine[]): string[] {
   if (story.length === 0) return [];
-  if (story.length <= storyHeadLines + storyTailLines) return ["what happened:", ...story.map(lineOf)];
-  const middle = story.slice(storyHeadLines, -storyTailLines);
-  const struck = middle.filter(tellsOfFault).slice(-storyFaultLines);
-  return [
-    "what happened:",
-    ...story.slice(0, storyHeadLines).map(lineOf),
-    `  … ${middle.length} lines${struck.length === 0 ? "" : ", of which"} …`,
-    ...struck.map(lineOf),
-    ...(struck.length === 0 ? [] : ["  …"]),
-    ...story.slice(-storyTailLines).map(lineOf),
-  ];
+  const lines = ["what happened:"];
+  let hiddenCount = 0;
+  const isShown = story.length <= storyLinesShownMax ? () => true : shownOf(story);
+  for (const [index, line] of story.entries()) {
+    if (!isShown(index)) {
+      hiddenCount += 1;
+      continue;
+    }
+    if (hiddenCount > 0) lines.push(`  … ${counted(hiddenCount, "line")} …`);
+    hiddenCount = 0;
+    lines.push(lineOf(line));
+  }
+  return lines;
+}
+
+/** Which lines say the most. */
+function shownOf(story: readonly StoryLine[]): (index: number) => boolean {
+  const faultIndexes = [...story.keys()].filter((index) => tellsOfFault(story[index] as StoryLine)).slice(-faultsMax);
+  return (index) =>
+    index < headLines ||
+    index >= story.length - tailLines ||
+    faultIndexes.some((fault) => index >= fault - beforeFaultLines && index <= fault + afterFaultLines);
 }
 
 /** All faults are told as `is struck by <fault>`, or with `(<fault>)` at the end. */

@@ -283,7 +283,10 @@ describe("a story", () => {
       ),
     );
 
-    expect(message).toMatch(/ {2}… \d+ lines, of which …\n +2,\S+ ms {2}a <0:4> is struck by kill: .*\n {2}…\n/);
+    expect(message).toMatch(
+      / {2}… \d+ lines …\n(?:.*\n){2} +2,\S+ ms {2}a <0:4> is struck by kill: .*\n(?:.*\n)+ {2}… \d+ lines …\n/,
+    );
+    expect(message.split("\n").length).toBeLessThan(80);
   });
 
   test("begins where the test called", async () => {

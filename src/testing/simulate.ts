@@ -59,8 +59,7 @@ export async function simulate<System>(
   const { allowWeak = false, ...campaign } = options;
   const report = await run(property, plan, campaign);
   if (!report.ok) {
-    const caller = callerFile(called);
-    const story = tellFailure(report, (text) => replayCommand(property.name, text, caller));
+    const story = tellFailure(report, (text) => replayCommand(property.name, text, called));
     const { cause } = report.failure ?? {};
     throw at(called, new PropertyError(story, report, cause === undefined ? {} : { cause }));
   }
@@ -174,16 +173,31 @@ function noteOther(name: string, wanted: string): void {
 }
 
 /** How this test was probably started, with the run to replay. */
-function replayCommand(name: string, replay: string, caller: string | undefined): string {
-  const file = caller === undefined ? "" : ` ${relative(process.cwd(), caller)}`;
-  return `${replayVariable}=${quoted(`${name}: ${replay}`)} ${runner()}${file}`;
+function replayCommand(name: string, replay: string, called: Error): string {
+  const { command, file } = start(called);
+  return `${replayVariable}=${quoted(`${name}: ${replay}`)} ${command}${file === undefined ? "" : ` ${relative(process.cwd(), file)}`}`;
 }
 
-function runner(): string {
-  if (process.env["VITEST"] !== undefined) return "npx vitest run";
-  if (process.env["JEST_WORKER_ID"] !== undefined) return "npx jest";
-  if (process.env["NODE_TEST_CONTEXT"] !== undefined) return "node --test";
-  return "node";
+/** What runs the test, and the file that it was given. */
+function start(called: Error): { readonly command: string; readonly file: string | undefined } {
+  const { VITEST, JEST_WORKER_ID, NODE_TEST_CONTEXT, NODE_OPTIONS = "" } = process.env;
+  if (VITEST !== undefined) {
+    const worker = (globalThis as { __vitest_worker__?: { readonly filepath?: unknown } }).__vitest_worker__;
+    const file = typeof worker?.filepath === "string" ? worker.filepath : callerFile(called);
+    return { command: "npx vitest run", file };
+  }
+  if (JEST_WORKER_ID !== undefined) {
+    const modules = "--experimental-vm-modules";
+    return {
+      command: `${NODE_OPTIONS.includes(modules) ? `NODE_OPTIONS=${modules} ` : ""}npx jest`,
+      file: callerFile(called),
+    };
+  }
+  const main = process.argv[1];
+  if (main === undefined || /[/\\](?:colos|bin\.js)$/.test(main)) {
+    return { command: "npx colos run", file: callerFile(called) };
+  }
+  return { command: NODE_TEST_CONTEXT === undefined ? "node" : "node --test", file: main };
 }
 
 /** For a POSIX shell. */
@@ -191,10 +205,13 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** The file that called `simulate`. */
+/** The file of the test that called `simulate`, perhaps through a helper; else whatever file called it. */
 function callerFile({ stack = "" }: Error): string | undefined {
-  const line = stack.split("\n")[2];
-  const place = /\(?((?:file:\/\/|\/)[^()]+?)(?:\?[^:]*)?:\d+:\d+\)?$/.exec(line ?? "")?.[1];
-  if (place === undefined) return undefined;
-  return place.startsWith("file:") ? fileURLToPath(place) : place;
+  const files = stack.split("\n").slice(2).map(fileOfFrame);
+  return files.findLast((file) => file !== undefined && /\.(?:test|spec)\.[cm]?[jt]sx?$/.test(file)) ?? files[0];
+}
+
+function fileOfFrame(frame: string): string | undefined {
+  const place = /\(?((?:file:\/\/|\/)[^()]+?)(?:\?[^:]*)?:\d+:\d+\)?$/.exec(frame)?.[1];
+  return place?.startsWith("file:") === true ? fileURLToPath(place) : place;
 }
