@@ -63,7 +63,7 @@ export const faults: Readonly<Record<FaultName, FaultFacts>> = {
   hang: { layer: "process", does: "a process gets no turn any more, until somebody ends it" },
   slow: { layer: "process", does: "the next turn of a process comes seconds late" },
   delay: { layer: "carrier", does: "signals between two kernels take longer, their order per pair kept" },
-  reorder: { layer: "carrier", does: "signals of different pairs overtake each other" },
+  reorder: { layer: "carrier", does: "a signal between two kernels waits while those between others overtake it" },
   "carrier-loss": { layer: "carrier", does: "a carrier is gone with all processes on it" },
   partition: { layer: "carrier", does: "signals between two kernels stop for a time" },
   stop: { layer: "carrier", does: "a carrier stands still for a time and then goes on (SIGSTOP, SIGCONT)" },

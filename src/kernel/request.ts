@@ -37,8 +37,8 @@ export class Request {
 /** @internal Somebody awaits the reply to one ref. */
 export class PendingReply {
   readonly caller: AnyProcess;
-  readonly resolve: (value: unknown) => void;
-  readonly fail: (reason: ExitReason) => void;
+  resolve: (value: unknown) => void;
+  fail: (reason: ExitReason) => void;
   timer: Timer | null = null;
 
   constructor(caller: AnyProcess, resolve: (value: unknown) => void, fail: (reason: ExitReason) => void) {
@@ -148,7 +148,9 @@ function refuse(caller: AnyProcess, failure: CallFailed): Promise<never> {
 /** @internal Whoever waits for the reply to `ref` gets the failure `timeout` when the time is up. */
 export function startDeadline(kernel: Kernel, ref: Ref, timeoutMs: Milliseconds): void {
   const { pending } = ref;
-  if (pending === null || timeoutMs === Infinity) return;
+  if (pending === null) return;
+  kernel.scheduler.asks?.(pending);
+  if (timeoutMs === Infinity) return;
   pending.timer = kernel.timers.start(timeoutMs, () => {
     pending.timer = null;
     settle(kernel, ref);

@@ -14,6 +14,7 @@
  */
 import type { Milliseconds, Platform } from "../base/platform.ts";
 import type { AnyProcess } from "./process.ts";
+import type { PendingReply } from "./request.ts";
 
 /** Steps per turn of the host's event loop. */
 export const turnCredit = 8192;
@@ -36,6 +37,8 @@ export interface Turns {
   enqueue(process: AnyProcess): void;
   /** The same for a new process. */
   begin(process: AnyProcess): void;
+  /** A process awaits this reply: a simulator makes what comes of it a turn of its own. The scheduler has no use for it. */
+  asks?(pending: PendingReply): void;
 }
 
 export class Scheduler implements Turns {

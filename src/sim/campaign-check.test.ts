@@ -82,6 +82,14 @@ describe("a plan is refused", () => {
       { at: [{ atMs: 1, fault: "kill" }], budget: { faultsMax: 0 } },
       `${impossible}at has 1 faults, and budget.faultsMax is 0`,
     ],
+    [
+      { at: [{ atMs: 1, fault: "kill" }], budget: { perFaultMax: { kill: 0 } } },
+      `${impossible}at has 1 kill, and budget.perFaultMax allows 0`,
+    ],
+    [
+      { window: [50, 99], at: [{ atMs: 10, fault: "kill" }] },
+      `${impossible}kill at 10 ms is before the window, which begins at 50`,
+    ],
     [{ budget: { quietMs: NaN } }, "budget.quietMs is milliseconds, not NaN"],
   ])("%j", (plan, sentence) => {
     expect(problemOf(sound, plan)).toContain(`CampaignError: ${sentence}`);
@@ -93,6 +101,8 @@ describe("options are refused", () => {
     [{ run: 5 }, 'a campaign has no option "run"; did you mean "runs"?'],
     [{ runs: 0 }, "runs is 0, so nothing would be tested"],
     [{ runs: "many" }, "runs is a number from 0 on, not many"],
+    [{ runs: 1.5 }, "runs is a whole number, not 1.5"],
+    [{ scheduler: "pct", pctDepth: 0 }, "pctDepth is 0, and a failure needs one step at least"],
     [{ scheduler: "fair" }, 'scheduler is one of random, pct, fifo, exhaustive, not "fair"'],
     [{ replay: 7 }, "replay is a text, not 7"],
     [{ replay: "" }, 'replay: the replay is empty; a replay is "seed 17", or choices such as'],

@@ -6,17 +6,12 @@
 import { inWords } from "../base/limit.ts";
 import { suggestionClause } from "../base/suggestion.ts";
 import { faults, type FaultName } from "../faults/fault.ts";
+import { CampaignError } from "./campaign-error.ts";
 import type { Budget, CampaignOptions, Plan, Property } from "./property.ts";
 import { parseReplay } from "./replay.ts";
 import { canBePlanned, strikesByItself, windowDefault } from "./nemesis.ts";
 
-/** A property, a plan or options make no sense; the message says what and where. */
-export class CampaignError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "CampaignError";
-  }
-}
+export { CampaignError };
 
 /** @throws CampaignError */
 export function checkCampaign<System>(property: Property<System>, plan: Plan, options: CampaignOptions): void {
@@ -90,6 +85,10 @@ function checkWindow({ window = windowDefault, faults: rates, at }: Plan): void 
   if (isWanted && fromMs === toMs)
     throw new CampaignError("no run can satisfy this plan: it has faults, and its window is empty");
   for (const { atMs, fault } of at ?? []) {
+    if (atMs < fromMs)
+      throw new CampaignError(
+        `no run can satisfy this plan: ${fault} at ${atMs} ms is before the window, which begins at ${fromMs}`,
+      );
     if (atMs > toMs)
       throw new CampaignError(
         `no run can satisfy this plan: ${fault} at ${atMs} ms is after the window, which ends at ${toMs}`,
@@ -112,6 +111,12 @@ function checkBudget({ budget, faults: rates, at }: Plan): void {
     if (!(count >= 0)) throw new CampaignError(`budget.perFaultMax.${fault} is a count, not ${String(count)}`);
     if (count === 0 && (rates?.[fault as FaultName] ?? 0) > 0) {
       throw new CampaignError(`no run can satisfy this plan: faults has ${fault}, and budget.perFaultMax forbids it`);
+    }
+    const plannedCount = (at ?? []).filter((planned) => planned.fault === fault).length;
+    if (plannedCount > count) {
+      throw new CampaignError(
+        `no run can satisfy this plan: at has ${plannedCount} ${fault}, and budget.perFaultMax allows ${count}`,
+      );
     }
   }
   if (faultsMax === 0 && Object.values(rates ?? {}).some((rate) => rate > 0)) {
@@ -195,5 +200,10 @@ function checkOptions(options: CampaignOptions): void {
     if (value !== undefined && !(value >= 0))
       throw new CampaignError(`${name} is a number from 0 on, not ${String(value)}`);
   }
+  for (const name of ["seed", "runs", "selfCheckEvery", "pctDepth"] as const) {
+    const value = numbers[name] ?? 1;
+    if (!Number.isSafeInteger(value)) throw new CampaignError(`${name} is a whole number, not ${String(value)}`);
+  }
+  if (numbers.pctDepth === 0) throw new CampaignError("pctDepth is 0, and a failure needs one step at least");
   if (numbers.runs === 0) throw new CampaignError("runs is 0, so nothing would be tested");
 }

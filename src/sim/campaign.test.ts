@@ -271,7 +271,15 @@ describe("faults", () => {
   test("a planned fault that finds nobody is an error of the plan", async () => {
     const run = campaign({}, { at: [{ atMs: 10, fault: "kill", target: "nobody" }] });
 
-    await expect(run).rejects.toThrow(/the plan's kill at [\d.]+ ms found no "nobody"/);
+    await expect(run).rejects.toThrow('the plan\'s kill at 10 ms found no "nobody"; there was nobody');
+  });
+
+  test("a planned fault names who was there, or was probably meant", async () => {
+    const planned = (target: string) =>
+      campaign({ setup: (self) => void sleeper(self, "till") }, { at: [{ atMs: 10, fault: "kill", target }] });
+
+    await expect(planned("tlil")).rejects.toThrow('the plan\'s kill at 10 ms found no "tlil"; did you mean "till"?');
+    await expect(planned("warehouse")).rejects.toThrow('found no "warehouse"; there was till');
   });
 
   test("clock-step moves the wall clock alone, suspend both", async () => {
@@ -366,6 +374,43 @@ describe("faults", () => {
 
     expect(report.failure).toBeUndefined();
     expect(report.neverStruck).toEqual([]);
+  });
+});
+
+describe("a system that starts again", () => {
+  test("has no process under a pid from before", async () => {
+    const pids: AnyPid[] = [];
+    const seen: unknown[] = [];
+    await campaign(
+      {
+        setup: async (self) => {
+          pids.push(self.spawn((short) => short.yield()));
+          await self.sleep(10);
+          pids.push(self.spawn((waiting) => waiting.receive(), { carrier: "thread", label: "far" }));
+          pids.push(sleeper(self, "near"));
+          return null;
+        },
+        workload: async (self, _system, world) => {
+          await self.sleep(2000);
+          for (const pid of pids) seen.push([String(pid), world.isAlive(pid)]);
+          self.monitor(pids[1] as AnyPid);
+          const down = await self.receive(isDown);
+          seen.push(down.reason);
+        },
+      },
+      { at: [{ atMs: 1000, fault: "kill-system" }] },
+      { runs: 1, selfCheckEvery: 0, scheduler: "fifo" },
+    );
+
+    expect(seen).toEqual([
+      ["<0:3>", false],
+      ["<0.1:1>", false],
+      ["<0:4>", false],
+      ["<1:3>", false],
+      ["<1.1:1>", true],
+      ["<1:4>", true],
+      expect.stringMatching(/^no(proc|connection)$/),
+    ]);
   });
 });
 

@@ -2,9 +2,10 @@
  * Machine: the simulated host of one run. Virtual time, the order of turns, and the kernels that live on it.
  *
  * A run is a row of events, taken by (time, rank, order of scheduling). An event gives one process a turn or does one
- * thing of the machine (a timer, a signal that arrives, a fault). The next event waits until every process that ran is
- * parked: in `receive`, in a request, in an operation of the machine, or ended. So nothing depends on how many ticks a
- * promise takes, and a process that awaits what the machine knows nothing of is found and named (`EscapedError`).
+ * thing of the machine (a timer, a signal that arrives, a fault). A message, a reply and the end of an operation each
+ * resume a process in a turn of its own, never in the middle of another's. The next event waits until the process that ran
+ * is parked: in `receive`, in a request, in an operation of the machine, or ended. So nothing depends on how many ticks
+ * a promise takes, and a process that awaits what the machine knows nothing of is found and named (`EscapedError`).
  * Guarantees: equal choices give the same events in the same order. Nothing of a site (a kernel and what it started) that
  * is dead ever runs again. A timer never fires early.
  * Limits: code that a process starts and does not await is not waited for; a process whose calls run side by side counts
@@ -17,6 +18,7 @@ import type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from
 import { noFaults, type FaultSource } from "../faults/fault.ts";
 import { Kernel, type Starter } from "../kernel/kernel.ts";
 import { isHeld, labelOf, type AnyProcess } from "../kernel/process.ts";
+import type { PendingReply } from "../kernel/request.ts";
 import type { Turns } from "../kernel/scheduler.ts";
 import type { Choices, Stream } from "./choices.ts";
 import type { SimulatedHost, StoryLine } from "./host.ts";
@@ -94,9 +96,8 @@ export class Resident {
   lateMs: Milliseconds = 0;
   /** For the order of turns to use. */
   rank = 0;
-  operationsCount = 0;
-  /** Requests and operations that were open when it was found parked last. */
-  openCount = 0;
+  /** Requests and operations that it waits for. One that is over counts until the turn in which the process goes on. */
+  waitsCount = 0;
 
   constructor(process: AnyProcess, site: Site, title: string, number: number, turns: Stream) {
     this.process = process;
@@ -179,10 +180,10 @@ export class Machine implements SimulatedHost {
   readonly #heap = new ReadyHeap<Event>();
   /** Called with each event: what kind of thing, whose (a resident's number). */
   note: ((kind: number, who: number) => void) | null = null;
-  /** Processes that were found parked in a request: replies do not come as events of their own. */
-  readonly #asking = new Set<Resident>();
-  /** A server has answered on the stack of whoever ran. */
-  #wasNested = false;
+  /** Processes that were found waiting for room: a hold that takes too long ends without a turn of theirs. */
+  readonly #held = new Set<Resident>();
+  /** Servers that have answered on the stack of whoever ran. */
+  readonly #nested: Resident[] = [];
   /** Ended processes whose handles are being closed: what they wait for settles without anybody's turn. */
   readonly #closing = new Set<AnyProcess>();
   #nowMs: Milliseconds = 0;
@@ -193,6 +194,8 @@ export class Machine implements SimulatedHost {
   /** Residents after which the ended ones are looked for. */
   #sweepFrom = 64;
   #running: Resident | null = null;
+  /** Whether other parts of the running process wait for something, so that it looks parked while this one goes on. */
+  #isDivided = false;
 
   constructor(choices: Choices, order: TurnOrder, host: MachineHost, events: MachineEvents) {
     this.wallClock = new WallClock(() => this.#nowMs, startWallMs);
@@ -239,18 +242,14 @@ export class Machine implements SimulatedHost {
 
   waitFor<T>(start: (settle: { resolve(value: T): void; reject(error: unknown): void }) => void): Promise<T> {
     const resident = this.#running;
-    if (resident !== null) resident.operationsCount += 1;
+    if (resident !== null) resident.waitsCount += 1;
     return new Promise<T>((resolve, reject) => {
       let isSettled = false;
       const settled = (settle: () => void): void => {
         if (isSettled) return;
         isSettled = true;
-        if (resident === null) {
-          settle();
-          return;
-        }
-        this.#returns(resident);
-        if (resident.isLive) settle();
+        if (resident === null) settle();
+        else this.#scheduleReturn(resident, settle);
       };
       start({
         resolve: (value) => settled(() => resolve(value)),
@@ -305,7 +304,7 @@ export class Machine implements SimulatedHost {
 
   forget(resident: Resident): void {
     this.residents.delete(resident.process);
-    this.#asking.delete(resident);
+    this.#held.delete(resident);
   }
 
   /** The live processes, oldest first. */
@@ -332,16 +331,24 @@ export class Machine implements SimulatedHost {
     };
   }
 
-  /** Code of a process that has no turn: it answers on its caller's stack, or it has ended and closes what it held. */
+  /**
+   * Code of a process that has no turn: it answers on its caller's stack, or it has ended and closes what it held. What it
+   * begins is its own, not that of whoever runs.
+   */
   #run<T>(owner: object, body: () => T): T {
     const process = owner as AnyProcess;
-    const resident = this.residents.get(process);
-    if (process.stage === "exiting") this.#closing.add(process);
-    else if (resident !== undefined && resident !== this.#running) {
-      this.#asking.add(resident);
-      this.#wasNested = true;
+    const running = this.#running;
+    const isClosing = process.stage === "exiting";
+    if (!isClosing && running?.process === process) return body();
+    const resident = isClosing ? null : (this.residents.get(process) ?? null);
+    if (isClosing) this.#closing.add(process);
+    else if (resident !== null) this.#nested.push(resident);
+    this.#running = resident;
+    try {
+      return body();
+    } finally {
+      this.#running = running;
     }
-    return body();
   }
 
   #turnsOf(site: Site): Turns {
@@ -349,6 +356,7 @@ export class Machine implements SimulatedHost {
     return {
       spend: (nested = false) => nested && nests.chance(nestedShare),
       nextTurn: (task) => this.#nextTurn(task, site),
+      asks: (pending) => this.#asks(pending),
       enqueue: (process) => {
         process.queued = true;
         this.#scheduleTurn(this.residents.get(process) ?? this.#admit(process, site));
@@ -361,26 +369,33 @@ export class Machine implements SimulatedHost {
     };
   }
 
-  /** Whoever asked for it waits for it. */
+  /** The kernel's own work, done also when the process that it is for has ended; else that process waits for it. */
   #nextTurn(task: () => void, site: Site): void {
     const resident = this.#running;
-    if (resident !== null) resident.operationsCount += 1;
-    this.#schedule(
-      0,
-      () => {
-        if (resident !== null) this.#returns(resident);
-        task();
-      },
-      site,
-    );
+    if (resident !== null) resident.waitsCount += 1;
+    const runTask = (): void => {
+      if (resident !== null) this.#returns(resident);
+      task();
+    };
+    this.#schedule(0, runTask, site);
   }
 
-  /** An operation of a process is over, and what awaits it may run. */
+  /** What the process waited for is over: what is done now is done in its turn. */
   #returns(resident: Resident): void {
-    resident.operationsCount -= 1;
-    if (!resident.isLive) return;
-    this.#asking.add(resident);
+    resident.waitsCount -= 1;
+    if (!resident.isLive || resident.isHung) return;
     this.#running = resident;
+    this.#isDivided = isParked(resident);
+  }
+
+  /** A reply resumes who asked in a turn of its own, not in the middle of the turn of who answers. */
+  #asks(pending: PendingReply): void {
+    const resident = this.residents.get(pending.caller);
+    if (resident === undefined) return;
+    const { resolve, fail } = pending;
+    resident.waitsCount += 1;
+    pending.resolve = (value) => this.#scheduleReturn(resident, () => resolve(value));
+    pending.fail = (reason) => this.#scheduleReturn(resident, () => fail(reason));
   }
 
   #admit(process: AnyProcess, site: Site): Resident {
@@ -398,13 +413,22 @@ export class Machine implements SimulatedHost {
   }
 
   #scheduleTurn(resident: Resident): void {
+    this.#scheduleStep(resident, null);
+  }
+
+  /** Something that the process waits for is over: it goes on in a turn of its own. */
+  #scheduleReturn(resident: Resident, goOn: () => void): void {
+    if (resident.isLive) this.#scheduleStep(resident, goOn);
+  }
+
+  #scheduleStep(resident: Resident, goOn: (() => void) | null): void {
     if (resident.isHung) return;
     let delayMs = this.#order.delayMs(resident);
     if (resident.lateMs > 0) {
       delayMs += untilCalm(this, resident.lateMs);
       resident.lateMs = 0;
     }
-    this.#push(new Event(this.#nowMs + delayMs, this.#order.rank(resident), 0, resident, null, resident.site));
+    this.#push(new Event(this.#nowMs + delayMs, this.#order.rank(resident), 0, resident, goOn, resident.site));
   }
 
   #schedule(delayMs: Milliseconds, task: () => void, site: Site | null): () => void {
@@ -444,7 +468,7 @@ export class Machine implements SimulatedHost {
         (task as () => void)();
       } else {
         this.note?.(2, resident.number);
-        this.#turn(resident);
+        this.#turn(resident, task);
       }
       if (this.#mustPark()) await this.#park();
       if (this.broken !== null || check()) return;
@@ -502,61 +526,61 @@ export class Machine implements SimulatedHost {
     return chosen;
   }
 
-  #turn(resident: Resident): void {
+  /** One step of a process: the kernel's, or on from what it waited for. */
+  #turn(resident: Resident, goOn: (() => void) | null): void {
     const { process } = resident;
     this.#order.turned?.(resident);
+    if (resident.isHung) return;
+    if (goOn !== null) {
+      this.#returns(resident);
+      if (resident.isLive) goOn();
+      return;
+    }
     process.queued = false;
     // That nothing of an ended process runs is the kernel's own promise.
-    if (resident.site.isDead || resident.isHung) return;
     if (process.stage === "new" && this.#events.begins(resident)) return;
     this.#running = resident;
+    this.#isDivided = resident.waitsCount > 0;
     resident.site.step(process);
   }
 
   /** Most turns are of servers that answer at once: nobody has to be waited for. */
   #mustPark(): boolean {
-    if (this.#closing.size > 0 || this.#wasNested) return true;
+    if (this.#closing.size > 0 || this.#held.size > 0) return true;
+    if (this.#nested.length > 0) return true;
     const ran = this.#running;
-    if (ran !== null) {
-      if (!isParked(ran) || openWaits(ran) > 0) return true;
-      this.#running = null;
-    }
-    return this.#unparked() !== null || this.#wasAnswered();
-  }
-
-  /** Whether a wait is over of somebody who waits for something else too: what follows from it needs the host's queue. */
-  #wasAnswered(): boolean {
-    for (const resident of this.#asking) if (openWaits(resident) < resident.openCount) return true;
+    if (ran === null) return false;
+    if (!isParked(ran) || this.#isDivided || ran.waitsCount > 1 || isHeld(ran.process)) return true;
+    this.#running = null;
     return false;
   }
 
-  /** Waits until whoever ran, and whoever may have got an answer, waits again. */
+  /** Waits until whoever ran waits again. */
   async #park(): Promise<void> {
     const ran = this.#running;
-    if (ran !== null && !isParked(ran)) await this.#parkOne(ran);
     if (ran !== null) {
-      const openCount = openWaits(ran);
-      if (openCount > 0) this.#asking.add(ran);
-      ran.openCount = openCount;
+      await this.#parkOne(ran);
       // Several waits of one process: what follows one of them may still be on its way.
-      if (openCount > 1) await this.#host.drain();
+      if (this.#isDivided || ran.waitsCount > 1) await this.#host.drain();
+    }
+    // What follows from an answer on the stack of who asked may be on its way, while that waits for something else.
+    if (this.#nested.length > 0) await this.#host.drain();
+    // Those that ran has asked on its stack, and whom they have asked in turn.
+    for (const resident of this.#nested) {
+      if (!resident.process.busy) continue;
+      this.#running = resident;
+      await this.#parkOne(resident);
+      // What it waited for before may hide what follows from the question.
+      await this.#host.drain();
+    }
+    this.#nested.length = 0;
+    for (const resident of this.#held) {
+      if (isHeld(resident.process)) continue;
+      this.#held.delete(resident);
+      this.#running = resident;
+      await this.#parkOne(resident);
     }
     this.#running = null;
-    // Whoever goes on may answer another.
-    for (let next = this.#unparked(); next !== null; next = this.#unparked()) {
-      this.#running = next;
-      await this.#parkOne(next);
-      next.openCount = openWaits(next);
-      this.#running = null;
-      if (this.broken !== null) return;
-    }
-    // Whoever waits for something else already may not have gone on with its answer yet.
-    if (this.#wasNested || this.#wasAnswered()) await this.#host.drain();
-    this.#wasNested = false;
-    for (const resident of this.#asking) {
-      resident.openCount = openWaits(resident);
-      if (resident.openCount === 0) this.#asking.delete(resident);
-    }
     if (this.#closing.size > 0) await this.#close();
   }
 
@@ -569,17 +593,15 @@ export class Machine implements SimulatedHost {
     }
   }
 
-  #unparked(): Resident | null {
-    for (const resident of this.#asking) if (!isParked(resident)) return resident;
-    return null;
-  }
-
   async #parkOne(resident: Resident): Promise<void> {
-    for (let ticks = 0; ticks < parkTicksMax; ticks += 1) {
+    for (let ticks = 0; !isParked(resident); ticks += 1) {
+      if (ticks === parkTicksMax) {
+        this.broken ??= new EscapedError(`${resident.title} ${resident.process.pid}`);
+        return;
+      }
       await tick;
-      if (isParked(resident)) return;
     }
-    this.broken ??= new EscapedError(`${resident.title} ${resident.process.pid}`);
+    if (isHeld(resident.process)) this.#held.add(resident);
   }
 }
 
@@ -587,13 +609,5 @@ function isParked(resident: Resident): boolean {
   const { process } = resident;
   if (process.wake !== null || process.resume !== null || process.queued) return true;
   if (process.reactor !== null && !process.busy) return true;
-  return !resident.isLive || process.stage === "new" || openWaits(resident) > 0 || isHeld(process);
-}
-
-/** Requests and operations that the process waits for. */
-function openWaits(resident: Resident): number {
-  let count = resident.operationsCount;
-  const { monitors } = resident.process;
-  if (monitors !== null) for (const ref of monitors) if (ref.pending !== null) count += 1;
-  return count;
+  return resident.waitsCount > 0 || !resident.isLive || process.stage === "new" || isHeld(process);
 }

@@ -10,7 +10,9 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
-import { faults, type FaultName, type FaultSource } from "../faults/fault.ts";
+import { faults, type FaultLayer, type FaultName, type FaultSource } from "../faults/fault.ts";
+import { suggestionClause } from "../base/suggestion.ts";
+import { CampaignError } from "./campaign-error.ts";
 import type { Machine, Resident, Site } from "./machine.ts";
 import { hashOf, mix, type Stream } from "./choices.ts";
 import type { Plan, PlannedFault } from "./property.ts";
@@ -48,6 +50,9 @@ interface Rated {
 }
 
 const atOperations: ReadonlySet<string> = new Set(["delay", "reorder", "crash-in-init"]);
+
+/** Layers whose faults strike a process or its carrier, which targets can mean; others strike paths, addresses, the system. */
+const titledLayers: ReadonlySet<FaultLayer> = new Set<FaultLayer>(["process", "carrier", "spawn"]);
 
 /** Whether a fault strikes by itself, at a rate per second; others strike where they are asked for. */
 export function strikesByItself(fault: FaultName): boolean {
@@ -122,8 +127,7 @@ export class Nemesis implements FaultSource {
   strikes(fault: FaultName, subject: string): boolean {
     const rate = this.#rates.get(fault);
     if (rate === undefined || !this.inWindow || !this.#isWithinBudget(fault)) return false;
-    // Paths, addresses and carriers have no names that a plan could mean.
-    if (faults[fault].layer === "process" && !this.#isTarget(subject)) return false;
+    if (titledLayers.has(faults[fault].layer) && !this.#isTarget(subject)) return false;
     if (!this.#stream(fault, subject).chance(rate)) return false;
     this.#count(fault, subject);
     return true;
@@ -175,10 +179,25 @@ export class Nemesis implements FaultSource {
     }
     const first = (): number => 0;
     if (!this.#strike(fault, first, first, target)) {
-      this.#machine.broken ??= new Error(
-        `the plan's ${fault} at ${this.#machine.nowMs()} ms found ${target === undefined ? "nothing to strike" : `no "${target}"`}`,
+      this.#machine.broken ??= new CampaignError(
+        `the plan's ${fault} at ${Math.round(this.#machine.nowMs())} ms found ${this.#missed(fault, target)}`,
       );
     }
+  }
+
+  /** What there was in place of what the plan means. */
+  #missed(fault: FaultName, target: string | undefined): string {
+    if (target === undefined) return "nothing to strike";
+    const titles = new Set<string>();
+    if (faults[fault].layer === "carrier") {
+      for (const { parent, title } of this.#machine.sites) if (parent !== null) titles.add(title);
+    } else {
+      for (const resident of this.#machine.liveResidents()) {
+        if (this.#actions.mayStrike(resident)) titles.add(resident.title);
+      }
+    }
+    const there = titles.size === 0 ? "nobody" : [...titles].slice(0, 10).join(", ");
+    return `no "${target}"${suggestionClause(target, titles) || `; there was ${there}`}`;
   }
 
   #strike(

@@ -129,6 +129,7 @@ class Run<System> implements World {
   #system: { readonly value: System } | null = null;
   #failure: RunFailure | null = null;
   #hasBegun = false;
+  #startsCount = 0;
   #stopRestart: () => void = () => {};
   #isWorkloadDone = false;
 
@@ -330,7 +331,9 @@ class Run<System> implements World {
     const machine = this.#machine;
     const siteOf = (kernel: Kernel): Site => machine.sites.find((site) => site.kernel === kernel) as Site;
     const carriers = simulatedCarriers(machine, siteOf, this.#options.modules, (site) => this.#observeSite(site));
-    const site = machine.addSite("system", null, { carriers });
+    // A pid from before a restart is nobody's: each start of the system has an id of its own.
+    const site = machine.addSite("system", null, { id: String(this.#startsCount), carriers });
+    this.#startsCount += 1;
     this.#observeSite(site);
     return site;
   }

@@ -27,6 +27,8 @@ import { untilCalm } from "./sim-subject.ts";
 
 /** How long a signal takes, in milliseconds; the first is the dullest. */
 const latenciesMs: readonly Milliseconds[] = [0.05, 0.05, 0.05, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 20, 50];
+/** How long a signal waits that others are to overtake, in milliseconds, the mildest first. */
+const overtakenMs: readonly Milliseconds[] = [5, 20, 50, 100];
 /** How long a carrier takes to start, in milliseconds. */
 const startsMs: Readonly<Record<string, Milliseconds>> = { thread: 40, "os-process": 80 };
 /** How long until the loss of a carrier is noticed, in milliseconds. */
@@ -229,6 +231,9 @@ class SimulatedHosted implements Channel {
         () => `has a signal ${longerMs} ms longer under way (delay)`,
       );
       delayMs += longerMs;
+    }
+    if (faults.strikes("reorder", this.site.title)) {
+      delayMs += overtakenMs[faults.severity("reorder", this.site.title, overtakenMs.length)] as Milliseconds;
     }
     const nowMs = this.#machine.nowMs();
     const atMs = Math.max(nowMs + delayMs, this.#lastMs[direction], this.#cutUntilMs);

@@ -1,5 +1,5 @@
 /** The table of planted defects, as the documentation shows it. */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Finding } from "./child.ts";
 import { mutants } from "./mutants.ts";
@@ -46,11 +46,9 @@ describe("the table of mutants", () => {
 
   test("in docs/failure-testing.md names all mutants, and at least 95 % of them as found", () => {
     const path = new URL("../../docs/failure-testing.md", import.meta.url);
-    const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+    const [, text = ""] = /<!-- mutants: generated(.*?)<!-- mutants end -->/s.exec(readFileSync(path, "utf8")) ?? [];
 
-    const [, rest = ""] = text.split("<!-- mutants:begin -->");
-    const [table = ""] = rest.split("<!-- mutants:end -->");
-    const lines = [...table.matchAll(/^\| `([a-z-]+)` \|.*$/gm)];
+    const lines = [...text.matchAll(/^\| `([a-z-]+)` \|.*$/gm)];
     const missing = lines.filter(([line]) => line.includes("| not found |"));
 
     expect(lines.map(([, id]) => id)).toEqual(mutants.map(({ id }) => id));
