@@ -587,7 +587,10 @@ export class Machine implements SimulatedHost {
   /** Lets what closes get as far as it can without time going on. */
   async #close(): Promise<void> {
     for (let ticks = 0; ticks < closeTicks; ticks += 1) await tick;
-    for (const process of this.#closing) if (process.stage === "dead") this.#closing.delete(process);
+    for (const process of this.#closing) {
+      const isGone = !this.sites.some(({ kernel }) => kernel === process.kernel);
+      if (process.stage === "dead" || isGone) this.#closing.delete(process);
+    }
   }
 
   async #parkOne(resident: Resident): Promise<void> {
