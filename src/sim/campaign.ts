@@ -37,6 +37,8 @@ export const exhaustiveRunsDefault = 10_000;
 export const exhaustiveDepthMax = 200;
 /** Where `exhaustive` draws who is next. */
 const orderStream = "order";
+/** Choices that a replay names; a run of more of them is replayed by its seed. */
+export const replayChoicesMax = 100;
 /** Candidates that shrinking may run. */
 const shrinkCandidatesMax = 10_000;
 
@@ -244,12 +246,18 @@ class Campaign<System> {
       seed,
       choicesFoundCount: found.length,
       choices: isTold ? shrunk.choices : found,
-      replay: formatReplay(isTold || seed === undefined ? { choices: isTold ? shrunk.choices : found } : { seed }),
+      replay: this.#replayOf(seed, isTold ? shrunk.choices : found, isTold),
       story: told.story,
       shrinkRunsCount: shrunk.candidates,
       shrinkCpuMs: shrunk.cpuMs,
       isShrunk: isTold && shrunk.complete,
     };
+  }
+
+  /** A seed is shorter than many choices, and tells the same run. */
+  #replayOf(seed: number | undefined, choices: readonly Choice[], isTold: boolean): string {
+    const isShort = isTold && choices.length <= replayChoicesMax;
+    return formatReplay(isShort || seed === undefined ? { choices } : { seed });
   }
 
   async #runCounted(request: RunRequest): Promise<RunOutcome> {
