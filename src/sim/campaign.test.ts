@@ -4,6 +4,7 @@ import { replaceFile } from "../base/whole-files.ts";
 import { isDown } from "../kernel/message.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
+import { defineProgram } from "../kernel/program.ts";
 import { plainHost } from "../../test/plain-host.ts";
 import { runCampaign, type Report } from "./campaign.ts";
 import { impossible, type CampaignOptions, type Plan, type Property, type World } from "./property.ts";
@@ -367,6 +368,70 @@ describe("faults", () => {
     expect(report.failure).toBeUndefined();
     expect(report.neverStruck).toEqual([]);
   });
+});
+
+describe("a failing run", () => {
+  test("that is another one the second time is told to be so", async () => {
+    let runsCount = 0;
+    const report = await campaign({
+      workload: () => {
+        runsCount += 1;
+        if (runsCount === 1) throw new Error("only the first time");
+      },
+    });
+
+    expect(report.failure).toMatchObject({ check: "determinism", seed: 1 });
+  });
+
+  test("is shrunk past runs that cannot be made", async () => {
+    const property: Partial<Property<null>> = {
+      setup: (self, world) => {
+        if (world.chance("is there", 0.99)) sleeper(self, "a");
+        return null;
+      },
+      workload: async (self, _system, world) => {
+        if (world.whereis("a") === undefined) return;
+        await self.sleep(1000);
+        throw new Error("always");
+      },
+    };
+    const report = await campaign(property, { at: [{ atMs: 500, fault: "kill", target: "a" }] });
+
+    expect(report.failure).toMatchObject({
+      check: "workload",
+      choices: [{ stream: "chance:is there", index: 0, value: 1 }],
+    });
+  });
+});
+
+describe("a program in a file", () => {
+  const file = new URL("file:///program.ts");
+  const loading = {
+    ...plainHost,
+    load: (): Promise<Record<string, unknown>> =>
+      Promise.resolve({ default: defineProgram(async (self: AnyProcess) => void (await self.receive())) }),
+  };
+  const property: Property<null> = {
+    name: "subject",
+    setup: (self) => {
+      self.spawn(file as never, { carrier: "thread" } as never);
+      return null;
+    },
+    workload: async (self, _system, world) => {
+      await self.sleep(world.choose("how long", [1000, 2000]));
+      world.sometimes(world.nowMs > 1500 ? "long" : "short");
+    },
+    sometimes: ["short", "long"],
+  };
+
+  for (const scheduler of ["random", "pct", "fifo", "exhaustive"] as const) {
+    test(`is loaded before a run of ${scheduler} counts`, async () => {
+      const report = await runCampaign(property, {}, { scheduler, runs: 500, selfCheckEvery: 0 }, loading);
+
+      expect(report.failure).toBeUndefined();
+      expect(report.neverSeen).toEqual([]);
+    });
+  }
 });
 
 describe("a system that starts again", () => {
