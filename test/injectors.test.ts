@@ -166,6 +166,19 @@ describe("injectors", () => {
     expect([unstruck, await victim.run(timed)]).toEqual([false, true]);
   });
 
+  test("strace lets go of a victim that is killed while its call is held up", async (context) => {
+    const injector = await working(context, "strace");
+    const { folder, victim, strike } = await scene(injector);
+    const struck = await strike(injector, "slow-disk", { osPid: victim.osPid, path: folder }, long);
+
+    const answer = victim.run(write(`${folder}/kept`));
+    process.kill(victim.osPid, "SIGKILL");
+    await struck.undo();
+
+    expect(await answer).toMatch(/^ended/);
+    expect(await victim.ended).toEqual({ code: null, signal: "SIGKILL" });
+  });
+
   test("net-namespace leaves names unresolved", async (context) => {
     const { victim } = await scene(await working(context, "net-namespace"));
     const lookUp = (host: string): string => `return require("dns").promises.lookup("${host}").then(() => "found")`;

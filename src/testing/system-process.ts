@@ -29,6 +29,8 @@ import { markVariable } from "./sweep.ts";
 
 /** How long the system may take to answer, in milliseconds. */
 export const askMsMax: Milliseconds = 60_000;
+/** How long the OS may take to end the system, in milliseconds: a tracer or a device may hold it. */
+export const killMsMax: Milliseconds = 20_000;
 /** Lines of the system's own output that are told, of one start. */
 export const outputLinesMax = 100;
 
@@ -146,12 +148,22 @@ export class SystemProcess implements RunningProperty {
   /** Ends the system in order, or with SIGKILL when it does not. */
   async end(): Promise<void> {
     await this.#ask({ what: "end" }).catch(() => {});
-    this.kill();
-    await this.ended;
+    await this.kill();
   }
 
-  kill(): void {
+  /** SIGKILL, and the end. @throws Error when the OS does not end it within `killMsMax`. */
+  async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
+    let late: NodeJS.Timeout | undefined;
+    const overdue = new Promise<never>((_, reject) => {
+      const sentence = `the OS process ${this.osPid} of the system did not end within ${killMsMax} ms after SIGKILL`;
+      late = setTimeout(() => reject(new Error(sentence)), killMsMax);
+    });
+    try {
+      await Promise.race([this.ended, overdue]);
+    } finally {
+      clearTimeout(late);
+    }
   }
 
   /** Gives undefined when the system is gone. @throws Error when it answers that it failed, or not at all. */

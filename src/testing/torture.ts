@@ -383,6 +383,7 @@ class TortureRun {
       this.#fail("system", `its OS process ended by itself with ${signal ?? `exit code ${code}`}`);
       return;
     }
+    this.#isReady = false;
     this.#tell("the system", `is gone (${signal ?? `exit code ${code}`}) and is started again`);
     this.#order.tally.restartsCount += 1;
     await this.#start(mark).catch((thrown: Error) => this.#fail("system", thrown.message));
@@ -395,7 +396,7 @@ class TortureRun {
 
   async #end(): Promise<void> {
     await Promise.allSettled([...this.#lasting.keys()].map((strike) => strike.undo()));
-    await this.#running?.end();
+    await this.#running?.end().catch((error: Error) => this.#fail("end", error.message));
     await this.#arsenal?.close();
   }
 
@@ -406,6 +407,8 @@ class TortureRun {
     const way = this.#order.ways.get(strike.fault);
     const dueMs = this.#nowMs() + targetMsMax;
     for (;;) {
+      // What starts up is not struck: Node ends itself when it lacks files or threads then.
+      await this.#untilReady();
       if (way === undefined || this.#failure !== undefined || this.#running === undefined) return;
       const missed = await this.#tryStrike(strike, way, mark).catch((thrown: Error) => thrown.message);
       if (missed === undefined) return;
@@ -434,8 +437,8 @@ class TortureRun {
     this.#hit("kill-system");
     // From here on nobody else starts it again.
     this.#running = undefined;
-    system.kill();
-    await system.ended;
+    this.#isReady = false;
+    await system.kill();
     // What it said last has come with its end.
     this.#counts.set("fault.kill-system", (this.#counts.get("fault.kill-system") ?? 0) + 1);
     this.#order.tally.restartsCount += 1;
@@ -526,7 +529,7 @@ class TortureRun {
       this.#tell("setup", `fails and is tried again: ${message}`);
       this.#mayEnd = true;
       const system = this.#running;
-      setTimeout(() => system.kill(), setupAgainMs);
+      setTimeout(() => void system.kill().catch(() => {}), setupAgainMs);
       return;
     }
     this.#fail(check, message);

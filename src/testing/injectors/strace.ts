@@ -67,21 +67,36 @@ async function trace(fault: FaultName, osPid: number, files: readonly string[], 
   if (injection.files && files.length === 0) throw new GuardError(`there is no file that ${fault} could strike`);
   const paths = injection.files ? files.map((file) => `--trace-path=${file}`) : [];
   const isOnce = fault === "eio-fsync-once";
-  const guard: Guard = await Guard.start({
+  const seen: { guard?: Guard; isHit?: boolean } = {};
+  const hit = (): void => {
+    seen.isHit = true;
+    void seen.guard?.undo().catch(() => {});
+  };
+  const guard = await Guard.start({
     // Attached once all threads have a tracer. What strace writes goes to the guard's starter, who waits for the hit.
     functions: `${isSame}
+      is_at_work() { s=$(cat "/proc/$1/stat" 2>/dev/null) || return 1; case \${s##*) } in Z*) return 1;; esac; }
       attached() { for t in "/proc/$1"/task/*/status; do
         grep -q '^TracerPid:[[:space:]]*[1-9]' "$t" || return 1; done; }`,
     does: `is_same "$1" "$2" || return 1
       victim=$1; shift 2
       strace -f -qq ${isOnce ? "" : "-o /dev/null"} "$@" -p "$victim" ${isOnce ? "2>&1" : ""} & tracer=$!
       until attached "$victim"; do kill -0 $tracer 2>/dev/null || return 1; sleep 0.005; done`,
-    undoes: `test -z "$tracer" || { kill -TERM $tracer 2>/dev/null; wait $tracer 2>/dev/null; }; :`,
+    // A victim that is killed while its call is held up can leave strace waiting for ever; without strace it is let go.
+    undoes: `test -n "$tracer" || return 0
+      kill -TERM $tracer 2>/dev/null; n=0
+      while is_at_work $tracer; do
+        n=$((n+1)); test $n -lt 100 || kill -KILL $tracer 2>/dev/null; sleep 0.01
+      done
+      wait $tracer 2>/dev/null; :`,
     args: [...[String(osPid), identityOf(osPid)], ...paths, ...[`--trace=${calls}`, `--inject=${calls}:${becomes}`]],
     limitMs,
     onLine: (line) => {
-      if (isOnce && line.includes("(INJECTED)")) void guard.undo().catch(() => {});
+      if (isOnce && line.includes("(INJECTED)")) hit();
     },
   });
+  // It may have hit before the guard said that it is there.
+  seen.guard = guard;
+  if (seen.isHit === true) hit();
   return guard;
 }
