@@ -113,6 +113,53 @@ describe("a run", () => {
   });
 });
 
+describe("a process of the property that a link ends", () => {
+  const crash = (self: AnyProcess): Promise<void> => {
+    self.spawnLink(() => {
+      throw new Error("crash");
+    });
+    return self.sleep(1000);
+  };
+
+  test("is a failure of the setup at once", async () => {
+    const report = await campaign({ setup: (self) => crash(self) });
+
+    expect(report.failure).toMatchObject({
+      check: "setup",
+      message: "Error: its process was ended before it was done, as by a link or an exit signal",
+    });
+    expect(report.failure?.atMs).toBeLessThan(1000);
+  });
+
+  test("is a failure of the workload at once", async () => {
+    const report = await campaign({ workload: crash });
+
+    expect(report.failure).toMatchObject({
+      check: "workload",
+      message: "its process was ended before it was done, as by a link or an exit signal",
+    });
+    expect(report.failure?.atMs).toBeLessThan(1000);
+  });
+
+  test("makes a setup be tried again after a restart", async () => {
+    let setupsCount = 0;
+    const report = await campaign(
+      {
+        setup: async (self) => {
+          setupsCount += 1;
+          if (setupsCount === 2) await crash(self);
+        },
+        workload: (self) => self.sleep(1000),
+      },
+      { at: [{ atMs: 500, fault: "kill-system" }] },
+      { runs: 1, selfCheckEvery: 0 },
+    );
+
+    expect(report.failure).toBeUndefined();
+    expect(setupsCount).toBe(3);
+  });
+});
+
 describe("checks", () => {
   test("always is looked at after every event", async () => {
     const report = await campaign(
@@ -497,6 +544,22 @@ describe("carriers", () => {
 
     expect(report.failure).toBeUndefined();
     expect(report.faults.delay).toBeGreaterThan(10);
+  });
+
+  test("that were never started are not there to be lost", async () => {
+    const report = await campaign(
+      {
+        setup: (self) => {
+          expect(() => self.spawn(echo, { carrier: "thread", args: [() => {}] as never })).toThrow(/copied/);
+          return null;
+        },
+        workload: (self) => self.sleep(1000),
+      },
+      { faults: { "carrier-loss": 5 }, swarm: false },
+    );
+
+    expect(report.failure).toBeUndefined();
+    expect(report.faults).toEqual({});
   });
 
   test("that are lost give each watcher one down", async () => {
