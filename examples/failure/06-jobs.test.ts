@@ -10,40 +10,42 @@ const workers = ["worker 1", "worker 2"];
 const plan: Plan = { faults: { kill: 0.5, "crash-in-init": 0.3 }, targets: workers };
 
 class Jobs {
-  readonly waiting: number[] = [];
-  readonly done: Set<number> = new Set();
+  readonly #waiting: number[] = [];
+  readonly #done: Set<number>;
   readonly #running = new Map<Ref, number>();
   readonly #self: AnyProcess;
   readonly #watches: boolean;
   readonly #world: World;
 
-  constructor(self: AnyProcess, watches: boolean, world: World) {
+  constructor(self: AnyProcess, done: Set<number>, watches: boolean, world: World) {
+    this.#done = done;
     this.#self = self;
     this.#watches = watches;
     this.#world = world;
   }
 
   add(job: number): void {
-    this.waiting.push(job);
+    this.#waiting.push(job);
     this.#world.count("accepted");
   }
 
   take(worker: AnyPid): number | undefined {
-    const job = this.waiting.shift();
+    const job = this.#waiting.shift();
     if (job !== undefined && this.#watches) this.#running.set(this.#self.monitor(worker), job);
     return job;
   }
 
   finish(job: number): void {
-    this.done.add(job);
+    this.#done.add(job);
   }
 
   handleInfo(message: unknown): void {
     if (!isDown(message)) return;
     const job = this.#running.get(message.ref);
-    if (job === undefined || this.done.has(job)) return;
+    this.#running.delete(message.ref);
+    if (job === undefined || this.#done.has(job)) return;
     this.#world.sometimes("a worker has ended before its job");
-    this.waiting.push(job);
+    this.#waiting.push(job);
   }
 }
 
@@ -56,23 +58,23 @@ async function work(self: AnyProcess): Promise<never> {
   }
 }
 
-function queue(watches: boolean): Property<{ jobs: Jobs }> {
+function queue(watches: boolean): Property<ReadonlySet<number>> {
   return {
     name: "every job is done",
     async setup(self, world) {
-      let jobs: Jobs | undefined;
-      await startServer(self, (own) => (jobs = new Jobs(own, watches, world)), { name: "jobs" });
-      const children = workers.map((id) => child(id, work as never, { name: id }));
+      const done = new Set<number>();
+      await startServer(self, (own) => new Jobs(own, done, watches, world), { name: "jobs" });
+      const children = workers.map((id) => child(id, work, { name: id }));
       await startSupervisor(self, { flags: { maxRestarts: Infinity }, children });
-      return { jobs: jobs as unknown as Jobs };
+      return done;
     },
-    async workload(self) {
+    async workload(self, _done, world) {
       for (let job = 1; job <= 50; job += 1) {
-        await self.sleep(self.kernel.platform.random("gap") % 300);
+        await self.sleep(world.choose("gap", [100, 0, 250]));
         await stubOf<Jobs>(self, "jobs").add(job);
       }
     },
-    balance: { "jobs done are jobs accepted": ({ jobs }, world) => [jobs.done.size, world.counted("accepted")] },
+    balance: { "jobs done are jobs accepted": (done, world) => [done.size, world.counted("accepted")] },
     sometimes: watches ? ["a worker has ended before its job"] : [],
   };
 }

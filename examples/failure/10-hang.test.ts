@@ -47,7 +47,7 @@ function shop(isWatched: boolean): Property<Shop> {
         defineServer(() => ({ price: () => 7 })),
         { name: "till" },
       );
-      const guard = child("watchdog", watchdog as never);
+      const guard = child("watchdog", watchdog);
       const children = isWatched ? [till, guard] : [till];
       await startSupervisor(self, { flags: { maxRestarts: Infinity }, children });
       const shop: Shop = { answeredMs: 0 };

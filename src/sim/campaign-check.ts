@@ -6,17 +6,12 @@
 import { inWords } from "../base/limit.ts";
 import { suggestionClause } from "../base/suggestion.ts";
 import { faults, type FaultName } from "../faults/fault.ts";
+import { CampaignError } from "./campaign-error.ts";
 import type { Budget, CampaignOptions, Plan, Property } from "./property.ts";
 import { parseReplay } from "./replay.ts";
 import { canBePlanned, strikesByItself, windowDefault } from "./nemesis.ts";
 
-/** A property, a plan or options make no sense; the message says what and where. */
-export class CampaignError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "CampaignError";
-  }
-}
+export { CampaignError };
 
 /** @throws CampaignError */
 export function checkCampaign<System>(property: Property<System>, plan: Plan, options: CampaignOptions): void {

@@ -319,7 +319,15 @@ describe("faults", () => {
   test("a planned fault that finds nobody is an error of the plan", async () => {
     const run = campaign({}, { at: [{ atMs: 10, fault: "kill", target: "nobody" }] });
 
-    await expect(run).rejects.toThrow(/the plan's kill at [\d.]+ ms found no "nobody"/);
+    await expect(run).rejects.toThrow('the plan\'s kill at 10 ms found no "nobody"; there was nobody');
+  });
+
+  test("a planned fault names who was there, or was probably meant", async () => {
+    const planned = (target: string) =>
+      campaign({ setup: (self) => void sleeper(self, "till") }, { at: [{ atMs: 10, fault: "kill", target }] });
+
+    await expect(planned("tlil")).rejects.toThrow('the plan\'s kill at 10 ms found no "tlil"; did you mean "till"?');
+    await expect(planned("warehouse")).rejects.toThrow('found no "warehouse"; there was till');
   });
 
   test("clock-step moves the wall clock alone, suspend both", async () => {

@@ -11,6 +11,8 @@
  */
 import type { Milliseconds } from "../base/platform.ts";
 import { faults, type FaultLayer, type FaultName, type FaultSource } from "../faults/fault.ts";
+import { suggestionClause } from "../base/suggestion.ts";
+import { CampaignError } from "./campaign-error.ts";
 import type { Machine, Resident, Site } from "./machine.ts";
 import { hashOf, mix, type Stream } from "./choices.ts";
 import type { Plan, PlannedFault } from "./property.ts";
@@ -177,10 +179,25 @@ export class Nemesis implements FaultSource {
     }
     const first = (): number => 0;
     if (!this.#strike(fault, first, first, target)) {
-      this.#machine.broken ??= new Error(
-        `the plan's ${fault} at ${this.#machine.nowMs()} ms found ${target === undefined ? "nothing to strike" : `no "${target}"`}`,
+      this.#machine.broken ??= new CampaignError(
+        `the plan's ${fault} at ${Math.round(this.#machine.nowMs())} ms found ${this.#missed(fault, target)}`,
       );
     }
+  }
+
+  /** What there was in place of what the plan means. */
+  #missed(fault: FaultName, target: string | undefined): string {
+    if (target === undefined) return "nothing to strike";
+    const titles = new Set<string>();
+    if (faults[fault].layer === "carrier") {
+      for (const { parent, title } of this.#machine.sites) if (parent !== null) titles.add(title);
+    } else {
+      for (const resident of this.#machine.liveResidents()) {
+        if (this.#actions.mayStrike(resident)) titles.add(resident.title);
+      }
+    }
+    const there = titles.size === 0 ? "nobody" : [...titles].slice(0, 10).join(", ");
+    return `no "${target}"${suggestionClause(target, titles) || `; there was ${there}`}`;
   }
 
   #strike(

@@ -247,6 +247,13 @@ describe("the variable that replays", () => {
     );
   });
 
+  test("shows the story also where it was expected to fail", async () => {
+    const said = await replayed("all services come back: kill#3=1 kill#5=1", () => refute(services(1), plan));
+
+    expect(said).toContain('property "all services come back" does not hold');
+    expect(said).toContain("is struck by kill");
+  });
+
   test("leaves other properties alone", async () => {
     await replayed("another: none", async () => {
       expect(await simulate(services(Infinity), plan, held)).toMatchObject({ runsCount: 3 });

@@ -81,7 +81,13 @@ export async function refute<System>(
 ): Promise<Counterexample> {
   const called = new Error("refute");
   const report = await run(property, plan, options);
-  if (report.failure !== undefined) return report.failure;
+  if (report.failure !== undefined) {
+    // Nobody else would show it.
+    if (process.env[replayVariable]?.startsWith(`${property.name}: `) === true) {
+      process.stderr.write(`${tellFailure(report, (text) => replayCommand(property.name, text, called))}\n`);
+    }
+    return report.failure;
+  }
   throw at(called, new PropertyError(`no run was found in which it does not hold: ${tellReport(report)}`, report));
 }
 

@@ -111,6 +111,20 @@ export const serverMutants: readonly Mutant[] = [
     breaks: "A process that joined a group twice stays a member after its end.",
   },
   {
+    id: "group-end-not-told",
+    file: groups,
+    find: '      const left = this.#removeMember(group, pid, true);\n      if (left.length > 0) this.#tell("groupLeave", group, left);\n',
+    replace: "      this.#removeMember(group, pid, true);\n",
+    breaks: "A monitor of a group is not told when a member leaves it by its end.",
+  },
+  {
+    id: "group-leaves-all",
+    file: groups,
+    find: "const leavingCount = all ? count : Math.min(count, 1);",
+    replace: "const leavingCount = count;",
+    breaks: "A process that joined a group twice is no member any more when it has left once.",
+  },
+  {
     id: "group-unwatches-early",
     file: groups,
     find: "    if ((this.#groupsOf.get(pid)?.size ?? 0) > 0) return;\n    this.#groupsOf.delete(pid);\n",

@@ -8,6 +8,7 @@ import { carried } from "./carried.ts";
 import { carriers } from "./carriers.ts";
 import { crossing } from "./crossing.ts";
 import { dynamicSupervisors } from "./dynamic-supervisors.ts";
+import { groups } from "./groups.ts";
 import { mailboxes } from "./mailboxes.ts";
 import { nameCampaign } from "./names.ts";
 import { reference } from "./reference.ts";
@@ -32,6 +33,7 @@ export const campaigns: readonly Campaign[] = [
   supervisors,
   dynamicSupervisors,
   registries,
+  groups,
   streams,
   reference({ durationMs: 3_000 }),
 ];

@@ -22,15 +22,15 @@ function selective(system: System, world: World): (self: AnyProcess) => Promise<
     let number = 0;
     // A long mailbox is rare, and then every step of it is dear.
     const isLong = world.chance("long", 0.05);
-    for (let step = 0; step < 25; step += 1) {
-      const burst = isLong ? world.choose("burst", [2, 600, 1_100]) : world.choose("burst", [1, 2, 5]);
+    for (let step = 0; step < (isLong ? 8 : 25); step += 1) {
+      const burst = isLong ? world.choose("burst", [1_100, 2, 600]) : world.choose("burst", [1, 2, 5]);
       for (let count = 0; count < burst; count += 1) {
         number += 1;
         list.push(number);
         self.send(self.pid as Pid<unknown>, number);
       }
-      const takes = isLong ? world.choose("takes", [3, 700]) : world.choose("takes", [1, 2, 4]);
-      for (let count = 0; count < takes; count += 1) await takeOne(self, system, world, list);
+      const takes = isLong ? world.choose("takes", [700, 3]) : world.choose("takes", [1, 2, 4]);
+      for (let count = 0; count < takes; count += 1) await takeOne(self, system, world, list, isLong);
     }
     for (const wanted of list) {
       const message = await self.receive(undefined, { timeoutMs: 0 });
@@ -42,8 +42,10 @@ function selective(system: System, world: World): (self: AnyProcess) => Promise<
   };
 }
 
-async function takeOne(self: AnyProcess, system: System, world: World, list: number[]): Promise<void> {
-  const kind = world.choose("kind", ["first", "third", "even", "young"] as const);
+async function takeOne(self: AnyProcess, system: System, world: World, list: number[], isLong: boolean): Promise<void> {
+  // The dullest one is what a run of few choices does again and again: in a long mailbox, to take from its young end.
+  const kinds = ["first", "third", "even", "young"] as const;
+  const kind = world.choose("kind", isLong ? kinds.toReversed() : kinds);
   const youngest = list.at(-1) ?? 0;
   const matches: Readonly<Record<typeof kind, (message: unknown) => boolean>> = {
     first: () => true,
