@@ -80,7 +80,9 @@ async function stubborn(self: AnyProcess): Promise<void> {
 function childSpec(plan: ChildPlan, model: SupervisorModel, world: World): ChildSpec {
   const watched = (pid: AnyPid): AnyPid => {
     model.began(plan.id, pid);
-    pid.process?.own({ close: () => model.ended(plan.id, pid) });
+    // It may have been struck already when its start is heard of.
+    if (pid.process === null) model.ended(plan.id, pid);
+    else pid.process.own({ close: () => model.ended(plan.id, pid) });
     return pid;
   };
   return {
