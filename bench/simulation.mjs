@@ -10,11 +10,8 @@
  *
  * @module
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { build } from "esbuild";
+import { oneFile } from "../test/one-file.mjs";
 
 const [seconds, runs] = [process.argv[2] ?? 60, process.argv[3] ?? 40].map(Number);
 if (!(seconds > 0) || !(runs >= 1)) {
@@ -22,41 +19,27 @@ if (!(seconds > 0) || !(runs >= 1)) {
   process.exit(2);
 }
 
-const folder = mkdtempSync(join(tmpdir(), "colos-simulation-"));
-try {
-  const outfile = join(folder, "reference.mjs");
-  const entry = join(import.meta.dirname, "..", "test", "sim", "reference.ts");
-  const external = ["esbuild"];
-  await build({
-    entryPoints: [entry],
-    outfile,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    external,
-  });
-  const { reference } = await import(pathToFileURL(outfile).href);
-  const scenario = reference({ durationMs: seconds * 1000 });
-  const warmUp = Math.ceil(runs / 10);
-  await scenario.check({ runs: warmUp, selfCheckEvery: 0, eventsMax: Infinity });
+const { file } = await oneFile(new URL("../test/sim/reference.ts", import.meta.url), "simulation", {
+  esbuild: import.meta.resolve("esbuild"),
+});
+const { reference } = await import(pathToFileURL(file).href);
+const scenario = reference({ durationMs: seconds * 1000 });
+const warmUp = Math.ceil(runs / 10);
+await scenario.check({ runs: warmUp, selfCheckEvery: 0, eventsMax: Infinity });
 
-  const before = process.cpuUsage();
-  const report = await scenario.check({ seed: warmUp + 1, runs, selfCheckEvery: 0, eventsMax: Infinity });
-  const { user, system } = process.cpuUsage(before);
-  const cpuSeconds = (user + system) / 1e6;
+const before = process.cpuUsage();
+const report = await scenario.check({ seed: warmUp + 1, runs, selfCheckEvery: 0, eventsMax: Infinity });
+const { user, system } = process.cpuUsage(before);
+const cpuSeconds = (user + system) / 1e6;
 
-  const { kill = 0, crash = 0 } = report.faults;
-  const hours = report.virtualMs / 3_600_000;
-  const whole = (value) => Math.round(value).toLocaleString("en");
-  process.stdout.write(
-    [
-      `${runs} runs of ${seconds} virtual seconds of faults: ${whole(report.eventsCount)} events, ${whole(kill)} kills and ${whole(crash)} crashes in ${cpuSeconds.toFixed(1)} CPU s`,
-      `${whole(report.eventsCount / cpuSeconds)} events per CPU second, all oracles on`,
-      `${(hours / (cpuSeconds / 60)).toFixed(1)} virtual hours per CPU minute`,
-      "",
-    ].join("\n"),
-  );
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-}
+const { kill = 0, crash = 0 } = report.faults;
+const hours = report.virtualMs / 3_600_000;
+const whole = (value) => Math.round(value).toLocaleString("en");
+process.stdout.write(
+  [
+    `${runs} runs of ${seconds} virtual seconds of faults: ${whole(report.eventsCount)} events, ${whole(kill)} kills and ${whole(crash)} crashes in ${cpuSeconds.toFixed(1)} CPU s`,
+    `${whole(report.eventsCount / cpuSeconds)} events per CPU second, all oracles on`,
+    `${(hours / (cpuSeconds / 60)).toFixed(1)} virtual hours per CPU minute`,
+    "",
+  ].join("\n"),
+);

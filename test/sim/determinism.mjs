@@ -10,43 +10,27 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
+import { oneFile } from "../one-file.mjs";
 
 const { values } = parseArgs({
   options: { runs: { type: "string", default: "1000" }, versions: { type: "string", default: "20,22,24" } },
 });
 
-const folder = mkdtempSync(join(tmpdir(), "colos-determinism-"));
-try {
-  const bundle = join(folder, "double-runs.mjs");
-  await build({
-    entryPoints: [join(import.meta.dirname, "double-runs.ts")],
-    outfile: bundle,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    logLevel: "error",
+const { folder, file } = await oneFile(new URL("double-runs.ts", import.meta.url), "determinism");
+const results = values.versions.split(",").map((version) => {
+  const printed = execFileSync("npx", ["--yes", "-p", `node@${version}`, "--", "node", file, values.runs], {
+    encoding: "utf8",
+    cwd: folder,
   });
-  const results = values.versions.split(",").map((version) => {
-    const printed = execFileSync("npx", ["--yes", "-p", `node@${version}`, "--", "node", bundle, values.runs], {
-      encoding: "utf8",
-      cwd: folder,
-    });
-    process.stdout.write(printed);
-    return JSON.parse(printed);
-  });
-  const digests = new Set(results.map(({ digest }) => digest));
-  const failed = results.find(({ failures }) => failures.length > 0);
-  if (digests.size > 1 || failed !== undefined) {
-    process.stdout.write(failed === undefined ? "the versions differ\n" : `${failed.failures.join("\n")}\n`);
-    process.exitCode = 1;
-  } else {
-    process.stdout.write(`equal on ${results.map(({ node }) => node).join(", ")}: ${[...digests][0]}\n`);
-  }
-} finally {
-  rmSync(folder, { recursive: true });
+  process.stdout.write(printed);
+  return JSON.parse(printed);
+});
+const digests = new Set(results.map(({ digest }) => digest));
+const failed = results.find(({ failures }) => failures.length > 0);
+if (digests.size > 1 || failed !== undefined) {
+  process.stdout.write(failed === undefined ? "the versions differ\n" : `${failed.failures.join("\n")}\n`);
+  process.exitCode = 1;
+} else {
+  process.stdout.write(`equal on ${results.map(({ node }) => node).join(", ")}: ${[...digests][0]}\n`);
 }
