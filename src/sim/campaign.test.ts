@@ -4,6 +4,7 @@ import { replaceFile } from "../base/whole-files.ts";
 import { isDown } from "../kernel/message.ts";
 import type { AnyPid, Pid } from "../kernel/pid.ts";
 import type { AnyProcess } from "../kernel/process.ts";
+import { defineProgram } from "../kernel/program.ts";
 import { plainHost } from "../../test/plain-host.ts";
 import { runCampaign, type Report } from "./campaign.ts";
 import { impossible, type CampaignOptions, type Plan, type Property, type World } from "./property.ts";
@@ -109,6 +110,53 @@ describe("a run", () => {
     });
 
     expect(report.failure).toMatchObject({ check: "setup", message: "Error: no such thing" });
+  });
+});
+
+describe("a process of the property that a link ends", () => {
+  const crash = (self: AnyProcess): Promise<void> => {
+    self.spawnLink(() => {
+      throw new Error("crash");
+    });
+    return self.sleep(1000);
+  };
+
+  test("is a failure of the setup at once", async () => {
+    const report = await campaign({ setup: (self) => crash(self) });
+
+    expect(report.failure).toMatchObject({
+      check: "setup",
+      message: "Error: its process was ended before it was done, as by a link or an exit signal",
+    });
+    expect(report.failure?.atMs).toBeLessThan(1000);
+  });
+
+  test("is a failure of the workload at once", async () => {
+    const report = await campaign({ workload: crash });
+
+    expect(report.failure).toMatchObject({
+      check: "workload",
+      message: "its process was ended before it was done, as by a link or an exit signal",
+    });
+    expect(report.failure?.atMs).toBeLessThan(1000);
+  });
+
+  test("makes a setup be tried again after a restart", async () => {
+    let setupsCount = 0;
+    const report = await campaign(
+      {
+        setup: async (self) => {
+          setupsCount += 1;
+          if (setupsCount === 2) await crash(self);
+        },
+        workload: (self) => self.sleep(1000),
+      },
+      { at: [{ atMs: 500, fault: "kill-system" }] },
+      { runs: 1, selfCheckEvery: 0 },
+    );
+
+    expect(report.failure).toBeUndefined();
+    expect(setupsCount).toBe(3);
   });
 });
 
@@ -377,6 +425,70 @@ describe("faults", () => {
   });
 });
 
+describe("a failing run", () => {
+  test("that is another one the second time is told to be so", async () => {
+    let runsCount = 0;
+    const report = await campaign({
+      workload: () => {
+        runsCount += 1;
+        if (runsCount === 1) throw new Error("only the first time");
+      },
+    });
+
+    expect(report.failure).toMatchObject({ check: "determinism", seed: 1 });
+  });
+
+  test("is shrunk past runs that cannot be made", async () => {
+    const property: Partial<Property<null>> = {
+      setup: (self, world) => {
+        if (world.chance("is there", 0.99)) sleeper(self, "a");
+        return null;
+      },
+      workload: async (self, _system, world) => {
+        if (world.whereis("a") === undefined) return;
+        await self.sleep(1000);
+        throw new Error("always");
+      },
+    };
+    const report = await campaign(property, { at: [{ atMs: 500, fault: "kill", target: "a" }] });
+
+    expect(report.failure).toMatchObject({
+      check: "workload",
+      choices: [{ stream: "chance:is there", index: 0, value: 1 }],
+    });
+  });
+});
+
+describe("a program in a file", () => {
+  const file = new URL("file:///program.ts");
+  const loading = {
+    ...plainHost,
+    load: (): Promise<Record<string, unknown>> =>
+      Promise.resolve({ default: defineProgram(async (self: AnyProcess) => void (await self.receive())) }),
+  };
+  const property: Property<null> = {
+    name: "subject",
+    setup: (self) => {
+      self.spawn(file as never, { carrier: "thread" } as never);
+      return null;
+    },
+    workload: async (self, _system, world) => {
+      await self.sleep(world.choose("how long", [1000, 2000]));
+      world.sometimes(world.nowMs > 1500 ? "long" : "short");
+    },
+    sometimes: ["short", "long"],
+  };
+
+  for (const scheduler of ["random", "pct", "fifo", "exhaustive"] as const) {
+    test(`is loaded before a run of ${scheduler} counts`, async () => {
+      const report = await runCampaign(property, {}, { scheduler, runs: 500, selfCheckEvery: 0 }, loading);
+
+      expect(report.failure).toBeUndefined();
+      expect(report.neverSeen).toEqual([]);
+    });
+  }
+});
+
 describe("a system that starts again", () => {
   test("has no process under a pid from before", async () => {
     const pids: AnyPid[] = [];
@@ -440,6 +552,22 @@ describe("carriers", () => {
 
     expect(report.failure).toBeUndefined();
     expect(report.faults.delay).toBeGreaterThan(10);
+  });
+
+  test("that were never started are not there to be lost", async () => {
+    const report = await campaign(
+      {
+        setup: (self) => {
+          expect(() => self.spawn(echo, { carrier: "thread", args: [() => {}] as never })).toThrow(/copied/);
+          return null;
+        },
+        workload: (self) => self.sleep(1000),
+      },
+      { faults: { "carrier-loss": 5 }, swarm: false },
+    );
+
+    expect(report.failure).toBeUndefined();
+    expect(report.faults).toEqual({});
   });
 
   test("that are lost give each watcher one down", async () => {

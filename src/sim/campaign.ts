@@ -117,6 +117,8 @@ interface RunRequest {
   readonly choices: () => Choices;
   readonly seed: number | null;
   readonly tells?: boolean;
+  /** Default: that of the campaign's scheduler. */
+  readonly order?: TurnOrder;
 }
 
 class Campaign<System> {
@@ -165,7 +167,9 @@ class Campaign<System> {
       const outcome = await this.#runCounted({ choices: () => new SeededChoices(seed), seed });
       if (outcome.failure !== null) {
         const found: Choice[] = [];
-        await this.#run({ choices: () => new SeededChoices(seed, (choice) => found.push(choice)), seed });
+        const again = await this.#run({ choices: () => new SeededChoices(seed, (choice) => found.push(choice)), seed });
+        const isSameAgain = again.digest === outcome.digest && again.failure !== null;
+        if (!isSameAgain) return this.#report(differing(seed, outcome, again));
         return this.#report(await this.#counterexample(seed, found, outcome.failure));
       }
       if (selfCheckEvery > 0 && (seed - first) % selfCheckEvery === 0) {
@@ -180,6 +184,8 @@ class Campaign<System> {
   /** Every order, and every value of `world.choose` and `world.chance`. */
   async #runAll(): Promise<Report> {
     const { runs = exhaustiveRunsDefault, cpuSeconds } = this.#options;
+    // Each of its runs can be made only once, so the modules of programs must be there before.
+    await this.#dullestRun();
     const all = new Enumeration({ isEnumerated, runsMax: runs, depthMax: exhaustiveDepthMax });
     let found: Choice[] = [];
     const record = (choice: Choice): void => void found.push(choice);
@@ -226,11 +232,14 @@ class Campaign<System> {
   ): Promise<Counterexample> {
     const fails = async (candidate: readonly Choice[]): Promise<{ readonly used: readonly Choice[] } | null> => {
       const used: Choice[] = [];
-      const outcome = await this.#run({
-        choices: () => new FixedChoices(candidate, (choice) => used.push(choice)),
-        seed: null,
-      });
-      return outcome.failure !== null && isSame(outcome.failure, failure) ? { used } : null;
+      const fixed = (): Choices => new FixedChoices(candidate, (choice) => used.push(choice));
+      try {
+        const outcome = await this.#run({ choices: fixed, seed: null });
+        return outcome.failure !== null && isSame(outcome.failure, failure) ? { used } : null;
+      } catch {
+        // A run that could not be made, as when a planned fault found nobody: another failure at any rate.
+        return null;
+      }
     };
     const shrunk = await shrink(found, fails, {
       candidatesMax: shrinkCandidatesMax,
@@ -271,11 +280,11 @@ class Campaign<System> {
     return outcome;
   }
 
-  async #run({ choices, seed, tells = false }: RunRequest): Promise<RunOutcome> {
+  async #run({ choices, seed, tells = false, order: given }: RunRequest): Promise<RunOutcome> {
     for (;;) {
       await this.#host.drain();
       const drawn = choices();
-      const order = await this.#order(drawn);
+      const order = given ?? (await this.#order(drawn));
       const outcome = await this.#host.inside(() =>
         runOnce({
           property: this.#property,
@@ -326,23 +335,12 @@ class Campaign<System> {
 
   /** As many as the dullest run makes. */
   async #expectedSteps(): Promise<number> {
-    if (this.#steps === 0) {
-      const { eventsCount } = await this.#host.inside(() =>
-        runOnce({
-          property: this.#property,
-          plan: this.#plan,
-          choices: new FixedChoices([]),
-          seed: null,
-          order: fifoOrder(),
-          host: this.#host,
-          modules: this.#modules,
-          eventsMax: this.#options.eventsMax ?? eventsMaxDefault,
-          tells: false,
-        }),
-      );
-      this.#steps = Math.max(1, eventsCount);
-    }
+    if (this.#steps === 0) this.#steps = Math.max(1, (await this.#dullestRun()).eventsCount);
     return this.#steps;
+  }
+
+  #dullestRun(): Promise<RunOutcome> {
+    return this.#run({ choices: () => new FixedChoices([]), seed: null, order: fifoOrder() });
   }
 
   #cpuMs(): Milliseconds {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import { plainHost } from "../../test/plain-host.ts";
 import { isDown } from "../kernel/message.ts";
@@ -184,5 +186,49 @@ describe("a process", () => {
     });
 
     expect(times).toEqual([10]);
+  });
+});
+
+describe("memory", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const heapBytes = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+
+  test("of a campaign does not grow with its runs", async () => {
+    const heaps: number[] = [];
+    let runsCount = 0;
+    const property: Property<null> = {
+      name: "subject",
+      sometimes: ["never"],
+      setup: (self) => {
+        if ((runsCount += 1) % 500 === 0) heaps.push(heapBytes());
+        self.spawn((near) => near.receive(), { label: "near" });
+        self.spawn((far) => far.receive(), { carrier: "thread", label: "far" });
+        return null;
+      },
+      workload: (self) => self.sleep(1000),
+    };
+    const plan: Plan = { faults: { kill: 1, "carrier-loss": 0.5, "crash-in-init": 0.1 }, window: [0, 1000] };
+    await runCampaign(property, plan, { runs: 2000, selfCheckEvery: 0 }, plainHost);
+
+    expect((heaps[3] as number) - (heaps[0] as number)).toBeLessThan(1_000_000);
+  });
+
+  test("of one long run does not grow with the carriers that it has started and lost", async () => {
+    const heaps: number[] = [];
+    await run({
+      workload: async (self) => {
+        for (let count = 1; count <= 4000; count += 1) {
+          self.monitor(self.spawn((far) => far.sleep(5), { carrier: "thread", label: "far" }));
+          await self.receive();
+          if (count % 1000 === 0) heaps.push(heapBytes());
+        }
+      },
+    });
+
+    expect((heaps[3] as number) - (heaps[0] as number)).toBeLessThan(1_000_000);
   });
 });

@@ -38,6 +38,8 @@ const startWallMs: Milliseconds = Date.UTC(2000, 0, 1);
 const nestedShare = 0.25;
 /** Events at one instant before the run counts as one that never rests. */
 export const eventsPerInstantMax = 100_000;
+/** Events after which the host's event loop turns once: what is held weakly is let go only then. */
+const eventsPerHostTurn = 8192;
 /** Lines of a run's story that are kept; the oldest are forgotten first. */
 export const storyLinesMax = 10_000;
 
@@ -471,6 +473,7 @@ export class Machine implements SimulatedHost {
         this.#turn(resident, task);
       }
       if (this.#mustPark()) await this.#park();
+      if (this.eventsCount % eventsPerHostTurn === 0) await this.#host.drain();
       if (this.broken !== null || check()) return;
       if (this.eventsCount >= eventsMax) {
         this.broken = new RestlessError(`the run did not come to its end within ${eventsMax} events`);

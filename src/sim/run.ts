@@ -386,7 +386,18 @@ class Run<System> implements World {
 
   #startOwn(label: string, body: (self: AnyProcess) => Promise<void>): void {
     const pid = this.#root.kernel.spawn(body as (self: AnyProcess) => unknown, { label });
-    if (pid.process !== null) this.#own.add(pid.process);
+    const { process } = pid;
+    if (process === null) return;
+    this.#own.add(process);
+    // Also when a link ends it: nobody would come back to say so.
+    process.own({ close: () => this.#ownEnded(label) });
+  }
+
+  /** The body of setup or workload may have been cut short. */
+  #ownEnded(label: string): void {
+    const cause = new Error("its process was ended before it was done, as by a link or an exit signal");
+    if (label === "setup" && this.#system === null) this.#setupFailed(cause);
+    if (label === "workload" && !this.#isWorkloadDone) this.#fail("workload", cause.message);
   }
 
   #restart(fault: "kill-system" | "power-loss"): void {

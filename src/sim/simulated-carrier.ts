@@ -60,9 +60,11 @@ export function simulatedCarriers(
     carriers.set(name, {
       start: (kernel, request) => {
         const program = definedOf(request, machine, modules);
+        // What cannot be copied refuses the start before there is anything that a fault could strike.
+        const wires = wiresOf(kernel, request);
         const hosted = new SimulatedHosted(machine, siteOf(kernel), carriers, name, request);
         added(hosted.site);
-        hosted.start(program, request);
+        hosted.start(program, wires, request.options);
         return hosted.pid;
       },
     });
@@ -76,6 +78,20 @@ export function simulatedCarriers(
     },
   });
   return carriers;
+}
+
+/** What the program gets from who starts it, as copies. */
+type Wires = Readonly<Record<"parent" | "lineage" | "callers" | "starter" | "args", unknown>>;
+
+/** @throws UncopyableError */
+function wiresOf(kernel: Kernel, { options, parent, starter }: StartRequest): Wires {
+  return {
+    parent: kernel.encode(parent, "parent"),
+    lineage: kernel.encode(lineageOf(kernel, parent), "lineage"),
+    callers: kernel.encode(options.callers?.slice(0, callersMax), "callers"),
+    starter: kernel.encode(starter, "starter"),
+    args: kernel.encode(options.args, "args"),
+  };
 }
 
 function definedOf(
@@ -142,16 +158,7 @@ class SimulatedHosted implements Channel {
     this.pid = parent.kernel.mainPidOf(id);
   }
 
-  /** @throws UncopyableError */
-  start(program: DefinedProgram<unknown, readonly unknown[]>, { options, parent, starter }: StartRequest): void {
-    const { kernel } = this.#parent;
-    const plan = {
-      parent: kernel.encode(parent, "parent"),
-      lineage: kernel.encode(lineageOf(kernel, parent), "lineage"),
-      callers: kernel.encode(options.callers?.slice(0, callersMax), "callers"),
-      starter: kernel.encode(starter, "starter"),
-      args: kernel.encode(options.args, "args"),
-    };
+  start(program: DefinedProgram<unknown, readonly unknown[]>, plan: Wires, options: StartRequest["options"]): void {
     const failure = this.#startFailure();
     const startMs = startsMs[this.#name] as Milliseconds;
     const delayMs = failure === null ? startMs * (1 + this.#start.choose(4)) : 0;
@@ -173,7 +180,7 @@ class SimulatedHosted implements Channel {
 
   #boot(
     program: DefinedProgram<unknown, readonly unknown[]>,
-    plan: Readonly<Record<"parent" | "lineage" | "callers" | "starter" | "args", unknown>>,
+    plan: Wires,
     { label, mailbox }: StartRequest["options"],
   ): void {
     const { kernel } = this.site;

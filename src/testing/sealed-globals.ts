@@ -87,6 +87,11 @@ class SealedDate extends realDate {
     super(...(parts as [number]));
   }
 
+  /** Dates from before the run are dates too. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return this === SealedDate ? value instanceof realDate : Function.prototype[Symbol.hasInstance].call(this, value);
+  }
+
   static override now(): never {
     return refuse("Date.now", insteadOf.time);
   }

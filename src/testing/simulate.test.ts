@@ -127,6 +127,13 @@ describe("what cannot be simulated", () => {
 
   test("a date of given parts is no look at the clock", async () => {
     expect(await messageOf(() => void new Date(2000, 1).getTime())).toBe("none");
+    const before = new Date(0);
+    const areDates = (): void => {
+      class Holiday extends Date {}
+      if (!(before instanceof Date && new Date(1) instanceof Date)) throw new Error("it is no date any more");
+      if (before instanceof Holiday || !(new Holiday(0) instanceof Holiday)) throw new Error("a holiday is a date");
+    };
+    expect(await messageOf(areDates)).toBe("none");
   });
 
   test("after the test all is as before", async () => {

@@ -4,7 +4,7 @@
  * Guarantees: resolves only when the property held in all runs and no part of it was idle; everything else rejects with a
  * message that tells the story and the command that replays it. While a run is under way, what would make it differ from
  * the next one (`Date.now`, `Math.random`, `setTimeout` and the like) throws and says what stands in its place.
- * Limits: a campaign runs in the heap and on the thread of its test; between runs it lets the host's event loop turn.
+ * Limits: a campaign runs in the heap and on the thread of its test; between runs, and now and then in a long one, it lets the host's event loop turn.
  *
  * @module
  */
