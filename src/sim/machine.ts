@@ -10,7 +10,7 @@
  * is dead ever runs again. A timer never fires early.
  * Limits: code that a process starts and does not await is not waited for; a process whose calls run side by side counts
  * as parked while one of them is open, and then the host's queue is emptied before the next event.
- * Not here: which faults strike when (nemesis.ts), what is checked (run.ts).
+ * Not here: who lives on it (site.ts), which faults strike when (nemesis.ts), what is checked (run.ts).
  *
  * @module
  */
@@ -24,6 +24,7 @@ import type { Choices, Stream } from "./choices.ts";
 import type { SimulatedHost, StoryLine } from "./host.ts";
 import { ReadyEntry, ReadyHeap } from "./ready-heap.ts";
 import { untilCalm } from "./sim-subject.ts";
+import { Resident, Site } from "./site.ts";
 import { WallClock } from "./wall-clock.ts";
 
 /** Rounds of the host's microtask queue in which a process must come to wait for something of the machine. */
@@ -80,59 +81,6 @@ export class RestlessError extends Error {
   constructor(what: string) {
     super(what);
     this.name = "RestlessError";
-  }
-}
-
-/** What the machine knows of a process. */
-export class Resident {
-  readonly process: AnyProcess;
-  readonly site: Site;
-  /** Its name, else its label, else `process`; processes that follow each other under a supervisor share it. */
-  readonly title: string;
-  /** Counts all processes of the run. */
-  readonly number: number;
-  readonly turns: Stream;
-  /** Gets no turn any more. */
-  isHung = false;
-  /** Added to its next turn. */
-  lateMs: Milliseconds = 0;
-  /** For the order of turns to use. */
-  rank = 0;
-  /** Requests and operations that it waits for. One that is over counts until the turn in which the process goes on. */
-  waitsCount = 0;
-
-  constructor(process: AnyProcess, site: Site, title: string, number: number, turns: Stream) {
-    this.process = process;
-    this.site = site;
-    this.title = title;
-    this.number = number;
-    this.turns = turns;
-  }
-
-  get isLive(): boolean {
-    return this.process.stage !== "dead" && this.process.stage !== "exiting" && !this.site.isDead;
-  }
-}
-
-/** A kernel on the machine, with what runs it: the system's own OS process, or a simulated carrier. */
-export class Site {
-  readonly title: string;
-  readonly parent: Site | null;
-  readonly children: Set<Site> = new Set();
-  readonly platform: Platform;
-  kernel: Kernel = undefined as never;
-  step: (process: AnyProcess) => void = undefined as never;
-  isDead = false;
-  stoppedUntilMs: Milliseconds = 0;
-  /** Ends it from outside, for the reason that its processes get; set by its carrier. */
-  lose: (cause: unknown) => void = () => {};
-  /** Lets no signal through in either direction for so long; set by its carrier. */
-  cut: (durationMs: Milliseconds) => void = () => {};
-
-  constructor(title: string, parent: Site | null, platform: Platform) {
-    this.title = title;
-    this.parent = parent;
-    this.platform = platform;
   }
 }
 

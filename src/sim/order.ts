@@ -4,7 +4,8 @@
  * @module
  */
 import type { Milliseconds } from "../base/platform.ts";
-import type { Resident, TurnOrder } from "./machine.ts";
+import type { TurnOrder } from "./machine.ts";
+import type { Resident } from "./site.ts";
 
 /** How late a turn may come; most come at once. */
 const delaysMs: readonly Milliseconds[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.1, 0.2, 0.5, 1, 3, 10];

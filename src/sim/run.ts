@@ -24,7 +24,7 @@ import type { AnyProcess } from "../kernel/process.ts";
 import { Request } from "../kernel/request.ts";
 import type { Choices } from "./choices.ts";
 import type { StoryLine } from "./host.ts";
-import { Machine, type MachineHost, type Resident, type Site, type TurnOrder } from "./machine.ts";
+import { Machine, type MachineHost, type TurnOrder } from "./machine.ts";
 import { Nemesis } from "./nemesis.ts";
 import {
   Impossible,
@@ -38,6 +38,7 @@ import {
 } from "./property.ts";
 import { describeSignal } from "./signal-text.ts";
 import { simulatedCarriers, type Modules } from "./simulated-carrier.ts";
+import type { Resident, Site } from "./site.ts";
 import { SimNetwork } from "./sim-network.ts";
 import { SimulatedFileSystem } from "./sim-file-system.ts";
 import { TraceHash } from "./trace-hash.ts";

@@ -22,7 +22,8 @@ import { acknowledgingBody, defineProgram, definedProgramOf, type DefinedProgram
 import type { Channel, Signal } from "../kernel/signal.ts";
 import type { Stream } from "./choices.ts";
 import { durationsMs } from "./nemesis.ts";
-import type { Machine, Site } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import type { Site } from "./site.ts";
 import { untilCalm } from "./sim-subject.ts";
 
 /** How long a signal takes, in milliseconds; the first is the dullest. */
