@@ -13,6 +13,7 @@
  *
  * @module
  */
+import { AcceptQueue } from "../base/accept-queue.ts";
 import {
   addressText,
   assertAddress,
@@ -598,12 +599,8 @@ class SimListener implements Listener, Socket {
   readonly bufferMaxBytes: number;
   readonly #host: SimulatedHost;
   readonly #listeners: Set<SimListener>;
-  readonly #backlogMax: number;
-  /** At most `#backlogMax`. */
-  #backlog: SimConnection[] = [];
-  readonly #acceptors = new Set<(connection: SimConnection | null) => void>();
+  readonly #queue: AcceptQueue<SimConnection>;
   #disown: (() => void) | undefined;
-  #isClosed = false;
 
   constructor(host: SimulatedHost, listeners: Set<SimListener>, place: ListenerPlace) {
     this.address = place.address;
@@ -611,7 +608,7 @@ class SimListener implements Listener, Socket {
     this.bufferMaxBytes = place.bufferMaxBytes;
     this.#host = host;
     this.#listeners = listeners;
-    this.#backlogMax = place.backlogMax;
+    this.#queue = new AcceptQueue(place.backlogMax);
     listeners.add(this);
     this.owner.sockets.add(this);
   }
@@ -621,22 +618,11 @@ class SimListener implements Listener, Socket {
   }
 
   get isFull(): boolean {
-    return this.#acceptors.size === 0 && this.#backlog.length >= this.#backlogMax;
+    return this.#queue.isFull;
   }
 
   accept(options: Owned = {}): Promise<Connection | null> {
-    return this.#host.waitFor((settle) => {
-      const take = (connection: SimConnection | null): void => {
-        this.#acceptors.delete(take);
-        if (connection === null) place.drop();
-        else place.give(connection);
-        settle.resolve(connection);
-      };
-      const place = new Reservation(options, () => take(null));
-      const first = this.#backlog.shift();
-      if (first !== undefined || this.#isClosed) take(first ?? null);
-      else this.#acceptors.add(take);
-    });
+    return this.#host.waitFor((settle) => this.#queue.accept(options, (connection) => settle.resolve(connection)));
   }
 
   onOwned(undo: () => void): void {
@@ -644,32 +630,26 @@ class SimListener implements Listener, Socket {
   }
 
   offer(end: SimConnection): void {
-    const [take] = this.#acceptors;
-    if (take === undefined) this.#backlog.push(end);
-    else take(end);
+    this.#queue.offer(end);
   }
 
   close(): void {
     this.#leave();
     this.#disown?.();
-    for (const end of this.#backlog.splice(0)) end.reset();
-    for (const take of [...this.#acceptors]) take(null);
+    this.#queue.close();
   }
 
   killed(): void {
     this.#leave();
-    for (const end of this.#backlog.splice(0)) end.reset();
-    this.#acceptors.clear();
+    this.#queue.kill();
   }
 
   lost(): void {
     this.#leave();
-    this.#backlog = [];
-    this.#acceptors.clear();
+    this.#queue.lose();
   }
 
   #leave(): void {
-    this.#isClosed = true;
     this.#listeners.delete(this);
     this.owner.sockets.delete(this);
   }

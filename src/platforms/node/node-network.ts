@@ -11,6 +11,7 @@
  */
 import { lookup } from "node:dns/promises";
 import { connect as connectSocket, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { AcceptQueue } from "../../base/accept-queue.ts";
 import {
   addressText,
   assertAddress,
@@ -214,18 +215,14 @@ async function listenOn(
 class NodeListener implements Listener {
   readonly address: Address;
   readonly #server: Server;
-  readonly #backlogMax: number;
-  /** At most `#backlogMax`. */
-  readonly #backlog: NodeConnection[] = [];
-  readonly #acceptors = new Set<(connection: NodeConnection | null) => void>();
+  readonly #queue: AcceptQueue<NodeConnection>;
   #disown: (() => void) | undefined;
-  #isClosed = false;
 
   constructor(server: Server, backlogMax: number, bufferMaxBytes: number) {
     const { address, port } = server.address() as AddressInfo;
     this.address = { host: address, port };
     this.#server = server;
-    this.#backlogMax = backlogMax;
+    this.#queue = new AcceptQueue(backlogMax);
     server.on("connection", (socket) => this.#take(socket, bufferMaxBytes));
   }
 
@@ -234,18 +231,7 @@ class NodeListener implements Listener {
   }
 
   accept(options: Owned = {}): Promise<Connection | null> {
-    return new Promise((resolve) => {
-      const take = (connection: NodeConnection | null): void => {
-        this.#acceptors.delete(take);
-        if (connection === null) place.drop();
-        else place.give(connection);
-        resolve(connection);
-      };
-      const place = new Reservation(options, () => take(null));
-      const first = this.#backlog.shift();
-      if (first !== undefined || this.#isClosed) take(first ?? null);
-      else this.#acceptors.add(take);
-    });
+    return new Promise((resolve) => this.#queue.accept(options, resolve));
   }
 
   onOwned(undo: () => void): void {
@@ -253,24 +239,19 @@ class NodeListener implements Listener {
   }
 
   close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#queue.isClosed) return;
     this.#disown?.();
     this.#server.close();
-    for (const connection of this.#backlog.splice(0)) connection.reset();
-    for (const take of [...this.#acceptors]) take(null);
+    this.#queue.close();
   }
 
   #take(socket: Socket, bufferMaxBytes: number): void {
-    if (this.#isClosed || this.#backlog.length >= this.#backlogMax) {
+    if (this.#queue.isClosed || this.#queue.isFull) {
       socket.on("error", () => {});
       socket.resetAndDestroy();
       return;
     }
-    const connection = new NodeConnection(socket, bufferMaxBytes);
-    const [take] = this.#acceptors;
-    if (take === undefined) this.#backlog.push(connection);
-    else take(connection);
+    this.#queue.offer(new NodeConnection(socket, bufferMaxBytes));
   }
 }
 
