@@ -18,6 +18,7 @@ import type { Resident, Site } from "./site.ts";
 import { hashOf, mix, type Stream } from "./choices.ts";
 import type { Plan, PlannedFault } from "./property.ts";
 import type { NetworkFault } from "./sim-network.ts";
+import { untilCalm } from "./sim-subject.ts";
 
 /** One decision per fault that strikes by itself and tick, in milliseconds. */
 export const tickMs: Milliseconds = 100;
@@ -76,7 +77,6 @@ export class Nemesis implements FaultSource {
   #faultsCount = 0;
   #lastMs: Milliseconds = -Infinity;
   #fromMs: Milliseconds = Infinity;
-  #untilMs: Milliseconds = Infinity;
 
   /** `seed`: of a run that is drawn; null for one that is replayed, where the choices alone decide. */
   constructor(machine: Machine, plan: Plan, seed: number | null, actions: NemesisActions) {
@@ -93,12 +93,7 @@ export class Nemesis implements FaultSource {
   /** Whether faults may still strike. */
   get inWindow(): boolean {
     const nowMs = this.#machine.nowMs();
-    return nowMs >= this.#fromMs && nowMs < this.#untilMs;
-  }
-
-  /** When the calm begins. */
-  get calmFromMs(): Milliseconds {
-    return this.#untilMs;
+    return nowMs >= this.#fromMs && nowMs < this.#machine.calmFromMs;
   }
 
   /** Begins the window, which is counted from now. */
@@ -106,8 +101,7 @@ export class Nemesis implements FaultSource {
     const nowMs = this.#machine.nowMs();
     const [fromMs, toMs] = this.#plan.window ?? windowDefault;
     this.#fromMs = nowMs + fromMs;
-    this.#untilMs = nowMs + toMs;
-    this.#machine.calmFromMs = this.#untilMs;
+    this.#machine.calmFromMs = nowMs + toMs;
     const rated: Rated[] = [];
     for (const [fault, rate] of this.#rates) {
       if (!strikesByItself(fault)) continue;
@@ -290,7 +284,7 @@ export class Nemesis implements FaultSource {
   /** How long a fault lasts; not beyond the window. */
   #duration(severity: (count: number) => number): Milliseconds {
     const durationMs = durationsMs[severity(durationsMs.length)] as Milliseconds;
-    return Math.round(Math.min(durationMs, this.#untilMs - this.#machine.nowMs()));
+    return Math.round(untilCalm(this.#machine, durationMs));
   }
 
   #isTarget(title: string): boolean {

@@ -249,7 +249,7 @@ class Run<System> implements World {
       this.#hasBegun = true;
       this.#nemesis.begin();
       this.#startWorkload();
-      const { calmFromMs } = this.#nemesis;
+      const { calmFromMs } = machine;
       await machine.run(calmFromMs, eventsMax, () => this.#isBad());
       this.files.calm();
       this.#network.calm();
