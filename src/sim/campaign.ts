@@ -282,7 +282,6 @@ class Campaign<System> {
 
   async #run({ choices, seed, tells = false, order: given }: RunRequest): Promise<RunOutcome> {
     for (;;) {
-      await this.#host.drain();
       const drawn = choices();
       const order = given ?? (await this.#order(drawn));
       const outcome = await this.#host.inside(() =>
