@@ -32,6 +32,8 @@ export const stateStyles: Readonly<Record<InstanceState, Style>> = {
   stopping: "yellow",
   stopped: "dim",
   backoff: "yellow",
+  degraded: "yellow",
+  scheduled: "dim",
   failed: "red",
 };
 

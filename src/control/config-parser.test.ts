@@ -35,15 +35,25 @@ describe("config: defaults", () => {
         run: { kind: "program", file: "/shop/src/web.ts", args: [] },
         carrier: "os-process",
         instances: 1,
+        autostart: true,
         env: {},
+        envFiles: [],
+        secrets: {},
         cwd: "/shop/.",
+        stdin: "pipe",
         restart: "permanent",
+        successCodes: [0],
+        stopSignal: "SIGTERM",
         shutdown: 5000,
         maxRestarts: 5,
         periodMs: 30_000,
         backoff: { initialMs: 100, maxMs: 15_000, factor: 2, jitter: 0.2, resetAfterMs: 30_000 },
+        exhausted: { then: "degraded", retryEveryMs: 60_000 },
         ready: { kind: "none" },
         dependsOn: [],
+        drainMs: 30_000,
+        limits: {},
+        logs: { sizeBytes: 10_485_760, ageMs: 604_800_000, budgetBytes: 104_857_600 },
       },
     ]);
   });
@@ -279,7 +289,7 @@ describe("config: the whole system", () => {
     const plan = planOf({ services });
 
     expect(plan.services.map(({ name }) => name)).toEqual(["db", "api", "web", "mail"]);
-    expect(plan.services[2]!.dependsOn).toEqual(["api"]);
+    expect(plan.services[2]!.dependsOn).toEqual([{ name: "api", condition: "ready", onEnd: "ignore" }]);
   });
 });
 

@@ -11,7 +11,7 @@
  *
  * @module
  */
-import type { ReadyPlan, ServicePlan, SystemPlan } from "./config.ts";
+import type { DependencyConfig, DependencyPlan, ReadyPlan, ServicePlan, SystemPlan } from "./config.ts";
 import type { ConfigPath, WrittenService } from "./config-schema.ts";
 import type { CarrierName } from "./service.ts";
 import { checkServiceShape, isPlainObject, shown } from "./config-schema.ts";
@@ -33,6 +33,15 @@ export const serviceDefaults = {
   backoff: { initialMs: 100, maxMs: 15_000, factor: 2, jitter: 0.2, resetAfterMs: 30_000 },
   readyHost: "127.0.0.1",
   readyTimeoutMs: 30_000,
+  stopSignal: "SIGTERM",
+  successCodes: [0],
+  exhausted: { then: "degraded", retryEveryMs: 60_000 },
+  liveTimeoutMs: 5_000,
+  liveEveryMs: 10_000,
+  liveFailuresMax: 3,
+  watchDelayMs: 200,
+  drainMs: 30_000,
+  logs: { sizeBytes: 10_485_760, ageMs: 604_800_000, budgetBytes: 104_857_600 },
 } as const;
 
 /** Counted from 1. */
@@ -183,9 +192,19 @@ function planOf(name: string, value: unknown, options: ParseConfigOptions, repor
     run,
     carrier: carrierOf(service),
     instances: service.instances ?? serviceDefaults.instances,
+    autostart: true,
     ...(service.listen === undefined ? {} : { listenPort: service.listen }),
     ...(service.listenHost === undefined ? {} : { listenHost: service.listenHost }),
     env: { ...service.env },
+    envFiles: [],
+    secrets: {},
+    stdin: "pipe",
+    successCodes: serviceDefaults.successCodes,
+    stopSignal: serviceDefaults.stopSignal,
+    exhausted: serviceDefaults.exhausted,
+    drainMs: serviceDefaults.drainMs,
+    limits: {},
+    logs: serviceDefaults.logs,
     cwd: options.resolve(options.directory, service.cwd ?? "."),
     restart: service.restart ?? serviceDefaults.restart,
     shutdown: service.shutdown ?? serviceDefaults.shutdownMs,
@@ -193,8 +212,20 @@ function planOf(name: string, value: unknown, options: ParseConfigOptions, repor
     periodMs: service.periodMs ?? serviceDefaults.periodMs,
     backoff,
     ready,
-    dependsOn: [...new Set(service.dependsOn)],
+    dependsOn: dependenciesOf(service.dependsOn),
   };
+}
+
+/** Names alone mean the defaults. */
+function dependenciesOf(written: WrittenService["dependsOn"]): readonly DependencyPlan[] {
+  const named = Array.isArray(written)
+    ? new Map(written.map((name: string) => [name, {}]))
+    : new Map(Object.entries((written ?? {}) as Readonly<Record<string, DependencyConfig>>));
+  return [...named].map(([name, { condition = "ready", onEnd = "ignore" }]: [string, DependencyConfig]) => ({
+    name,
+    condition,
+    onEnd,
+  }));
 }
 
 function carrierOf(service: WrittenService): CarrierName {
@@ -282,7 +313,7 @@ function checkListenPorts(plans: readonly ServicePlan[], report: Report): void {
 
 function checkDependencies(plans: readonly ServicePlan[], known: ReadonlyMap<string, unknown>, report: Report): void {
   for (const { name, dependsOn } of plans) {
-    for (const dependency of dependsOn) {
+    for (const { name: dependency } of dependsOn) {
       const path = ["services", name, "dependsOn"];
       if (dependency === name) report(path, "a service cannot depend on itself");
       else if (!known.has(dependency)) {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { dependencyOrder } from "./dependency-order.ts";
 
-const item = (name: string, ...dependsOn: string[]) => ({ name, dependsOn });
+const item = (name: string, ...dependsOn: string[]) => ({ name, dependsOn: dependsOn.map((each) => ({ name: each })) });
 const names = (items: readonly { name: string }[]) => items.map(({ name }) => name).join(" ");
 
 describe("dependency order", () => {
@@ -50,7 +50,7 @@ describe("dependency order", () => {
         expect(cycles).toEqual([]);
         expect(place.size).toBe(items.length);
         for (const { name, dependsOn } of items) {
-          for (const other of dependsOn) expect(place.get(other)).toBeLessThan(place.get(name)!);
+          for (const { name: other } of dependsOn) expect(place.get(other)).toBeLessThan(place.get(name)!);
         }
       }),
     );

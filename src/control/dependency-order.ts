@@ -11,7 +11,7 @@
 /** Something with a name that depends on others. */
 export interface Dependent {
   readonly name: string;
-  readonly dependsOn: readonly string[];
+  readonly dependsOn: readonly { readonly name: string }[];
 }
 
 /** `order` is complete only when `cycles` is empty. A cycle starts and ends with the same name. */
@@ -36,7 +36,7 @@ export function dependencyOrder<T extends Dependent>(items: readonly T[]): Depen
       return;
     }
     path.push(item.name);
-    for (const name of item.dependsOn) {
+    for (const { name } of item.dependsOn) {
       const dependency = byName.get(name);
       if (dependency !== undefined && dependency !== item) visit(dependency);
     }

@@ -15,9 +15,20 @@
  * - `stopping`: told to stop, not gone yet
  * - `stopped`: ended and not to be restarted (its restart policy says so)
  * - `backoff`: ended, will be restarted after a delay
+ * - `degraded`: ended, its restart window is used up, will be tried again slowly
+ * - `scheduled`: a job that is at rest until its next time
  * - `failed`: given up; a person must act
  */
-export type InstanceState = "waiting" | "starting" | "ready" | "stopping" | "stopped" | "backoff" | "failed";
+export type InstanceState =
+  | "waiting"
+  | "starting"
+  | "ready"
+  | "stopping"
+  | "stopped"
+  | "backoff"
+  | "degraded"
+  | "scheduled"
+  | "failed";
 
 /** What executes a service's process. */
 export type CarrierName = "coroutine" | "thread" | "os-process" | "command";

@@ -220,7 +220,7 @@ class Foreground implements RunningSystem {
     if (this.#isStopping) return;
     const isReady = (name: string): boolean => this.#services.some((s) => s.plan.name === name && hasBeenReady(s));
     for (const service of this.#services) {
-      if (service.begun || !service.plan.dependsOn.every(isReady)) continue;
+      if (service.begun || !service.plan.dependsOn.every(({ name }) => isReady(name))) continue;
       service.begun = true;
       void this.#begin(service).catch((thrown: unknown) => {
         this.#tell({ type: "notBegun", service, problem: reasonText(thrown) });

@@ -101,6 +101,8 @@ function checkOf(plan: Exclude<ReadyPlan, { kind: "none" }>, subject: ReadySubje
       return logCheck(plan.pattern, subject);
     case "exec":
       return execCheck(plan.command, subject);
+    default:
+      throw new NotReadyError(`the readiness check ${plan.kind} needs the daemon`);
   }
 }
 

@@ -1,0 +1,71 @@
+/**
+ * Recorder: the contract between the daemon and the OS process that reads what services write.
+ *
+ * Guarantees: the recorder is an OS process of its own, so the daemon is not in the way of a log line, and what is written
+ * while no daemon lives is recorded all the same. Each line stands in a file in the CRI log format
+ * (`<RFC 3339 time> stdout|stderr F|P <text>`; P: the line goes on in the next), so that other programs read it too.
+ * A service that writes faster than the disk takes waits; nothing is dropped and nothing is buffered beyond one chunk.
+ *
+ * @module
+ */
+import type { LogsPlan } from "../../control/config.ts";
+import type { RunId } from "../run/run.ts";
+
+/** A run whose pipes are to be read until nobody holds them. */
+export interface RecordedRun {
+  readonly id: RunId;
+  readonly service: string;
+  readonly instance: number;
+  /** FIFOs; absolute paths. */
+  readonly stdout: string;
+  readonly stderr: string;
+  /** A FIFO: the first line means ready. Then `<runs>/<id>.ready` is made. */
+  readonly ready?: string;
+  /** A Unix datagram socket to be bound (sd_notify(3)). READY=1 makes `<runs>/<id>.ready`. */
+  readonly notify?: string;
+  /** The folder that holds `current` and the rotated files. */
+  readonly directory: string;
+  readonly logs: LogsPlan;
+}
+
+/** The daemon's end of the connection. It starts a recorder when none lives, and attaches all runs again after a loss. */
+export interface Recorder {
+  /** Settles when the recorder reads the run's pipes. Attaching twice is the same as once. */
+  attach(run: RecordedRun): Promise<void>;
+  /** Settles when everything the run has written is on disk and its pipes are closed, or after `timeoutMs`. */
+  drained(id: RunId, timeoutMs: number): Promise<void>;
+  /** Called for each sd_notify message (one assignment per line) and for the first line of a `ready` pipe (`READY=1`). */
+  onNote(listener: (id: RunId, note: string) => void): () => void;
+  /** New limits for the files of one instance. */
+  setLimits(service: string, instance: number, logs: LogsPlan): void;
+  /** The recorder's OS process id; undefined while there is none. */
+  readonly osPid: number | undefined;
+  /** Ends the connection; the recorder goes on. */
+  close(): Promise<void>;
+  /** Ends the recorder too, after it has read what is there. */
+  stop(): Promise<void>;
+}
+
+/** One line, as `colos logs` shows it. */
+export interface LogEntry {
+  readonly service: string;
+  readonly instance: number;
+  readonly stream: "stdout" | "stderr";
+  /** Epoch milliseconds. */
+  readonly at: number;
+  readonly text: string;
+}
+
+export interface LogQuery {
+  /** Only the last so many lines of each instance, counted after filtering. Default: all. */
+  readonly linesMax?: number;
+  readonly sinceAt?: number;
+  readonly untilAt?: number;
+  readonly stream?: "stdout" | "stderr";
+  /** Text, or `/expression/flags`. */
+  readonly grep?: string;
+  /** Lines of this level or worse; the level is what the line says of itself (JSON `level`, or a word such as WARN). */
+  readonly level?: "trace" | "debug" | "info" | "warn" | "error" | "fatal";
+  /** Goes on with what is written from now on, across restarts and rotations. */
+  readonly follow?: boolean;
+}
