@@ -48,7 +48,7 @@ describe("config: defaults", () => {
         maxRestarts: 5,
         periodMs: 30_000,
         backoff: { initialMs: 100, maxMs: 15_000, factor: 2, jitter: 0.2, resetAfterMs: 30_000 },
-        exhausted: { then: "degraded", retryEveryMs: 60_000 },
+        exhausted: { policy: "degraded", retryEveryMs: 60_000 },
         ready: { kind: "none" },
         dependsOn: [],
         drainMs: 30_000,

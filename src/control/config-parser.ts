@@ -35,7 +35,7 @@ export const serviceDefaults = {
   readyTimeoutMs: 30_000,
   stopSignal: "SIGTERM",
   successCodes: [0],
-  exhausted: { then: "degraded", retryEveryMs: 60_000 },
+  exhausted: { policy: "degraded", retryEveryMs: 60_000 },
   liveTimeoutMs: 5_000,
   liveEveryMs: 10_000,
   liveFailuresMax: 3,

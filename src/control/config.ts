@@ -159,7 +159,7 @@ export interface ServiceConfig {
   };
   /** When the window is used up: `degraded` goes on slowly, one try each `retryEveryMs`; `failed` gives up. Default `degraded`. */
   readonly exhausted?: {
-    readonly then?: "degraded" | "failed";
+    readonly policy?: "degraded" | "failed";
     /** Default 60000. */
     readonly retryEveryMs?: number;
     /** A command that is run once each time the window is used up, with COLOS_SERVICE, COLOS_INSTANCE and COLOS_REASON. */
@@ -266,7 +266,7 @@ export interface ServicePlan {
     readonly resetAfterMs: number;
   };
   readonly exhausted: {
-    readonly then: "degraded" | "failed";
+    readonly policy: "degraded" | "failed";
     readonly retryEveryMs: number;
     readonly hook?: readonly [string, ...string[]];
   };
