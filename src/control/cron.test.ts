@@ -244,8 +244,8 @@ describe("cron: against a clock that is looked at every minute", () => {
             at = nextTime(parsed, at, timeZone)!;
             expect(`${expression} ${new Date(at).toISOString()}`).toBe(`${expression} ${new Date(time).toISOString()}`);
           }
-          if (expected.length < 100)
-            expect(nextTime(parsed, at, timeZone) ?? Infinity).toBeGreaterThanOrEqual(oracle.untilAt);
+          const beyond = expected.length === 100 || (nextTime(parsed, at, timeZone) ?? Infinity) >= oracle.untilAt;
+          expect(beyond).toBe(true);
         },
       ),
       { numRuns: 30 },
