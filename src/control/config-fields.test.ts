@@ -213,8 +213,9 @@ describe("config: a wrong field", () => {
     [{ schedule: { everyMs: 5000, timeZone: "UTC" } }, "schedule.timeZone: belongs to cron only"],
     [
       { schedule: { cron: "@daily", timeZone: "Mars/Base" } },
-      'schedule.timeZone: "Mars/Base" is not a time zone that is known here',
+      'schedule.timeZone: "Mars/Base" is not a time zone such as Europe/Berlin or UTC',
     ],
+    [{ schedule: { cron: "0 25 * * *" } }, "schedule.cron: CRON"],
     [
       { schedule: { cron: "@daily" }, restart: "permanent" },
       "restart: a job with a schedule rests when it has ended; write temporary, or transient to repeat failures",
