@@ -49,7 +49,6 @@ const ownOsProcess = {
   user: fc.oneof(word, fc.nat(1000)),
   nice: fc.integer({ min: -20, max: 19 }),
   limits: anyOf({ memoryBytes: fc.constantFrom("64 MiB", 2_000_000), cpuPercent: fc.integer({ min: 1, max: 400 }) }),
-  listenHost: fc.constant("127.0.0.1"),
 };
 const lasting = {
   instances: fc.integer({ min: 1, max: 4 }),
@@ -59,13 +58,13 @@ const lasting = {
 const service = fc.oneof(
   fc
     .record({ command, rest: anyOf({ ...common, ...ownOsProcess, ...lasting }), ready: probe, live: probe })
-    .map(({ command, rest: { listenHost: _, ...rest }, ready, live }) => ({ command, ...rest, ready, live })),
+    .map(({ command, rest, ready, live }) => ({ command, ...rest, ready, live })),
   fc
     .record({ program: word.map((name) => `${name}.ts`), rest: anyOf({ ...common, ...lasting }) })
     .map(({ program, rest }) => ({ program, carrier: "thread", ...rest, ready: { call: "ping" } })),
   fc
     .record({ command, rest: anyOf({ ...common, ...ownOsProcess }), everyMs: fc.integer({ min: 1000, max: 9000 }) })
-    .map(({ command, rest: { listenHost: _, ...rest }, everyMs }) => ({ command, ...rest, schedule: { everyMs } })),
+    .map(({ command, rest, everyMs }) => ({ command, ...rest, schedule: { everyMs } })),
 );
 
 /** A right config of up to five services, each of which may depend on lasting ones with a lower number. */

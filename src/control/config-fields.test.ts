@@ -215,7 +215,10 @@ describe("config: a wrong field", () => {
       { schedule: { cron: "@daily", timeZone: "Mars/Base" } },
       'schedule.timeZone: "Mars/Base" is not a time zone such as Europe/Berlin or UTC',
     ],
-    [{ schedule: { cron: "0 25 * * *" } }, "schedule.cron: CRON"],
+    [
+      { schedule: { cron: "0 25 * * *" } },
+      'schedule.cron: hour "25" is not *, a number from 0 to 23, a range or a step of these',
+    ],
     [
       { schedule: { cron: "@daily" }, restart: "permanent" },
       "restart: a job with a schedule rests when it has ended; write temporary, or transient to repeat failures",
