@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { LimitsConfig, LogsPlan } from "../../control/config.ts";
+import type { LimitsPlan, LogsPlan } from "../../control/config.ts";
 
 /** `<service>.<instance>.<number>`, unique for ever in a home. */
 export type RunId = string;
@@ -31,7 +31,7 @@ export interface RunSpec {
   readonly user?: string | number;
   readonly group?: string | number;
   readonly nice?: number;
-  readonly limits: LimitsConfig;
+  readonly limits: LimitsPlan;
   readonly logs: LogsPlan;
 }
 
