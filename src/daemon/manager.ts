@@ -29,7 +29,7 @@ import {
   type WaitOptions,
 } from "../control/manager.ts";
 import type { SystemPlan } from "../control/config.ts";
-import { instancesMax } from "../control/config-schema.ts";
+import { instancesMax } from "../control/config-limit.ts";
 import { planChanges } from "../control/plan-diff.ts";
 import type { InstanceState, InstanceStatus } from "../control/service.ts";
 import { Core } from "./core/core.ts";

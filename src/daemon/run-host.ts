@@ -18,7 +18,8 @@ import type { Core, CoreHost } from "./core/core.ts";
 import type { LiveInstance, LiveRun } from "./core/live.ts";
 import type { Entry, ServiceRecord, SystemRecord } from "./core/record.ts";
 import type { Journal } from "./journal.ts";
-import { awaitReady, type ReadySubject } from "./readiness.ts";
+import { startLive } from "./live.ts";
+import { awaitReady, NotReadyError, type ReadySubject } from "./readiness.ts";
 import { reasonText } from "./reason-text.ts";
 import { RunStartError, type RunEnd, type RunId, type RunListener, type Runs, type RunSpec } from "./run/run.ts";
 
@@ -28,13 +29,6 @@ export const journalRetryMs = 1_000;
 export const entriesWaitingMax = 100_000;
 /** The longest time that a host timer waits, in milliseconds. */
 const hostTimerMaxMs = 2 ** 31 - 1;
-
-/** Liveness checks of one run; the returned function ends them. */
-export type StartLive = (
-  plan: ServicePlan,
-  subject: ReadySubject,
-  on: { unhealthy(why: string): void; healthy(): void },
-) => () => void;
 
 export interface RunHostOptions {
   readonly clock: Clock;
@@ -47,7 +41,6 @@ export interface RunHostOptions {
   argvOf(plan: ServicePlan): Promise<readonly [string, ...string[]]>;
   /** Calls `listener` for each line that an instance writes from `sinceAt` on. */
   onLine(service: string, instance: number, sinceAt: number, listener: (text: string) => void): () => void;
-  readonly startLive: StartLive;
   runHook(plan: ServicePlan, instance: number, reason: string): void;
   log(level: "info" | "warning" | "error", message: string): void;
   /** The core has settled: everything is decided that can be for now. */
@@ -135,22 +128,20 @@ export class RunHost implements CoreHost {
 
   check(run: LiveRun, plan: ServicePlan, instance: number): void {
     const checks = this.#newChecks(run.id);
-    const subject = this.#subject(run, plan, instance, checks);
-    void subject
-      .then((each) => awaitReady(plan.ready, each, checks.end.signal))
-      .then(
-        () => this.#isCurrent(run.id, checks) && this.#core?.ready(run.id),
-        (error: unknown) => this.#isCurrent(run.id, checks) && this.#core?.notReady(run.id, reasonText(error)),
-      );
+    void this.#check(run, plan, instance, checks).then(
+      () => this.#isCurrent(run.id, checks) && this.#core?.ready(run.id),
+      (error: unknown) => this.#isCurrent(run.id, checks) && this.#core?.notReady(run.id, reasonText(error)),
+    );
   }
 
   watchOver(run: LiveRun, plan: ServicePlan, instance: number): void {
     const checks = this.#checks.get(run.id) ?? this.#newChecks(run.id);
     void this.#subject(run, plan, instance, checks).then((subject) => {
       if (!this.#isCurrent(run.id, checks)) return;
-      checks.endLive = this.#options.startLive(plan, subject, {
-        unhealthy: (why) => this.#isCurrent(run.id, checks) && this.#core?.unhealthy(run.id, why),
-        healthy: () => this.#isCurrent(run.id, checks) && this.#core?.healthy(run.id),
+      checks.endLive = startLive(plan.live!, subject, {
+        clock: this.#options.clock,
+        onUnhealthy: (why) => this.#isCurrent(run.id, checks) && this.#core?.unhealthy(run.id, why),
+        onHealthy: () => this.#isCurrent(run.id, checks) && this.#core?.healthy(run.id),
       });
     });
   }
@@ -201,6 +192,19 @@ export class RunHost implements CoreHost {
     const [env, argv] = await Promise.all([this.#options.environmentOf(plan, instance), this.#options.argvOf(plan)]);
     const { osPid } = await this.runs.start(specOf(run, plan, instance, argv, env));
     return osPid;
+  }
+
+  /** Checks again when colos itself was short of something. */
+  async #check(run: LiveRun, plan: ServicePlan, instance: number, checks: Checks): Promise<void> {
+    const subject = await this.#subject(run, plan, instance, checks);
+    for (;;) {
+      try {
+        return await awaitReady(plan.ready, subject, checks.end.signal);
+      } catch (error) {
+        if (!(error instanceof NotReadyError) || !error.isOwnTrouble) throw error;
+        this.#options.log("warning", `${run.id} is checked again: ${error.message}`);
+      }
+    }
   }
 
   #ended(id: RunId, end: RunEnd): void {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { DependencyEndPolicy, SchedulePlan, ServicePlan } from "../../control/config.ts";
-import { serviceDefaults } from "../../control/config-parser.ts";
+import { serviceDefaults } from "../../control/service-plan.ts";
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { RunStartError, type RecoveredRun, type RunId } from "../run/run.ts";
 import { Core, type CoreHost } from "./core.ts";
