@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { request, type RequestOptions } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { managerClient } from "../src/control/manager-client.ts";
+import { managerGroups } from "../src/control/manager-routes.ts";
 import type { Manager, ManagerEvent } from "../src/control/manager.ts";
 import { serveControl, type ControlServer, type ControlServerOptions } from "../src/daemon/control-server.ts";
 import { unixHttp } from "../src/platforms/node/unix-http.ts";
@@ -106,5 +108,69 @@ describe("control server: the socket", () => {
     const { socket } = await serve();
 
     expect(statSync(socket).mode & 0o777).toBe(0o600);
+  });
+});
+
+interface OpenApi {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: string;
+}
+
+/** One request as curl would make it. */
+function ask(socketPath: string, options: RequestOptions & { readonly body?: string | Buffer } = {}): Promise<Answer> {
+  const { body, ...rest } = options;
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, path: "/v1/health", ...rest }, (incoming) => {
+      const parts: Buffer[] = [];
+      incoming.on("data", (part: Buffer) => parts.push(part));
+      incoming.on("end", () =>
+        resolve({
+          status: incoming.statusCode ?? 0,
+          headers: new Headers(incoming.headers as Record<string, string>),
+          body: Buffer.concat(parts).toString(),
+        }),
+      );
+      incoming.on("error", reject);
+    });
+    outgoing.on("error", reject);
+    outgoing.end(body);
+  });
+}
+
+const jsonType = { "content-type": "application/json" };
+
+describe("control server: routes", () => {
+  test("health says that it answers", async () => {
+    const { socket } = await serve();
+
+    const answer = await ask(socket);
+
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([200, { status: "ok", version: "1.2.3", api: 1 }]);
+  });
+
+  test("the OpenAPI document has every endpoint, its effects and its schemas", async () => {
+    const { socket } = await serve();
+
+    const { status, body } = await ask(socket, { path: "/v1/openapi.json" });
+    const document = JSON.parse(body) as OpenApi;
+
+    expect(status).toBe(200);
+    expect(document.openapi).toBe("3.1.0");
+    for (const [group, names] of Object.entries(managerGroups)) {
+      for (const name of names) expect(document.paths).toHaveProperty([`/v1/${group}/${name}`, "post"]);
+    }
+    expect(document.paths["/v1/services/restart"]!["post"]).toMatchObject({
+      "x-effects": ["write", "execute", "kill"],
+      "x-positional": "names",
+      requestBody: {
+        content: { "application/json": { schema: { additionalProperties: false, required: ["names"] } } },
+      },
+    });
   });
 });

@@ -19,8 +19,9 @@ interface Part {
   readonly type: string;
   readonly requirement?: unknown;
   readonly pipe?: readonly Part[];
-  readonly mapValue?: Part;
-  readonly mapMax?: number;
+  readonly metadata?: { readonly valueOfNames?: Part; readonly jsonSchema?: JsonSchema };
+  /** Of an input (manager-schema.ts): what it is made of. */
+  readonly valibot?: Part;
   readonly wrapped?: Part;
   readonly item?: Part;
   readonly entries?: Readonly<Record<string, Part>>;
@@ -58,12 +59,14 @@ export class JsonSchemas {
   }
 
   #describe(part: Part): JsonSchema {
-    if (part.mapValue !== undefined) {
-      return { type: "object", additionalProperties: this.#of(part.mapValue), maxProperties: part.mapMax };
-    }
+    if (part.valibot !== undefined) return this.#describe(part.valibot);
     if (part.pipe === undefined) return this.#plain(part);
-    const [first, ...actions] = part.pipe;
-    const base = this.#plain(first!);
+    const told = part.pipe.find(({ type }) => type === "metadata")?.metadata;
+    if (told?.jsonSchema !== undefined) return told.jsonSchema;
+    if (told?.valueOfNames !== undefined) return { type: "object", additionalProperties: this.#of(told.valueOfNames) };
+    // A later schema of a pipe says more than the check in front of it.
+    const base = this.#plain(part.pipe.findLast(({ kind }) => kind === "schema")!);
+    const actions = part.pipe.filter(({ kind }) => kind !== "schema");
     return Object.assign({}, base, ...actions.map((action) => constraint(action, base))) as JsonSchema;
   }
 
@@ -130,6 +133,8 @@ function constraint(action: Part, base: JsonSchema): JsonSchema {
       return { pattern: (requirement as RegExp).source };
     case "check":
     case "raw_check":
+    case "transform":
+    case "ip":
       return {};
     default:
       throw new TypeError(`there is no JSON Schema for a check of the kind ${action.type}`);

@@ -23,57 +23,82 @@ import type {
   TreeNode,
   WaitOptions,
 } from "./manager.ts";
+import type { Schema, SchemaResult } from "../context/schema.ts";
 import type { InstanceStatus } from "./service.ts";
-import { serviceNameMax, servicesMax } from "./config-parser.ts";
-import { carrierNames, durationMsMax, instancesMax } from "./config-schema.ts";
-import { osSignalName, planTextMax, servicePlan, systemPlan, variables } from "./plan-schema.ts";
-import { flag, input, list, record, text, textLike, whole, type SchemaOf } from "./schema-parts.ts";
+import { carrierNames, instancesMax, isServiceName, servicesMax } from "./config-limit.ts";
+import { servicePlanSchema, systemPlanSchema } from "./plan-schema.ts";
+import {
+  argument,
+  checkValue,
+  durationMsMax,
+  isPlainObject,
+  keys,
+  listOf,
+  named,
+  variableNameProblem,
+  wholeNumber,
+  type Schema as SchemaOf,
+} from "./value-schema.ts";
 
 /** Names in one operation. */
 export const namesMax: number = servicesMax;
+/** Characters of the path of the config file that a plan is of. */
+export const sourceMax = 4096;
 /** Bytes of the line that `send` writes. */
 export const sendTextBytesMax = 65_536;
 
+/** What an endpoint takes. */
+export interface InputSchema<Input> extends Schema<Input> {
+  /** What it is made of, for json-schema.ts. */
+  readonly valibot: SchemaOf<Input>;
+}
+
 const wait = {
-  wait: v.exactOptional(flag),
-  timeoutMs: v.exactOptional(whole(1, durationMsMax)),
+  wait: v.exactOptional(v.boolean("true or false")),
+  timeoutMs: v.exactOptional(wholeNumber(1, durationMsMax, " of milliseconds")),
 };
-const name = textLike(/^[\w-]+(?:\.\d+)?$/, serviceNameMax + 6, "the name of a service or an instance (web, web.2)");
-const names = list(name, namesMax, 1);
+const namePhrase = "the name of a service or an instance, such as web or web.2";
+const name = v.pipe(
+  v.string(namePhrase),
+  v.check((text) => isServiceName(text.replace(/\.[1-9]\d{0,3}$/, "")), namePhrase),
+);
+const names = listOf(name, `a list of 1 to ${namesMax} names`, 1, namesMax);
 const plan = {
-  plan: systemPlan,
-  env: variables,
-  source: text(planTextMax),
+  plan: systemPlanSchema,
+  env: named("an object of variable names and texts", argument, variableNameProblem),
+  source: v.pipe(v.string("text"), v.maxLength(sourceMax, `text of at most ${sourceMax} characters`)),
 };
+const osSignal = v.pipe(
+  v.string("an OS signal such as SIGTERM"),
+  v.regex(/^SIG[A-Z][A-Z0-9]{1,11}$/, "an OS signal such as SIGTERM"),
+);
 
 /** One service or instance. */
-export const nameInput: SchemaOf<{ readonly name: string }> = input(record({ name }));
+export const nameInput: InputSchema<{ readonly name: string }> = input({ name });
 /** Services or instances. */
-export const namesInput: SchemaOf<NamesInput> = input(record({ names, ...wait }));
+export const namesInput: InputSchema<NamesInput> = input({ names, ...wait });
 /** Whether and how long to wait. */
-export const waitInput: SchemaOf<WaitOptions> = input(record(wait));
+export const waitInput: InputSchema<WaitOptions> = input(wait);
 /** A plan. */
-export const planInput: SchemaOf<PlanInput> = input(record(plan));
+export const planInput: InputSchema<PlanInput> = input(plan);
 /** A plan, and whether to wait. */
-export const applyInput: SchemaOf<PlanInput & WaitOptions> = input(record({ ...plan, ...wait }));
+export const applyInput: InputSchema<PlanInput & WaitOptions> = input({ ...plan, ...wait });
 /** How many instances. */
-export const scaleInput: SchemaOf<{ readonly name: string; readonly instances: number } & WaitOptions> = input(
-  record({ name, instances: whole(1, instancesMax), ...wait }),
-);
+export const scaleInput: InputSchema<{ readonly name: string; readonly instances: number } & WaitOptions> = input({
+  name,
+  instances: wholeNumber(1, instancesMax),
+  ...wait,
+});
 /** An OS signal to services or instances. */
-export const killInput: SchemaOf<{ readonly names: readonly string[]; readonly signal: string }> = input(
-  record({ names, signal: osSignalName }),
-);
+export const killInput: InputSchema<{ readonly names: readonly string[]; readonly signal: string }> = input({
+  names,
+  signal: osSignal,
+});
 /** A line for stdin. */
-export const sendInput: SchemaOf<{ readonly name: string; readonly text: string }> = input(
-  record({
-    name,
-    text: v.pipe(
-      v.string("is not text"),
-      v.maxBytes(sendTextBytesMax, `has more than ${sendTextBytesMax} bytes; send it in pieces`),
-    ),
-  }),
-);
+export const sendInput: InputSchema<{ readonly name: string; readonly text: string }> = input({
+  name,
+  text: v.pipe(v.string("text"), v.maxBytes(sendTextBytesMax, `text of at most ${sendTextBytesMax} bytes`)),
+});
 
 const at = v.number();
 const count = v.number();
@@ -147,7 +172,7 @@ const instanceDetail: SchemaOf<InstanceDetail> = v.object({
 
 /** One service in full. */
 export const serviceDetail: SchemaOf<ServiceDetail> = v.object({
-  plan: servicePlan,
+  plan: servicePlanSchema,
   target: v.picklist(["up", "down"]),
   instances: v.array(instanceDetail),
   dependents: v.array(v.string()),
@@ -198,3 +223,21 @@ export const managerEvent: SchemaOf<ManagerEvent> = v.variant("type", [
   v.object({ type: v.literal("change"), at, change: planChange }),
   v.object({ type: v.literal("note"), at, service: optionalText, sentence: v.string() }),
 ]);
+
+/** An object with these keys and no others. The first problem ends the check, so that a wrong value of a million parts
+ * costs no more than its first part. */
+function input<const Entries extends v.ObjectEntries>(
+  entries: Entries,
+): InputSchema<v.InferOutput<v.StrictObjectSchema<Entries, undefined>>> {
+  type Input = v.InferOutput<v.StrictObjectSchema<Entries, undefined>>;
+  const valibot = v.config(
+    v.pipe(v.custom<Record<string, unknown>>(isPlainObject, "an object"), keys(entries)) as SchemaOf<Input>,
+    { abortEarly: true },
+  );
+  const validate = (value: unknown): SchemaResult<Input> => {
+    const result = checkValue(valibot, value);
+    if ("value" in result) return result;
+    return { issues: result.problems.map(({ path, sentence }) => ({ path, message: sentence })) };
+  };
+  return { "~standard": { version: 1, vendor: "colos", validate }, valibot };
+}

@@ -12,7 +12,7 @@ import { JsonSchemas, type JsonSchema } from "./json-schema.ts";
 import { managerInterfaces } from "./manager-interface.ts";
 import { apiVersion, pathOf } from "./manager-routes.ts";
 import * as schema from "./manager-schema.ts";
-import { servicePlan, systemPlan } from "./plan-schema.ts";
+import { servicePlanSchema, systemPlanSchema } from "./plan-schema.ts";
 import { problemMediaType } from "./problem.ts";
 
 /** The document. `version` is colos' own. */
@@ -21,8 +21,8 @@ export function openApi(version: string): JsonSchema {
   schemas.name("Cause", schema.cause);
   schemas.name("TreeNode", schema.treeNode);
   schemas.name("InstanceStatus", schema.instanceStatus);
-  schemas.name("ServicePlan", servicePlan);
-  schemas.name("SystemPlan", systemPlan);
+  schemas.name("ServicePlan", servicePlanSchema);
+  schemas.name("SystemPlan", systemPlanSchema);
   schemas.name("OperationReport", schema.operationReport);
   const paths = Object.values(managerInterfaces).flatMap(({ name: group, endpoints }) =>
     Object.entries(endpoints).map(([name, endpoint]: [string, Endpoint]) => [

@@ -1,173 +1,214 @@
 /**
- * Plan schema: what a `SystemPlan` looks like when it comes from outside, with a limit on everything.
+ * Plan schema: what a `SystemPlan` looks like that comes from outside, over a socket or from a file of the state.
  *
- * Guarantees: a plan that passes has every field of the type, and no other; each text and list is bounded. It is the
- * structure alone: `parseConfig` made the plan and has checked that it makes sense.
+ * Guarantees: strict and bounded: unknown keys, relative paths, values out of their limits and lists beyond `listMax` are
+ * refused; what passes is a `SystemPlan` as `parseConfig` makes them. Every plan of `parseConfig` passes.
+ * Not here: rules across services (plan-check.ts), what a person writes (config-schema.ts).
  *
  * @module
  */
 import * as v from "valibot";
-import type { ServicePlan, SystemPlan } from "./config.ts";
-import { servicesMax, serviceNameMax } from "./config-parser.ts";
+import type { LivePlan, ProbePlan, ReadyPlan, SchedulePlan, ServicePlan, SystemPlan } from "./config.ts";
 import {
   backoffFactorMax,
   carrierNames,
-  durationMsMax,
+  conditionNames,
+  descriptionMax,
+  endPolicyNames,
+  envFilesMax,
+  exhaustedNames,
+  failuresMaxMax,
+  forwardNames,
   instancesMax,
-  portMax,
+  isServiceName,
+  isTimeZone,
+  limitBounds,
+  logBytes,
+  missedNames,
+  overlapNames,
+  readyFd,
   restartNames,
   restartsMax,
-} from "./config-schema.ts";
+  scheduleEveryMsMin,
+  servicesMax,
+  stdinNames,
+  userIdMax,
+  watchEntriesMax,
+} from "./config-limit.ts";
 import {
+  argument,
   command,
-  flag,
-  list,
-  mapOf,
-  numberFrom,
+  httpUrl,
+  ip,
+  isPlainObject,
+  keys,
+  listOf,
+  milliseconds,
+  named,
+  notEmptyText,
+  numberBetween,
   oneOf,
-  record,
-  text,
-  textLike,
-  whole,
-  type SchemaOf,
-} from "./schema-parts.ts";
+  port,
+  type Schema,
+  stopSignal,
+  variableNameProblem,
+  variables,
+  wholeNumber,
+} from "./value-schema.ts";
 
-/** Characters of a path, an expression or another text of a plan; PATH_MAX of Linux. */
-export const planTextMax = 4096;
-/** Characters of one argument or one variable; Linux takes no longer one. */
-export const wordMax = 131_071;
-/** Words of a command. */
-export const wordsMax = 4096;
-/** Variables of an environment. */
-export const variablesMax = 4096;
-/** Items of a list that people write: dependencies, paths, codes. */
-export const itemsMax = 1000;
+/** A schema for each key of `T`, none left out; whether a key may be absent is the schema's. */
+type EntriesOf<T> = { readonly [Key in keyof T]-?: Schema<Exclude<T[Key], undefined>> };
 
-const word = text(wordMax);
-const path = text(planTextMax, 1);
-const milliseconds = whole(0, durationMsMax);
-const bytes = whole(0, Number.MAX_SAFE_INTEGER);
-const argv = command(word, wordsMax);
-const timeoutMs = milliseconds;
-
-/** The name of a service. */
-export const serviceName: SchemaOf<string> = textLike(
-  /^[\w-]+$/,
-  serviceNameMax,
-  "the name of a service (A-Z, a-z, 0-9, _ and -)",
+const { exactOptional } = v;
+const name = v.pipe(v.string("the name of a service"), v.check(isServiceName, "the name of a service"));
+const absolutePath = v.pipe(
+  notEmptyText("an absolute path"),
+  v.check((path) => /^(?:[A-Za-z]:)?[\\/]/.test(path), "an absolute path"),
 );
+const timeoutMs = milliseconds(1);
+const text = notEmptyText("text");
 
-/** The name of an OS signal. */
-export const osSignalName: SchemaOf<string> = textLike(/^SIG[A-Z][A-Z0-9]*$/, 16, "an OS signal such as SIGTERM");
-
-/** Variables and their values. */
-export const variables: SchemaOf<Record<string, string>> = mapOf(word, variablesMax, "an object of names and texts");
-
-const probes = [
-  record({ kind: v.literal("port"), port: whole(1, portMax), host: path, timeoutMs }),
-  record({ kind: v.literal("http"), url: path, timeoutMs }),
-  record({ kind: v.literal("exec"), command: argv, timeoutMs }),
-] as const;
-
-const ready = v.variant("kind", [
-  record({ kind: v.literal("none") }),
-  ...probes,
-  record({ kind: v.literal("log"), pattern: path, timeoutMs }),
-  record({ kind: v.literal("fd"), fd: whole(3, 9), timeoutMs }),
-  record({ kind: v.literal("notify"), timeoutMs }),
-  record({ kind: v.literal("call"), request: path, timeoutMs }),
-]);
+const portProbe = keys({ kind: v.literal("port"), port, host: text, timeoutMs });
+const httpProbe = keys({ kind: v.literal("http"), url: httpUrl, timeoutMs });
+const execProbe = keys({ kind: v.literal("exec"), command, timeoutMs });
+const probe: Schema<ProbePlan> = v.variant("kind", [portProbe, httpProbe, execProbe], "a probe");
+const ready: Schema<ReadyPlan> = v.variant(
+  "kind",
+  [
+    keys({ kind: v.literal("none") }),
+    portProbe,
+    httpProbe,
+    execProbe,
+    keys({ kind: v.literal("log"), pattern: text, timeoutMs }),
+    keys({ kind: v.literal("fd"), fd: wholeNumber(readyFd.least, readyFd.most), timeoutMs }),
+    keys({ kind: v.literal("notify"), timeoutMs }),
+    keys({ kind: v.literal("call"), request: text, timeoutMs }),
+  ],
+  "a readiness check",
+);
+const live: Schema<LivePlan> = keys({
+  probe,
+  everyMs: milliseconds(1),
+  failuresMax: wholeNumber(1, failuresMaxMax),
+} satisfies EntriesOf<LivePlan>);
 
 const secret = v.union(
-  [record({ file: path }), record({ env: path }), record({ exec: argv })],
-  "is no secret: write one of file, env and exec",
+  [
+    keys({ file: absolutePath }),
+    keys({
+      env: v.pipe(
+        text,
+        v.check((variable) => variableNameProblem(variable) === undefined, "the name of a variable"),
+      ),
+    }),
+    keys({ exec: command }),
+  ],
+  "one of { file }, { env } and { exec }",
 );
 
-const dependency = record({
-  name: serviceName,
-  condition: oneOf(["started", "ready", "healthy", "exitedOk"]),
-  onEnd: oneOf(["ignore", "stop", "restart"]),
-});
+const schedule = keys({
+  when: v.variant(
+    "kind",
+    [
+      keys({ kind: v.literal("cron"), expression: text }),
+      keys({ kind: v.literal("every"), everyMs: milliseconds(scheduleEveryMsMin) }),
+    ],
+    "a time",
+  ),
+  timeZone: exactOptional(v.pipe(text, v.check(isTimeZone, "a time zone that is known here"))),
+  overlap: oneOf(overlapNames),
+  missed: oneOf(missedNames),
+} satisfies EntriesOf<SchedulePlan>);
 
-const schedule = record({
-  when: v.variant("kind", [
-    record({ kind: v.literal("cron"), expression: path }),
-    record({ kind: v.literal("every"), everyMs: whole(1, durationMsMax) }),
-  ]),
-  timeZone: v.exactOptional(path),
-  overlap: oneOf(["skip", "queue", "replace"]),
-  missed: oneOf(["skip", "once"]),
-});
+const user: Schema<string | number> = v.union(
+  [text, wholeNumber(0, userIdMax)],
+  "the name or number of a user or group",
+);
 
-const backoff = record({
-  initialMs: milliseconds,
-  maxMs: milliseconds,
-  factor: numberFrom(1, backoffFactorMax),
-  jitter: numberFrom(0, 1),
-  resetAfterMs: milliseconds,
-});
-
-const limits = record({
-  memoryBytes: v.exactOptional(bytes),
-  cpuPercent: v.exactOptional(numberFrom(0, 1_000_000)),
-  fdsMax: v.exactOptional(whole(1, Number.MAX_SAFE_INTEGER)),
-  pidsMax: v.exactOptional(whole(1, Number.MAX_SAFE_INTEGER)),
-});
-
-const owner = v.union([text(64, 1), whole(0, 4_294_967_294)], "is no name and no number of a user or group");
-
-/** One service with everything decided. */
-export const servicePlan: SchemaOf<ServicePlan> = record({
-  name: serviceName,
-  description: v.exactOptional(text(planTextMax)),
-  run: v.variant("kind", [
-    record({ kind: v.literal("program"), file: path, args: list(word, wordsMax) }),
-    record({ kind: v.literal("command"), command: argv }),
-  ]),
+const serviceEntries = {
+  name,
+  description: exactOptional(v.pipe(text, v.maxLength(descriptionMax, "a short text"))),
+  run: v.variant(
+    "kind",
+    [
+      keys({ kind: v.literal("program"), file: absolutePath, args: listOf(argument, "a list of texts") }),
+      keys({ kind: v.literal("command"), command }),
+    ],
+    "a program or a command",
+  ),
   carrier: oneOf(carrierNames),
-  instances: whole(1, instancesMax),
-  autostart: flag,
-  listenPort: v.exactOptional(whole(1, portMax)),
-  listenHost: v.exactOptional(path),
-  env: mapOf(v.nullable(word), variablesMax, "an object of names and texts"),
-  envFiles: list(path, itemsMax),
-  secrets: mapOf(secret, variablesMax, "an object of names and secrets"),
-  cwd: path,
-  stdin: oneOf(["pipe", "null"]),
+  instances: wholeNumber(1, instancesMax),
+  autostart: v.boolean("true or false"),
+  listenPort: exactOptional(port),
+  listenHost: exactOptional(ip),
+  env: variables,
+  envFiles: listOf(absolutePath, "a list of absolute paths", 0, envFilesMax),
+  secrets: named("an object of secrets", secret, variableNameProblem),
+  cwd: absolutePath,
+  stdin: oneOf(stdinNames),
   restart: oneOf(restartNames),
-  successCodes: list(whole(0, 255), 256),
-  stopSignal: osSignalName,
+  successCodes: listOf(wholeNumber(0, 255), "a list of exit codes", 1, 256),
+  stopSignal,
   shutdown: v.union(
-    [v.picklist(["brutal", "infinity"]), whole(1, durationMsMax)],
-    "is not brutal, infinity or a number of milliseconds",
+    [v.literal("brutal"), v.literal("infinity"), milliseconds(1)],
+    "brutal, infinity or a number of milliseconds",
   ),
-  maxRestarts: whole(0, restartsMax),
-  periodMs: whole(1, durationMsMax),
-  backoff,
-  exhausted: record({
-    policy: oneOf(["degraded", "failed"]),
-    retryEveryMs: milliseconds,
-    hook: v.exactOptional(argv),
-  }),
+  maxRestarts: wholeNumber(0, restartsMax),
+  periodMs: milliseconds(1),
+  backoff: keys({
+    initialMs: milliseconds(0),
+    maxMs: milliseconds(0),
+    factor: numberBetween(1, backoffFactorMax),
+    jitter: numberBetween(0, 1),
+    resetAfterMs: milliseconds(0),
+  } satisfies EntriesOf<ServicePlan["backoff"]>),
+  exhausted: keys({
+    policy: oneOf(exhaustedNames),
+    retryEveryMs: milliseconds(1),
+    hook: exactOptional(command),
+  } satisfies EntriesOf<ServicePlan["exhausted"]>),
   ready,
-  live: v.exactOptional(
-    record({ probe: v.variant("kind", probes), everyMs: whole(1, durationMsMax), failuresMax: whole(1, restartsMax) }),
+  live: exactOptional(live),
+  dependsOn: listOf(
+    keys({ name, condition: oneOf(conditionNames), onEnd: oneOf(endPolicyNames) }),
+    "a list of dependencies",
+    0,
+    servicesMax,
   ),
-  dependsOn: list(dependency, itemsMax),
-  schedule: v.exactOptional(schedule),
-  watch: v.exactOptional(record({ paths: list(path, itemsMax), ignore: list(path, itemsMax), delayMs: milliseconds })),
-  drainMs: milliseconds,
-  user: v.exactOptional(owner),
-  group: v.exactOptional(owner),
-  nice: v.exactOptional(whole(-20, 19)),
-  limits,
-  logs: record({
-    sizeBytes: bytes,
-    ageMs: whole(0, Number.MAX_SAFE_INTEGER),
-    budgetBytes: bytes,
-    forward: v.exactOptional(oneOf(["stdout", "journald"])),
-  }),
-});
+  schedule: exactOptional(schedule),
+  watch: exactOptional(
+    keys({
+      paths: listOf(absolutePath, "a list of absolute paths", 1, watchEntriesMax),
+      ignore: listOf(text, "a list of names and patterns", 0, watchEntriesMax),
+      delayMs: milliseconds(0),
+    } satisfies EntriesOf<NonNullable<ServicePlan["watch"]>>),
+  ),
+  drainMs: milliseconds(0),
+  user: exactOptional(user),
+  group: exactOptional(user),
+  nice: exactOptional(wholeNumber(-20, 19)),
+  limits: keys({
+    memoryBytes: exactOptional(wholeNumber(limitBounds.memoryBytes.least, limitBounds.memoryBytes.most)),
+    cpuPercent: exactOptional(numberBetween(limitBounds.cpuPercent.least, limitBounds.cpuPercent.most)),
+    fdsMax: exactOptional(wholeNumber(limitBounds.fdsMax.least, limitBounds.fdsMax.most)),
+    pidsMax: exactOptional(wholeNumber(limitBounds.pidsMax.least, limitBounds.pidsMax.most)),
+  } satisfies EntriesOf<ServicePlan["limits"]>),
+  logs: keys({
+    sizeBytes: wholeNumber(logBytes.least, logBytes.most),
+    ageMs: milliseconds(1),
+    budgetBytes: wholeNumber(logBytes.least, logBytes.most),
+    forward: exactOptional(oneOf(forwardNames)),
+  } satisfies EntriesOf<ServicePlan["logs"]>),
+} satisfies EntriesOf<ServicePlan>;
 
-/** A whole system with everything decided. */
-export const systemPlan: SchemaOf<SystemPlan> = record({ services: list(servicePlan, servicesMax) });
+/** One service of a plan. */
+export const servicePlanSchema: Schema<ServicePlan> = v.pipe(
+  v.custom<Record<string, unknown>>(isPlainObject, "a service"),
+  keys(serviceEntries),
+);
+
+/** A whole plan: its structure. `parsePlan` (plan-check.ts) checks what holds between its services too. */
+export const systemPlanSchema: Schema<SystemPlan> = v.pipe(
+  v.custom<Record<string, unknown>>(isPlainObject, "a plan"),
+  keys({ services: listOf(servicePlanSchema, "a list of services", 0, servicesMax) } satisfies EntriesOf<SystemPlan>),
+);
