@@ -4,8 +4,10 @@ import { needsLinux } from "../../test/debian.ts";
 import { quoteMaxChars, runCommand, type Command, type CommandOptions } from "./bounded-command.ts";
 
 const sh = (script: string): Command => ["/bin/sh", "-c", script];
-const run = (script: string, options: Partial<CommandOptions> = {}) =>
-  runCommand(sh(script), { cwd: tmpdir(), env: { PATH: process.env["PATH"] }, ...options });
+const run = async (script: string, options: Partial<CommandOptions> = {}) => {
+  const end = await runCommand(sh(script), { cwd: tmpdir(), env: { PATH: process.env["PATH"] }, ...options });
+  return { ...end, output: end.output.toString() };
+};
 
 describe("bounded command", () => {
   test("its output, its last words and its exit code are known", async () => {

@@ -52,7 +52,7 @@ export interface CommandEnd {
   /** `exit code 3`, `killed by SIGTERM`, `still running after 50 ms`, and so on. */
   readonly how: string;
   /** What it wrote on stdout, empty when it is not wanted. */
-  readonly output: string;
+  readonly output: Buffer;
   /** The last line that it wrote on stderr, without control characters, at most `quoteMaxChars`. */
   readonly lastWords: string;
 }
@@ -85,7 +85,7 @@ export async function runCommand([file, ...args]: Command, options: CommandOptio
   await endGroup(child); // what it started and left behind
   const [said, wrote] = await Promise.all([lastWords(), output()]);
   const why = stop.signal.aborted ? String(stop.signal.reason) : how;
-  return { isOk: why === "exit code 0", how: why, output: wrote.toString("utf8"), lastWords: lastLine(said) };
+  return { isOk: why === "exit code 0", how: why, output: wrote, lastWords: lastLine(said) };
 }
 
 /** Shortens what a message quotes. */

@@ -12,6 +12,7 @@ import type { IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { ProbePlan } from "../control/config.ts";
 import { hostTimerMaxMs, runCommand, type Command } from "./bounded-command.ts";
+import { isOwnTrouble } from "./own-trouble.ts";
 
 /** What a look needs to know of the service. */
 export interface ProbeSubject {
@@ -74,19 +75,9 @@ export function isSelfConnection(socket: Socket): boolean {
   return socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress;
 }
 
-/** What the OS says when this OS process, not the service, is short of something. */
-const ownTroubleCodes: ReadonlySet<string> = new Set([
-  "EMFILE",
-  "ENFILE",
-  "EAGAIN",
-  "ENOMEM",
-  "ENOBUFS",
-  "EADDRNOTAVAIL", // no local port is left
-]);
-
 function seen(error: NodeJS.ErrnoException): ProbeError {
   const { code, message } = error;
-  return new ProbeError(code ?? message, ownTroubleCodes.has(code ?? "") ? "own trouble" : undefined);
+  return new ProbeError(code ?? message, isOwnTrouble(code) ? "own trouble" : undefined);
 }
 
 /** Settles when the socket is closed. */
