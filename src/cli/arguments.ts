@@ -11,8 +11,9 @@
 import { parseArgs } from "node:util";
 import type { ServiceConfig } from "../control/config.ts";
 import type { CarrierName } from "../control/service.ts";
-import { carrierNames, durationMsMax, restartNames } from "../control/config-schema.ts";
-import { isProgramFile } from "../control/config-parser.ts";
+import { carrierNames, restartNames } from "../control/config-limit.ts";
+import { isProgramFile } from "../control/service-rules.ts";
+import { durationMsMax } from "../control/value-schema.ts";
 import { suggestionClause } from "../base/suggestion.ts";
 
 /** `colos run`. */
