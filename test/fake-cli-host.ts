@@ -8,8 +8,9 @@
  * @module
  */
 import type { Clock } from "../src/base/platform.ts";
-import type { CliHost, Output, StartOptions, StopSignal } from "../src/cli/host.ts";
+import { type CliHost, DaemonAbsentError, type Output, type StartOptions, type StopSignal } from "../src/cli/host.ts";
 import type { SystemPlan } from "../src/control/config.ts";
+import type { Manager } from "../src/control/manager.ts";
 import type { InstanceStatus, RunningSystem, SystemEvent } from "../src/control/service.ts";
 
 /** An instance of a service of the same name, ready, unless `rest` says otherwise. */
@@ -227,16 +228,30 @@ export class FakeSystem implements RunningSystem {
 /** A host whose parts can be looked at. `startSystem` gives `system`. */
 export class FakeHost implements CliHost {
   readonly version = "1.2.3";
+  userId = 1000;
+  readonly userFolder = "/home/ada";
   cwd = "/";
   env: Record<string, string | undefined> = { PATH: "/usr/bin:/bin" };
   stdout: FakeOutput = new FakeOutput();
   readonly stderr: FakeOutput = new FakeOutput();
   readonly clock: FakeClock = new FakeClock();
   readonly system: FakeSystem;
+  /** The daemon's; undefined when no daemon runs. */
+  manager: Manager | undefined;
+  /** The daemon that `startDaemon` starts. */
+  startable: Manager | undefined;
+  /** Homes that were asked, and in which a daemon was started. */
+  readonly connected: string[] = [];
+  readonly daemonsStarted: string[] = [];
   readonly exitListeners = new Set<() => void>();
   started: { readonly plan: SystemPlan; readonly options: StartOptions } | undefined;
   readonly #signalListeners = new Set<(signal: StopSignal) => void>();
   #announceStart: () => void = () => {};
+  #announceListener: () => void = () => {};
+  /** Settles when somebody listens for OS signals. */
+  readonly isListening: Promise<void> = new Promise((resolve) => {
+    this.#announceListener = resolve;
+  });
   /** Settles when `startSystem` was called and the face is on. */
   readonly hasStarted: Promise<void>;
 
@@ -257,8 +272,22 @@ export class FakeHost implements CliHost {
     return this.system;
   }
 
+  connect(home: string): Promise<Manager> {
+    this.connected.push(home);
+    if (this.manager === undefined) return Promise.reject(new DaemonAbsentError("nobody answers"));
+    return Promise.resolve(this.manager);
+  }
+
+  startDaemon(home: string): Promise<void> {
+    if (this.startable === undefined) return Promise.reject(new Error("a daemon cannot be started here"));
+    this.daemonsStarted.push(home);
+    this.manager = this.startable;
+    return Promise.resolve();
+  }
+
   onStopSignal(listener: (signal: StopSignal) => void): () => void {
     this.#signalListeners.add(listener);
+    this.#announceListener();
     return () => this.#signalListeners.delete(listener);
   }
 
