@@ -6,7 +6,8 @@
  */
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { type CliHost, DaemonAbsentError, type Output, type StopSignal } from "./cli/host.ts";
+import { join } from "node:path";
+import type { CliHost, Output, StopSignal } from "./cli/host.ts";
 import { runCli } from "./cli/main.ts";
 import { nodeClock } from "./platforms/node/node-clock.ts";
 
@@ -62,7 +63,13 @@ const host: CliHost = {
     const { startForegroundSystem } = await import("./foreground-system.ts");
     return startForegroundSystem(plan, options);
   },
-  connect: (home) => Promise.reject(new DaemonAbsentError(`no daemon answers in ${home}`)),
+  connect: async (home) => {
+    const [{ managerClient }, { unixHttp }] = await Promise.all([
+      import("./control/manager-client.ts"),
+      import("./platforms/node/unix-http.ts"),
+    ]);
+    return managerClient(unixHttp(join(home, "control.sock")));
+  },
   startDaemon: () => Promise.reject(new Error("this version has no daemon yet; write colos up --foreground")),
   onStopSignal: (listener) => {
     for (const signal of stopSignals) process.on(signal, listener);

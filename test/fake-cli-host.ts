@@ -8,8 +8,9 @@
  * @module
  */
 import type { Clock } from "../src/base/platform.ts";
-import { type CliHost, DaemonAbsentError, type Output, type StartOptions, type StopSignal } from "../src/cli/host.ts";
+import type { CliHost, Output, StartOptions, StopSignal } from "../src/cli/host.ts";
 import type { SystemPlan } from "../src/control/config.ts";
+import { DaemonAbsentError } from "../src/control/manager-client.ts";
 import type { Manager } from "../src/control/manager.ts";
 import type { InstanceStatus, RunningSystem, SystemEvent } from "../src/control/service.ts";
 
@@ -274,8 +275,19 @@ export class FakeHost implements CliHost {
 
   connect(home: string): Promise<Manager> {
     this.connected.push(home);
-    if (this.manager === undefined) return Promise.reject(new DaemonAbsentError("nobody answers"));
-    return Promise.resolve(this.manager);
+    const absent = (): never => {
+      throw new DaemonAbsentError("nobody answers");
+    };
+    const target = {} as Manager;
+    // As the real one: no connection is made before the first operation.
+    const lazy = new Proxy(target, {
+      get: (_, name: keyof Manager) => {
+        if (name === ("then" as string)) return undefined;
+        const { manager } = this;
+        return manager === undefined ? absent : manager[name].bind(manager);
+      },
+    });
+    return Promise.resolve(lazy);
   }
 
   startDaemon(home: string): Promise<void> {

@@ -1,227 +1,175 @@
 /**
- * Fake manager: a daemon made of a list of statuses, for src/cli. It does at once what it is asked, tells of it in events,
- * and remembers what it was asked.
- *
- * @module
+ * A manager without services: it answers what it is told to, and notes what it was asked.
  */
-import type { ServicePlan } from "../src/control/config.ts";
-import {
-  type ApplyReport,
-  type Cause,
-  type InstanceProblem,
-  type Manager,
-  ManagerError,
-  type ManagerEvent,
-  type NamesInput,
-  type OperationReport,
-  type PlanChange,
-  type PlanInput,
-  type ServiceDetail,
-  type SystemStatus,
-  type TreeNode,
-  type WaitOptions,
+import type {
+  ApplyReport,
+  Manager,
+  ManagerEvent,
+  OperationReport,
+  ServiceDetail,
+  SystemStatus,
 } from "../src/control/manager.ts";
-import type { InstanceState, InstanceStatus } from "../src/control/service.ts";
+import { ManagerError } from "../src/control/manager.ts";
+import type { InstanceStatus } from "../src/control/service.ts";
+import { parseConfig } from "../src/control/config-parser.ts";
+import type { ServicePlan, SystemPlan } from "../src/control/config.ts";
 
-/** A service's plan: a command, ready when it runs, restarted for ever. */
-export function servicePlan(name: string, rest: Partial<ServicePlan> = {}): ServicePlan {
-  return {
-    name,
-    run: { kind: "command", command: ["serve", "--port", "80"] },
-    carrier: "command",
-    instances: 1,
-    autostart: true,
-    env: {},
-    envFiles: [],
-    secrets: {},
-    cwd: "/srv",
-    stdin: "null",
-    restart: "permanent",
-    successCodes: [0],
-    stopSignal: "SIGTERM",
-    shutdown: 5000,
-    maxRestarts: 5,
-    periodMs: 30_000,
-    backoff: { initialMs: 100, maxMs: 15_000, factor: 2, jitter: 0.2, resetAfterMs: 30_000 },
-    exhausted: { policy: "degraded", retryEveryMs: 60_000 },
-    ready: { kind: "none" },
-    dependsOn: [],
-    drainMs: 30_000,
-    limits: {},
-    logs: { sizeBytes: 1, ageMs: 1, budgetBytes: 1 },
-    ...rest,
+/** A plan of one service, as the parser makes it. */
+export function planOf(services: Readonly<Record<string, unknown>>): SystemPlan {
+  const result = parseConfig({ services }, { source: "test", directory: "/", resolve: (at, path) => `${at}/${path}` });
+  if ("problems" in result) throw new Error(result.problems.map(({ message }) => message).join("\n"));
+  return result.plan;
+}
+
+/** The instance web, ready. */
+export const webStatus: InstanceStatus = {
+  name: "web",
+  service: "web",
+  instance: 1,
+  carrier: "command",
+  state: "ready",
+  osPid: 4711,
+  uptimeMs: 1000,
+  restartsCount: 0,
+};
+
+/** A status with that many instances. */
+export function statusOf(instances: readonly InstanceStatus[] = [webStatus]): SystemStatus {
+  const daemon = {
+    version: "0.1.0",
+    api: 1,
+    osPid: 4710,
+    home: "/home",
+    startedAt: 1,
+    startsCount: 1,
+    memoryBytes: 1,
+    node: "v20",
+    abilities: [],
   };
+  return { daemon, instances };
 }
 
-/** The same instance in another state, for no reason. */
-function moved(status: InstanceStatus, state: InstanceState): InstanceStatus {
-  const { reason, ...rest } = status;
-  return reason === undefined ? { ...status, state } : { ...rest, state };
-}
+const webPlan = (): ServicePlan => planOf({ web: { command: ["sleep", "60"] } }).services[0]!;
 
-/** What was asked: the operation's name and its input. */
-export type Asked = readonly [operation: string, input: unknown];
-
+/** Every operation succeeds with the service web; any other name is unknown. */
 export class FakeManager implements Manager {
-  statuses: readonly InstanceStatus[];
-  readonly asked: Asked[] = [];
-  /** What `preview` and `apply` say. */
-  changes: readonly PlanChange[] = [];
-  problems: readonly InstanceProblem[] = [];
-  cause: Cause = { sentence: "web is ready", causes: [] };
-  root: TreeNode = { kind: "system", name: "colos", text: "colos", children: [] };
-  /** Called with each operation before it is done; what it throws is the answer, what it returns is waited for. */
-  before: (operation: string) => void | Promise<void> = () => {};
-  #listeners = new Set<(event: ManagerEvent) => void>();
+  /** What was asked, in order. */
+  readonly asked: (readonly [keyof Manager, unknown])[] = [];
+  readonly #listeners = new Set<(event: ManagerEvent | undefined) => void>();
+  status: SystemStatus = statusOf();
 
-  constructor(...statuses: readonly InstanceStatus[]) {
-    this.statuses = statuses;
+  /** How many listen to events. */
+  get listenersCount(): number {
+    return this.#listeners.size;
   }
 
-  async list(): Promise<SystemStatus> {
-    await this.#ask("list", {});
-    const daemon = {
-      version: "1.2.3",
-      api: 1,
-      osPid: 99,
-      home: "/home/ada/.local/state/colos",
-      startedAt: -60_000,
-      startsCount: 1,
-      memoryBytes: 45_000_000,
-      node: "v20.19.0",
-      abilities: [],
-    };
-    return { daemon, instances: this.statuses };
-  }
-
-  async show(input: { readonly name: string }): Promise<ServiceDetail> {
-    await this.#ask("show", input);
-    const instances = this.#named([input.name]).map((status) => ({
-      ...status,
-      runs: [{ id: `${status.service}.1.2`, startedAt: 1000, readyAt: 1120, osPid: 7 }],
-      window: { restarts: 1, maxRestarts: 5, periodMs: 30_000 },
-      logDirectory: "/h/services/web/1/log",
-      directory: "/h/services/web/1",
-    }));
-    return { plan: servicePlan(instances[0]!.service), target: "up", instances, dependents: ["shop"], limits: [] };
-  }
-
-  async preview(input: PlanInput): Promise<{ readonly changes: readonly PlanChange[] }> {
-    await this.#ask("preview", input);
-    return { changes: this.changes };
-  }
-
-  async apply(input: PlanInput & WaitOptions): Promise<ApplyReport> {
-    await this.#ask("apply", input);
-    const goal = input.wait === false ? "starting" : "ready";
-    const changed = new Set(this.changes.filter(({ kind }) => kind !== "keep").map(({ service }) => service));
-    for (const status of this.statuses) if (changed.has(status.service)) this.change(moved(status, goal));
-    return { instances: this.statuses, problems: this.problems, changes: this.changes };
-  }
-
-  start(input: NamesInput): Promise<OperationReport> {
-    return this.#operate("start", input, "ready");
-  }
-
-  stop(input: NamesInput): Promise<OperationReport> {
-    return this.#operate("stop", input, "stopped");
-  }
-
-  restart(input: NamesInput): Promise<OperationReport> {
-    return this.#operate("restart", input, "ready");
-  }
-
-  reload(input: NamesInput): Promise<OperationReport> {
-    return this.#operate("reload", input, "ready");
-  }
-
-  async scale(input: { readonly name: string; readonly instances: number } & WaitOptions): Promise<OperationReport> {
-    await this.#ask("scale", input);
-    return { instances: this.#named([input.name]), problems: this.problems };
-  }
-
-  async remove(input: NamesInput): Promise<OperationReport> {
-    const report = await this.#operate("remove", input, "stopped");
-    const gone = new Set(report.instances.map(({ name }) => name));
-    this.statuses = this.statuses.filter(({ name }) => !gone.has(name));
-    return report;
-  }
-
-  async kill(input: { readonly names: readonly string[]; readonly signal: string }): Promise<OperationReport> {
-    await this.#ask("kill", input);
-    return { instances: this.#named(input.names), problems: this.problems };
-  }
-
-  async send(input: { readonly name: string; readonly text: string }): Promise<void> {
-    await this.#ask("send", input);
-    this.#named([input.name]);
-  }
-
-  async why(input: { readonly name: string }): Promise<Cause> {
-    await this.#ask("why", input);
-    this.#named([input.name]);
-    return this.cause;
-  }
-
-  async tree(): Promise<TreeNode> {
-    await this.#ask("tree", {});
-    return this.root;
-  }
-
-  async *events(): AsyncGenerator<ManagerEvent> {
-    const waiting: ManagerEvent[] = [];
-    let wake = (): void => {};
-    const listener = (event: ManagerEvent): void => {
-      waiting.push(event);
-      wake();
-    };
-    this.#listeners.add(listener);
-    try {
-      for (;;) {
-        const event = waiting.shift();
-        if (event !== undefined) yield event;
-        else await new Promise<void>((resolve) => (wake = resolve));
-      }
-    } finally {
-      this.#listeners.delete(listener);
-    }
-  }
-
-  down(input: WaitOptions): Promise<OperationReport> {
-    return this.#operate("down", { ...input, names: ["all"] }, "stopped");
-  }
-
-  async handOver(): Promise<void> {
-    await this.#ask("handOver", {});
-  }
-
-  /** Puts a status in the place of the one with the same name, and tells of it. */
-  change(status: InstanceStatus): void {
-    const before = this.statuses.find(({ name }) => name === status.name)?.state ?? "waiting";
-    this.statuses = this.statuses.map((each) => (each.name === status.name ? status : each));
-    this.emit({ type: "state", at: 0, status, before });
-  }
-
+  /** Tells everybody who listens. */
   emit(event: ManagerEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
 
-  async #operate(operation: string, input: NamesInput, goal: InstanceState): Promise<OperationReport> {
-    await this.#ask(operation, input);
-    for (const status of this.#named(input.names)) if (status.state !== goal) this.change(moved(status, goal));
-    return { instances: this.#named(input.names), problems: this.problems };
+  /** Ends every stream of events. */
+  endEvents(): void {
+    for (const listener of this.#listeners) listener(undefined);
   }
 
-  async #ask(operation: string, input: unknown): Promise<void> {
-    this.asked.push([operation, input]);
-    await this.before(operation);
+  async list(): Promise<SystemStatus> {
+    return this.#note("list", undefined, this.status);
   }
-
-  #named(names: readonly string[]): readonly InstanceStatus[] {
-    return names.flatMap((name) => {
-      const found = this.statuses.filter((each) => name === "all" || each.name === name || each.service === name);
-      if (found.length === 0 && name !== "all") throw new ManagerError("unknown", `there is no service "${name}"`);
-      return found;
+  async show(input: { readonly name: string }): Promise<ServiceDetail> {
+    if (input.name !== "web")
+      throw new ManagerError("unknown", `there is no service ${input.name}`, "Look at colos ps.");
+    const instance = {
+      ...webStatus,
+      runs: [],
+      window: { restarts: 0, maxRestarts: 5, periodMs: 30_000 },
+      logDirectory: "/home/services/web/1/log",
+      directory: "/home/services/web/1",
+    };
+    return this.#note("show", input, {
+      plan: webPlan(),
+      target: "up",
+      instances: [instance],
+      dependents: [],
+      limits: [],
     });
+  }
+  async preview(input: Parameters<Manager["preview"]>[0]): ReturnType<Manager["preview"]> {
+    return this.#note("preview", input, { changes: [] });
+  }
+  async apply(input: Parameters<Manager["apply"]>[0]): Promise<ApplyReport> {
+    return this.#note("apply", input, { ...this.#report(), changes: [] });
+  }
+  async start(input: Parameters<Manager["start"]>[0]): Promise<OperationReport> {
+    return this.#note("start", input, this.#report());
+  }
+  async stop(input: Parameters<Manager["stop"]>[0]): Promise<OperationReport> {
+    return this.#note("stop", input, this.#report());
+  }
+  async restart(input: Parameters<Manager["restart"]>[0]): Promise<OperationReport> {
+    return this.#note("restart", input, this.#report());
+  }
+  async reload(input: Parameters<Manager["reload"]>[0]): Promise<OperationReport> {
+    return this.#note("reload", input, this.#report());
+  }
+  async scale(input: Parameters<Manager["scale"]>[0]): Promise<OperationReport> {
+    return this.#note("scale", input, this.#report());
+  }
+  async remove(input: Parameters<Manager["remove"]>[0]): Promise<OperationReport> {
+    return this.#note("remove", input, this.#report());
+  }
+  async kill(input: Parameters<Manager["kill"]>[0]): Promise<OperationReport> {
+    return this.#note("kill", input, this.#report());
+  }
+  async send(input: Parameters<Manager["send"]>[0]): Promise<void> {
+    this.#note("send", input, undefined);
+  }
+  async why(input: Parameters<Manager["why"]>[0]): ReturnType<Manager["why"]> {
+    const causes = [{ sentence: "it ended with exit code 1", causes: [], at: 7 }];
+    return this.#note("why", input, { sentence: "web is in backoff", causes });
+  }
+  async tree(): ReturnType<Manager["tree"]> {
+    const child = { kind: "service" as const, name: "web", text: "ready", children: [] };
+    return this.#note("tree", undefined, { kind: "system", name: "/home", text: "", children: [child] });
+  }
+  events(): AsyncIterable<ManagerEvent> {
+    const waiting: (ManagerEvent | undefined)[] = [];
+    let awake = (): void => {};
+    const listener = (event: ManagerEvent | undefined): void => {
+      waiting.push(event);
+      awake();
+    };
+    this.#listeners.add(listener);
+    const leave = (): void => void this.#listeners.delete(listener);
+    return {
+      [Symbol.asyncIterator]: () => ({
+        async next(): Promise<IteratorResult<ManagerEvent>> {
+          while (waiting.length === 0) await new Promise<void>((resolve) => (awake = resolve));
+          const value = waiting.shift();
+          if (value !== undefined) return { value, done: false };
+          leave();
+          return { value: undefined, done: true };
+        },
+        async return(): Promise<IteratorResult<ManagerEvent>> {
+          leave();
+          return { value: undefined, done: true };
+        },
+      }),
+    };
+  }
+  async down(input: Parameters<Manager["down"]>[0]): Promise<OperationReport> {
+    return this.#note("down", input, this.#report());
+  }
+  async handOver(): Promise<void> {
+    this.#note("handOver", undefined, undefined);
+  }
+
+  #report(): OperationReport {
+    return { instances: this.status.instances, problems: [] };
+  }
+
+  #note<T>(operation: keyof Manager, input: unknown, answer: T): T {
+    this.asked.push([operation, input]);
+    return answer;
   }
 }

@@ -82,12 +82,6 @@ export class Call {
     return this.#manager;
   }
 
-  /** The manager, of a daemon that was started just now. */
-  reconnect(): Promise<Manager> {
-    this.#manager = undefined;
-    return this.connect();
-  }
-
   /** Writes lines to stdout. */
   print(lines: readonly string[]): void {
     if (lines.length > 0) this.host.stdout.write(`${lines.join("\n")}\n`);

@@ -12,7 +12,8 @@ test.each([
   ["", undefined],
   ["s", undefined],
   ["-1s", undefined],
-  ["1 s", undefined],
+  ["1 s", 1_000],
+  ["5min", 300_000],
   ["1e3s", undefined],
 ])("%j is %s milliseconds", (text, milliseconds) => {
   expect(durationMs(text)).toBe(milliseconds);

@@ -1,20 +1,18 @@
 /**
- * Duration: times as a person types them: `500ms`, `30s`, `5m`, `2h`, `7d`. A number alone is refused, since people
- * mean seconds by it where programs mean milliseconds.
+ * Duration: times as a person types them: `500ms`, `30s`, `5m`, `2h`, `7d`; as in a config, and `m` for `min`. A number alone is
+ * refused, since people mean seconds by it where programs mean milliseconds.
  *
  * @module
  */
+import { parseDuration } from "../control/quantity.ts";
 import { quoted, type Words } from "./words.ts";
 
-/** Milliseconds; what timers of the host take. */
+/** Milliseconds; what timers of the host take, and operations of the manager. */
 export const durationMsMax: number = 2 ** 31 - 1;
-
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** The milliseconds of `30s`; undefined when it is no duration. */
 export function durationMs(text: string): number | undefined {
-  const match = /^(\d{1,10}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text);
-  return match === null ? undefined : Math.round(Number(match[1]) * units[match[2]!]!);
+  return parseDuration(text.replace(/^([\d.]+) ?m$/, "$1min"));
 }
 
 /** The option's value as milliseconds. @throws WrongUsage */

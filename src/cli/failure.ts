@@ -3,14 +3,14 @@
  *
  * @module
  */
+import { DaemonAbsentError } from "../control/manager-client.ts";
 import { ManagerError, type ManagerErrorCode } from "../control/manager.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { DaemonAbsentError } from "./host.ts";
 
 /** What a person, or with `--json` a program, is told. */
 export interface Failure {
   readonly exitCode: number;
-  /** One word for programs: a ManagerErrorCode, `absent`, `lost`, `permission` or `failed`. */
+  /** One word for programs: a ManagerErrorCode, `absent`, `interrupted`, `permission` or `failed`. */
   readonly code: string;
   readonly message: string;
   /** What to do. */
@@ -33,17 +33,9 @@ export function failureOf(error: unknown, home: string): Failure {
     };
   }
   const message = error instanceof Error ? error.message : String(error);
-  const osCode = osCodeOf(error);
-  if (osCode === "EACCES" || osCode === "EPERM") {
-    const advice = "ask as its owner, or name another home with --home";
-    const text = `the daemon of ${home} may not be asked: ${message}`;
-    return { exitCode: exitCodes.refused, code: "permission", message: text, advice };
-  }
-  if (osCode !== undefined && lostCodes.has(osCode)) {
-    const text = `the daemon went away before it answered (${osCode}); whether it was done is not known`;
-    return { exitCode: exitCodes.failed, code: "lost", message: text, advice: "colos ps shows how things are" };
-  }
-  return { exitCode: exitCodes.failed, code: "failed", message: message.split("\n")[0]! || "no reason was given" };
+  const isForbidden = forbiddenCodes.has(osCodeOf(error));
+  const [exitCode, code] = isForbidden ? [exitCodes.refused, "permission"] : [exitCodes.failed, "failed"];
+  return { exitCode, code, message: message.split("\n")[0]! || "no reason was given" };
 }
 
 const managerExitCodes: Readonly<Record<ManagerErrorCode, number>> = {
@@ -55,8 +47,8 @@ const managerExitCodes: Readonly<Record<ManagerErrorCode, number>> = {
   internal: exitCodes.failed,
 };
 
-/** What a connection that ends in the middle says. */
-const lostCodes: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ECONNABORTED", "UND_ERR_SOCKET"]);
+/** The OS does not permit it. */
+const forbiddenCodes: ReadonlySet<string | undefined> = new Set(["EACCES", "EPERM", "EROFS"]);
 
 function osCodeOf(error: unknown): string | undefined {
   const code = (error as { readonly code?: unknown } | null | undefined)?.code;

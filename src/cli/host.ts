@@ -50,11 +50,6 @@ export interface ModuleProblem {
   readonly text: string;
 }
 
-/** Nobody answers in this home: no daemon runs there. */
-export class DaemonAbsentError extends Error {
-  override readonly name = "DaemonAbsentError";
-}
-
 /** The place where `colos` runs. */
 export interface CliHost {
   readonly version: string;
@@ -76,8 +71,7 @@ export interface CliHost {
   /** Starts a system and returns without waiting for readiness. Throws or rejects when nothing could be started. */
   startSystem(plan: SystemPlan, options: StartOptions): RunningSystem | Promise<RunningSystem>;
   /**
-   * The manager of the home (absolute). Rejects with a DaemonAbsentError when no daemon lives there, with the OS's error
-   * (`code` EACCES) when it may not be asked, with a ManagerError `refused` when it is of another version.
+   * The manager of the home (absolute). Each of its operations rejects with a DaemonAbsentError when no daemon lives there.
    */
   connect(home: string): Promise<Manager>;
   /** Starts a daemon for the home (absolute) and settles when it answers. Rejects with a sentence when it does not. */

@@ -10,7 +10,9 @@
 import { basename, resolve } from "node:path";
 import type { ServiceConfig, SystemPlan } from "../control/config.ts";
 import type { CarrierName } from "../control/service.ts";
-import { isProgramFile, parseConfig, serviceNameMax } from "../control/config-parser.ts";
+import { serviceNameMax } from "../control/config-limit.ts";
+import { parseConfig } from "../control/config-parser.ts";
+import { isProgramFile } from "../control/service-rules.ts";
 import { missingFiles } from "./config-file.ts";
 
 /** `colos run`. */

@@ -5,8 +5,9 @@
  *
  * @module
  */
-import { durationMsMax, carrierNames, restartNames } from "../../control/config-schema.ts";
+import { carrierNames, restartNames } from "../../control/config-limit.ts";
 import type { RunningSystem } from "../../control/service.ts";
+import { durationMsMax } from "../duration.ts";
 import { type ForegroundFace, runForeground } from "../foreground.ts";
 import type { CliHost } from "../host.ts";
 import { finish, refuse } from "../outcome.ts";

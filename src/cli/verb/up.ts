@@ -6,13 +6,13 @@
  *
  * @module
  */
+import { DaemonAbsentError } from "../../control/manager-client.ts";
 import type { PlanInput, WaitOptions } from "../../control/manager.ts";
 import type { InstanceState, InstanceStatus } from "../../control/service.ts";
 import { type Call, commonOptions, managerVerb } from "../call.ts";
 import { changeLines, hasChanges } from "../changes.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { durationText } from "../figures.ts";
-import { DaemonAbsentError } from "../host.ts";
 import { inheritedEnv } from "../inherited.ts";
 import { readWait, waitOptions } from "../names.ts";
 import { tellReport } from "../operation-report.ts";
@@ -90,11 +90,10 @@ async function applyConfig({ config, ...wait }: UpInput, call: Call): Promise<nu
 
 async function ensureDaemon(call: Call): Promise<void> {
   try {
-    await call.connect();
+    await (await call.connect()).list();
   } catch (error) {
     if (!(error instanceof DaemonAbsentError)) throw error;
     await call.host.startDaemon(call.home);
-    await call.reconnect();
     if (call.isTalking) call.print([`colos: started a daemon in ${call.home}`]);
   }
 }
