@@ -172,6 +172,8 @@ export function named<T>(
       }
       return Object.fromEntries(output);
     }),
+    // For json-schema.ts, which cannot look into the check above.
+    v.metadata({ valueOfNames: value }),
   );
 }
 
@@ -193,6 +195,7 @@ export const variables: Schema<Readonly<Record<string, string | null>>> = named(
     ),
     v.check((text) => text === null || text.length <= textMax, `text of at most ${textMax} characters`),
     v.check((text) => text?.includes("\0") !== true, "text that can be a variable (it contains a NUL character)"),
+    v.metadata({ jsonSchema: { type: ["string", "null"], maxLength: textMax } }),
   ),
   variableNameProblem,
 );

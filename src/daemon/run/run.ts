@@ -62,7 +62,13 @@ export type RecoveredRun = {
   readonly startedAt: number;
 } & (
   | { readonly state: "running"; readonly identity: OsIdentity; readonly isReady: boolean }
-  | { readonly state: "ended"; readonly end: RunEnd; readonly identity?: OsIdentity }
+  | {
+      readonly state: "ended";
+      readonly end: RunEnd;
+      readonly identity?: OsIdentity;
+      /** It never began, or the machine was restarted: nothing that the service did. */
+      readonly isBlameless: boolean;
+    }
 );
 
 /** A start that failed. Nothing runs. */
