@@ -102,7 +102,8 @@ colos_hold() { # <identity file> <FIFO>
   colos_identity
   [ -p "$2" ] || mkfifo -m 600 "$2" || exit ${shimStatus.pipes}
   exec 0<>"$2"
-  echo "$colos_identity" >"$1" || exit ${shimStatus.record}
+  read -r colos_boot </proc/sys/kernel/random/boot_id
+  echo "$colos_identity $colos_boot" >"$1" || exit ${shimStatus.record}
   colos_newline='
 '
   # A line counts when it begins and ends with the same word; half a line, of a daemon that was killed, does not.
