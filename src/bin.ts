@@ -7,11 +7,8 @@
 import { readFileSync } from "node:fs";
 import type { CliHost, Output, StopSignal } from "./cli/host.ts";
 import { runCli } from "./cli/main.ts";
-import { startForeground } from "./daemon/foreground.ts";
-import { createSystem } from "./node-system.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 import { captureOwnOutput, uncaptured } from "./platforms/node/own-output.ts";
-import { loadModule } from "./platforms/node/program-bundle.ts";
 
 const stopSignals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 const colosUrl = new URL("./index.js", import.meta.url).href;
@@ -42,7 +39,6 @@ function faceOutput(stream: NodeJS.WriteStream, write: (text: string) => boolean
 
 // What the system has to say goes where its services' output goes, so that a live view keeps the screen to itself.
 const platform = nodePlatform({ writeLine: (line) => void process.stderr.write(`${line}\n`) });
-process.setSourceMapsEnabled(true);
 
 const host: CliHost = {
   version: manifest.version,
@@ -51,9 +47,21 @@ const host: CliHost = {
   stdout: faceOutput(process.stdout, uncaptured.stdout),
   stderr: faceOutput(process.stderr, uncaptured.stderr),
   clock: platform.clock,
-  loadModule: (file) => loadModule(file, { colosUrl }),
-  startSystem: (plan, { passthrough }) =>
-    startForeground(createSystem({ platform }).kernel, plan, { passthrough, captureOwnOutput }),
+  // What only some verbs need is loaded when they do. Source maps are for the code of others: colos's own modules, loaded before,
+  // need not bring theirs into memory.
+  loadModule: async (file) => {
+    const { loadModule } = await import("./platforms/node/program-bundle.ts");
+    process.setSourceMapsEnabled(true);
+    return loadModule(file, { colosUrl });
+  },
+  startSystem: async (plan, { passthrough }) => {
+    const [{ startForeground }, { createSystem }] = await Promise.all([
+      import("./daemon/foreground.ts"),
+      import("./node-system.ts"),
+    ]);
+    process.setSourceMapsEnabled(true);
+    return startForeground(createSystem({ platform }).kernel, plan, { passthrough, captureOwnOutput });
+  },
   onStopSignal: (listener) => {
     for (const signal of stopSignals) process.on(signal, listener);
     return () => {

@@ -18,13 +18,11 @@
 import type { InstanceStatus, RunningSystem } from "../control/service.ts";
 import { parseArguments, type RunInvocation, type UpInvocation } from "./arguments.ts";
 import { wantsColour } from "./colour.ts";
-import { loadConfigFile } from "./config-file.ts";
 import { type Face, type Outcome, runForeground } from "./foreground.ts";
 import type { CliHost, StopSignal } from "./host.ts";
 import { keepLastLines, type LastLines } from "./last-lines.ts";
 import { startLive } from "./live.ts";
 import { startPlain } from "./plain.ts";
-import { runPlan } from "./run-plan.ts";
 import { plainText } from "./text.ts";
 
 /** The exit codes that have a meaning of their own. */
@@ -56,6 +54,7 @@ export async function runCli(argv: readonly string[], host: CliHost): Promise<nu
 }
 
 async function run(invocation: RunInvocation, host: CliHost): Promise<number> {
+  const { runPlan } = await import("./run-plan.ts");
   const planned = runPlan(invocation, host.cwd, host.env);
   if ("problems" in planned) return refuse(planned.problems, host);
   const outcome = await runForeground(planned.plan, host, { passthrough: true, face: restartsFace(host) });
@@ -63,6 +62,8 @@ async function run(invocation: RunInvocation, host: CliHost): Promise<number> {
 }
 
 async function up(invocation: UpInvocation, host: CliHost): Promise<number> {
+  // With the parsers, which other verbs need not wait for.
+  const { loadConfigFile } = await import("./config-file.ts");
   const loaded = await loadConfigFile(invocation.config, host);
   if ("problems" in loaded) return refuse(loaded.problems, host);
   const isLive = host.stdout.isTTY === true && !invocation.plain && host.env["TERM"] !== "dumb";
