@@ -70,7 +70,7 @@ export class Place {
   /** Ends all that belongs, also what starts others meanwhile, and removes the folder. */
   async end() {
     const untilMs = performance.now() + 20_000;
-    for (let quiet = 0; quiet < 5; ) {
+    for (let quiet = 0; quiet < 5;) {
       const pids = this.processes();
       quiet = pids.length === 0 ? quiet + 1 : 0;
       for (const pid of pids) killQuietly(pid);

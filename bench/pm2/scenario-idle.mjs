@@ -5,7 +5,7 @@
  */
 import { memoryOf, median, pause, run, sum, until } from "./figures.mjs";
 import { commandLineOf } from "./place.mjs";
-import { listReady, pidsOf, servers, sleeps, startAll } from "./services.mjs";
+import { answering, listReady, pidsOf, servers, sleeps, startAll } from "./services.mjs";
 
 const samples = 3;
 
@@ -23,7 +23,14 @@ async function managerMemory(system, servicePids, { settleMs }) {
   const byRole = new Map();
   for (const { pid, ...bytes } of taken.at(-1)) {
     const role = system.roleOf(pid);
-    const each = byRole.get(role) ?? { role, count: 0, example: commandLineOf(pid).slice(0, 80), rss: 0, pss: 0, private: 0 };
+    const each = byRole.get(role) ?? {
+      role,
+      count: 0,
+      example: commandLineOf(pid).slice(0, 80),
+      rss: 0,
+      pss: 0,
+      private: 0,
+    };
     byRole.set(role, { ...each, ...sum([each, bytes]), count: each.count + 1 });
   }
   return { rss: of("rss"), pss: of("pss"), private: of("private"), processes: [...byRole.values()] };
@@ -98,8 +105,7 @@ async function startTime(System, services, areReady) {
   const system = new System();
   try {
     const startedAt = performance.now();
-    const { ms } = await system.start(services);
-    const commandMs = ms;
+    const { ms: commandMs } = await system.start(services);
     await areReady(system);
     return { commandMs, readyMs: performance.now() - startedAt };
   } finally {
@@ -133,12 +139,11 @@ export const start = {
 };
 
 function sleepsRun(system, count) {
-  const isSleep = (pid) => /^\/bin\/sleep 1000000/.test(commandLineOf(pid));
+  const isSleep = (pid) => commandLineOf(pid).startsWith("/bin/sleep 1000000");
   return until("the commands run", () => system.place.processes().filter(isSleep).length >= count);
 }
 
 async function allAnswer(system, web) {
-  const { answering } = await import("./services.mjs");
   await Promise.all(web.map(({ port }) => answering(port)));
   await listReady(system, web.length);
 }

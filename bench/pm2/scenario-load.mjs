@@ -4,7 +4,7 @@
  * @module
  */
 import { spawn } from "node:child_process";
-import { createReadStream, existsSync, readFileSync } from "node:fs";
+import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createGunzip } from "node:zlib";
 import { median, memoryOf, pause, quantile, residentOf, sum, until } from "./figures.mjs";
@@ -39,7 +39,12 @@ async function countLines(files, linesCount) {
 export const flood = {
   name: "flood",
   figures: [
-    { key: "throughput", title: "1 GB of lines: throughput until the service has written them", unit: "MB/s", isMore: true },
+    {
+      key: "throughput",
+      title: "1 GB of lines: throughput until the service has written them",
+      unit: "MB/s",
+      isMore: true,
+    },
     { key: "recorded", title: "… until they are in the files", unit: "MB/s", isMore: true },
     { key: "lost", title: "… lines lost", unit: "" },
     { key: "rssBefore", title: "… manager before: RSS", unit: "MB" },
@@ -90,16 +95,17 @@ function readJson(file) {
 
 /** The files are counted when they no longer grow; `at` is when they last did. */
 async function untilComplete(system, linesCount) {
-  const sizeOf = async () => {
-    const { statSync } = await import("node:fs");
-    return system.logFiles("writer").reduce((all, file) => all + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
+  const sizeOf = () => {
+    return system
+      .logFiles("writer")
+      .reduce((all, file) => all + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
   };
-  let size = await sizeOf();
+  let size = sizeOf();
   let at = Date.now();
   const endMs = performance.now() + 300_000;
-  for (let quietMs = 0; quietMs < 2_000 && performance.now() < endMs; ) {
+  for (let quietMs = 0; quietMs < 2_000 && performance.now() < endMs;) {
     await pause(50);
-    const now = await sizeOf();
+    const now = sizeOf();
     quietMs = now === size ? quietMs + 50 : 0;
     if (now !== size) at = Date.now();
     size = now;
@@ -116,10 +122,14 @@ async function reloadUnderLoad(System, drain, { isQuick }) {
   try {
     const [port] = await freePorts(1);
     const reloads = isQuick ? 1 : 3;
-    await startAll(system, [script("web", "server.mjs", [port, drain], { port, instances: 2 })].concat());
-    load = spawn(process.execPath, [join(import.meta.dirname, "services/load.mjs"), String(port), String(connections)], {
-      stdio: ["pipe", "pipe", "inherit"],
-    });
+    await startAll(system, [script("web", "server.mjs", [port, drain], { port, instances: 2 })]);
+    load = spawn(
+      process.execPath,
+      [join(import.meta.dirname, "services/load.mjs"), String(port), String(connections)],
+      {
+        stdio: ["pipe", "pipe", "inherit"],
+      },
+    );
     const answer = new Promise((resolve) => {
       let text = "";
       load.stdout.setEncoding("utf8").on("data", (each) => (text += each));

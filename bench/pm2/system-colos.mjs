@@ -21,7 +21,10 @@ export class ColosSystem {
     const file = join(this.place.folder, "colos.config.json");
     const idle = [{ name: "idle", command: ["true"], autostart: false }];
     const all = services.length === 0 ? idle : services;
-    writeFileSync(file, JSON.stringify({ services: Object.fromEntries(all.map((each) => [each.name, configOf(each)])) }));
+    writeFileSync(
+      file,
+      JSON.stringify({ services: Object.fromEntries(all.map((each) => [each.name, configOf(each)])) }),
+    );
     const done = await run(this.words(["up", file]), { env: this.#env, cwd: this.place.folder });
     if (done.code !== 0) throw new Error(`colos up ends with ${done.code}: ${done.stderr}${done.stdout}`);
     return done;
@@ -72,7 +75,13 @@ export class ColosSystem {
   roleOf(pid) {
     if (pid === this.daemonPid()) return "daemon";
     const line = commandLineOf(pid);
-    return /recorder/.test(line) ? "recorder" : /heart/.test(line) ? "heart" : /(^|\/)sh\b/.test(line) ? "shim" : "other";
+    return /recorder/.test(line)
+      ? "recorder"
+      : /heart/.test(line)
+        ? "heart"
+        : /(^|\/)sh\b/.test(line)
+          ? "shim"
+          : "other";
   }
 
   logFiles(name) {

@@ -9,7 +9,7 @@ import { Agent, get } from "node:http";
 const [port, connections] = process.argv.slice(2).map(Number);
 const agent = new Agent({ keepAlive: true, maxSockets: connections, maxFreeSockets: connections });
 const phases = [{ ms: [], failures: {} }];
-let isOver = false;
+const over = new AbortController();
 
 function request() {
   const startedAt = performance.now();
@@ -31,7 +31,7 @@ function request() {
 }
 
 async function client() {
-  while (!isOver) {
+  while (!over.signal.aborted) {
     const failure = await request();
     // A refused connection answers at once; without a pause it would be a flood of failures.
     await new Promise((resolve) => setTimeout(resolve, failure === undefined ? 1 : 10));
@@ -39,7 +39,7 @@ async function client() {
 }
 
 process.stdin.on("data", () => phases.push({ ms: [], failures: {} }));
-process.stdin.on("end", () => (isOver = true));
+process.stdin.on("end", () => over.abort());
 await Promise.all(Array.from({ length: connections }, client));
 agent.destroy();
 process.stdout.write(JSON.stringify(phases));

@@ -12,7 +12,7 @@ const linesCount = Math.floor(Number(bytes) / lineBytes);
 
 /** All of it, also when the pipe is full and does not block. */
 function writeAll(chunk) {
-  for (let written = 0; written < chunk.length; ) {
+  for (let written = 0; written < chunk.length;) {
     try {
       written += writeSync(1, chunk, written);
     } catch (error) {
@@ -25,10 +25,10 @@ function writeAll(chunk) {
 // Managers may need a moment to be there; what is measured is the flood.
 setTimeout(() => {
   const startedAt = Date.now();
-  for (let line = 0; line < linesCount; ) {
+  for (let line = 0; line < linesCount;) {
     let text = "";
     for (let at = 0; at < linesPerChunk && line < linesCount; at += 1, line += 1) {
-      text += `line ${String(line).padStart(12, "0")} `.padEnd(lineBytes - 1, "x") + "\n";
+      text += `${`line ${String(line).padStart(12, "0")} `.padEnd(lineBytes - 1, "x")}\n`;
     }
     writeAll(Buffer.from(text));
   }
