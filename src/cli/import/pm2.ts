@@ -152,7 +152,7 @@ function handlersFor({ cpus }: Pm2Options): Handlers {
     wait_ready: (value, draft) => {
       if (!isOn(value)) return draft.taken("counts as ready when it runs, as here");
       return draft.none(
-        "colos does not read process.send('ready'); write ready, such as { port: 8080 } or { log: \"listening\" }",
+        'there is no process.send in a service, so guard the call; write ready, such as { port: 8080 } or { log: "listening" }',
       );
     },
     listen_timeout: noCounterpart("belongs to ready in colos, as timeoutMs"),
