@@ -62,6 +62,12 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     completes: "names",
     load: async () => (await import("./verb/show.ts")).show,
   },
+  startup: {
+    usage: "colos startup [options] [config]",
+    summary: "show or install what makes the machine start colos when it boots",
+    completes: "files",
+    load: async () => (await import("./verb/startup.ts")).startup,
+  },
   run: {
     usage: "colos run [options] <file.ts|file.js|command> [args…]",
     summary: "run one program or command in the foreground, supervised",
