@@ -46,6 +46,11 @@ export class PipeRecorder implements Recorder {
     await Promise.race([this.#closed.get(id) ?? (this.#isReading ? undefined : late), late]);
   }
 
+  /** There is no disk that could be full. */
+  onTrouble(): () => void {
+    return () => {};
+  }
+
   onNote(listener: (id: RunId, note: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -43,6 +43,7 @@ class Machine implements CoreHost {
 
   constructor() {
     this.core = new Core(emptyRecord(), this);
+    this.core.recover([]);
   }
 
   now = (): number => this.nowMs;
@@ -442,6 +443,13 @@ describe("jobs", () => {
 });
 
 describe("the death of the daemon", () => {
+  test("nothing is decided before it is known what runs", () => {
+    const machine = upAndReady({ web: quick });
+    machine.core = new Core(machine.core.record, machine);
+    machine.core.commit([{ type: "daemon", at: 0, version: "2", osPid: 1 }]);
+    expect(machine.asked).toEqual([]);
+  });
+
   test("an ended window is remembered", () => {
     const machine = upAndReady({ web: { ...quick, maxRestarts: 2 } });
     for (let count = 0; count < 3; count++) {

@@ -298,7 +298,9 @@ class HomeRuns implements Runs {
     const end = await this.#recoveredEnd(run);
     if (end === undefined) return { ...of, state: "running", identity: run.identity!, isReady: run.isReady };
     run.phase = "ended";
-    return { ...of, state: "ended", end, ...(run.identity === undefined ? {} : { identity: run.identity }) };
+    const { identity } = run;
+    const isBlameless = identity === undefined || record.bootId !== files.bootId();
+    return { ...of, state: "ended", end, isBlameless, ...(identity === undefined ? {} : { identity }) };
   }
 
   /** How it ended; undefined while it runs. */
