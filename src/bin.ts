@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { CliHost, Output, StopSignal } from "./cli/host.ts";
 import { runCli } from "./cli/main.ts";
 import { nodeClock } from "./platforms/node/node-clock.ts";
@@ -70,7 +71,17 @@ const host: CliHost = {
     ]);
     return managerClient(unixHttp(join(home, "control.sock")));
   },
-  startDaemon: () => Promise.reject(new Error("this version has no daemon yet; write colos up --foreground")),
+  startDaemon: async (home) => {
+    const [{ launchDaemon }, { homeAt }] = await Promise.all([
+      import("./daemon/launch.ts"),
+      import("./daemon/home.ts"),
+    ]);
+    await launchDaemon(homeAt(home), [
+      process.execPath,
+      fileURLToPath(new URL("./daemon-entry.js", import.meta.url)),
+      home,
+    ]);
+  },
   onStopSignal: (listener) => {
     for (const signal of stopSignals) process.on(signal, listener);
     return () => {

@@ -10,7 +10,7 @@
  */
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import type { Platform } from "../base/platform.ts";
-import type { ServicePlan, SystemPlan } from "../control/config.ts";
+import type { ServicePlan } from "../control/config.ts";
 import { apiVersion } from "../control/manager-routes.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
 import { serveControl } from "./control-server.ts";

@@ -76,6 +76,9 @@ type Arrival = { readonly ok: true } | { readonly ok: false; readonly sentence: 
 
 const arrived: Arrival = { ok: true };
 
+/** In these something else follows by itself. */
+const movingStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["starting", "stopping", "backoff"]);
+
 export class ServiceManager implements Manager {
   readonly #options: ManagerOptions;
   readonly #host: RunHost;
@@ -459,10 +462,9 @@ export class ServiceManager implements Manager {
   #stuck(target: Target): Arrival {
     const live = this.#live(target);
     if (live?.state !== "waiting") return undefined;
-    const moving: readonly InstanceState[] = ["starting", "stopping", "backoff"];
     for (const each of this.#everything()) {
       const other = this.#live(each);
-      if (other !== undefined && moving.includes(other.state)) return undefined;
+      if (other !== undefined && movingStates.has(other.state)) return undefined;
     }
     return { ok: false, sentence: `${live.name} ${live.reason ?? "waits"}` };
   }
