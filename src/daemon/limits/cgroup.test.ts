@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Cgroups, openCgroups, type CgroupSources } from "./cgroup.ts";
+import { type Cgroups, openCgroups, type CgroupSources } from "./cgroup.ts";
 
 interface Machine {
   readonly controllers?: string;

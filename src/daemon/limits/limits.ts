@@ -16,7 +16,6 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import type { Clock } from "../../base/platform.ts";
 import type { LimitsPlan } from "../../control/config.ts";
 import type { Preparation } from "../run/run-launch.ts";
 import { RunStartError, type RunId, type RunSpec } from "../run/run.ts";
