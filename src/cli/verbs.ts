@@ -74,4 +74,16 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     completes: "files",
     load: async () => (await import("./verb/run.ts")).run,
   },
+  init: {
+    usage: "colos init [options]",
+    summary: "write a config for this folder, from what is there",
+    completes: "nothing",
+    load: async () => (await import("./verb/import.ts")).init,
+  },
+  import: {
+    usage: "colos import [options] <file>",
+    summary: "turn the file of another process manager into a config",
+    completes: "files",
+    load: async () => (await import("./verb/import.ts")).importVerb,
+  },
 };
