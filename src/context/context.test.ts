@@ -52,7 +52,7 @@ function implementation(
       calls.push("drop");
       values.clear();
     },
-    count: async function* () {
+    async *count() {
       calls.push("count");
       for (let number = 1; ; number += 1) yield number;
     },
@@ -189,7 +189,7 @@ describe("context: streams", () => {
   test("items come when they are asked for", async () => {
     const made: number[] = [];
     const { world, counter } = counting({
-      count: async function* () {
+      async *count() {
         for (let number = 1; ; number += 1) {
           made.push(number);
           yield number;
@@ -208,7 +208,7 @@ describe("context: streams", () => {
   test("a consumer that leaves ends it at its source", async () => {
     let isEnded = false;
     const { world, counter } = counting({
-      count: async function* () {
+      async *count() {
         try {
           for (;;) yield 1;
         } finally {
@@ -251,7 +251,7 @@ describe("context: streams", () => {
 
   test("it ends when its source does, and a failure of the source is thrown", async () => {
     const { world, counter } = counting({
-      count: async function* () {
+      async *count() {
         yield 1;
         throw new RangeError("enough");
       },
@@ -464,11 +464,8 @@ describe("context: across kernels", () => {
     root.self.send(childPid, serve(root.self, counters, implementation({ count: source })));
     const context = (await child.next()) as Context<Counters>;
     const counter = stub(child.self, context);
-    void counter
-      .count()
-      [Symbol.asyncIterator]()
-      .next()
-      .catch(() => {});
+    const items = counter.count()[Symbol.asyncIterator]();
+    items.next().catch(() => {});
     await child.settle();
 
     line.cut("lost");

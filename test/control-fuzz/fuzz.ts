@@ -46,7 +46,9 @@ export interface FuzzReport {
 export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const folder = mkdtempSync(join(tmpdir(), "colos-fuzz-"));
   const socket = join(folder, "control.sock");
-  const server = fork(options.serverFile, [socket], { execArgv: ["--expose-gc", ...(process.env["FUZZ_FLAGS"] ?? "").split(" ").filter(Boolean)] });
+  const server = fork(options.serverFile, [socket], {
+    execArgv: ["--expose-gc", ...(process.env["FUZZ_FLAGS"] ?? "").split(" ").filter(Boolean)],
+  });
   let healthy: ChildProcess | undefined;
   try {
     await once(server, "message");
