@@ -61,6 +61,12 @@ export interface LogEntry {
   readonly text: string;
 }
 
+/** Whose lines: all of a service without an instance, all of all services without both. Those that come later count too. */
+export interface LogSelection {
+  readonly service?: string;
+  readonly instance?: number;
+}
+
 export interface LogQuery {
   /** Only the last so many lines of each instance, counted after filtering. Default: all. */
   readonly linesMax?: number;
