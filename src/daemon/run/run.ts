@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { LimitsConfig, LogsPlan } from "../../control/config.ts";
+import type { LimitsPlan, LogsPlan } from "../../control/config.ts";
 
 /** `<service>.<instance>.<number>`, unique for ever in a home. */
 export type RunId = string;
@@ -31,7 +31,7 @@ export interface RunSpec {
   readonly user?: string | number;
   readonly group?: string | number;
   readonly nice?: number;
-  readonly limits: LimitsConfig;
+  readonly limits: LimitsPlan;
   readonly logs: LogsPlan;
 }
 
@@ -62,7 +62,13 @@ export type RecoveredRun = {
   readonly startedAt: number;
 } & (
   | { readonly state: "running"; readonly identity: OsIdentity; readonly isReady: boolean }
-  | { readonly state: "ended"; readonly end: RunEnd; readonly identity?: OsIdentity }
+  | {
+      readonly state: "ended";
+      readonly end: RunEnd;
+      readonly identity?: OsIdentity;
+      /** It never began, or the machine was restarted: nothing that the service did. */
+      readonly isBlameless: boolean;
+    }
 );
 
 /** A start that failed. Nothing runs. */
