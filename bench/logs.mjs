@@ -44,7 +44,9 @@ function runOf(service, instance) {
 /** Runs a shell command into the pipes, with the megabytes and the text of a line as its arguments. */
 function write({ stdout, stderr }, megabytes) {
   const script = `exec >"$1" 2>"$2"; yes "$3" | head -c "$4"`;
-  return spawn("sh", ["-c", script, "sh", stdout, stderr, "x".repeat(99), String(megabytes * 1e6)], { stdio: "inherit" });
+  return spawn("sh", ["-c", script, "sh", stdout, stderr, "x".repeat(99), String(megabytes * 1e6)], {
+    stdio: "inherit",
+  });
 }
 
 async function floodOfCat() {
@@ -82,10 +84,16 @@ try {
   await flood(recorder, "warm");
   const before = memory(osPid);
   const perSecond = await flood(recorder, "flood");
-  say(`flood of ${megabytes} MB: ${perSecond.toFixed(0)} MB/s; cat into a file: ${(await floodOfCat()).toFixed(0)} MB/s`);
+  say(
+    `flood of ${megabytes} MB: ${perSecond.toFixed(0)} MB/s; cat into a file: ${(await floodOfCat()).toFixed(0)} MB/s`,
+  );
   say(`recorder, before and after that flood: ${shown(before)}, ${shown(memory(osPid))}`);
 
-  for (const [what, query] of [["the last 10 lines", { linesMax: 10 }], ["all lines", {}], ["lines with a text", { grep: "y" }]]) {
+  for (const [what, query] of [
+    ["the last 10 lines", { linesMax: 10 }],
+    ["all lines", {}],
+    ["lines with a text", { grep: "y" }],
+  ]) {
     const startMs = performance.now();
     let linesCount = 0;
     for await (const _ of readLogs(home, [{ service: "flood" }], query, { clock })) linesCount += 1;
