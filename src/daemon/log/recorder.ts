@@ -47,7 +47,7 @@ export interface Recorder {
   readonly osPid: number | undefined;
   /** Ends the connection; the recorder goes on. */
   close(): Promise<void>;
-  /** Ends the recorder too, after it has read what is there. */
+  /** Ends the recorder too, after it has read what is there. What is written later waits in the pipes for the next one. */
   stop(): Promise<void>;
 }
 
