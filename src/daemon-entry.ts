@@ -15,6 +15,7 @@ const manifest = JSON.parse(readFileSync(new URL(import.meta.resolve("colos/pack
   version: string;
 };
 const bin = fileURLToPath(new URL("./bin.js", import.meta.url));
+const programEntry = fileURLToPath(new URL("./program-entry.js", import.meta.url));
 
 try {
   const daemon = await startDaemon({
@@ -22,10 +23,10 @@ try {
     platform: nodePlatform(),
     version: manifest.version,
     recorderEntry: new URL("./recorder-entry.js", import.meta.url),
-    programCommand: ({ name, carrier }) => {
-      const inside = carrier === "thread" ? "thread" : "coroutine";
-      return [process.execPath, bin, "run", "--carrier", inside, "--name", name, "--shutdown", "infinity"];
-    },
+    programCommand: ({ name, carrier }) =>
+      carrier === "os-process"
+        ? [process.execPath, programEntry]
+        : [process.execPath, bin, "run", "--carrier", carrier, "--name", name, "--shutdown", "infinity"],
   });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => void daemon.close().then(() => process.exit(0)));

@@ -46,11 +46,6 @@ export class PipeRecorder implements Recorder {
     await Promise.race([this.#closed.get(id) ?? (this.#isReading ? undefined : late), late]);
   }
 
-  /** There is no disk that could be full. */
-  onTrouble(): () => void {
-    return () => {};
-  }
-
   onNote(listener: (id: RunId, note: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -59,6 +54,10 @@ export class PipeRecorder implements Recorder {
   /** What a service says through its notify socket. */
   note(id: RunId, text: string): void {
     for (const listener of this.#listeners) listener(id, text);
+  }
+
+  onTrouble(): () => void {
+    return () => {};
   }
 
   setLimits(): void {}
