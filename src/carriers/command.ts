@@ -28,12 +28,13 @@ import { Pid, type AnyPid } from "../kernel/pid.ts";
 import type { HostFacts } from "../kernel/inspect.ts";
 import { Extra, type AnyProcess, type SpawnOptions } from "../kernel/process.ts";
 import type { CommandLine, OutputSink } from "../kernel/program.ts";
+import { explainStart } from "../os/executable.ts";
 import { sampleProcesses } from "../os/process-sample.ts";
 import type { Carrier } from "./carrier.ts";
 import { endWithNode } from "./command-exit.ts";
 import { CommandGroup } from "./command-group.ts";
 import { CommandInput, inputBytesMaxDefault } from "./command-input.ts";
-import { explainStart, startCommand } from "./command-start.ts";
+import { startCommand } from "./command-start.ts";
 import { assertHostOptions } from "./host-options.ts";
 
 /** What an ordered stop sends unless `stopSignal` says otherwise. */
@@ -80,11 +81,11 @@ async function drive(self: AnyProcess, line: CommandLine, options: SpawnOptions,
   try {
     child = startCommand(line, options);
   } catch (refused) {
-    return self.failStart(explainStart(refused, line, options));
+    return self.failStart(explainStart(refused, line, options.cwd));
   }
   if (child.pid === undefined) {
     const refused = await self.wait(new Promise((resolve) => void child.once("error", resolve)));
-    return self.failStart(explainStart(refused, line, options));
+    return self.failStart(explainStart(refused, line, options.cwd));
   }
   const stopSignal = (options.stopSignal ?? stopSignalDefault) as NodeJS.Signals;
   const run = new CommandRun(child, child.pid, self.kernel, { file: line.file, stopSignal });

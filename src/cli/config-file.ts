@@ -16,7 +16,7 @@ import { pathToFileURL } from "node:url";
 import { LineCounter, parseDocument } from "yaml";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import type { ConfigProblem, ConfigSource, ParseConfigOptions } from "../control/config-parser.ts";
-import type { ConfigPath } from "../control/config-schema.ts";
+import type { ConfigPath } from "../control/value-schema.ts";
 import { configProblem, parseConfig } from "../control/config-parser.ts";
 import type { ModuleProblem } from "./host.ts";
 import { type ConfigPositions, configPositions, positionAt } from "./config-positions.ts";

@@ -10,7 +10,7 @@
  */
 import { type Document, isMap, isScalar, isSeq, type LineCounter, type Node } from "yaml";
 import type { ConfigPosition } from "../control/config-parser.ts";
-import type { ConfigPath } from "../control/config-schema.ts";
+import type { ConfigPath } from "../control/value-schema.ts";
 
 /** A key that stands twice in the same object. */
 export interface DuplicateKey {

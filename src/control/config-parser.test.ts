@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { SystemPlan } from "./config.ts";
-import { findLogExpression, parseConfig, serviceNameMax, servicesMax } from "./config-parser.ts";
+import { serviceNameMax, servicesMax } from "./config-limit.ts";
+import { parseConfig } from "./config-parser.ts";
+import { findLogExpression } from "./service-rules.ts";
 
 const options = {
   source: "colos.config.yaml",
@@ -171,8 +173,9 @@ describe("config: one service", () => {
     ],
     [{ command: ["a"], env: ["A=B"] }, "env: a list is not an object of variable names and texts"],
     [
-      { command: ["a"], shutdown: "5s" },
-      'shutdown: "5s" is not brutal, infinity or a whole number of milliseconds from 1 to 2147483647',
+      { command: ["a"], shutdown: "5 sec" },
+      'shutdown: "5 sec" is not brutal, infinity or a whole number of milliseconds from 1 to 2147483647, ' +
+        'or a text such as "30 s"',
     ],
     [{ command: ["a"], periodMs: 0 }, "periodMs: 0 is not a whole number of milliseconds from 1 to 2147483647"],
     [{ command: ["a"], maxRestarts: -1 }, "maxRestarts: -1 is not a whole number from 0 to 10000"],
@@ -180,10 +183,10 @@ describe("config: one service", () => {
     [{ command: ["a"], backoff: { maxMS: 2 } }, 'backoff.maxMS: is not known; did you mean "maxMs"?'],
     [{ command: ["a"], backoff: { initialMs: 9, maxMs: 8 } }, "backoff.maxMs: 8 is less than initialMs, which is 9"],
     [{ command: ["a"], ready: "log" }, 'ready: "log" is not an object such as { port: 8080 }'],
-    [{ command: ["a"], ready: {} }, "ready: has no check; write one of port, http, log and exec"],
+    [{ command: ["a"], ready: {} }, "ready: has no check; write one of port, http, log, exec, fd, notify and call"],
     [
       { command: ["a"], ready: { port: 1, log: "up" } },
-      "ready: has port and log; write one of port, http, log and exec",
+      "ready: has port and log; write one of port, http, log, exec, fd, notify and call",
     ],
     [{ command: ["a"], ready: { log: "up", host: "x" } }, "ready.host: belongs to port only"],
     [
@@ -194,7 +197,10 @@ describe("config: one service", () => {
       { command: ["a"], ready: { log: "/(/i" } },
       'ready.log: "/(/i" is not an expression: Invalid regular expression: /(/i: Unterminated group',
     ],
-    [{ command: ["a"], dependsOn: "db" }, 'dependsOn: "db" is not a list of names of services'],
+    [
+      { command: ["a"], dependsOn: "db" },
+      'dependsOn: "db" is not a list of names of services, or an object such as { db: { condition: "ready" } }',
+    ],
     [{ command: ["a"], dependsOn: ["web"] }, "dependsOn: a service cannot depend on itself"],
   ])("%j", (service, problem) => {
     expect(problemsOfService(service)).toEqual([problem]);
@@ -202,8 +208,9 @@ describe("config: one service", () => {
 
   test("a key near to none is answered with all that are known", () => {
     expect(problemsOfService({ command: ["a"], colour: 1 })).toEqual([
-      "colour: is not known; known are program, command, args, carrier, instances, listen, listenHost, env, cwd, restart, " +
-        "shutdown, maxRestarts, periodMs, backoff, ready, dependsOn",
+      "colour: is not known; known are program, command, args, carrier, description, instances, autostart, listen, " +
+        "listenHost, env, envFiles, secrets, cwd, stdin, restart, successCodes, stopSignal, shutdown, maxRestarts, " +
+        "periodMs, backoff, exhausted, ready, live, dependsOn, schedule, watch, drainMs, user, group, nice, limits, logs",
     ]);
   });
 

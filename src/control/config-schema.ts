@@ -1,224 +1,313 @@
 /**
  * Config schema: what one service may look like when written, and the sentence for each way in which it does not.
  *
- * Guarantees: keys that are not in the schema are refused; a sentence says what was written and what belongs there.
- * A schema's message is the noun phrase behind "is not": `"allways" is not one of permanent, transient, temporary`.
- * Not here: rules across fields and services, defaults (config-parser.ts).
+ * Guarantees: keys that are not in the schema are refused; a sentence says what was written and what belongs there. What
+ * passes has sizes and durations as numbers.
+ * Not here: rules across fields (service-rules.ts) and services (config-parser.ts), defaults (service-plan.ts).
  *
  * @module
  */
 import * as v from "valibot";
-import type { ServiceConfig, ServicePlan } from "./config.ts";
-import type { CarrierName } from "./service.ts";
-import { suggestionClause } from "../base/suggestion.ts";
-
-/** Instances of one service. */
-export const instancesMax = 1000;
-/** The highest TCP port number. */
-export const portMax = 65_535;
-/** Milliseconds, about 24.8 days; a host timer cannot wait longer. */
-export const durationMsMax = 2_147_483_647;
-/** Restarts within one window; the window remembers each of them. */
-export const restartsMax = 10_000;
-/** The largest backoff factor. */
-export const backoffFactorMax = 100;
-/** Characters of a written value that a sentence repeats. */
-export const shownCharactersMax = 60;
-
-/** The values of `restart`, in the order in which a sentence lists them. */
-export const restartNames = ["permanent", "transient", "temporary"] as const;
-/** The values of `carrier`, likewise. */
-export const carrierNames: readonly [CarrierName, ...CarrierName[]] = ["coroutine", "thread", "os-process", "command"];
-
-/** A place in a config: keys and list positions from the outside in. */
-export type ConfigPath = readonly (string | number)[];
-
-/** One thing wrong in a service, relative to the service. */
-export interface ServiceProblem {
-  readonly path: ConfigPath;
-  readonly sentence: string;
-}
+import type { DependencyConfig, LimitsPlan, LogsPlan, SecretConfig, ServiceConfig, ServicePlan } from "./config.ts";
+import {
+  backoffFactorMax,
+  carrierNames,
+  conditionNames,
+  descriptionMax,
+  endPolicyNames,
+  envFilesMax,
+  exhaustedNames,
+  failuresMaxMax,
+  forwardNames,
+  instancesMax,
+  limitBounds,
+  logBytes,
+  missedNames,
+  overlapNames,
+  readyFd,
+  restartNames,
+  restartsMax,
+  scheduleEveryMsMin,
+  servicesMax,
+  stdinNames,
+  userIdMax,
+  watchEntriesMax,
+} from "./config-limit.ts";
+import { parseDuration, parseSize } from "./quantity.ts";
+import {
+  argument,
+  checkValue,
+  command,
+  durationMsMax,
+  httpUrl,
+  ip,
+  listOf,
+  named,
+  notEmptyText,
+  numberBetween,
+  object,
+  oneOf,
+  port,
+  type Schema,
+  shown,
+  stopSignal,
+  type ValueProblem,
+  variableNameProblem,
+  variables,
+  wholeNumber,
+} from "./value-schema.ts";
 
 /** The fields of `T`, each of which may be absent. */
 export type Written<T> = { readonly [Key in keyof T]?: T[Key] | undefined };
 
-/** A readiness check as written, before it is known which kind it is. */
-export type WrittenReady = Written<{
+/** A check as written, before it is known which kind it is. */
+export type WrittenProbe = Written<{
   port: number;
   host: string;
   http: string;
-  log: string;
   exec: readonly [string, ...string[]];
   timeoutMs: number;
 }>;
+export type WrittenReady = WrittenProbe & Written<{ log: string; fd: number; notify: true; call: string }>;
+export type WrittenLive = WrittenProbe & Written<{ everyMs: number; failuresMax: number }>;
+export type WrittenSchedule = Written<{
+  cron: string;
+  everyMs: number;
+  timeZone: string;
+  overlap: "skip" | "queue" | "replace";
+  missed: "skip" | "once";
+}>;
 
-/** A service whose fields are each right for themselves. */
-export interface WrittenService extends Written<Omit<ServiceConfig, "ready" | "backoff">> {
-  readonly ready?: WrittenReady | undefined;
-  readonly backoff?: Written<ServicePlan["backoff"]> | undefined;
-}
+/** What a service has that is decided here. */
+type Decided = Written<{
+  ready: WrittenReady;
+  live: WrittenLive;
+  schedule: WrittenSchedule;
+  backoff: Written<ServicePlan["backoff"]>;
+  exhausted: Written<ServicePlan["exhausted"]>;
+  watch: { readonly paths: readonly string[] } & Written<{ ignore: readonly string[]; delayMs: number }>;
+  limits: Written<LimitsPlan>;
+  logs: Written<LogsPlan>;
+  shutdown: ServicePlan["shutdown"];
+  periodMs: number;
+  drainMs: number;
+  dependsOn: readonly string[] | Readonly<Record<string, Written<DependencyConfig>>>;
+}>;
+
+/** A service whose fields are each right for themselves, with durations in milliseconds and sizes in bytes. */
+export interface WrittenService extends Written<Omit<ServiceConfig, keyof Decided>>, Decided {}
 
 /** Checks the shape of one service. Gives the service or every problem in it. */
-export function checkServiceShape(value: unknown): { service: WrittenService } | { problems: ServiceProblem[] } {
-  const result = v.safeParse(service, value, { abortPipeEarly: true });
-  if (result.success) return { service: result.output };
-  return { problems: result.issues.map((issue) => problemOf(issue)) };
+export function checkServiceShape(value: unknown): { service: WrittenService } | { problems: ValueProblem[] } {
+  const result = checkValue(service, value);
+  return "problems" in result ? result : { service: result.value };
 }
 
-/** Whether this is an object with keys; lists, dates, maps and functions are not. */
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return Object.prototype.toString.call(value) === "[object Object]";
-}
-
-/** A value as a sentence repeats it: short, in JSON, or named when it is too large for that. */
-export function shown(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
-  if (typeof value === "function") return "a function";
-  if (typeof value === "object" && value !== null) return "an object";
-  if (typeof value !== "string") return String(value);
-  const text = value.length > shownCharactersMax ? `${value.slice(0, shownCharactersMax)}…` : value;
-  return JSON.stringify(text);
-}
-
-const notEmptyText = (what: string) =>
-  v.pipe(
-    v.string(what),
-    v.minLength(1, what),
-    v.check((text) => !text.includes("\0"), `${what} (it contains a NUL character)`),
+/** Numbers are taken as they are, texts by their unit. */
+function quantity(
+  what: string,
+  parse: (text: string) => number | undefined,
+  range: { readonly least: number; readonly most: number; readonly unit: string },
+  example: string,
+): Schema<number> {
+  const { least, most, unit } = range;
+  return v.pipe(
+    v.unknown(),
+    v.rawTransform(({ dataset, addIssue, NEVER }) => {
+      const input = dataset.value;
+      const read = typeof input === "string" ? parse(input) : input;
+      if (typeof read === "number" && Number.isInteger(read) && read >= least && read <= most) return read;
+      const number = `a whole number of ${what} from ${least} to ${most}`;
+      if (typeof input !== "string") addIssue({ message: number });
+      else if (read === undefined) addIssue({ message: `${number}, or a text such as ${example}` });
+      else addIssue({ message: `from ${least} to ${most} ${unit}; it is ${String(read)} ${unit}` });
+      return NEVER;
+    }),
   );
-const argument = v.pipe(
-  v.string((issue) => `text${quoteAdvice(issue.input)}`),
-  v.check((text) => !text.includes("\0"), "text that can be an argument (it contains a NUL character)"),
-);
-const wholeNumber = (least: number, most: number, unit = "") => {
-  const what = `a whole number${unit} from ${least} to ${most}`;
-  return v.pipe(v.number(what), v.integer(what), v.minValue(least, what), v.maxValue(most, what));
-};
-const numberBetween = (least: number, most: number) => {
-  const what = `a number from ${least} to ${most}`;
-  return v.pipe(v.number(what), v.minValue(least, what), v.maxValue(most, what));
-};
-const milliseconds = (least: number) => wholeNumber(least, durationMsMax, " of milliseconds");
-const port = wholeNumber(1, portMax);
-const oneOf = <const Names extends readonly string[]>(names: Names) =>
-  v.picklist(
-    names,
-    (issue) =>
-      `one of ${names.join(", ")}${typeof issue.input === "string" ? suggestionClause(issue.input, names) : ""}`,
-  );
-const object = (what: string) => v.custom<Record<string, unknown>>(isPlainObject, what);
+}
 
-const commandPhrase = ({ input }: { readonly input: unknown }) => {
-  const isLine = typeof input === "string" && input.trim() !== "";
-  return `a list of an executable and its arguments${isLine ? `; write ${wordsOf(input)}` : ""}`;
-};
-const command = v.pipe(
-  v.array(argument, commandPhrase),
-  v.check((words) => words.length > 0, commandPhrase),
-  v.check((words) => words[0] !== "", "a list that starts with an executable"),
-  v.transform((words) => words as [string, ...string[]]),
-);
-
-const readyEntries = {
-  port: v.optional(port),
-  host: v.optional(notEmptyText("a host name or address")),
-  http: v.optional(
-    v.pipe(
-      v.string("a URL"),
-      v.regex(/^https?:\/\/[^\s/?#]+\S*$/i, "a URL that starts with http:// or https:// and a host"),
-    ),
-  ),
-  log: v.optional(notEmptyText("text or /expression/flags")),
-  exec: v.optional(command),
-  timeoutMs: v.optional(milliseconds(1)),
-};
-const backoffEntries = {
-  initialMs: v.optional(milliseconds(0)),
-  maxMs: v.optional(milliseconds(0)),
-  factor: v.optional(numberBetween(1, backoffFactorMax)),
-  jitter: v.optional(numberBetween(0, 1)),
-  resetAfterMs: v.optional(milliseconds(0)),
-};
-
-const env = v.pipe(
-  object("an object of variable names and texts"),
-  v.rawCheck(({ dataset, addIssue }) => {
-    if (!dataset.typed) return;
-    for (const [key, value] of Object.entries(dataset.value)) {
-      const message = variableProblem(key, value);
-      if (message !== undefined) {
-        addIssue({
-          message,
-          input: value,
-          path: [{ type: "object", origin: "value", input: dataset.value, key, value }],
-        });
-      }
-    }
-  }),
-  v.transform((variables) => variables as Record<string, string | null>),
-);
+const duration = (least: number, most: number = durationMsMax): Schema<number> =>
+  quantity("milliseconds", parseDuration, { least, most, unit: "ms" }, '"30 s" or "7 days"');
+const size = ({ least, most }: { readonly least: number; readonly most: number }): Schema<number> =>
+  quantity("bytes", parseSize, { least, most, unit: "bytes" }, '"512 MiB" or "1 GB"');
 
 const shutdownPhrase = `brutal, infinity or a whole number of milliseconds from 1 to ${durationMsMax}`;
-const shutdown = v.pipe(
-  v.custom<"brutal" | "infinity" | number>(
-    (value) => value === "brutal" || value === "infinity" || isWholeNumber(value, 1, durationMsMax),
-    shutdownPhrase,
+const shutdown: Schema<ServicePlan["shutdown"]> = v.pipe(
+  v.unknown(),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const input = dataset.value;
+    if (input === "brutal" || input === "infinity") return input;
+    const result = v.safeParse(duration(1), input);
+    if (result.success) return result.output;
+    addIssue({ message: `${shutdownPhrase}${typeof input === "string" ? ', or a text such as "30 s"' : ""}` });
+    return NEVER;
+  }),
+);
+
+const path = (what: string): Schema<string> => notEmptyText(`the path of a ${what}`);
+const optional = <T>(schema: Schema<T>): v.OptionalSchema<Schema<T>, undefined> => v.optional(schema);
+
+const probeEntries = {
+  port: optional(port),
+  host: optional(notEmptyText("a host name or address")),
+  http: optional(httpUrl),
+  exec: optional(commandWithAdvice()),
+  timeoutMs: optional(duration(1)),
+};
+const ready = object("an object such as { port: 8080 }", {
+  ...probeEntries,
+  log: optional(notEmptyText("text or /expression/flags")),
+  fd: optional(wholeNumber(readyFd.least, readyFd.most)),
+  notify: optional(v.literal(true, "true")),
+  call: optional(notEmptyText("the name of a call")),
+});
+const live = object("an object such as { port: 8080 }", {
+  ...probeEntries,
+  everyMs: optional(duration(1)),
+  failuresMax: optional(wholeNumber(1, failuresMaxMax)),
+});
+
+const schedule = object('an object such as { cron: "0 4 * * *" }', {
+  cron: optional(notEmptyText('a cron expression such as "0 4 * * *"')),
+  everyMs: optional(duration(scheduleEveryMsMin)),
+  timeZone: optional(notEmptyText("a time zone such as Europe/Berlin")),
+  overlap: optional(oneOf(overlapNames)),
+  missed: optional(oneOf(missedNames)),
+});
+
+const secretKinds = ["file", "env", "exec"] as const;
+const secret: Schema<SecretConfig> = v.pipe(
+  // What was written may be the secret itself, so the sentence does not repeat it.
+  object('is not an object such as { file: "secrets/password" }; the value itself does not stand in a config', {
+    file: optional(path("file")),
+    env: optional(
+      v.pipe(
+        notEmptyText("the name of a variable"),
+        v.check((name) => variableNameProblem(name) === undefined, "the name of a variable"),
+      ),
+    ),
+    exec: optional(commandWithAdvice()),
+  }),
+  v.check(
+    (written) => secretKinds.filter((kind) => written[kind] !== undefined).length === 1,
+    "is not one of file, env and exec",
   ),
+  v.transform((written) => written as SecretConfig),
+);
+
+const dependency = object('an object such as { condition: "ready" }', {
+  condition: optional(oneOf(conditionNames)),
+  onEnd: optional(oneOf(endPolicyNames)),
+});
+const dependsOnPhrase = 'a list of names of services, or an object such as { db: { condition: "ready" } }';
+const dependencyList = listOf(v.string("the name of a service"), dependsOnPhrase, 0, servicesMax);
+const dependencyTable = named(dependsOnPhrase, dependency, () => undefined);
+
+const userId = wholeNumber(0, userIdMax);
+const userOrGroup = (what: string): Schema<string | number> =>
+  v.custom<string | number>(
+    (value) => v.is(userId, value) || (typeof value === "string" && /^[A-Za-z_][\w.-]{0,31}\$?$/.test(value)),
+    `the name or the number of a ${what}`,
+  );
+
+const controlCharacter = /\p{Cc}/u;
+const description = v.pipe(
+  notEmptyText("a sentence"),
+  v.check((text) => !controlCharacter.test(text), "a sentence on one line"),
+  v.maxLength(descriptionMax, `a sentence of at most ${descriptionMax} characters`),
 );
 
 const serviceEntries = {
-  program: v.optional(notEmptyText("the path of a file")),
-  command: v.optional(command),
-  args: v.optional(v.array(argument, "a list of texts")),
-  carrier: v.optional(oneOf(carrierNames)),
-  instances: v.optional(wholeNumber(1, instancesMax)),
-  listen: v.optional(port),
-  listenHost: v.optional(v.pipe(v.string("an IP address"), v.ip("an IP address"))),
-  env: v.optional(env),
-  cwd: v.optional(notEmptyText("the path of a folder")),
-  restart: v.optional(oneOf(restartNames)),
-  shutdown: v.optional(shutdown),
-  maxRestarts: v.optional(wholeNumber(0, restartsMax)),
-  periodMs: v.optional(milliseconds(1)),
-  backoff: v.optional(v.pipe(object("an object such as { initialMs: 100 }"), v.strictObject(backoffEntries))),
-  ready: v.optional(v.pipe(object("an object such as { port: 8080 }"), v.strictObject(readyEntries))),
-  dependsOn: v.optional(v.array(v.string("the name of a service"), "a list of names of services")),
-};
-const service = v.pipe(
-  object('an object such as { command: ["nginx", "-g", "daemon off;"] }'),
-  v.strictObject(serviceEntries),
+  program: optional(path("file")),
+  command: optional(commandWithAdvice()),
+  args: optional(listOf(argument, "a list of texts")),
+  carrier: optional(oneOf(carrierNames)),
+  description: optional(description),
+  instances: optional(wholeNumber(1, instancesMax)),
+  autostart: optional(v.boolean("true or false")),
+  listen: optional(port),
+  listenHost: optional(ip),
+  env: optional(variables),
+  envFiles: optional(listOf(path("file"), "a list of paths of files", 0, envFilesMax)),
+  secrets: optional(named("an object of variable names and where their values are", secret, variableNameProblem)),
+  cwd: optional(path("folder")),
+  stdin: optional(oneOf(stdinNames)),
+  restart: optional(oneOf(restartNames)),
+  successCodes: optional(listOf(wholeNumber(0, 255), "a list of exit codes such as [0]", 1, 256)),
+  stopSignal: optional(stopSignal),
+  shutdown: optional(shutdown),
+  maxRestarts: optional(wholeNumber(0, restartsMax)),
+  periodMs: optional(duration(1)),
+  backoff: optional(
+    object("an object such as { initialMs: 100 }", {
+      initialMs: optional(duration(0)),
+      maxMs: optional(duration(0)),
+      factor: optional(numberBetween(1, backoffFactorMax)),
+      jitter: optional(numberBetween(0, 1)),
+      resetAfterMs: optional(duration(0)),
+    }),
+  ),
+  exhausted: optional(
+    object('an object such as { policy: "failed" }', {
+      policy: optional(oneOf(exhaustedNames)),
+      retryEveryMs: optional(duration(1)),
+      hook: optional(commandWithAdvice()),
+    }),
+  ),
+  ready: optional(ready),
+  live: optional(live),
+  dependsOn: optional(
+    v.lazy((input): Schema<NonNullable<WrittenService["dependsOn"]>> =>
+      Array.isArray(input) ? dependencyList : dependencyTable,
+    ),
+  ),
+  schedule: optional(schedule),
+  watch: optional(
+    object('an object such as { paths: ["src"] }', {
+      paths: listOf(path("file or folder"), "a list of paths of files and folders", 1, watchEntriesMax),
+      ignore: optional(listOf(notEmptyText("a name or a pattern"), "a list of names and patterns", 0, watchEntriesMax)),
+      delayMs: optional(duration(0)),
+    }),
+  ),
+  drainMs: optional(duration(0)),
+  user: optional(userOrGroup("user")),
+  group: optional(userOrGroup("group")),
+  nice: optional(wholeNumber(-20, 19)),
+  limits: optional(
+    object('an object such as { memoryBytes: "512 MiB" }', {
+      memoryBytes: optional(size(limitBounds.memoryBytes)),
+      cpuPercent: optional(numberBetween(limitBounds.cpuPercent.least, limitBounds.cpuPercent.most)),
+      fdsMax: optional(wholeNumber(limitBounds.fdsMax.least, limitBounds.fdsMax.most)),
+      pidsMax: optional(wholeNumber(limitBounds.pidsMax.least, limitBounds.pidsMax.most)),
+    }),
+  ),
+  logs: optional(
+    object('an object such as { sizeBytes: "10 MiB" }', {
+      sizeBytes: optional(size(logBytes)),
+      ageMs: optional(duration(1)),
+      budgetBytes: optional(size(logBytes)),
+      forward: optional(oneOf(forwardNames)),
+    }),
+  ),
+} satisfies Record<keyof ServiceConfig, unknown>;
+
+const service: Schema<WrittenService> = object(
+  'an object such as { command: ["nginx", "-g", "daemon off;"] }',
+  serviceEntries,
 );
 
-function problemOf(issue: v.BaseIssue<unknown>): ServiceProblem {
-  const path = (issue.path ?? []).map(({ key }) => (typeof key === "number" ? key : String(key)));
-  if (issue.type === "strict_object" && issue.expected === "never") return { path, sentence: unknownKey(path) };
-  return { path, sentence: `${shown(issue.input)} is not ${issue.message}` };
-}
-
-function unknownKey(path: ConfigPath): string {
-  const entries = path.length === 1 ? serviceEntries : path[0] === "ready" ? readyEntries : backoffEntries;
-  const names = Object.keys(entries);
-  const suggestion = suggestionClause(String(path.at(-1)), names);
-  return suggestion === "" ? `is not known; known are ${names.join(", ")}` : `is not known${suggestion}`;
-}
-
-function variableProblem(name: string, value: unknown): string | undefined {
-  if (name === "" || /[=\0]/.test(name)) return "the value of a variable: its name is empty or contains = or NUL";
-  if (value === null) return undefined;
-  if (typeof value !== "string") return `text or null${quoteAdvice(value)}`;
-  return value.includes("\0") ? "text that can be a variable (it contains a NUL character)" : undefined;
-}
-
-function quoteAdvice(value: unknown): string {
-  const scalar = typeof value === "number" || typeof value === "boolean";
-  return scalar ? `; write "${String(value)}" in quotes` : "";
-}
-
-function isWholeNumber(value: unknown, least: number, most: number): boolean {
-  return typeof value === "number" && Number.isInteger(value) && value >= least && value <= most;
+/** A line of a shell is answered with its words. */
+function commandWithAdvice(): Schema<readonly [string, ...string[]]> {
+  return v.lazy((input): Schema<readonly [string, ...string[]]> => {
+    if (typeof input !== "string" || input.trim() === "") return command;
+    return v.custom<readonly [string, ...string[]]>(
+      () => false,
+      `a list of an executable and its arguments; write ${wordsOf(input)}`,
+    );
+  });
 }
 
 function wordsOf(line: string): string {
-  const words = line.trim().slice(0, shownCharactersMax).split(/\s+/);
-  return `[${words.map((word) => JSON.stringify(word)).join(", ")}]`;
+  const words = line.trim().slice(0, 60).split(/\s+/);
+  return `[${words.map((word) => shown(word)).join(", ")}]`;
 }

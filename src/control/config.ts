@@ -1,40 +1,44 @@
 /**
  * Config: what a person may write in `colos.config.(ts|js|json|yaml)`, and what the daemon makes of it.
  * `SystemConfig` is the written form, every field optional where a default is honest; `SystemPlan` is what it
- * means, where every default is filled in, every reference is checked and nothing is ambiguous.
+ * means, where every default is filled in, every reference is checked and nothing is ambiguous. Durations may be written as
+ * milliseconds or as text ("30 s", "7 days"), sizes as bytes or as text ("512 MiB", "1 GB"); a plan has numbers.
  *
  * Not here: the way from one to the other (`parseConfig`, config-parser.ts), so that a program that types its
  * config with `defineConfig` loads no validation.
  *
  * @module
  */
+import type { Duration, Size } from "./quantity.ts";
 import type { CarrierName } from "./service.ts";
+
+export type { Duration, Size } from "./quantity.ts";
 
 /** How one looks at a service from outside. Exactly one of the kinds. */
 export type ProbeConfig =
   /** A TCP port on 127.0.0.1 (or `host`) accepts a connection. */
-  | { readonly port: number; readonly host?: string; readonly timeoutMs?: number }
+  | { readonly port: number; readonly host?: string; readonly timeoutMs?: Duration }
   /** A GET of this URL answers with a status from 200 to 399. */
-  | { readonly http: string; readonly timeoutMs?: number }
+  | { readonly http: string; readonly timeoutMs?: Duration }
   /** This command exits with 0. */
-  | { readonly exec: readonly [string, ...string[]]; readonly timeoutMs?: number };
+  | { readonly exec: readonly [string, ...string[]]; readonly timeoutMs?: Duration };
 
 /** How a service says that it can be used. Exactly one of the kinds. `timeoutMs` is for the whole wait; default 30000. */
 export type ReadyConfig =
   | ProbeConfig
   /** A line on stdout or stderr contains this text, or matches it when written as `/expression/flags`. */
-  | { readonly log: string; readonly timeoutMs?: number }
+  | { readonly log: string; readonly timeoutMs?: Duration }
   /** It writes a line to this file descriptor (s6's notification-fd), 3 to 9. */
-  | { readonly fd: number; readonly timeoutMs?: number }
+  | { readonly fd: number; readonly timeoutMs?: Duration }
   /** It sends READY=1 to the socket in NOTIFY_SOCKET (sd_notify(3)). */
-  | { readonly notify: true; readonly timeoutMs?: number }
+  | { readonly notify: true; readonly timeoutMs?: Duration }
   /** Its main process answers this call (programs on coroutine, thread and os-process). */
-  | { readonly call: string; readonly timeoutMs?: number };
+  | { readonly call: string; readonly timeoutMs?: Duration };
 
 /** Looks at a ready service again and again; `timeoutMs` is for one look, default 5000. */
 export type LiveConfig = ProbeConfig & {
   /** Milliseconds between two looks; default 10000. */
-  readonly everyMs?: number;
+  readonly everyMs?: Duration;
   /** So many failures in a row make it unhealthy, and it is restarted; default 3. */
   readonly failuresMax?: number;
 };
@@ -57,7 +61,7 @@ export interface DependencyConfig {
 export interface ScheduleConfig {
   /** Five fields (minute hour day month weekday) or `@hourly` and its like, in the time zone. */
   readonly cron?: string;
-  readonly everyMs?: number;
+  readonly everyMs?: Duration;
   /** An IANA name; default: the time zone of the machine. */
   readonly timeZone?: string;
   /** When it still runs at the next time: leave that one out, wait for the end, or end it first. Default `skip`. */
@@ -72,12 +76,12 @@ export interface WatchConfig {
   /** Names and `*` patterns that are passed over; `node_modules`, `.git` and the home always are. */
   readonly ignore?: readonly string[];
   /** Quiet milliseconds after a change before the restart; default 200. */
-  readonly delayMs?: number;
+  readonly delayMs?: Duration;
 }
 
 /** Limits for the whole tree of OS processes of one instance. */
 export interface LimitsConfig {
-  readonly memoryBytes?: number;
+  readonly memoryBytes?: Size;
   /** 100 is one core. */
   readonly cpuPercent?: number;
   /** File descriptors of one OS process. */
@@ -88,11 +92,11 @@ export interface LimitsConfig {
 
 export interface LogsConfig {
   /** A file is rotated at this size; default 10 MiB. */
-  readonly sizeBytes?: number;
+  readonly sizeBytes?: Size;
   /** A file is rotated at this age in milliseconds; default 7 days. */
-  readonly ageMs?: number;
+  readonly ageMs?: Duration;
   /** All files of one instance together; the oldest go first; default 100 MiB. */
-  readonly budgetBytes?: number;
+  readonly budgetBytes?: Size;
   /** Where each line goes besides. */
   readonly forward?: "stdout" | "journald";
 }
@@ -141,27 +145,27 @@ export interface ServiceConfig {
   /** Default `SIGTERM`. */
   readonly stopSignal?: string;
   /** `brutal` (SIGKILL at once), milliseconds between the stop signal and SIGKILL, or `infinity`; default 5000. */
-  readonly shutdown?: "brutal" | "infinity" | number;
+  readonly shutdown?: "brutal" | "infinity" | Duration;
   /** Restarts allowed within `periodMs` before the service counts as exhausted; default 5. */
   readonly maxRestarts?: number;
   /** Length of the sliding restart window in milliseconds; default 30000. */
-  readonly periodMs?: number;
+  readonly periodMs?: Duration;
   /** Delay before a restart; default 100 ms, doubling up to 15 s, 20 % jitter, back to the start after 30 s of health. */
   readonly backoff?: {
-    readonly initialMs?: number;
-    readonly maxMs?: number;
+    readonly initialMs?: Duration;
+    readonly maxMs?: Duration;
     /** The delay grows by this factor with each restart; default 2. */
     readonly factor?: number;
     /** Part of the delay that is random, 0 to 1; default 0.2. */
     readonly jitter?: number;
     /** Milliseconds of readiness after which the delay is `initialMs` again; default 30000. */
-    readonly resetAfterMs?: number;
+    readonly resetAfterMs?: Duration;
   };
   /** When the window is used up: `degraded` goes on slowly, one try each `retryEveryMs`; `failed` gives up. Default `degraded`. */
   readonly exhausted?: {
     readonly policy?: "degraded" | "failed";
     /** Default 60000. */
-    readonly retryEveryMs?: number;
+    readonly retryEveryMs?: Duration;
     /** A command that is run once each time the window is used up, with COLOS_SERVICE, COLOS_INSTANCE and COLOS_REASON. */
     readonly hook?: readonly [string, ...string[]];
   };
@@ -175,7 +179,7 @@ export interface ServiceConfig {
   /** Restart when these change. */
   readonly watch?: WatchConfig;
   /** `colos reload`: milliseconds that the old instance may drain after the new one is ready; default 30000. */
-  readonly drainMs?: number;
+  readonly drainMs?: Duration;
   /** OS user (name or number) that it runs as; needs root. */
   readonly user?: string | number;
   readonly group?: string | number;
@@ -226,6 +230,14 @@ export interface SchedulePlan {
   readonly timeZone?: string;
   readonly overlap: "skip" | "queue" | "replace";
   readonly missed: "skip" | "once";
+}
+
+/** Limits with everything decided; absent: none. */
+export interface LimitsPlan {
+  readonly memoryBytes?: number;
+  readonly cpuPercent?: number;
+  readonly fdsMax?: number;
+  readonly pidsMax?: number;
 }
 
 export interface LogsPlan {
@@ -279,7 +291,7 @@ export interface ServicePlan {
   readonly user?: string | number;
   readonly group?: string | number;
   readonly nice?: number;
-  readonly limits: LimitsConfig;
+  readonly limits: LimitsPlan;
   readonly logs: LogsPlan;
 }
 

@@ -8,10 +8,12 @@
  * recorder.sock                how the daemon speaks to the recorder
  * journal                      what was asked for and what happened; the truth
  * log/daemon, log/recorder     what colos itself has to say
+ * shim                         the shell script that runs beside each service
  * runs/<run>.spec              what was started, without secrets (JSON)
+ * runs/<run>.claim             whoever made it decides whether the run begins
  * runs/<run>.shim, .pid        pid and start ticks of the shim and of the service
  * runs/<run>.ready             the service has said that it is ready
- * runs/<run>.exit              how it ended: exit status and epoch seconds
+ * runs/<run>.exit              how it ended: exit status; the time of the file is when
  * pipes/<run>.out .err .in     FIFOs between service, recorder and daemon
  * services/<name>/<instance>/  for people: state, pid, exit, ready, restarts, limits, log/current
  * ```

@@ -12,7 +12,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import type { ReadyPlan } from "../control/config.ts";
 import { groupMembers } from "../os/process-sample.ts";
 import { needsLinux, needsProgram } from "../../test/debian.ts";
-import { awaitReady, isSelfConnection, NotReadyError, type ReadySubject } from "./readiness.ts";
+import { isSelfConnection } from "./probe.ts";
+import { awaitReady, NotReadyError, type ReadySubject } from "./readiness.ts";
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
@@ -394,6 +395,43 @@ describe("readiness: exec", () => {
 
     await expect(ready).rejects.toThrow("stopped");
     expect(existsSync(join(folder, "seen"))).toBe(true);
+  });
+});
+
+describe("readiness: the service's own word", () => {
+  const kinds: readonly (readonly [ReadyPlan, string])[] = [
+    [{ kind: "fd", fd: 3, timeoutMs: 20 }, "it did not write a line to file descriptor 3 within 20 ms"],
+    [{ kind: "notify", timeoutMs: 20 }, "it did not send READY=1 to the socket in NOTIFY_SOCKET within 20 ms"],
+    [{ kind: "call", request: "ping", timeoutMs: 20 }, 'it did not answer the call "ping" within 20 ms'],
+  ];
+  for (const [plan, late] of kinds) {
+    test(`${plan.kind}: it is ready once it says so, and an error after the time`, async () => {
+      await awaitReady({ ...plan, timeoutMs } as ReadyPlan, { ...subject(), signalled: Promise.resolve() }, never);
+
+      expect(await failure(awaitReady(plan, { ...subject(), signalled: new Promise(() => undefined) }, never))).toBe(
+        late,
+      );
+    });
+  }
+
+  test("who cannot listen for it says so at once", async () => {
+    expect(await failure(awaitReady({ kind: "notify", timeoutMs }, subject(), never))).toBe(
+      "the readiness check notify needs the daemon",
+    );
+  });
+
+  test("a rejection ends the wait with its reason, an abort with its own", async () => {
+    const plan: ReadyPlan = { kind: "call", request: "ping", timeoutMs };
+    const abort = new AbortController();
+    const rejected = Promise.reject<void>(new Error("the call ping is not known"));
+
+    const waiting = awaitReady(plan, { ...subject(), signalled: new Promise(() => undefined) }, abort.signal);
+    abort.abort(new Error("stopped"));
+
+    expect(await failure(awaitReady(plan, { ...subject(), signalled: rejected }, never))).toBe(
+      "the call ping is not known",
+    );
+    await expect(waiting).rejects.toThrow("stopped");
   });
 });
 

@@ -104,7 +104,8 @@ export function findProcessStat(pid: number, folder: string = procFolder): Proce
 
 const statBuffer = Buffer.alloc(statMaxBytes);
 
-function* allStats(folder: string): Generator<ProcessStat> {
+/** What /proc says of every OS process, zombies included. */
+export function* allStats(folder: string = procFolder): Generator<ProcessStat> {
   for (const name of entries(folder)) {
     const first = name.charCodeAt(0);
     if (first < 48 || first > 57) continue; // not a number
@@ -140,7 +141,8 @@ function parseStat(text: string): ProcessStat | undefined {
   };
 }
 
-function isAlive(stat: ProcessStat): boolean {
+/** A zombie does not run. */
+export function isAlive(stat: ProcessStat): boolean {
   return stat.state !== "Z" && stat.state !== "X";
 }
 

@@ -32,10 +32,15 @@ export interface RecordedRun {
 export interface Recorder {
   /** Settles when the recorder reads the run's pipes. Attaching twice is the same as once. */
   attach(run: RecordedRun): Promise<void>;
-  /** Settles when everything the run has written is on disk and its pipes are closed, or after `timeoutMs`. */
+  /**
+   * Settles when everything the run has written is on disk and its pipes are closed, or after `timeoutMs`. Ask it of a run
+   * that was started; a pipe that nobody opens soon after counts as closed.
+   */
   drained(id: RunId, timeoutMs: number): Promise<void>;
   /** Called for each sd_notify message (one assignment per line) and for the first line of a `ready` pipe (`READY=1`). */
   onNote(listener: (id: RunId, note: string) => void): () => void;
+  /** Called when the recorder cannot write or read what it should (a full disk), with a sentence; undefined: it is over. */
+  onTrouble(listener: (directory: string, message: string | undefined) => void): () => void;
   /** New limits for the files of one instance. */
   setLimits(service: string, instance: number, logs: LogsPlan): void;
   /** The recorder's OS process id; undefined while there is none. */

@@ -1,0 +1,129 @@
+/**
+ * Body: reads the JSON of a request, within limits.
+ *
+ * Guarantees: no byte beyond `bytesMax` is kept; what all requests hold together is bounded by a `Budget`; nesting is counted
+ * before the text is parsed, so a body of brackets costs no more than a look at each.
+ *
+ * @module
+ */
+import type { IncomingMessage } from "node:http";
+import { problem, type Problem } from "../../control/problem.ts";
+
+/** Bytes that all bodies may take together. */
+export class Budget {
+  readonly #bytesMax: number;
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  /** Whether there was room; then the caller gives the bytes back. */
+  take(bytes: number): boolean {
+    if (this.#bytes + bytes > this.#bytesMax) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
+/** How much one body may take. */
+export interface BodyLimits {
+  readonly bytesMax: number;
+  readonly depthMax: number;
+  readonly budget: Budget;
+}
+
+/** What came; `isGone`: the client left before the end. */
+export type Body = { readonly value: unknown } | { readonly problem: Problem } | { readonly isGone: true };
+
+/** Reads and parses; an absent body is `{}`. Never rejects. */
+export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Body> {
+  const { bytesMax, budget } = limits;
+  if (Number(request.headers["content-length"] ?? 0) > bytesMax) return tooLarge(bytesMax);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    // Not `for await`, which would destroy the connection when the loop ends early, and with it the answer.
+    for (;;) {
+      const chunk = await nextChunk(request);
+      if (chunk === undefined) break;
+      if (bytes + chunk.length > bytesMax) return tooLarge(bytesMax);
+      if (!budget.take(chunk.length)) return tooMuch();
+      bytes += chunk.length;
+      chunks.push(chunk);
+    }
+    return parse(Buffer.concat(chunks), limits.depthMax);
+  } catch {
+    return { isGone: true };
+  } finally {
+    budget.giveBack(bytes);
+  }
+}
+
+/** The next part of the body; undefined at its end. Rejects when the connection is lost. */
+function nextChunk(request: IncomingMessage): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      const chunk = request.read() as Buffer | null;
+      if (chunk === null && !request.readableEnded && !request.destroyed) return;
+      for (const [event, listener] of listeners) request.off(event, listener);
+      if (chunk !== null) resolve(chunk);
+      else if (request.readableEnded && request.complete) resolve(undefined);
+      else reject(new Error("the client left"));
+    };
+    const listeners = (["readable", "end", "error", "close"] as const).map((event) => [event, settle] as const);
+    for (const [event, listener] of listeners) request.on(event, listener);
+    settle();
+  });
+}
+
+function parse(bytes: Buffer, depthMax: number): Body {
+  if (bytes.length === 0) return { value: {} };
+  if (depthOf(bytes) > depthMax) {
+    return { problem: problem("invalid", `the body is nested deeper than ${depthMax} levels`) };
+  }
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return { value: JSON.parse(text) as unknown };
+  } catch (error) {
+    const what = error instanceof SyntaxError ? error.message : "it is not UTF-8";
+    return { problem: problem("invalid", `the body is not JSON: ${what}`) };
+  }
+}
+
+const quote = 0x22;
+const backslash = 0x5c;
+
+/** The deepest nesting of lists and objects. */
+function depthOf(bytes: Buffer): number {
+  let depth = 0;
+  let deepest = 0;
+  let isText = false;
+  for (let index = 0; index < bytes.length; index += 1) {
+    const byte = bytes[index]!;
+    if (isText) {
+      if (byte === backslash) index += 1;
+      else if (byte === quote) isText = false;
+    } else if (byte === quote) {
+      isText = true;
+    } else if (byte === 0x5b || byte === 0x7b) {
+      depth += 1;
+      if (depth > deepest) deepest = depth;
+    } else if (byte === 0x5d || byte === 0x7d) {
+      depth -= 1;
+    }
+  }
+  return deepest;
+}
+
+function tooLarge(bytesMax: number): Body {
+  return { problem: problem("invalid", `the body has more than ${bytesMax} bytes`, { status: 413 }) };
+}
+
+function tooMuch(): Body {
+  return { problem: problem("busy", "too many large requests are being read", { advice: "Try again in a moment." }) };
+}

@@ -1,0 +1,540 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import type { DependencyEndPolicy, SchedulePlan, ServicePlan } from "../../control/config.ts";
+import { serviceDefaults } from "../../control/service-plan.ts";
+import { dependencyOrder } from "../../control/dependency-order.ts";
+import { RunStartError, type RecoveredRun, type RunId } from "../run/run.ts";
+import { Core, type CoreHost } from "./core.ts";
+import { emptyRecord, fold, runParts, snapshotOf, type Entry, type SystemRecord } from "./record.ts";
+
+type Services = Readonly<Record<string, Partial<ServicePlan>>>;
+
+const basePlan: ServicePlan = {
+  ...serviceDefaults,
+  name: "",
+  run: { kind: "command", command: ["true"] },
+  carrier: "command",
+  autostart: true,
+  env: {},
+  envFiles: [],
+  secrets: {},
+  cwd: "/",
+  stdin: "null",
+  shutdown: 5000,
+  ready: { kind: "none" },
+  dependsOn: [],
+  limits: {},
+  backoff: { ...serviceDefaults.backoff, jitter: 0 },
+};
+
+/** As it comes back from the journal. */
+function throughJson(entry: Entry): Entry {
+  const text = JSON.stringify(entry);
+  return JSON.parse(text) as Entry;
+}
+
+/** A machine on which the core starts runs that do what a test says. */
+class Machine implements CoreHost {
+  nowMs = 1_000_000;
+  /** What the journal holds. */
+  entries: Entry[] = [];
+  /** What runs, over the death of the core. */
+  readonly running = new Map<RunId, { signals: string[] }>();
+  readonly startedEver: RunId[] = [];
+  readonly asked: RunId[] = [];
+  readonly checked: RunId[] = [];
+  readonly exhaustedBy: string[] = [];
+  wakeDue: number | undefined;
+  core: Core;
+
+  constructor() {
+    this.core = new Core(emptyRecord(), this);
+    this.core.recover([]);
+  }
+
+  now = (): number => this.nowMs;
+  random = (): number => 0.5;
+  keep(entry: Entry): void {
+    this.entries.push(structuredClone(entry));
+  }
+  start(run: { readonly id: RunId }): void {
+    this.asked.push(run.id);
+  }
+  signal(id: RunId, name: string): void {
+    this.running.get(id)?.signals.push(name);
+  }
+  kill(id: RunId): void {
+    this.running.get(id)?.signals.push("SIGKILL");
+  }
+  check(run: { readonly id: RunId }): void {
+    this.checked.push(run.id);
+  }
+  watchOver(): void {}
+  endChecks(id: RunId): void {
+    const at = this.checked.indexOf(id);
+    if (at >= 0) this.checked.splice(at, 1);
+  }
+  exhausted(plan: ServicePlan): void {
+    this.exhaustedBy.push(plan.name);
+  }
+  forget(): void {}
+  changed(): void {}
+  wakeAt(at: number | undefined): void {
+    this.wakeDue = at;
+  }
+  nextDue(_plan: ServicePlan, lastAt: number): number {
+    return lastAt + 60_000;
+  }
+
+  commit(...entries: Entry[]): void {
+    this.entries.push(...entries);
+    this.core.commit(entries);
+  }
+
+  up(written: Services): void {
+    const services = dependencyOrder(
+      Object.entries(written).map(([name, each]) => ({ ...basePlan, name, ...each })),
+    ).order;
+    this.commit({ type: "applied", at: this.nowMs, source: "test", env: {}, services });
+  }
+
+  /** The OS has started what was asked for. */
+  runAsked(): void {
+    for (const id of this.asked.splice(0)) {
+      this.startedEver.push(id);
+      this.running.set(id, { signals: [] });
+      this.core.started(id, 100 + this.startedEver.length);
+    }
+  }
+
+  passChecks(): void {
+    for (const id of this.checked.splice(0)) this.core.ready(id);
+  }
+
+  /** All that was asked for runs and is ready, and what is told to end has ended. */
+  settle(): void {
+    for (let round = 0; round < 100; round++) {
+      if (this.asked.length === 0 && this.checked.length === 0 && this.stopping().length === 0) return;
+      this.runAsked();
+      this.passChecks();
+      for (const id of this.stopping()) this.end(id, 0);
+    }
+    throw new Error("it does not settle");
+  }
+
+  stopping(): RunId[] {
+    return [...this.running].filter(([, { signals }]) => signals.length > 0).map(([id]) => id);
+  }
+
+  end(id: RunId, code: number): void {
+    this.running.delete(id);
+    this.core.ended(id, { code, signal: null, at: this.nowMs });
+  }
+
+  pass(ms: number): void {
+    this.nowMs += ms;
+    if (this.wakeDue !== undefined && this.wakeDue <= this.nowMs) this.core.wake();
+  }
+
+  /** The daemon is killed, with all that it had asked for and had not begun; a new one takes over. */
+  killDaemon(): void {
+    this.asked.length = 0;
+    this.checked.length = 0;
+    const record = this.entries.reduce((state: SystemRecord, entry) => fold(state, entry), emptyRecord());
+    this.core = new Core(record, this);
+    this.core.recover([...this.running.keys()].map((id) => this.#found(id)));
+  }
+
+  #found(id: RunId): RecoveredRun {
+    const { service, instance } = runParts(id);
+    const identity = { osPid: 99, startTicks: 1, bootId: "b" };
+    return { id, service, instance, startedAt: this.nowMs, state: "running", identity, isReady: false };
+  }
+
+  states(): Record<string, string> {
+    const states: Record<string, string> = {};
+    for (const service of this.core.record.services.values()) {
+      for (const { name, state } of this.core.live(service)) states[name] = state;
+    }
+    return states;
+  }
+
+  reason(name: string): string | undefined {
+    for (const service of this.core.record.services.values()) {
+      for (const live of this.core.live(service)) if (live.name === name) return live.reason;
+    }
+    return undefined;
+  }
+}
+
+const quick: Partial<ServicePlan> = {};
+const on = (name: string, onEnd: DependencyEndPolicy = "ignore"): Pick<ServicePlan, "dependsOn"> => ({
+  dependsOn: [{ name, condition: "ready", onEnd }],
+});
+const target = (service: string, to: "up" | "down"): Entry => ({ type: "target", at: 0, service, target: to });
+
+function upAndReady(services: Services): Machine {
+  const machine = new Machine();
+  machine.up(services);
+  machine.settle();
+  return machine;
+}
+
+describe("start and stop", () => {
+  test("a dependent starts when its dependency is ready, not when it runs", () => {
+    const machine = new Machine();
+    machine.up({ web: { ...quick, ...on("db") }, db: quick });
+    machine.runAsked();
+    expect(machine.states()).toEqual({ db: "starting", web: "waiting" });
+    expect(machine.reason("web")).toBe("waits for db, which is not ready");
+
+    machine.passChecks();
+    expect(machine.asked).toEqual(["web.1.1"]);
+  });
+
+  test("at the end of the system dependents end first", () => {
+    const machine = upAndReady({ web: { ...quick, ...on("db") }, db: quick });
+
+    machine.core.end();
+    expect(machine.stopping()).toEqual(["web.1.1"]);
+    machine.end("web.1.1", 0);
+    expect(machine.stopping()).toEqual(["db.1.1"]);
+    machine.end("db.1.1", 0);
+    expect(machine.core.isIdle).toBe(true);
+  });
+
+  test("what does not end in time is killed", () => {
+    const machine = upAndReady({ web: { ...quick, shutdown: 700 } });
+
+    machine.commit(target("web", "down"));
+    expect(machine.running.get("web.1.1")!.signals).toEqual(["SIGTERM"]);
+    machine.pass(699);
+    expect(machine.running.get("web.1.1")!.signals).toEqual(["SIGTERM"]);
+    machine.pass(1);
+    expect(machine.running.get("web.1.1")!.signals).toEqual(["SIGTERM", "SIGKILL"]);
+  });
+
+  test("a stop that comes while the OS is still starting it is carried out when it runs", () => {
+    const machine = new Machine();
+    machine.up({ web: quick });
+    machine.commit(target("web", "down"));
+    machine.runAsked();
+    expect(machine.stopping()).toEqual(["web.1.1"]);
+  });
+
+  test("a removed service is forgotten when it has ended, and its run numbers are not used again", () => {
+    const machine = upAndReady({ web: quick, db: quick });
+    machine.up({ db: quick });
+    machine.settle();
+    expect(machine.states()).toEqual({ db: "ready" });
+
+    machine.up({ web: quick, db: quick });
+    expect(machine.asked).toEqual(["web.1.2"]);
+  });
+});
+
+describe("what nobody asked for", () => {
+  test("the delay grows with each failure and starts again after health", () => {
+    const machine = upAndReady({ web: quick });
+    const delays: number[] = [];
+    for (let count = 0; count < 3; count++) {
+      machine.end(machine.startedEver.at(-1)!, 1);
+      delays.push(machine.wakeDue! - machine.nowMs);
+      machine.pass(delays.at(-1)!);
+      machine.settle();
+    }
+    expect(delays).toEqual([100, 200, 400]);
+
+    machine.pass(30_000);
+    machine.end(machine.startedEver.at(-1)!, 1);
+    expect(machine.wakeDue! - machine.nowMs).toBe(100);
+  });
+
+  test("a used-up window degrades to slow tries, tells the hook once, and is forgotten after health", () => {
+    const machine = upAndReady({
+      web: { ...quick, maxRestarts: 2, exhausted: { policy: "degraded", retryEveryMs: 5000 } },
+    });
+    for (let count = 0; count < 3; count++) {
+      machine.end(machine.startedEver.at(-1)!, 7);
+      if (count < 2) machine.pass(1000);
+      machine.settle();
+    }
+    expect(machine.states()).toEqual({ web: "degraded" });
+    expect(machine.reason("web")).toBe("exit code 7; tried again slowly, in 5000 ms");
+    expect(machine.exhaustedBy).toEqual(["web"]);
+
+    machine.pass(5000);
+    machine.settle();
+    machine.end(machine.startedEver.at(-1)!, 7);
+    expect(machine.states()).toEqual({ web: "degraded" });
+    expect(machine.exhaustedBy).toEqual(["web"]);
+
+    machine.pass(5000);
+    machine.settle();
+    machine.pass(30_000);
+    machine.end(machine.startedEver.at(-1)!, 7);
+    expect(machine.states()).toEqual({ web: "backoff" });
+  });
+
+  test("a service that is healthy for long and then fails always uses up a window that slides", () => {
+    const machine = upAndReady({ web: quick });
+    machine.pass(3_600_000);
+    let restarts = 0;
+    while (machine.states()["web"] !== "degraded") {
+      machine.end(machine.startedEver.at(-1)!, 1);
+      if (machine.states()["web"] === "degraded") break;
+      machine.pass(machine.wakeDue! - machine.nowMs);
+      machine.settle();
+      restarts += 1;
+    }
+    expect(restarts).toBe(5);
+  });
+
+  test("the policy failed gives up until somebody starts it again", () => {
+    const machine = upAndReady({ web: { ...quick, maxRestarts: 0, exhausted: { policy: "failed", retryEveryMs: 1 } } });
+    machine.end("web.1.1", 1);
+    expect(machine.states()).toEqual({ web: "failed" });
+    machine.pass(3_600_000);
+    expect(machine.asked).toEqual([]);
+
+    machine.commit(target("web", "up"));
+    expect(machine.asked).toEqual(["web.1.2"]);
+  });
+
+  test("temporary and transient services that ended well stay so", () => {
+    const machine = upAndReady({ once: { ...quick, restart: "temporary" }, well: { ...quick, restart: "transient" } });
+    machine.end("once.1.1", 1);
+    machine.end("well.1.1", 0);
+    expect(machine.states()).toEqual({ once: "failed", well: "stopped" });
+    expect(machine.asked).toEqual([]);
+  });
+
+  test("what colos itself is short of is never counted", () => {
+    const machine = new Machine();
+    machine.up({ web: { ...quick, maxRestarts: 0, exhausted: { policy: "failed", retryEveryMs: 1 } } });
+    for (let count = 0; count < 50; count++) {
+      machine.core.startFailed(machine.asked.pop()!, new RunStartError("no file descriptors", "EMFILE", true));
+      machine.pass(1000);
+    }
+    machine.settle();
+    expect(machine.states()).toEqual({ web: "ready" });
+  });
+
+  test("what is not ready in time is ended and counts as failed", () => {
+    const machine = new Machine();
+    machine.up({ web: { ...quick, maxRestarts: 0, exhausted: { policy: "failed", retryEveryMs: 1 } } });
+    machine.runAsked();
+    machine.core.notReady("web.1.1", "port 80 did not answer");
+    expect(machine.stopping()).toEqual(["web.1.1"]);
+    machine.end("web.1.1", 0);
+    expect(machine.reason("web")).toContain("port 80 did not answer");
+  });
+});
+
+describe("dependencies that end", () => {
+  const services = (onEnd: DependencyEndPolicy): Services => ({ web: { ...quick, ...on("db", onEnd) }, db: quick });
+
+  test("ignore: the dependent goes on", () => {
+    const machine = upAndReady(services("ignore"));
+    machine.end("db.1.1", 1);
+    expect(machine.stopping()).toEqual([]);
+  });
+
+  test("stop: the dependent stops at once and starts when the dependency is ready again", () => {
+    const machine = upAndReady(services("stop"));
+    machine.end("db.1.1", 1);
+    expect(machine.stopping()).toEqual(["web.1.1"]);
+    machine.end("web.1.1", 0);
+    expect(machine.states()["web"]).toBe("waiting");
+    machine.pass(100);
+    machine.settle();
+    expect(machine.states()).toEqual({ db: "ready", web: "ready" });
+  });
+
+  test("restart: the dependent goes on and is started again when the dependency is back", () => {
+    const machine = upAndReady(services("restart"));
+    machine.end("db.1.1", 1);
+    expect(machine.stopping()).toEqual([]);
+    machine.pass(100);
+    machine.settle();
+    expect(machine.states()).toEqual({ db: "ready", web: "ready" });
+    expect(machine.startedEver).toEqual(["db.1.1", "web.1.1", "db.1.2", "web.1.2"]);
+  });
+});
+
+describe("renewal", () => {
+  test("instances are replaced one after the other, each when the one before is ready", () => {
+    const machine = upAndReady({ web: { ...quick, instances: 3 } });
+    machine.core.renew("web", "asked");
+    expect(machine.stopping()).toEqual(["web.1.1"]);
+    machine.end("web.1.1", 0);
+    machine.runAsked();
+    expect(machine.stopping()).toEqual([]);
+    machine.passChecks();
+    expect(machine.stopping()).toEqual(["web.2.1"]);
+    machine.settle();
+    expect([...machine.running.keys()]).toEqual(["web.1.2", "web.2.2", "web.3.2"]);
+  });
+
+  test("with a shared socket the new run is ready before the old one is told to end", () => {
+    const machine = upAndReady({ web: { ...quick, listenPort: 80 } });
+    machine.core.renew("web", "asked");
+    machine.runAsked();
+    expect(machine.stopping()).toEqual([]);
+    machine.passChecks();
+    expect(machine.stopping()).toEqual(["web.1.1"]);
+    machine.settle();
+    expect([...machine.running.keys()]).toEqual(["web.1.2"]);
+    expect(machine.states()).toEqual({ web: "ready" });
+  });
+
+  test("a new version that does not become ready is rolled back: the old run goes on", () => {
+    const machine = upAndReady({ web: { ...quick, listenPort: 80 } });
+    machine.up({ web: { ...quick, run: { kind: "command", command: ["false"] }, listenPort: 80 } });
+    machine.runAsked();
+    machine.core.notReady("web.1.2", "it said nothing");
+    machine.end("web.1.2", 0);
+    machine.pass(60_000);
+
+    expect([...machine.running.keys()]).toEqual(["web.1.1"]);
+    expect(machine.asked).toEqual([]);
+    expect(machine.reason("web")).toBe("the older version goes on; the new one did not become ready: it said nothing");
+  });
+
+  test("the same config twice changes nothing", () => {
+    const machine = upAndReady({ web: { ...quick, instances: 2 }, db: quick });
+    machine.up({ web: { ...quick, instances: 2 }, db: quick });
+    expect([machine.asked, machine.stopping()]).toEqual([[], []]);
+  });
+
+  test("a change that a running instance does not need is only noted", () => {
+    const machine = upAndReady({ web: quick });
+    machine.up({ web: { ...quick, maxRestarts: 9 } });
+    expect([machine.asked, machine.stopping()]).toEqual([[], []]);
+  });
+});
+
+describe("jobs", () => {
+  const job = (overlap: SchedulePlan["overlap"]): Services => ({
+    job: { restart: "temporary", schedule: { when: { kind: "every", everyMs: 60_000 }, overlap, missed: "skip" } },
+  });
+
+  test("a job rests until its time, runs, and rests again", () => {
+    const machine = new Machine();
+    machine.up(job("skip"));
+    expect(machine.states()).toEqual({ job: "scheduled" });
+    machine.pass(60_000);
+    machine.settle();
+    machine.end("job.1.1", 0);
+    expect(machine.states()).toEqual({ job: "scheduled" });
+    machine.pass(60_000);
+    expect(machine.asked).toEqual(["job.1.2"]);
+  });
+
+  test.each([
+    ["skip", ["job.1.1"]],
+    ["queue", ["job.1.1", "job.1.2"]],
+    ["replace", ["job.1.1", "job.1.2"]],
+  ] as const)("overlap %s", (overlap, expected) => {
+    const machine = new Machine();
+    machine.up(job(overlap));
+    machine.pass(60_000);
+    machine.settle();
+    machine.pass(60_000);
+    expect(machine.stopping()).toEqual(overlap === "replace" ? ["job.1.1"] : []);
+    machine.end("job.1.1", 0);
+    machine.settle();
+    expect(machine.startedEver).toEqual(expected);
+  });
+});
+
+describe("the death of the daemon", () => {
+  test("nothing is decided before it is known what runs", () => {
+    const machine = upAndReady({ web: quick });
+    machine.core = new Core(machine.core.record, machine);
+    machine.core.commit([{ type: "daemon", at: 0, version: "2", osPid: 1 }]);
+    expect(machine.asked).toEqual([]);
+  });
+
+  test("an ended window is remembered", () => {
+    const machine = upAndReady({ web: { ...quick, maxRestarts: 2 } });
+    for (let count = 0; count < 3; count++) {
+      machine.end(machine.startedEver.at(-1)!, 1);
+      machine.killDaemon();
+      if (count < 2) machine.pass(1000);
+      machine.settle();
+    }
+    expect(machine.states()).toEqual({ web: "degraded" });
+  });
+
+  test("at any moment, whatever happens: nothing runs twice, nothing is lost, and all that is wanted is ready in the end", () => {
+    const services = {
+      db: { ...quick, instances: 2 },
+      web: { ...quick, listenPort: 80, instances: 2, ...on("db", "stop") },
+      job: { ...quick, ...on("web", "restart") },
+    };
+    const action = fc.oneof(
+      fc.constant({ type: "run" } as const),
+      fc.constant({ type: "ready" } as const),
+      fc.constant({ type: "killDaemon" } as const),
+      fc.record({ type: fc.constant("end" as const), which: fc.nat(), code: fc.constantFrom(0, 1) }),
+      fc.record({ type: fc.constant("notReady" as const), which: fc.nat() }),
+      fc.record({ type: fc.constant("pass" as const), ms: fc.constantFrom(50, 1_000, 40_000) }),
+      fc.record({
+        type: fc.constant("target" as const),
+        service: fc.constantFrom("db", "web", "job"),
+        to: fc.constantFrom("up" as const, "down" as const),
+      }),
+      fc.record({ type: fc.constant("renew" as const), service: fc.constantFrom("db", "web", "job") }),
+      fc.record({ type: fc.constant("scale" as const), instances: fc.integer({ min: 0, max: 4 }) }),
+    );
+    fc.assert(
+      fc.property(fc.array(action, { maxLength: 60 }), (actions) => {
+        const machine = new Machine();
+        machine.up(services);
+        for (const each of actions) {
+          const ids = [...machine.running.keys()];
+          const at = "which" in each && ids.length > 0 ? ids[each.which % ids.length] : undefined;
+          if (each.type === "run") machine.runAsked();
+          if (each.type === "ready") machine.passChecks();
+          if (each.type === "killDaemon") machine.killDaemon();
+          if (each.type === "end" && at !== undefined) machine.end(at, each.code);
+          if (each.type === "notReady" && at !== undefined) machine.core.notReady(at, "late");
+          if (each.type === "pass") machine.pass(each.ms);
+          if (each.type === "target") machine.commit(target(each.service, each.to));
+          if (each.type === "renew") machine.core.renew(each.service, "asked");
+          if (each.type === "scale")
+            machine.commit({ type: "scaled", at: 0, service: "web", instances: each.instances });
+          expect(new Set(machine.startedEver).size).toBe(machine.startedEver.length);
+          for (const name of new Set(ids.map((id) => id.replace(/\.\d+$/, "")))) {
+            const others = [...machine.running].filter(
+              ([id, { signals }]) => id.startsWith(`${name}.`) && signals.length === 0,
+            );
+            expect(others.length).toBeLessThanOrEqual(name.startsWith("web") ? 2 : 1);
+          }
+        }
+        for (const name of ["db", "web", "job"]) machine.commit(target(name, "up"));
+        for (let round = 0; round < 20; round++) {
+          machine.settle();
+          machine.pass(70_000);
+        }
+        expect(new Set(Object.values(machine.states()))).toEqual(new Set(["ready"]));
+        machine.core.end();
+        machine.settle();
+        expect(machine.core.isIdle).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("the record is what its snapshot says", () => {
+    const machine = upAndReady({ web: { ...quick, instances: 2 }, db: quick });
+    machine.end("web.1.1", 3);
+    machine.pass(200);
+    const again = snapshotOf(machine.core.record).reduce(
+      (state: SystemRecord, entry) => fold(state, throughJson(entry)),
+      emptyRecord(),
+    );
+    expect(again).toEqual(machine.core.record);
+  });
+});

@@ -1,0 +1,67 @@
+/**
+ * Live: what the core knows of the runs that exist at this moment. It is lost with the daemon and found again.
+ *
+ * @module
+ */
+import type { InstanceState } from "../../control/service.ts";
+import type { RunId } from "../run/run.ts";
+
+/** A run that has not ended. */
+export interface LiveRun {
+  readonly id: RunId;
+  readonly number: number;
+  readonly key: string;
+  readonly startedAt: number;
+  readonly dependencies: Readonly<Record<string, number>>;
+  /** `asked`: not there yet; `running`: it runs and is not ready. */
+  phase: "asked" | "running" | "ready";
+  osPid?: number;
+  readyAt?: number;
+  /** What its liveness check says; absent before the first look. */
+  isHealthy?: boolean;
+  /** What it says of itself (sd_notify STATUS). */
+  says?: string;
+  stop?: LiveStop;
+}
+
+export interface LiveStop {
+  readonly why: string;
+  readonly isFailure: boolean;
+  readonly drains: boolean;
+  /** When it is killed; undefined: never. */
+  readonly killAt: number | undefined;
+  isKilled: boolean;
+}
+
+/** One instance at this moment. */
+export interface LiveInstance {
+  readonly number: number;
+  readonly name: string;
+  /** The run that counts. */
+  current: LiveRun | undefined;
+  /** The one that is to take its place when it is ready. */
+  next: LiveRun | undefined;
+  /** Those that make room. */
+  readonly draining: Set<LiveRun>;
+  state: InstanceState;
+  reason: string | undefined;
+}
+
+/** A live instance of which nothing runs. */
+export function liveInstance(service: string, number: number): LiveInstance {
+  const name = number === 1 ? service : `${service}.${number}`;
+  return {
+    number,
+    name,
+    current: undefined,
+    next: undefined,
+    draining: new Set(),
+    state: "stopped",
+    reason: undefined,
+  };
+}
+
+/** All runs of an instance. */
+export function runsOf(instance: LiveInstance): LiveRun[] {
+  return [instance.current, instance.next, ...instance.draining].filter((run) => run !== undefined);
+}

@@ -1,0 +1,455 @@
+/**
+ * Record: what a daemon knows for good, as a fold over the entries of its journal.
+ *
+ * Guarantees: the record is the fold of its entries and of nothing else, so the next daemon knows what this one knew. Entries
+ * are JSON; a fold never changes the entry it is given, nor shares with it what it changes later.
+ * What runs at this moment is not here: that is found again in the runs of the home (run/run.ts).
+ *
+ * @module
+ */
+import type { ServicePlan } from "../../control/config.ts";
+import type { RunEnd, RunId } from "../run/run.ts";
+
+/** Finished runs that are remembered of each instance. */
+export const historyMax = 20;
+
+/** One run. */
+export interface RunRecord {
+  readonly id: RunId;
+  readonly number: number;
+  /** Which version of the plan it runs (run-key.ts). */
+  readonly key: string;
+  /** What its dependencies were when it began: the number of the run of each that counts. */
+  readonly dependencies: Readonly<Record<string, number>>;
+  readonly startedAt: number;
+  readonly osPid?: number;
+  readonly readyAt?: number;
+  /** It was told to end. */
+  readonly stopping?: Stopping;
+  readonly end?: RunEnd;
+}
+
+/** Why a run was told to end. */
+export interface Stopping {
+  readonly at: number;
+  readonly why: string;
+  /** It is ended because it failed (not ready in time, unhealthy, over a limit), so its end counts as a failure. */
+  readonly isFailure: boolean;
+  /** It makes room for a newer run that is ready already. */
+  readonly drains: boolean;
+}
+
+/** What follows the end of a run that nobody asked for. */
+export type Outcome =
+  /** It is started again at `notBeforeAt`. */
+  | {
+      readonly kind: "again";
+      readonly notBeforeAt: number;
+      readonly delayMs: number;
+      readonly isExhausted: boolean;
+      readonly reason: string;
+    }
+  /** Its restart policy says that it is done. */
+  | { readonly kind: "done"; readonly isOk: boolean; readonly reason: string }
+  /** It is given up. */
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** One instance of a service. */
+export interface InstanceRecord {
+  /** Newest first: the runs that live, and at most `historyMax` that have ended. */
+  runs: readonly RunRecord[];
+  restartsCount: number;
+  /** When restarts of the current window happened, oldest first. */
+  restartsAt: readonly number[];
+  /** Restarts in a row without health in between. */
+  attempts: number;
+  /** The window is used up; each try is one of the slow ones. */
+  isExhausted: boolean;
+  /** What the last unexpected end led to; absent while all is well. */
+  outcome?: Outcome;
+  /** A job between its times, or one that has not had its first. */
+  isAtRest: boolean;
+  /** Runs up to this number are to be replaced. */
+  renewUpTo: number;
+  /** The version that did not become ready, and why; the older run goes on. */
+  heldBack?: { readonly key: string; readonly reason: string };
+}
+
+/** One service. */
+export interface ServiceRecord {
+  plan: ServicePlan;
+  target: "up" | "down";
+  /** Forgotten as soon as nothing of it runs. */
+  isRemoved: boolean;
+  instances: Map<number, InstanceRecord>;
+  /** When a job was last due. */
+  firedAt?: number;
+  /** It was due while it still ran, and runs again when that has ended. */
+  isQueued?: boolean;
+  /** Since when there are times to come. */
+  scheduledAt?: number;
+}
+
+/** A sentence about what happened, for `why`. */
+export interface NoteRecord {
+  readonly at: number;
+  readonly service?: string;
+  readonly sentence: string;
+}
+
+/** Notes that are remembered. */
+export const notesMax = 500;
+
+/** Everything. */
+export interface SystemRecord {
+  startsCount: number;
+  /** The config file, for people. */
+  source: string;
+  /** What services inherit. */
+  env: Readonly<Record<string, string>>;
+  /** In the order of the plan. */
+  services: Map<string, ServiceRecord>;
+  /** The number of the last run by `<service>.<instance>`, also of services that are gone: no id is used twice. */
+  lastRuns: Map<string, number>;
+  notes: readonly NoteRecord[];
+}
+
+/** One line of the journal. `at`: epoch milliseconds. */
+export type Entry =
+  | {
+      readonly type: "snapshot";
+      readonly rest: Omit<SystemRecord, "services" | "lastRuns">;
+      readonly lastRuns: readonly (readonly [string, number])[];
+    }
+  | { readonly type: "kept"; readonly service: string; readonly kept: KeptService }
+  | { readonly type: "daemon"; readonly at: number; readonly version: string; readonly osPid: number }
+  | {
+      readonly type: "applied";
+      readonly at: number;
+      readonly source: string;
+      readonly env: Readonly<Record<string, string>>;
+      readonly services: readonly ServicePlan[];
+    }
+  | { readonly type: "target"; readonly at: number; readonly service: string; readonly target: "up" | "down" }
+  | { readonly type: "removed"; readonly at: number; readonly service: string }
+  | { readonly type: "scaled"; readonly at: number; readonly service: string; readonly instances: number }
+  /** All runs that there are now are to be replaced, of one instance or of all. */
+  | {
+      readonly type: "renewed";
+      readonly at: number;
+      readonly service: string;
+      readonly instance?: number;
+      readonly why: string;
+    }
+  /** A job's time has come: `dueAt` is the time that it was due. */
+  | {
+      readonly type: "fired";
+      readonly at: number;
+      readonly service: string;
+      readonly dueAt: number;
+      readonly how: "run" | "skip" | "queue";
+    }
+  | { readonly type: "gone"; readonly at: number; readonly service: string }
+  | {
+      readonly type: "begun";
+      readonly at: number;
+      readonly service: string;
+      readonly instance: number;
+      readonly run: RunRecord;
+    }
+  | { readonly type: "running"; readonly at: number; readonly run: RunId; readonly osPid: number }
+  | { readonly type: "ready"; readonly at: number; readonly run: RunId }
+  | ({ readonly type: "stopping"; readonly run: RunId } & Stopping)
+  | {
+      readonly type: "ended";
+      readonly at: number;
+      readonly run: RunId;
+      readonly end: RunEnd;
+      readonly outcome?: Outcome;
+      readonly counts?: boolean;
+    }
+  /** It has been healthy long enough: its troubles are forgotten. */
+  | { readonly type: "recovered"; readonly at: number; readonly service: string; readonly instance: number }
+  | {
+      readonly type: "heldBack";
+      readonly at: number;
+      readonly service: string;
+      readonly instance: number;
+      readonly key: string;
+      readonly reason: string;
+    }
+  | { readonly type: "note"; readonly at: number; readonly service?: string; readonly sentence: string };
+
+/** A service as JSON. */
+export interface KeptService extends Omit<ServiceRecord, "instances"> {
+  readonly instances: readonly (readonly [number, InstanceRecord])[];
+}
+
+/** A record of nothing. */
+export function emptyRecord(): SystemRecord {
+  return { startsCount: 0, source: "", env: {}, services: new Map(), lastRuns: new Map(), notes: [] };
+}
+
+/** The parts of a run's id. @throws Error for what is no id */
+export function runParts(id: RunId): { readonly service: string; readonly instance: number; readonly number: number } {
+  const [, service, instance, number] = /^([^.]+)\.(\d+)\.(\d+)$/.exec(id) ?? [];
+  if (service === undefined) throw new Error(`${id} is not the id of a run`);
+  return { service, instance: Number(instance), number: Number(number) };
+}
+
+/** The id of a run. */
+export function runId(service: string, instance: number, number: number): RunId {
+  return `${service}.${instance}.${number}`;
+}
+
+/** Applies one entry and leaves the record as it was: for the journal, which may have to take an entry back. */
+export function fold(record: SystemRecord, entry: Entry): SystemRecord {
+  return foldInto(copyFor(record, entry), entry);
+}
+
+/** The record with copies of all that the entry may change. */
+function copyFor(record: SystemRecord, entry: Entry): SystemRecord {
+  const services = new Map(record.services);
+  const touched =
+    entry.type === "applied"
+      ? [...services.keys()]
+      : "run" in entry && typeof entry.run === "string"
+        ? [runParts(entry.run).service]
+        : "service" in entry && entry.service !== undefined
+          ? [entry.service]
+          : [];
+  for (const name of touched) {
+    const service = services.get(name);
+    if (service !== undefined) services.set(name, copyOf(service));
+  }
+  return { ...record, services, lastRuns: new Map(record.lastRuns) };
+}
+
+function copyOf(service: ServiceRecord): ServiceRecord {
+  return { ...service, instances: new Map([...service.instances].map(([number, each]) => [number, { ...each }])) };
+}
+
+/** Applies one entry, in place. An entry about what is not known any more changes nothing. */
+export function foldInto(record: SystemRecord, entry: Entry): SystemRecord {
+  switch (entry.type) {
+    case "snapshot":
+      return Object.assign(record, entry.rest, { services: new Map(), lastRuns: new Map(entry.lastRuns) });
+    case "kept": {
+      const { instances, ...kept } = entry.kept;
+      const copies = instances.map(([number, each]) => [number, { ...each }] as const);
+      record.services.set(entry.service, { ...kept, instances: new Map(copies) });
+      break;
+    }
+    case "daemon":
+      record.startsCount += 1;
+      break;
+    case "applied":
+      foldApplied(record, entry);
+      break;
+    case "note":
+      record.notes = [
+        ...record.notes,
+        { at: entry.at, ...(entry.service === undefined ? {} : { service: entry.service }), sentence: entry.sentence },
+      ].slice(-notesMax);
+      break;
+    case "running":
+    case "ready":
+    case "stopping":
+    case "ended":
+      foldRun(record, entry);
+      break;
+    default: {
+      const service = record.services.get(entry.service);
+      if (service !== undefined) foldService(record, service, entry);
+    }
+  }
+  return record;
+}
+
+function foldApplied(record: SystemRecord, entry: Extract<Entry, { type: "applied" }>): void {
+  const before = record.services;
+  record.source = entry.source;
+  record.env = entry.env;
+  record.services = new Map();
+  for (const plan of entry.services) {
+    const service = before.get(plan.name) ?? newService(plan, entry.at);
+    before.delete(plan.name);
+    if (service.plan.schedule === undefined && plan.schedule !== undefined) service.scheduledAt = entry.at;
+    service.plan = plan;
+    service.isRemoved = false;
+    if (plan.autostart) {
+      service.target = "up";
+      for (const instance of service.instances.values()) forgive(instance, { keepsDone: true });
+    }
+    record.services.set(plan.name, service);
+    addInstances(service);
+  }
+  for (const [name, service] of before) {
+    service.isRemoved = true;
+    service.target = "down";
+    record.services.set(name, service);
+  }
+}
+
+function newService(plan: ServicePlan, at: number): ServiceRecord {
+  return {
+    plan,
+    target: plan.autostart ? "up" : "down",
+    isRemoved: false,
+    instances: new Map(),
+    ...(plan.schedule === undefined ? {} : { scheduledAt: at }),
+  };
+}
+
+function addInstances(service: ServiceRecord): void {
+  for (let number = 1; number <= service.plan.instances; number++) {
+    if (service.instances.has(number)) continue;
+    service.instances.set(number, {
+      runs: [],
+      restartsCount: 0,
+      restartsAt: [],
+      attempts: 0,
+      isExhausted: false,
+      isAtRest: service.plan.schedule !== undefined,
+      renewUpTo: 0,
+    });
+  }
+}
+
+/** Nothing of what went wrong counts any more. */
+function forgive(instance: InstanceRecord, { keepsDone = false } = {}): void {
+  instance.restartsAt = [];
+  instance.attempts = 0;
+  instance.isExhausted = false;
+  delete instance.heldBack;
+  if (!(keepsDone && instance.outcome?.kind === "done" && instance.outcome.isOk)) delete instance.outcome;
+}
+
+type ServiceEntry = Exclude<
+  Entry,
+  { type: "snapshot" | "kept" | "daemon" | "applied" | "note" | "running" | "ready" | "stopping" | "ended" }
+>;
+
+function foldService(record: SystemRecord, service: ServiceRecord, entry: ServiceEntry): void {
+  switch (entry.type) {
+    case "target":
+      service.target = entry.target;
+      for (const instance of service.instances.values()) {
+        forgive(instance);
+        instance.isAtRest = entry.target === "down" && service.plan.schedule !== undefined;
+      }
+      return;
+    case "removed":
+      service.isRemoved = true;
+      service.target = "down";
+      return;
+    case "scaled":
+      service.plan = { ...service.plan, instances: entry.instances };
+      addInstances(service);
+      return;
+    case "renewed":
+      for (const [number, instance] of service.instances) {
+        if (entry.instance !== undefined && entry.instance !== number) continue;
+        forgive(instance);
+        instance.isAtRest = false;
+        instance.renewUpTo = record.lastRuns.get(`${service.plan.name}.${number}`) ?? 0;
+      }
+      return;
+    case "fired":
+      service.firedAt = entry.dueAt;
+      service.isQueued = entry.how === "queue";
+      if (entry.how !== "run") return;
+      for (const instance of service.instances.values()) {
+        forgive(instance);
+        instance.isAtRest = false;
+      }
+      return;
+    case "gone":
+      record.services.delete(entry.service);
+      return;
+    case "begun":
+      foldBegun(record, service, entry);
+      return;
+    case "recovered": {
+      const instance = service.instances.get(entry.instance);
+      if (instance !== undefined) forgive(instance);
+      return;
+    }
+    case "heldBack": {
+      const instance = service.instances.get(entry.instance);
+      if (instance === undefined) return;
+      instance.heldBack = { key: entry.key, reason: entry.reason };
+      instance.renewUpTo = 0;
+    }
+  }
+}
+
+function foldBegun(record: SystemRecord, service: ServiceRecord, entry: Extract<Entry, { type: "begun" }>): void {
+  const { instance: number, run } = entry;
+  const place = `${service.plan.name}.${number}`;
+  record.lastRuns.set(place, Math.max(run.number, record.lastRuns.get(place) ?? 0));
+  const instance = service.instances.get(number);
+  if (instance === undefined) return;
+  let endedCount = 0;
+  const kept = instance.runs.filter(({ end }) => end === undefined || ++endedCount < historyMax);
+  instance.runs = [run, ...kept];
+}
+
+type RunEntry = Extract<Entry, { type: "running" | "ready" | "stopping" | "ended" }>;
+
+function foldRun(record: SystemRecord, entry: RunEntry): void {
+  const { service, instance: number } = runParts(entry.run);
+  const instance = record.services.get(service)?.instances.get(number);
+  if (instance === undefined) return;
+  instance.runs = instance.runs.map((run) => (run.id === entry.run ? changedRun(run, entry) : run));
+  if (entry.type !== "ended") return;
+  if (entry.outcome === undefined) return;
+  instance.outcome = entry.outcome;
+  if (entry.outcome.kind !== "again") {
+    instance.isAtRest = true;
+    return;
+  }
+  instance.restartsCount += 1;
+  instance.isExhausted = entry.outcome.isExhausted;
+  if (entry.counts !== true) return;
+  instance.attempts += 1;
+  instance.restartsAt = [...instance.restartsAt, entry.at].slice(-restartsAtMax);
+}
+
+/** Restart times that are remembered; the largest window a config may ask for. */
+const restartsAtMax = 10_001;
+
+function changedRun(run: RunRecord, entry: RunEntry): RunRecord {
+  switch (entry.type) {
+    case "running":
+      return { ...run, osPid: entry.osPid };
+    case "ready":
+      return { ...run, readyAt: entry.at };
+    case "stopping": {
+      const { at, why, isFailure, drains } = entry;
+      return { ...run, stopping: { at, why, isFailure, drains } };
+    }
+    case "ended":
+      return { ...run, end: entry.end };
+  }
+}
+
+/** The record as the entries that make it, one for each service, so that none is large. */
+export function snapshotOf(record: SystemRecord): readonly Entry[] {
+  const { services, lastRuns, ...rest } = record;
+  return [
+    { type: "snapshot", rest, lastRuns: [...lastRuns] },
+    ...[...services.values()].map((each): Entry => ({
+      type: "kept",
+      service: each.plan.name,
+      kept: { ...each, instances: [...each.instances] },
+    })),
+  ];
+}
+
+/** An entry as it was read from a file. @throws Error for what is none */
+export function decodeEntry(value: unknown): Entry {
+  const type = (value as { readonly type?: unknown } | null)?.type;
+  if (typeof type !== "string") throw new Error("it is not an entry of the manager's journal");
+  return value as Entry;
+}

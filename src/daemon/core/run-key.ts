@@ -1,0 +1,44 @@
+/**
+ * Run key: which version of a plan a run runs.
+ *
+ * Guarantees: two plans have the same key exactly when a run of one need not be replaced to be a run of the other.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import type { ServicePlan } from "../../control/config.ts";
+
+/** What a run takes from its plan when it begins and cannot be changed later. */
+const fields = [
+  "run",
+  "carrier",
+  "listenPort",
+  "listenHost",
+  "env",
+  "envFiles",
+  "secrets",
+  "cwd",
+  "stdin",
+  "user",
+  "group",
+  "nice",
+  "limits",
+] as const;
+
+const keys = new WeakMap<ServicePlan, string>();
+
+/** 16 hexadecimal digits. */
+export function runKey(plan: ServicePlan): string {
+  let key = keys.get(plan);
+  if (key === undefined) {
+    const taken = fields.map((field) => [field, plan[field] ?? null]);
+    key = createHash("sha256").update(JSON.stringify(taken, sortedKeys)).digest("hex").slice(0, 16);
+    keys.set(plan, key);
+  }
+  return key;
+}
+
+function sortedKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}

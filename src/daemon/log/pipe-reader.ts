@@ -1,0 +1,116 @@
+/**
+ * Pipe reader: reads one FIFO until nobody holds it open for writing any more.
+ *
+ * Guarantees: never in the way: the FIFO is opened without waiting for a writer and read as the OS announces data, not by
+ * Node's pool of threads. Nothing is read while the last chunk is not dealt with, so a writer that is faster waits.
+ * Limit: one buffer of `chunkBytesMax` for all pipes; whoever takes a chunk copies what has to stay.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { closeSync, constants, openSync, readSync } from "node:fs";
+import { Socket } from "node:net";
+
+/** Bytes that are read at once; Linux gives a pipe as much room. */
+export const chunkBytesMax = 65_536;
+
+const shared = Buffer.allocUnsafeSlow(chunkBytesMax);
+
+export interface PipeListener {
+  /** Bytes that were read, valid until it returns. Nothing more is read before the promise settles. */
+  take(bytes: Buffer): Promise<void> | undefined;
+  /** Nobody can write any more and everything was taken. Called once. */
+  ended(): void;
+}
+
+export class PipeReader {
+  readonly #fd: number;
+  readonly #socket: Socket;
+  readonly #listener: PipeListener;
+  #isTaking = false;
+  #hasEnded = false;
+  #isLast = false;
+
+  private constructor(fd: number, listener: PipeListener) {
+    this.#fd = fd;
+    this.#listener = listener;
+    this.#socket = new Socket({
+      fd,
+      readable: true,
+      writable: false,
+      onread: { buffer: shared, callback: (count: number): boolean => this.#take(shared.subarray(0, count)) },
+    } as ConstructorParameters<typeof Socket>[0]);
+    this.#socket.on("end", () => this.#finish());
+    // A FIFO that cannot be read has nothing more to give.
+    this.#socket.on("error", () => this.#finish());
+    this.#socket.on("close", () => this.#finish());
+    this.#socket.resume();
+  }
+
+  /** @throws Error with the OS's code when there is no FIFO, or no file descriptor for it */
+  static open(path: string, listener: PipeListener): PipeReader {
+    const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      return new PipeReader(fd, listener);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  /**
+   * Ends a pipe that nobody has open for writing, where the OS has not said so: nobody ever had it since it was opened. With
+   * `all`, ends it after what is in it now.
+   */
+  async finish(all = false): Promise<void> {
+    while (!this.#hasEnded && !this.#isTaking) {
+      const count = this.#readNow();
+      if (count === undefined && !all) {
+        this.#socket.resume();
+        return;
+      }
+      if (count === undefined || count === 0) return this.close();
+      this.#socket.pause();
+      await this.#deliver(shared.subarray(0, count));
+    }
+    this.#isLast ||= all;
+  }
+
+  close(): void {
+    this.#socket.destroy();
+    this.#finish();
+  }
+
+  /** undefined: there are writers, and nothing to read. */
+  #readNow(): number | undefined {
+    try {
+      return readSync(this.#fd, shared, 0, chunkBytesMax, null);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EAGAIN") return undefined;
+      throw error;
+    }
+  }
+
+  #take(bytes: Buffer): boolean {
+    const taken = this.#deliver(bytes);
+    if (taken === undefined) return true;
+    void taken.then(() => {
+      if (this.#isLast) void this.finish(true);
+      else this.#socket.resume();
+    });
+    return false;
+  }
+
+  #deliver(bytes: Buffer): Promise<void> | undefined {
+    const taken = this.#listener.take(bytes);
+    if (taken === undefined) return undefined;
+    this.#isTaking = true;
+    return taken.finally(() => (this.#isTaking = false));
+  }
+
+  #finish(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#listener.ended();
+  }
+}

@@ -1,0 +1,270 @@
+/**
+ * Recorder client: the daemon's end of the connection to its home's recorder.
+ *
+ * Guarantees: there is a recorder, or one is being started: when the connection is lost it connects to the one that lives, or
+ * starts one, and attaches every run again that was not drained. Requests wait for that.
+ * Limits: the wait between two tries grows from `reconnectInitialMs` to `reconnectMaxMs`, and never ends.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Clock, Platform } from "../../base/platform.ts";
+import type { LogsPlan } from "../../control/config.ts";
+import type { Home } from "../home.ts";
+import type { RunId } from "../run/run.ts";
+import { protocolVersion, receive, send, type Report, type Request } from "./protocol.ts";
+import type { RecordedRun, Recorder } from "./recorder.ts";
+
+/** How long a recorder has to answer after it was started, in milliseconds, before `openRecorder` fails. */
+export const openTimeoutMs = 10_000;
+/** The first and the longest wait before a new try to connect, in milliseconds; it doubles. */
+export const reconnectInitialMs = 10;
+export const reconnectMaxMs = 1_000;
+
+export interface RecorderOptions {
+  readonly home: Home;
+  readonly clock: Clock;
+  readonly log: Platform["log"];
+  /** The recorder's first file, recorder-entry.js. */
+  readonly entry: URL;
+  /** Where the recorder's stdout goes, which is where `forward: "stdout"` goes; default: nowhere. */
+  readonly stdout?: "inherit" | "ignore";
+  /** After how many milliseconds without work the recorder ends; default: its own. */
+  readonly idleMs?: number;
+}
+
+/** Connects to the recorder of the home, and starts it when none lives. @throws Error with a sentence when that fails */
+export async function openRecorder(options: RecorderOptions): Promise<Recorder> {
+  const client = new RecorderClient(options);
+  await client.opened();
+  return client;
+}
+
+interface Ask {
+  readonly request: (ask: number) => Request;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+class RecorderClient implements Recorder {
+  readonly #options: RecorderOptions;
+  readonly #asks = new Map<number, Ask>();
+  /** Runs that are read, as far as this daemon knows; attached again after a loss. */
+  readonly #runs = new Map<RunId, RecordedRun>();
+  readonly #noteListeners = new Set<(id: RunId, note: string) => void>();
+  readonly #troubleListeners = new Set<(directory: string, message: string | undefined) => void>();
+  #nextAsk = 1;
+  #socket: Socket | undefined;
+  #osPid: number | undefined;
+  #isClosed = false;
+  #isStopped = false;
+  #cancelRetry: (() => void) | undefined;
+  #retryMs = reconnectInitialMs;
+  /** The recorder that this daemon started and that has not ended. */
+  #startedOsPid: number | undefined;
+  #problem = "it did not answer";
+  #onUp: (() => void) | undefined;
+  #onClosed: (() => void) | undefined;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  async opened(): Promise<void> {
+    const { home, clock } = this.#options;
+    let cancel: (() => void) | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#onUp = resolve;
+        const fail = (): void =>
+          reject(new Error(`the recorder could not be started: ${this.#problem}; see ${join(home.log, "recorder")}`));
+        cancel = clock.timer(openTimeoutMs, fail);
+        this.#connect();
+      });
+    } catch (error) {
+      await this.close();
+      throw error;
+    } finally {
+      cancel?.();
+    }
+  }
+
+  get osPid(): number | undefined {
+    return this.#osPid;
+  }
+
+  async attach(run: RecordedRun): Promise<void> {
+    this.#runs.set(run.id, run);
+    try {
+      await this.#ask((ask) => ({ ask, type: "attach", run }));
+    } catch (error) {
+      this.#runs.delete(run.id);
+      throw error;
+    }
+  }
+
+  async drained(id: RunId, timeoutMs: number): Promise<void> {
+    const drained = this.#ask((ask) => ({ ask, type: "drain", id })).then(() => void this.#runs.delete(id));
+    let cancel: (() => void) | undefined;
+    const timeout = new Promise<void>((resolve) => (cancel = this.#options.clock.timer(timeoutMs, resolve)));
+    // After the time is up nobody waits for the answer.
+    drained.catch(() => {});
+    await Promise.race([drained, timeout]).finally(() => cancel?.());
+  }
+
+  onNote(listener: (id: RunId, note: string) => void): () => void {
+    this.#noteListeners.add(listener);
+    return () => void this.#noteListeners.delete(listener);
+  }
+
+  onTrouble(listener: (directory: string, message: string | undefined) => void): () => void {
+    this.#troubleListeners.add(listener);
+    return () => void this.#troubleListeners.delete(listener);
+  }
+
+  setLimits(service: string, instance: number, logs: LogsPlan): void {
+    for (const [id, run] of this.#runs) {
+      if (run.service === service && run.instance === instance) this.#runs.set(id, { ...run, logs });
+    }
+    if (this.#socket !== undefined) send(this.#socket, { type: "limits", service, instance, logs });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelRetry?.();
+    const socket = this.#socket;
+    if (socket !== undefined) {
+      const closed = new Promise<void>((resolve) => (this.#onClosed = resolve));
+      socket.end();
+      await closed;
+    }
+    this.#refuseAsks("the connection to the recorder is closed");
+  }
+
+  async stop(): Promise<void> {
+    this.#isClosed = true;
+    this.#isStopped = true;
+    this.#cancelRetry?.();
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    await new Promise<void>((resolve) => {
+      this.#onClosed = resolve;
+      send(socket, { type: "stop" });
+    });
+    this.#refuseAsks("the recorder was stopped");
+  }
+
+  #refuseAsks(problem: string): void {
+    for (const { reject } of this.#asks.values()) reject(new Error(problem));
+    this.#asks.clear();
+  }
+
+  #ask(request: (ask: number) => Request): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new Error("the connection to the recorder is closed"));
+    return new Promise((resolve, reject) => {
+      const ask = this.#nextAsk++;
+      this.#asks.set(ask, { request, resolve, reject });
+      if (this.#socket !== undefined) send(this.#socket, request(ask));
+    });
+  }
+
+  #connect(): void {
+    const socket = connect(this.#options.home.recorderSocket);
+    let isUp = false;
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      this.#problem = error.message;
+      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") this.#start();
+      else this.#options.log("warning", `the recorder cannot be reached: ${error.message}`);
+    });
+    receive<Report>(socket, (report) => {
+      if (report.type !== "hello") return this.#read(report);
+      if (report.version !== protocolVersion) {
+        // What it reads waits in the pipes for the next one.
+        this.#options.log("info", "the recorder is of another version; a new one takes over");
+        return send(socket, { type: "stop" });
+      }
+      isUp = true;
+      return this.#up(socket, report.osPid);
+    });
+    socket.on("close", () => {
+      if (isUp) this.#down();
+      if (this.#isClosed) return this.#onClosed?.();
+      this.#cancelRetry = this.#options.clock.timer(this.#retryMs, () => this.#connect());
+      this.#retryMs = Math.min(2 * this.#retryMs, reconnectMaxMs);
+      return undefined;
+    });
+  }
+
+  #up(socket: Socket, osPid: number): void {
+    if (this.#isClosed) return void socket.end();
+    this.#socket = socket;
+    this.#osPid = osPid;
+    this.#retryMs = reconnectInitialMs;
+    const waiting = [...this.#asks].map(([ask, { request }]) => request(ask));
+    const asked = new Set(waiting.map((request) => (request.type === "attach" ? request.run.id : "")));
+    // Before what waits: a run that the recorder does not know counts as drained.
+    for (const [id, run] of this.#runs) if (!asked.has(id)) void this.#attachAgain(run);
+    for (const request of waiting) send(socket, request);
+    this.#onUp?.();
+    this.#onUp = undefined;
+    return undefined;
+  }
+
+  async #attachAgain(run: RecordedRun): Promise<void> {
+    try {
+      await this.#ask((ask) => ({ ask, type: "attach", run }));
+    } catch (error) {
+      if (this.#isClosed) return;
+      this.#runs.delete(run.id);
+      this.#options.log("warning", `${run.id} is no longer recorded: ${(error as Error).message}`);
+    }
+  }
+
+  #down(): void {
+    this.#socket = undefined;
+    this.#osPid = undefined;
+    if (!this.#isStopped && !this.#isClosed) this.#options.log("warning", "the recorder has ended; a new one goes on");
+  }
+
+  #read(report: Exclude<Report, { type: "hello" }>): void {
+    if (report.type === "note") {
+      for (const listener of this.#noteListeners) listener(report.id, report.note);
+    } else if (report.type === "trouble") {
+      for (const listener of this.#troubleListeners) listener(report.directory, report.message);
+    } else {
+      const ask = this.#asks.get(report.ask);
+      this.#asks.delete(report.ask);
+      if (report.problem === undefined) ask?.resolve();
+      else ask?.reject(new Error(report.problem));
+    }
+  }
+
+  /** Two daemons may start one each; the second recorder ends at once, because it does not get the lock. */
+  #start(): void {
+    if (this.#startedOsPid !== undefined || this.#isClosed) return;
+    const { home, log, entry, stdout = "ignore", idleMs } = this.#options;
+    mkdirSync(dirname(home.recorderSocket), { recursive: true });
+    mkdirSync(home.log, { recursive: true });
+    const ownLog = openSync(join(home.log, "recorder"), "a", 0o640);
+    try {
+      const args = [...nodeOptions, fileURLToPath(entry), home.root, ...(idleMs === undefined ? [] : [String(idleMs)])];
+      const recorder = spawn(process.execPath, args, { detached: true, cwd: "/", stdio: ["ignore", stdout, ownLog] });
+      this.#startedOsPid = recorder.pid;
+      recorder.once("error", (error) => {
+        this.#problem = error.message;
+        log("error", `the recorder could not be started: ${error.message}`);
+      });
+      recorder.once("exit", () => (this.#startedOsPid = undefined));
+      recorder.unref();
+    } finally {
+      closeSync(ownLog);
+    }
+  }
+}
+
+/** It lives long and holds little. */
+const nodeOptions = ["--max-semi-space-size=1", "--v8-pool-size=1"];

@@ -1,0 +1,165 @@
+/**
+ * Run recorder: reads the pipes of one run until nobody holds them, and hears when it says that it is ready.
+ *
+ * Limits: an unfinished line waits `unfinishedMs` for its end, then it is written as a piece. Of the `ready` pipe the first line
+ * counts, of at most `readyLineBytesMax`; what comes after it is read and thrown away.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { writeFile } from "node:fs/promises";
+import type { Clock } from "../../base/platform.ts";
+import { LineFormatter, type Chunk, type LogStream } from "./cri-format.ts";
+import type { Forward } from "./forward.ts";
+import type { LineSource, LogFolder } from "./log-folder.ts";
+import type { NotifySockets } from "./notify-sockets.ts";
+import type { Patience } from "./patience.ts";
+import { chunkBytesMax, PipeReader, type PipeListener } from "./pipe-reader.ts";
+import type { RecordedRun } from "./recorder.ts";
+
+/** How long the beginning of a line waits for its end, in milliseconds. */
+export const unfinishedMs = 250;
+/** How long an attach waits for a FIFO that does not exist yet, in milliseconds. */
+export const fifoWaitMs = 10_000;
+/** How often it looks for it, in milliseconds. */
+const fifoPollMs = 20;
+/** Bytes of the ready pipe's first line that are looked at. */
+const readyLineBytesMax = 4_096;
+/** Chunks that are kept for the next use. */
+const spareChunksMax = 4;
+
+const spareChunks: Buffer[] = [];
+const nothing = Buffer.alloc(0);
+
+export interface RunRecorderOptions {
+  readonly run: RecordedRun;
+  readonly folder: LogFolder;
+  readonly forward: Forward | undefined;
+  readonly clock: Clock;
+  readonly patience: Patience;
+  readonly notifySockets: NotifySockets;
+  /** The file that says that the run is ready. */
+  readonly readyFile: string;
+  readonly onNote: (note: string) => void;
+}
+
+export class RunRecorder {
+  readonly #options: RunRecorderOptions;
+  readonly #readers: PipeReader[] = [];
+  readonly #output: PipeReader[] = [];
+  readonly #ends: Promise<void>[] = [];
+  #closeNotify: (() => void) | undefined;
+  /** Settles when nobody holds its output any more and all of it is in the file. */
+  done: Promise<void> = Promise.resolve();
+
+  constructor(options: RunRecorderOptions) {
+    this.#options = options;
+  }
+
+  /** Settles when everything is read. @throws Error with a sentence */
+  async open(): Promise<void> {
+    const { run } = this.#options;
+    try {
+      if (run.notify !== undefined) await this.#bindNotify(run.notify);
+      if (run.ready !== undefined) await this.#openReady(run.ready);
+      await this.#openOutput("stdout", run.stdout);
+      await this.#openOutput("stderr", run.stderr);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+    this.done = Promise.all(this.#ends).then(() => this.close());
+  }
+
+  /** Ends pipes that nobody writes; with `all`, every pipe, after what is in it now. */
+  async finish(all = false): Promise<void> {
+    for (const reader of all ? this.#readers : this.#output) await reader.finish(all);
+  }
+
+  close(): void {
+    this.#closeNotify?.();
+    for (const reader of this.#readers) reader.close();
+  }
+
+  async #openOutput(stream: LogStream, path: string): Promise<void> {
+    const { folder, clock, forward } = this.#options;
+    const source: LineSource = { stream, formatter: new LineFormatter(stream, folder.takeOpenLine(stream)) };
+    const write = (bytes: Buffer, end: number, rest: Chunk["rest"]): Promise<void> =>
+      folder.append(source, { bytes, start: 0, end, at: folder.now(), rest });
+    let cancelPiece: (() => void) | undefined;
+    const take = async (bytes: Buffer): Promise<void> => {
+      cancelPiece?.();
+      forward?.take(stream, bytes);
+      const copy = spareChunks.pop() ?? Buffer.allocUnsafeSlow(chunkBytesMax);
+      bytes.copy(copy);
+      await write(copy, bytes.length, "keep");
+      if (spareChunks.length < spareChunksMax) spareChunks.push(copy);
+      if (!source.formatter.keepsRest) return;
+      cancelPiece = clock.timer(unfinishedMs, () => void write(nothing, 0, "piece").catch(() => {}));
+    };
+    let end: (written: Promise<void>) => void;
+    this.#ends.push(new Promise((resolve) => (end = resolve)));
+    const ended = (): void => {
+      cancelPiece?.();
+      forward?.ended(stream);
+      end(write(nothing, 0, "end"));
+    };
+    this.#output.push(await this.#openReader(path, { take, ended }));
+  }
+
+  async #openReady(path: string): Promise<void> {
+    let line = "";
+    let isReady = false;
+    const take = (bytes: Buffer): undefined => {
+      if (isReady) return;
+      line = (line + bytes.toString("latin1")).slice(0, readyLineBytesMax);
+      if (!line.includes("\n")) return;
+      isReady = true;
+      void this.#ready().then(() => this.#options.onNote("READY=1"));
+    };
+    await this.#openReader(path, { take, ended: () => {} });
+  }
+
+  async #bindNotify(path: string): Promise<void> {
+    this.#closeNotify = await this.#options.notifySockets.bind(path, (datagram) => void this.#notified(datagram));
+  }
+
+  async #notified(datagram: string): Promise<void> {
+    for (const assignment of datagram.split("\n")) {
+      if (assignment === "") continue;
+      if (assignment === "READY=1") await this.#ready();
+      this.#options.onNote(assignment);
+    }
+  }
+
+  /** Before the note: who is told may look for the file. */
+  async #ready(): Promise<void> {
+    const { patience, readyFile } = this.#options;
+    await patience.until(`cannot write ${readyFile}`, () => writeFile(readyFile, ""));
+  }
+
+  /** The FIFO may be a moment late. Without a file descriptor for it, it waits until there is one. */
+  async #openReader(path: string, listener: PipeListener): Promise<PipeReader> {
+    const { clock, patience } = this.#options;
+    for (let waitedMs = 0; ; waitedMs += fifoPollMs) {
+      const opened = await patience.until(`cannot read ${path}`, async () => tryOpen(path, listener));
+      if (opened !== undefined) {
+        this.#readers.push(opened);
+        return opened;
+      }
+      if (waitedMs >= fifoWaitMs)
+        throw new Error(`there is no FIFO ${path}, so what the run writes cannot be recorded`);
+      await new Promise<void>((resolve) => void clock.timer(fifoPollMs, resolve));
+    }
+  }
+}
+
+/** undefined: there is no FIFO. @throws what may be over soon */
+function tryOpen(path: string, listener: PipeListener): PipeReader | undefined {
+  try {
+    return PipeReader.open(path, listener);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

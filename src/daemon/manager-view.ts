@@ -1,0 +1,227 @@
+/**
+ * Manager view: what a person is told about services, made of the record, the live runs and samples of the OS.
+ *
+ * @module
+ */
+import type { ServicePlan } from "../control/config.ts";
+import type { Cause, InstanceDetail, RunExit, RunHistory, ServiceDetail, TreeNode } from "../control/manager.ts";
+import type { InstanceStatus } from "../control/service.ts";
+import { cpuPercent, sampleProcesses, type GroupSample } from "../os/process-sample.ts";
+import type { Core } from "./core/core.ts";
+import { endSentence } from "./core/core.ts";
+import { runsOf, type LiveInstance } from "./core/live.ts";
+import type { InstanceRecord, RunRecord, ServiceRecord } from "./core/record.ts";
+import { instanceFolder, logFolder, type Home } from "./home.ts";
+
+/** Milliseconds for which a sample of memory and CPU is good enough. */
+export const sampleEveryMs = 1_000;
+/** Notes of a service that `why` repeats. */
+export const whyNotesMax = 5;
+/** How deep `why` follows dependencies. */
+export const whyDepthMax = 20;
+
+/** Memory and CPU of OS process groups, looked at no more often than `sampleEveryMs`. */
+export class Samples {
+  #before = new Map<number, GroupSample>();
+  #now = new Map<number, GroupSample>();
+  #takenMs = -Infinity;
+
+  /** Looks again when the last look is too old. */
+  take(groups: readonly number[]): void {
+    if (performance.now() - this.#takenMs < sampleEveryMs) return;
+    this.#takenMs = performance.now();
+    this.#before = this.#now;
+    this.#now = sampleProcesses(groups);
+  }
+
+  of(group: number): { readonly memoryBytes?: number; readonly cpuPercent?: number } {
+    const now = this.#now.get(group);
+    const before = this.#before.get(group);
+    if (now === undefined) return {};
+    const cpu = before === undefined ? {} : { cpuPercent: cpuPercent(before, now) };
+    return { memoryBytes: now.residentBytes, ...cpu };
+  }
+}
+
+/** The status of one instance. `lastLogLine` is what it wrote last, when that is known. */
+export function statusOf(service: ServiceRecord, live: LiveInstance, samples: Samples, now: number): InstanceStatus {
+  const { plan } = service;
+  const record = service.instances.get(live.number);
+  const { current, reason, state, name, number } = live;
+  const osPid = current?.osPid;
+  return {
+    name,
+    service: plan.name,
+    instance: number,
+    carrier: plan.carrier,
+    state,
+    restartsCount: record?.restartsCount ?? 0,
+    ...(reason === undefined ? {} : { reason }),
+    ...(osPid === undefined ? {} : { osPid, ...samples.of(osPid) }),
+    ...(current === undefined ? {} : { uptimeMs: Math.max(0, now - current.startedAt) }),
+  };
+}
+
+/** Everything about one service. */
+export function detailOf(service: ServiceRecord, core: Core, samples: Samples, home: Home, now: number): ServiceDetail {
+  const { plan, target } = service;
+  const dependents = [...core.record.services.values()]
+    .filter(({ plan: other }) => other.dependsOn.some(({ name }) => name === plan.name))
+    .map(({ plan: other }) => other.name);
+  const instances = core.live(service).map((live): InstanceDetail => {
+    const record = service.instances.get(live.number)!;
+    const next = nextStartAt(service, record, core);
+    return {
+      ...statusOf(service, live, samples, now),
+      runs: record.runs.map(historyOf),
+      window: {
+        restarts: record.restartsAt.filter((at) => now - at <= plan.periodMs).length,
+        maxRestarts: plan.maxRestarts,
+        periodMs: plan.periodMs,
+      },
+      ...(next === undefined ? {} : { nextStartAt: next }),
+      logDirectory: logFolder(home, plan.name, live.number),
+      directory: instanceFolder(home, plan.name, live.number),
+    };
+  });
+  return { plan, target, instances, dependents, limits: [] };
+}
+
+function nextStartAt(service: ServiceRecord, record: InstanceRecord, core: Core): number | undefined {
+  if (record.outcome?.kind === "again" && record.runs[0]?.end !== undefined) return record.outcome.notBeforeAt;
+  return service.plan.schedule === undefined ? undefined : core.nextTime(service);
+}
+
+function historyOf({ id, startedAt, readyAt, osPid, end, stopping }: RunRecord): RunHistory {
+  const reason = end?.lost ?? stopping?.why;
+  const exit: RunExit | undefined =
+    end === undefined
+      ? undefined
+      : { code: end.code, signal: end.signal, at: end.at, ...(reason === undefined ? {} : { reason }) };
+  return {
+    id,
+    startedAt,
+    ...(readyAt === undefined ? {} : { readyAt }),
+    ...(osPid === undefined ? {} : { osPid }),
+    ...(exit === undefined ? {} : { exit }),
+  };
+}
+
+/** The causal chain of a service's state. */
+export function whyOf(core: Core, service: ServiceRecord, only?: number, depth = 0): Cause {
+  const { plan } = service;
+  const lives = core.live(service).filter(({ number }) => only === undefined || number === only);
+  const causes = lives.map((live) => whyInstance(core, service, live, depth));
+  const [first] = causes;
+  if (causes.length === 1 && first !== undefined) return first;
+  const ready = lives.filter(({ state }) => state === "ready").length;
+  return { sentence: `${plan.name}: ${ready} of ${lives.length} instances are ready`, causes };
+}
+
+function whyInstance(core: Core, service: ServiceRecord, live: LiveInstance, depth: number): Cause {
+  const { plan, target } = service;
+  const record = service.instances.get(live.number);
+  const causes: Cause[] = [];
+  const last = record?.runs[0];
+  if (live.state === "waiting" && depth < whyDepthMax) {
+    for (const { name } of plan.dependsOn) {
+      const other = core.record.services.get(name);
+      if (other !== undefined && core.live(other).some(({ state }) => state !== "ready")) {
+        causes.push(whyOf(core, other, undefined, depth + 1));
+      }
+    }
+  }
+  if (record?.outcome !== undefined) causes.push(...whyOutcome(plan, record));
+  if (target === "down") causes.push(...notesOf(core, plan.name));
+  if (live.state === "ready" && last?.readyAt !== undefined) {
+    causes.push({ at: last.readyAt, sentence: `${last.id} passed its readiness check${checkText(plan)}`, causes: [] });
+    causes.push({
+      at: last.startedAt,
+      sentence: `${last.id} was started${last.osPid === undefined ? "" : ` as OS process ${last.osPid}`}`,
+      causes: previousEnd(record),
+    });
+  }
+  const reason = live.reason === undefined ? "" : `: ${live.reason}`;
+  return { sentence: `${live.name} is ${live.state}${reason}`, causes };
+}
+
+function checkText({ ready }: ServicePlan): string {
+  switch (ready.kind) {
+    case "none":
+      return ", which is none: it counts as ready when it runs";
+    case "port":
+      return ` (port ${ready.port})`;
+    case "http":
+      return ` (GET ${ready.url})`;
+    default:
+      return ` (${ready.kind})`;
+  }
+}
+
+function previousEnd(record: InstanceRecord | undefined): Cause[] {
+  const ended = record?.runs.find(({ end }) => end !== undefined);
+  return ended?.end === undefined ? [] : [endCause(ended)];
+}
+
+function endCause(run: RunRecord): Cause {
+  const end = run.end!;
+  const why =
+    run.stopping === undefined
+      ? []
+      : [{ at: run.stopping.at, sentence: `it was told to end: ${run.stopping.why}`, causes: [] }];
+  return { at: end.at, sentence: `${run.id} ended: ${endSentence(end)}`, causes: why };
+}
+
+function whyOutcome(plan: ServicePlan, record: InstanceRecord): Cause[] {
+  const ends = record.runs.filter(({ end }) => end !== undefined).slice(0, whyNotesMax);
+  const causes: Cause[] = [];
+  if (record.isExhausted) {
+    causes.push({
+      sentence: `its ${plan.maxRestarts} restarts within ${plan.periodMs} ms are used up, so it is tried each ${plan.exhausted.retryEveryMs} ms`,
+      causes: [],
+    });
+  }
+  return [...causes, ...ends.map(endCause)];
+}
+
+function notesOf(core: Core, name: string): Cause[] {
+  const notes = core.record.notes.filter(({ service }) => service === name).slice(-whyNotesMax);
+  return notes.toReversed().map(({ at, sentence }) => ({ at, sentence, causes: [] }));
+}
+
+/** What hangs on what. */
+export function treeOf(core: Core, home: Home, members: (run: string) => readonly OsProcess[]): TreeNode {
+  const services = [...core.record.services.values()].map((service): TreeNode => {
+    const lives = core.live(service);
+    const ready = lives.filter(({ state }) => state === "ready").length;
+    const after = service.plan.dependsOn.map(({ name }) => name).join(", ");
+    return {
+      kind: "service",
+      name: service.plan.name,
+      text: `${ready} of ${lives.length} ready${after === "" ? "" : `, after ${after}`}`,
+      children: lives.map((live) => instanceNode(live, members)),
+    };
+  });
+  return { kind: "system", name: home.root, text: `${services.length} services`, children: services };
+}
+
+/** An OS process, for the tree. */
+export interface OsProcess {
+  readonly osPid: number;
+  readonly command: string;
+}
+
+function instanceNode(live: LiveInstance, members: (run: string) => readonly OsProcess[]): TreeNode {
+  const processes = runsOf(live).flatMap(({ id }) => members(id));
+  return {
+    kind: "instance",
+    name: live.name,
+    text: live.reason === undefined ? live.state : `${live.state}: ${live.reason}`,
+    children: processes.map(({ osPid, command }) => ({
+      kind: "os-process",
+      name: String(osPid),
+      text: command,
+      children: [],
+    })),
+  };
+}

@@ -1,0 +1,184 @@
+/**
+ * Run launch: from a spec to a shim, and from what stands in the way to a RunStartError.
+ *
+ * Guarantees: what cannot be executed is refused before anything happens. The environment goes through the environment
+ * alone: it is in no file and on no command line.
+ * Not here: what the shim does (shim-script.ts), whether it has begun (runs.ts).
+ *
+ * @module
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { assertFolder, explainStart, findExecutable } from "../../os/executable.ts";
+import { PortInUseError } from "../../os/port-holder.ts";
+import type { Home } from "../home.ts";
+import { FifoError } from "./fifo.ts";
+import { pipeFile, runFile } from "./run-files.ts";
+import { RunStartError, type RunSpec } from "./run.ts";
+import { homeVariable, runVariable, servicePathVariable, shimFile, shimStatus } from "./shim-script.ts";
+
+/** Characters kept of what a shim says is wrong. */
+const problemMaxChars = 2_000;
+/** Where the tools of the shim are, beside the daemon's own PATH. */
+const toolsPath = "/usr/bin:/bin:/usr/sbin:/sbin";
+/** File descriptors 3 to 9 can be redirected by every shell. */
+export const shellFdMax = 9;
+/** Where execvp(3) searches when there is no PATH. */
+const pathDefault = "/bin:/usr/bin";
+
+/** What limits and users need done in the service's own OS process before it executes. */
+export interface Preparation {
+  /** Shell commands; one that fails may `exit`. Their variables begin with `colos_`. */
+  readonly preamble?: string;
+  /** A command that replaces itself by what follows it, such as `setpriv --reuid=www`. */
+  readonly prefix?: readonly string[];
+  /** The absolute path of a cgroup that the preamble enters. */
+  readonly cgroup?: string;
+}
+
+/** Variables that a shell passes on. */
+const passableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** Variables that shells keep for themselves, so that setting them to anything may end the shell. */
+const notPassable: ReadonlySet<string> = new Set(["OPTIND", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"]);
+
+/** How a shim is called. */
+export interface ShimCall {
+  /** What follows `/bin/sh`. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+}
+
+/** @throws RunStartError when the spec cannot be executed */
+export function shimCall(home: Home, spec: RunSpec, preparation: Preparation, ownPath: string): ShimCall {
+  assertListen(spec);
+  assertReadiness(spec);
+  const [name, ...args] = spec.argv;
+  const file = executableOf(spec);
+  const { preamble = "", prefix = [] } = preparation;
+  const files = runFile(home, spec.id, "spec").slice(0, -".spec".length);
+  const pipes = pipeFile(home, spec.id, "out").slice(0, -".out".length);
+  const ready = spec.readiness?.kind === "fd" ? String(spec.readiness.fd) : "-";
+  const notify = spec.readiness?.kind === "notify" ? "notify" : "-";
+  const own = [shimFile(home), "run", files, pipes, spec.stdin, ready, notify, String(spec.listen.length), preamble];
+  assertNoNul(name, [...args, ...Object.entries(spec.env).flat()]);
+  return { args: [...own, ...prefix, file, ...args], env: shimEnvironment(home, spec, ownPath), cwd: spec.cwd };
+}
+
+/** A shim that this OS process has started; it outlives it. */
+export interface LaunchedShim {
+  /** Settles with what it said and its exit status, when it ends while this OS process lives. */
+  readonly ended: Promise<{ readonly status: number | null; readonly problem: string }>;
+  /** Stops listening to what it says: the service runs. */
+  release(): void;
+}
+
+/** @throws RunStartError when the OS refuses */
+export async function launchShim(call: ShimCall, spec: RunSpec): Promise<LaunchedShim> {
+  let child: ChildProcess;
+  try {
+    const { env, cwd } = call;
+    child = spawn("/bin/sh", [...call.args], { detached: true, env, cwd, stdio: ["ignore", "ignore", "pipe"] });
+  } catch (refused) {
+    throw startError(refused, spec);
+  }
+  if (child.pid === undefined) {
+    throw startError(await new Promise((resolve) => void child.once("error", resolve)), spec);
+  }
+  child.unref();
+  let problem = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    problem = (problem + chunk.toString()).slice(0, problemMaxChars);
+  });
+  child.stderr?.on("error", () => {});
+  const ended = new Promise<{ status: number | null; problem: string }>((resolve) => {
+    child.once("close", (status) => resolve({ status, problem: problem.trim().replaceAll(/\s*\n\s*/g, "; ") }));
+  });
+  return { ended, release: () => child.stderr?.destroy() };
+}
+
+/** Codes with which the OS says that there is not enough of something. */
+const ownTroubles: ReadonlySet<string> = new Set([
+  "EAGAIN",
+  "EMFILE",
+  "ENFILE",
+  "ENOMEM",
+  "ENOSPC",
+  "EDQUOT",
+  "EROFS",
+  "EIO",
+]);
+
+/** What the OS refused, as a sentence. */
+export function startError(refused: unknown, { argv, cwd }: RunSpec): RunStartError {
+  if (refused instanceof RunStartError) return refused;
+  const [file, ...args] = argv;
+  if (refused instanceof PortInUseError) {
+    return new RunStartError(refused.message, "EADDRINUSE", false, { cause: refused });
+  }
+  if (refused instanceof FifoError) {
+    const sentence = `${file} could not be started: the holder of its port does not take commands`;
+    return new RunStartError(sentence, "EAGAIN", true, { cause: refused });
+  }
+  const explained = explainStart(refused, { file, args }, cwd);
+  return new RunStartError(explained.message, explained.code, ownTroubles.has(explained.code), { cause: refused });
+}
+
+/** What a shim that ended before its service began said, as a sentence. */
+export function shimError({ argv }: RunSpec, status: number | null, problem: string): RunStartError {
+  const code = troubleOf(problem, status);
+  const said = problem === "" ? `its shim ended with ${status ?? "an OS signal"}` : problem;
+  return new RunStartError(`${argv[0]} could not be started: ${said}`, code, true);
+}
+
+function troubleOf(problem: string, status: number | null): string {
+  if (/No space left/i.test(problem)) return "ENOSPC";
+  if (/Too many open files/i.test(problem)) return "EMFILE";
+  if (/Cannot fork|temporarily unavailable/i.test(problem)) return "EAGAIN";
+  if (/Cannot allocate|out of memory/i.test(problem)) return "ENOMEM";
+  return status === shimStatus.notify ? "ETIMEDOUT" : "EIO";
+}
+
+function executableOf(spec: RunSpec): string {
+  const [file] = spec.argv;
+  try {
+    assertFolder(spec.cwd);
+    return findExecutable(file, spec.env["PATH"] ?? pathDefault, spec.cwd);
+  } catch (refused) {
+    throw startError(refused, spec);
+  }
+}
+
+function assertListen({ argv, listen }: RunSpec): void {
+  if (listen.length <= 1) return;
+  throw new RunStartError(
+    `${argv[0]} cannot have ${listen.length} listening sockets: one is the most`,
+    "EINVAL",
+    false,
+  );
+}
+
+function assertReadiness({ argv, readiness, listen }: RunSpec): void {
+  if (readiness?.kind !== "fd") return;
+  const least = 3 + listen.length;
+  if (readiness.fd >= least && readiness.fd <= shellFdMax) return;
+  const sentence = `${argv[0]} cannot say that it is ready on file descriptor ${readiness.fd}: use ${least} to ${shellFdMax}`;
+  throw new RunStartError(sentence, "EINVAL", false);
+}
+
+function assertNoNul(file: string, texts: readonly string[]): void {
+  if (!texts.some((text) => text.includes("\0"))) return;
+  throw new RunStartError(`an argument or environment variable of ${file} contains a NUL character`, "EINVAL", false);
+}
+
+function shimEnvironment(home: Home, spec: RunSpec, ownPath: string): Record<string, string> {
+  const { PATH, ...env } = spec.env;
+  const passable = Object.entries(env).filter(([name]) => passableName.test(name) && !notPassable.has(name));
+  return {
+    ...Object.fromEntries(passable),
+    PATH: ownPath === "" ? toolsPath : `${ownPath}:${toolsPath}`,
+    [homeVariable]: home.root,
+    [runVariable]: spec.id,
+    ...(PATH === undefined ? {} : { [servicePathVariable]: PATH }),
+    ...(spec.readiness?.kind === "notify" ? { NOTIFY_SOCKET: pipeFile(home, spec.id, "notify") } : {}),
+  };
+}

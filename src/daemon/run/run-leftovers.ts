@@ -1,0 +1,64 @@
+/**
+ * Run leftovers: what a run leaves behind when its first OS process has ended, and its end.
+ *
+ * Guarantees: the process group gets an OS signal and `followersMs` to go, as with the command carrier; then whatever
+ * still belongs to the run gets SIGKILL, again and again until nothing is left or `killMs` is over, so that one that forks
+ * meanwhile does not get away.
+ *
+ * @module
+ */
+import type { Clock, Milliseconds } from "../../base/platform.ts";
+import type { Member } from "./run-members.ts";
+
+/** How long the group has after the first OS signal, before SIGKILL, in milliseconds. */
+export const followersMs: Milliseconds = 2_000;
+/** How long SIGKILL may take, in milliseconds; an OS process may hang in a device. */
+export const killMs: Milliseconds = 5_000;
+/** The longest pause between two looks, in milliseconds; the first is 1 ms. */
+export const lookPauseMaxMs: Milliseconds = 32;
+
+export interface Leftovers {
+  /** What belongs to the run now. */
+  readonly look: () => readonly Member[];
+  readonly first: NodeJS.Signals;
+  /** The number of its process group; undefined when it never had one. */
+  readonly group: number | undefined;
+  readonly clock: Clock;
+}
+
+/** Settles when nothing is left, or nothing more can be done. Gives how many still run. */
+export async function stopLeftovers({ look, first, group, clock }: Leftovers): Promise<number> {
+  const inGroup = (): readonly Member[] => look().filter((member) => member.group === group);
+  let members = look();
+  if (members.length === 0) return 0;
+  if (first !== "SIGKILL" && inGroup().length > 0) {
+    for (const name of [first, "SIGCONT"]) for (const { osPid } of inGroup()) send(osPid, name);
+    await until(() => inGroup().length === 0, followersMs, clock);
+  }
+  await until(
+    () => {
+      members = look();
+      for (const { osPid } of members) send(osPid, "SIGKILL");
+      return members.length === 0;
+    },
+    killMs,
+    clock,
+  );
+  return members.length;
+}
+
+async function until(isDone: () => boolean, timeoutMs: Milliseconds, clock: Clock): Promise<void> {
+  const dueMs = clock.monotonicMs() + timeoutMs;
+  for (let pauseMs = 1; !isDone(); pauseMs = Math.min(pauseMs * 2, lookPauseMaxMs)) {
+    if (clock.monotonicMs() >= dueMs) return;
+    await new Promise<void>((resolve) => void clock.timer(pauseMs, resolve));
+  }
+}
+
+function send(osPid: number, name: string): void {
+  try {
+    process.kill(osPid, name);
+  } catch {
+    // It has ended, or is another user's: then it is still there at the last look.
+  }
+}

@@ -1,0 +1,467 @@
+/**
+ * Runs: the OS processes of one home, over the death of the daemon. It implements the contract in run.ts.
+ *
+ * What is on disk decides; this OS process only watches it and keeps what can be read again. A change of `runs/` wakes it
+ * at once; each `pollMs` it also asks the OS who lives, which notices what leaves no file: a shim that was killed.
+ * Guarantees: each run that was started ends once, with `listener.ended`, unless `close` came first. An OS signal goes
+ * only to an OS process whose pid and start ticks are those of the run, or that is in its group, or has its mark.
+ * Limits: between that look and kill(2) a pid could in theory become somebody else's; Linux has a remedy (pidfd), Node has
+ * none. A service whose shim is killed goes on, but nobody sees its exit status.
+ *
+ * @module
+ */
+import { existsSync, mkdirSync, readdirSync, rmSync, watch, type FSWatcher } from "node:fs";
+import type { Milliseconds, Platform } from "../../base/platform.ts";
+import { logFolder, type Home } from "../home.ts";
+import type { RecordedRun, Recorder } from "../log/recorder.ts";
+import * as files from "./run-files.ts";
+import type { RunRecord } from "./run-files.ts";
+import { ListenHolders } from "./listen-holder.ts";
+import { RunInput } from "./run-input.ts";
+import { launchShim, shimCall, shimError, startError, type Preparation, type ShimCall } from "./run-launch.ts";
+import { RunMembers } from "./run-members.ts";
+import { stopLeftovers } from "./run-leftovers.ts";
+import {
+  RunStartError,
+  type OsIdentity,
+  type RecoveredRun,
+  type RunEnd,
+  type RunId,
+  type RunListener,
+  type Runs,
+  type RunSpec,
+} from "./run.ts";
+import { installShim } from "./shim-script.ts";
+
+/** How often the OS is asked who lives, in milliseconds; changes of files come at once. */
+export const pollMs: Milliseconds = 1_000;
+/** How long a shim may take until its service runs, in milliseconds; then the start has failed. */
+export const startMs: Milliseconds = 15_000;
+/** How long the end of a run waits for the recorder to have read all, in milliseconds. */
+export const drainMs: Milliseconds = 5_000;
+
+export interface RunsOptions {
+  readonly home: Home;
+  readonly listener: RunListener;
+  readonly recorder: Recorder;
+  readonly platform: Pick<Platform, "clock" | "log">;
+  /** The daemon's own PATH, on which `setsid` and `mkfifo` are found too. Default: PATH of this OS process. */
+  readonly ownPath?: string;
+  /** What limits, user and group need; asked at each start. */
+  readonly prepare?: (spec: RunSpec) => Preparation;
+}
+
+/** Makes the folders of the home that runs need. Nothing is watched before `recover`. */
+export function openRuns(options: RunsOptions): Runs {
+  const { home } = options;
+  for (const folder of [home.root, home.runs, home.pipes]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  installShim(home);
+  return new HomeRuns(options);
+}
+
+/** One run, from its start to its end. */
+interface ActiveRun {
+  readonly record: RunRecord;
+  phase: "starting" | "running" | "ending" | "ended";
+  shim: OsIdentity | undefined;
+  identity: OsIdentity | undefined;
+  input: RunInput | undefined;
+  isAttached: boolean;
+  isReady: boolean;
+  isKilled: boolean;
+  /** Called when it runs, or will not. */
+  readonly began: (failure?: RunStartError) => void;
+  readonly beginning: Promise<RunStartError | undefined>;
+}
+
+class HomeRuns implements Runs {
+  readonly #home: Home;
+  readonly #listener: RunListener;
+  readonly #recorder: Recorder;
+  readonly #platform: Pick<Platform, "clock" | "log">;
+  readonly #ownPath: string;
+  readonly #prepare: (spec: RunSpec) => Preparation;
+  readonly #runs = new Map<RunId, ActiveRun>();
+  readonly #holders: ListenHolders;
+  readonly #members: RunMembers;
+  #watcher: FSWatcher | undefined;
+  #cancelPoll: (() => void) | undefined;
+  #stopNotes: (() => void) | undefined;
+  #untold: (() => void)[] | undefined;
+  #closed = false;
+
+  constructor(options: RunsOptions) {
+    this.#home = options.home;
+    this.#members = new RunMembers(options.home.root);
+    this.#listener = options.listener;
+    this.#recorder = options.recorder;
+    this.#platform = options.platform;
+    this.#holders = new ListenHolders(options.home, options.platform.clock);
+    this.#ownPath = options.ownPath ?? process.env["PATH"] ?? "";
+    this.#prepare = options.prepare ?? (() => ({}));
+  }
+
+  async recover(): Promise<readonly RecoveredRun[]> {
+    this.#untold = [];
+    this.#watch();
+    const found: Promise<RecoveredRun>[] = [];
+    for (const name of readdirSync(this.#home.runs)) {
+      const file = files.runIdOf(name);
+      if (file === undefined) continue;
+      const record = files.readRecord(this.#home, file.id);
+      // A forgetting that was interrupted: without a spec, the rest says nothing.
+      if (record === undefined) files.removeRun(this.#home, file.id);
+      else if (file.kind === "spec") found.push(this.#recoverRun(record));
+    }
+    const recovered = await Promise.all(found);
+    this.#platform.clock.timer(0, () => this.#tellAll());
+    return recovered;
+  }
+
+  async start(spec: RunSpec): Promise<OsIdentity> {
+    this.#watch();
+    const preparation = this.#prepare(spec);
+    const call = shimCall(this.#home, spec, preparation, this.#ownPath);
+    const run = this.#add(recordOf(spec, preparation, this.#platform.clock.wallMs()));
+    try {
+      files.writeRecord(this.#home, run.record);
+      const release = await this.#launch(run, call, spec);
+      this.#limitBeginning(run);
+      this.#look(run);
+      const failure = await run.beginning;
+      release();
+      if (failure !== undefined) throw failure;
+      return run.identity!;
+    } catch (error) {
+      await this.#giveUp(run);
+      this.#runs.delete(spec.id);
+      removeQuietly(this.#home, spec.id);
+      throw startError(error, spec);
+    }
+  }
+
+  signal(id: RunId, name: string): void {
+    const run = this.#runs.get(id);
+    if (run?.identity === undefined || run.phase !== "running" || !files.isAlive(run.identity)) return;
+    if (sendTo(-run.identity.osPid, name) === "absent") sendTo(run.identity.osPid, name);
+  }
+
+  kill(id: RunId): void {
+    const run = this.#runs.get(id);
+    if (run === undefined || run.phase === "ended") return;
+    run.isKilled = true;
+    this.signal(id, "SIGKILL");
+    for (const osPid of this.members(id)) sendTo(osPid, "SIGKILL");
+  }
+
+  async write(id: RunId, text: string): Promise<void> {
+    const run = this.#runs.get(id);
+    if (run?.phase !== "running") throw new Error("nothing runs that could read it");
+    if (run.record.stdin === "null") throw new Error('the service has no input; its config says stdin: "null"');
+    run.input ??= new RunInput(files.pipeFile(this.#home, id, "in"), this.#platform.clock);
+    await run.input.write(text);
+  }
+
+  releaseListen(port: number, host: string): void {
+    this.#holders.release({ port, host });
+  }
+
+  members(id: RunId): readonly number[] {
+    const run = this.#runs.get(id);
+    if (run === undefined || run.phase === "ended") return [];
+    return this.#members.of(id, run.identity, run.shim).map(({ osPid }) => osPid);
+  }
+
+  async forget(id: RunId): Promise<void> {
+    this.#runs.delete(id);
+    const shim = files.readIdentity(files.runFile(this.#home, id, "shim"), files.bootId());
+    // It waits for a reader who does not come.
+    if (shim !== undefined && files.isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
+    files.removeRun(this.#home, id);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#watcher?.close();
+    this.#cancelPoll?.();
+    this.#stopNotes?.();
+    this.#runs.clear();
+  }
+
+  /** Starts the shim, or has it started by who has the socket. Returns what is called when it has begun. */
+  async #launch(run: ActiveRun, call: ShimCall, spec: RunSpec): Promise<() => void> {
+    const [place] = spec.listen;
+    if (place !== undefined) {
+      await this.#holders.start(place, call);
+      return () => {};
+    }
+    const shim = await launchShim(call, spec);
+    void shim.ended.then(({ status, problem }) => this.#shimEnded(run, shimError(spec, status, problem)));
+    return () => shim.release();
+  }
+
+  #add(record: RunRecord): ActiveRun {
+    let began: ActiveRun["began"] = () => {};
+    const beginning = new Promise<RunStartError | undefined>((resolve) => {
+      began = resolve;
+    });
+    const flags = { isAttached: false, isReady: false, isKilled: false } as const;
+    const run: ActiveRun = {
+      record,
+      phase: "starting",
+      shim: undefined,
+      identity: undefined,
+      input: undefined,
+      ...flags,
+      began,
+      beginning,
+    };
+    this.#runs.set(record.id, run);
+    return run;
+  }
+
+  #watch(): void {
+    if (this.#cancelPoll !== undefined || this.#closed) return;
+    this.#stopNotes = this.#recorder.onNote((id, note) => this.#note(id, note));
+    try {
+      this.#watcher = watch(this.#home.runs, (_event, name) => {
+        const run = name === null ? undefined : this.#runs.get(files.runIdOf(name)?.id ?? "");
+        if (run !== undefined) this.#look(run);
+      });
+      this.#watcher.unref();
+      this.#watcher.on("error", (error) => this.#log("error", `runs are only looked at each second: ${error.message}`));
+    } catch (error) {
+      this.#log("error", `runs are only looked at each second: ${(error as Error).message}`);
+    }
+    this.#poll();
+  }
+
+  #poll(): void {
+    this.#cancelPoll = this.#platform.clock.timer(pollMs, () => {
+      for (const run of this.#runs.values()) this.#check(run);
+      this.#poll();
+    });
+  }
+
+  /** Goes on as far as the files say. */
+  #look(run: ActiveRun): void {
+    const { id, bootId } = run.record;
+    run.shim ??= files.readIdentity(files.runFile(this.#home, id, "shim"), bootId);
+    if (run.phase === "starting") {
+      if (existsSync(files.runFile(this.#home, id, "notify"))) this.#attach(run);
+      run.identity = files.readIdentity(files.runFile(this.#home, id, "pid"), bootId);
+      if (run.identity === undefined) return;
+      run.phase = "running";
+      this.#attach(run);
+      run.began();
+      if (run.isKilled) this.kill(id);
+    }
+    if (run.phase !== "running") return;
+    if (!run.isReady && existsSync(files.runFile(this.#home, id, "ready"))) {
+      run.isReady = true;
+      this.#tell(() => this.#listener.ready(id));
+    }
+    const end = files.readExit(this.#home, id);
+    if (end !== undefined) void this.#finish(run, end);
+  }
+
+  /** What no file says: who lives. */
+  #check(run: ActiveRun): void {
+    this.#look(run);
+    if (run.shim === undefined || files.isAlive(run.shim)) return;
+    this.#look(run); // it may have written its last file between the two looks
+    if (run.phase === "starting") run.began(new RunStartError(lostBeforeBegin, "EIO", true));
+    if (run.phase === "running" && !files.isAlive(run.identity!)) void this.#finish(run, this.#lost(lostShim));
+  }
+
+  #shimEnded(run: ActiveRun, error: RunStartError): void {
+    if (this.#closed) return;
+    this.#look(run);
+    if (run.phase === "starting") run.began(error);
+    else this.#check(run);
+  }
+
+  #limitBeginning(run: ActiveRun): void {
+    const sentence = `${run.record.argv[0]} could not be started: its shim did not get to it within ${startMs} ms`;
+    const cancel = this.#platform.clock.timer(startMs, () => run.began(new RunStartError(sentence, "ETIMEDOUT", true)));
+    void run.beginning.then(cancel);
+  }
+
+  /** After this, the run does not begin any more, and nothing of it is left. */
+  async #giveUp(run: ActiveRun): Promise<void> {
+    run.phase = "ended";
+    try {
+      files.tryClaim(this.#home, run.record.id);
+    } catch {
+      // The disk is full: then no shim has claimed it either, and its spec is removed.
+    }
+    const shim = run.shim ?? files.readIdentity(files.runFile(this.#home, run.record.id, "shim"), run.record.bootId);
+    if (shim !== undefined && files.isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
+    await this.#stopLeftovers(run, "SIGKILL");
+  }
+
+  async #finish(run: ActiveRun, end: RunEnd): Promise<void> {
+    const { id } = run.record;
+    run.phase = "ending";
+    await this.#stopLeftovers(run, run.isKilled ? "SIGKILL" : "SIGTERM");
+    await this.#recorder.drained(id, drainMs).catch((error: unknown) => this.#log("error", `${id}: ${String(error)}`));
+    run.phase = "ended";
+    this.#tell(() => this.#listener.ended(id, end));
+  }
+
+  #stopLeftovers(run: ActiveRun, first: NodeJS.Signals): Promise<void> {
+    const { id } = run.record;
+    const look = (): ReturnType<RunMembers["of"]> => this.#members.of(id, run.identity, run.shim);
+    return stopLeftovers({ look, first, group: run.identity?.osPid, clock: this.#platform.clock }).then((left) => {
+      if (left > 0) this.#log("error", `${id} has ended, but ${left} of its OS processes still run after SIGKILL`);
+    });
+  }
+
+  async #recoverRun(record: RunRecord): Promise<RecoveredRun> {
+    const { id, service, instance, startedAt } = record;
+    const run = this.#add(record);
+    const of = { id, service, instance, startedAt };
+    const end = await this.#recoveredEnd(run);
+    if (end === undefined) return { ...of, state: "running", identity: run.identity!, isReady: run.isReady };
+    run.phase = "ended";
+    const isBlameless = end.lost === lostBoot || end.lost === neverBegan;
+    return {
+      ...of,
+      state: "ended",
+      end,
+      isBlameless,
+      ...(run.identity === undefined ? {} : { identity: run.identity }),
+    };
+  }
+
+  /** How it ended; undefined while it runs. */
+  async #recoveredEnd(run: ActiveRun): Promise<RunEnd | undefined> {
+    const { id, bootId } = run.record;
+    run.identity = files.readIdentity(files.runFile(this.#home, id, "pid"), bootId);
+    run.shim = files.readIdentity(files.runFile(this.#home, id, "shim"), bootId);
+    run.isReady = existsSync(files.runFile(this.#home, id, "ready"));
+    if (bootId !== files.bootId()) return files.readExit(this.#home, id) ?? this.#lost(lostBoot);
+    if (files.tryClaim(this.#home, id)) return this.#lost(neverBegan);
+    if (run.identity === undefined) {
+      this.#limitBeginning(run);
+      this.#check(run);
+      if (run.shim === undefined) return this.#lost(neverBegan); // an earlier daemon has claimed it
+      const failure = await run.beginning;
+      if (failure === undefined) return undefined;
+      await this.#giveUp(run);
+      return this.#lost(neverBegan);
+    }
+    // While the phase is this, no file wakes anybody: the end found here is told here alone.
+    run.phase = "ending";
+    const isAlive = files.isAlive(run.identity);
+    const end = files.readExit(this.#home, id);
+    if (end === undefined && (isAlive || (run.shim !== undefined && files.isAlive(run.shim)))) {
+      run.phase = "running";
+      this.#attach(run);
+      return undefined;
+    }
+    // With nobody who holds its pipes there is nothing left to read.
+    if (run.shim !== undefined && files.isAlive(run.shim)) this.#attach(run);
+    await this.#stopLeftovers(run, "SIGTERM");
+    await this.#recorder.drained(id, drainMs).catch((error: unknown) => this.#log("error", `${id}: ${String(error)}`));
+    return end ?? files.readExit(this.#home, id) ?? this.#lost(lostShim);
+  }
+
+  #attach(run: ActiveRun): void {
+    if (run.isAttached) return;
+    run.isAttached = true;
+    const attached = this.#recorder.attach(recordedRun(this.#home, run.record));
+    attached.catch((error: unknown) => {
+      run.isAttached = false;
+      // A service whose notify socket is not there could never say that it is ready.
+      const isNeeded = run.record.readiness?.kind === "notify";
+      if (isNeeded) run.began(new RunStartError(String((error as Error).message), "EIO", true));
+      this.#log("error", `what ${run.record.id} writes is not recorded: ${String(error)}`);
+    });
+  }
+
+  #note(id: RunId, note: string): void {
+    if (!this.#runs.has(id)) return;
+    for (const line of note.split("\n")) {
+      if (line !== "" && line !== "READY=1") this.#tell(() => this.#listener.status(id, line));
+    }
+  }
+
+  /** What happens during `recover` is told after its answer, which says that the run runs. */
+  #tell(what: () => void): void {
+    if (this.#closed) return;
+    if (this.#untold === undefined) what();
+    else this.#untold.push(what);
+  }
+
+  #tellAll(): void {
+    const untold = this.#untold ?? [];
+    this.#untold = undefined;
+    for (const what of untold) this.#tell(what);
+  }
+
+  #lost(why: string): RunEnd {
+    return { code: null, signal: null, at: this.#platform.clock.wallMs(), lost: why };
+  }
+
+  #log(level: "warning" | "error", message: string): void {
+    this.#platform.log(level, message);
+  }
+}
+
+const lostBoot = "the machine was restarted";
+const neverBegan = "the daemon ended before it began";
+const lostBeforeBegin = "its shim was killed before it began";
+const lostShim = "its shim was killed, so nobody saw how it ended";
+
+function recordOf(spec: RunSpec, { cgroup }: Preparation, startedAt: number): RunRecord {
+  const { id, service, instance, argv, cwd, stdin, listen, readiness, limits, logs } = spec;
+  const optional = { ...(readiness === undefined ? {} : { readiness }), ...(cgroup === undefined ? {} : { cgroup }) };
+  return {
+    id,
+    service,
+    instance,
+    argv,
+    cwd,
+    stdin,
+    listen,
+    limits,
+    logs,
+    ...optional,
+    startedAt,
+    bootId: files.bootId(),
+  };
+}
+
+function recordedRun(home: Home, { id, service, instance, readiness, logs }: RunRecord): RecordedRun {
+  return {
+    id,
+    service,
+    instance,
+    stdout: files.pipeFile(home, id, "out"),
+    stderr: files.pipeFile(home, id, "err"),
+    ...(readiness?.kind === "fd" ? { ready: files.pipeFile(home, id, "ready") } : {}),
+    ...(readiness?.kind === "notify" ? { notify: files.pipeFile(home, id, "notify") } : {}),
+    directory: logFolder(home, service, instance),
+    logs,
+  };
+}
+
+function removeQuietly(home: Home, id: RunId): void {
+  try {
+    files.removeRun(home, id);
+  } catch {
+    // The next daemon finds it and removes it.
+    rmSync(files.runFile(home, id, "spec"), { force: true });
+  }
+}
+
+/** kill(2); a negative pid is a group. */
+function sendTo(osPid: number, name: string): "sent" | "absent" | "refused" {
+  try {
+    process.kill(osPid, name);
+    return "sent";
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH" ? "absent" : "refused";
+  }
+}

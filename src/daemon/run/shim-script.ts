@@ -1,0 +1,150 @@
+/**
+ * Shim script: what `/bin/sh` does beside each run (`run`, `exec`) and beside each shared listening socket (`hold`).
+ *
+ * Guarantees: runs on dash, busybox sh and bash. The shim starts the service after it has claimed the run, so a run whose
+ * claim somebody else has is never started. It starts it in the foreground, because POSIX has a shell ignore SIGINT and
+ * SIGQUIT in what it starts in the background, and the service would inherit that. Once the service runs, the shim needs
+ * no other program and no fork to record its end: an exit status is not lost because the machine is out of OS processes.
+ * A full disk is tried again each second.
+ * Nothing that a service wrote is lost while nobody reads: the shim keeps the FIFOs open until they were opened for reading.
+ * Limits: a shell gives 128+n both for an OS signal n and for an exit code 128+n. Environment variables whose names are not
+ * identifiers do not get through a shell, and it sets PWD itself. Needs `setsid` and `mkfifo` (Linux).
+ *
+ * @module
+ */
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Home } from "../home.ts";
+
+/** How often the shim looks for the notify socket, 20 ms apart, before it gives up. */
+export const notifyLooksMax = 500;
+/** Exit statuses of a shim that did not start its service. */
+export const shimStatus = { claimed: 75, pipes: 73, record: 74, notify: 76, exec: 77 } as const;
+/** The service's own PATH on its way through the shim, which has one of its own. */
+export const servicePathVariable = "COLOS_SERVICE_PATH";
+/** The variable by which OS processes of a run are found, wherever they went. */
+export const runVariable = "COLOS_RUN";
+/** In the environment of each run: the home, because runs of another one may have the same id; and `colos` finds its daemon. */
+export const homeVariable = "COLOS_HOME";
+
+// Every name begins with colos_: a shell would hand a changed variable of another name on to the service.
+const script = `# Written by colos. See docs/home.md, "What runs beside your service".
+colos_identity() { # pid and start ticks of this shell
+  IFS= read -r colos_stat </proc/$$/stat
+  set -f
+  set -- \${colos_stat##*) }
+  set +f
+  colos_identity="$$ \${20}"
+}
+colos_claim() { # false when somebody else has the run, or it is not wanted any more
+  set -C
+  true 2>/dev/null >"$colos_run.claim" || return 1
+  set +C
+  [ -e "$colos_run.spec" ] && return 0
+  rm -f "$colos_run.claim" "$colos_run.shim"
+  return 1
+}
+colos_await_socket() {
+  true >"$colos_run.notify"
+  colos_looks=0
+  until [ -S "$colos_pipe.notify" ]; do
+    colos_looks=$((colos_looks + 1))
+    [ $colos_looks -le ${notifyLooksMax} ] || return 1
+    sleep 0.02
+  done
+}
+colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <preamble> <argv…>
+  colos_run=$1 colos_pipe=$2 colos_stdin=$2.in colos_ready=$4 colos_pipes="$2.out $2.err $2.in"
+  colos_sockets=$6 colos_preamble=$7
+  [ "$3" = null ] && colos_stdin=/dev/null
+  [ "$5" = notify ] && colos_notify=1
+  shift 7
+  trap : HUP INT QUIT TERM PIPE USR1 USR2 ALRM
+  colos_identity
+  echo "$colos_identity" >"$colos_run.shim" || exit ${shimStatus.record}
+  colos_claim || exit ${shimStatus.claimed}
+  mkfifo -m 600 "$colos_pipe.out" "$colos_pipe.err" "$colos_pipe.in" || exit ${shimStatus.pipes}
+  exec 0<>"$colos_pipe.in" 1<>"$colos_pipe.out" 8<>"$colos_pipe.err"
+  if [ "$colos_ready" != - ]; then
+    mkfifo -m 600 "$colos_pipe.ready" || exit ${shimStatus.pipes}
+    exec 9<>"$colos_pipe.ready"
+  fi
+  if [ "$colos_notify" = 1 ]; then colos_await_socket || exit ${shimStatus.notify}; fi
+  setsid /bin/sh "$0" exec "$colos_run" "$colos_pipe" "$colos_ready" "$colos_sockets" "$colos_preamble" "$@" \\
+    <"$colos_stdin" >"$colos_pipe.out" 2>"$colos_pipe.err" 8>&- 9>&-
+  colos_status=$?
+  [ -s "$colos_run.pid" ] || exit ${shimStatus.exec}
+  exec 2>/dev/null
+  until echo "$colos_status" >"$colos_run.exit"; do
+    [ -e "$colos_run.spec" ] || exit 0
+    sleep 1
+  done
+  # What is in a FIFO stays as long as somebody has it open; a second opening for writing waits until somebody reads.
+  exec 0</dev/null 3>"$colos_pipe.out" 4>"$colos_pipe.err"
+  exec 1>/dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
+  while [ -p "$colos_pipe.out" ]; do true >"$colos_pipe.out" && break; done
+  while [ -p "$colos_pipe.err" ]; do true >"$colos_pipe.err" && break; done
+}
+colos_exec() { # <files> <pipes> <ready fd, or -> <sockets> <preamble> <argv…>
+  colos_run=$1 colos_pipe=$2 colos_ready=$3 colos_sockets=$4 colos_preamble=$5
+  shift 5
+  colos_identity
+  echo "$colos_identity" >"$colos_run.pid" || exit ${shimStatus.record}
+  [ "$colos_ready" = - ] || eval "exec $colos_ready>\\"\\$colos_pipe.ready\\""
+  if [ "$colos_sockets" != 0 ]; then
+    LISTEN_FDS=$colos_sockets LISTEN_PID=$$
+    export LISTEN_FDS LISTEN_PID
+  fi
+  if [ "\${${servicePathVariable}+x}" ]; then PATH=$${servicePathVariable}; unset ${servicePathVariable}; else unset PATH; fi
+  eval "$colos_preamble"
+  exec "$@"
+}
+colos_hold() { # <identity file> <FIFO>
+  trap : HUP INT QUIT TERM PIPE USR1 USR2 ALRM
+  colos_identity
+  [ -p "$2" ] || mkfifo -m 600 "$2" || exit ${shimStatus.pipes}
+  exec 0<>"$2"
+  read -r colos_boot </proc/sys/kernel/random/boot_id
+  echo "$colos_identity $colos_boot" >"$1" || exit ${shimStatus.record}
+  colos_newline='
+'
+  # A line counts when it begins and ends with the same word; half a line, of a daemon that was killed, does not.
+  while :; do
+    IFS= read -r colos_line || continue
+    colos_word=\${colos_line%% *}
+    case $colos_line in
+    "$colos_word "*" $colos_word")
+      colos_line=\${colos_line#* }
+      (eval "\${colos_line% *}") </dev/null
+      ;;
+    esac
+  done
+}
+case $1 in
+run) shift; colos_run "$@"; exit 0 ;;
+exec) shift; colos_exec "$@"; exit 0 ;;
+hold) shift; colos_hold "$@"; exit 0 ;;
+esac
+`;
+
+/** Where the script of a home lies. A file, so that `ps` shows a short line for each shim. */
+export function shimFile(home: Home): string {
+  return join(home.root, "shim");
+}
+
+/** Puts the script into the home, by rename: a shim that runs goes on reading the one it began with. */
+export function installShim(home: Home): void {
+  const file = shimFile(home);
+  if (contentOf(file) === script) return;
+  const draft = `${file}.draft`;
+  writeFileSync(draft, script, { mode: 0o600 });
+  renameSync(draft, file);
+}
+
+function contentOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Pipe recorder: reads what runs write and keeps it in memory, in place of the recorder's OS process.
+ *
+ * @module
+ */
+import { closeSync, constants, openSync, writeFileSync } from "node:fs";
+import { Socket } from "node:net";
+import { join } from "node:path";
+import type { RecordedRun, Recorder } from "../src/daemon/log/recorder.ts";
+import type { RunId } from "../src/daemon/run/run.ts";
+
+export class PipeRecorder implements Recorder {
+  readonly osPid: number = process.pid;
+  /** While false, nobody reads; what is attached meanwhile is read from the moment it is true. */
+  #isReading = true;
+  readonly #waiting: RecordedRun[] = [];
+  readonly #texts = new Map<RunId, { stdout: string; stderr: string }>();
+  readonly #closed = new Map<RunId, Promise<unknown>>();
+  readonly #listeners = new Set<(id: RunId, note: string) => void>();
+  readonly #runs: string;
+
+  /** `runs` is the folder in which a `ready` file is made. */
+  constructor(runs: string) {
+    this.#runs = runs;
+  }
+
+  set isReading(value: boolean) {
+    this.#isReading = value;
+    if (value) for (const run of this.#waiting.splice(0)) this.#read(run);
+  }
+
+  /** What a run has written so far. */
+  textOf(id: RunId): { readonly stdout: string; readonly stderr: string } {
+    return this.#texts.get(id) ?? { stdout: "", stderr: "" };
+  }
+
+  async attach(run: RecordedRun): Promise<void> {
+    if (this.#closed.has(run.id)) return;
+    if (this.#isReading) this.#read(run);
+    else this.#waiting.push(run);
+  }
+
+  async drained(id: RunId, timeoutMs: number): Promise<void> {
+    const limit = AbortSignal.timeout(timeoutMs);
+    const late = new Promise<void>((resolve) => limit.addEventListener("abort", () => resolve()));
+    await Promise.race([this.#closed.get(id) ?? (this.#isReading ? undefined : late), late]);
+  }
+
+  onNote(listener: (id: RunId, note: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** What a service says through its notify socket. */
+  note(id: RunId, text: string): void {
+    for (const listener of this.#listeners) listener(id, text);
+  }
+
+  onTrouble(): () => void {
+    return () => {};
+  }
+
+  setLimits(): void {}
+
+  async close(): Promise<void> {}
+
+  async stop(): Promise<void> {}
+
+  #read(run: RecordedRun): void {
+    const texts = { stdout: "", stderr: "" };
+    this.#texts.set(run.id, texts);
+    const streams = (["stdout", "stderr"] as const).map((name) =>
+      readPipe(run[name], (text) => {
+        texts[name] += text;
+      }),
+    );
+    this.#closed.set(run.id, Promise.all(streams));
+    if (run.ready !== undefined) {
+      void readPipe(run.ready, (text) => {
+        if (text.includes("\n")) writeFileSync(join(this.#runs, `${run.id}.ready`), "\n");
+      });
+    }
+  }
+}
+
+/** Settles at its end. */
+function readPipe(path: string, take: (text: string) => void): Promise<void> {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const socket = new Socket({ fd, readable: true, writable: false });
+  socket.unref();
+  socket.on("data", (chunk: Buffer) => take(chunk.toString()));
+  return new Promise((resolve) => {
+    socket.on("error", () => closeSync(fd));
+    socket.on("close", () => resolve());
+  });
+}
