@@ -19,7 +19,7 @@ import type { RunRecord } from "./run-files.ts";
 import { ListenHolders } from "./listen-holder.ts";
 import { RunInput } from "./run-input.ts";
 import { launchShim, shimCall, shimError, startError, type Preparation, type ShimCall } from "./run-launch.ts";
-import { RunMembers } from "./run-members.ts";
+import { RunMembers, type Member, type RunOwner } from "./run-members.ts";
 import { stopLeftovers } from "./run-leftovers.ts";
 import {
   RunStartError,
@@ -83,10 +83,11 @@ class HomeRuns implements Runs {
   readonly #prepare: (spec: RunSpec) => Preparation;
   readonly #runs = new Map<RunId, ActiveRun>();
   readonly #holders: ListenHolders;
-  readonly #members = new RunMembers();
+  readonly #members: RunMembers;
   #watcher: FSWatcher | undefined;
   #cancelPoll: (() => void) | undefined;
   #stopNotes: (() => void) | undefined;
+  #recovery: Promise<unknown> | undefined;
   #untold: (() => void)[] | undefined;
   #closed = false;
 
@@ -95,29 +96,20 @@ class HomeRuns implements Runs {
     this.#listener = options.listener;
     this.#recorder = options.recorder;
     this.#platform = options.platform;
+    this.#members = new RunMembers(options.home.root);
     this.#holders = new ListenHolders(options.home, options.platform.clock);
     this.#ownPath = options.ownPath ?? process.env["PATH"] ?? "";
     this.#prepare = options.prepare ?? (() => ({}));
   }
 
-  async recover(): Promise<readonly RecoveredRun[]> {
-    this.#untold = [];
-    this.#watch();
-    const found: Promise<RecoveredRun>[] = [];
-    for (const name of readdirSync(this.#home.runs)) {
-      const file = files.runIdOf(name);
-      if (file === undefined) continue;
-      const record = files.readRecord(this.#home, file.id);
-      // A forgetting that was interrupted: without a spec, the rest says nothing.
-      if (record === undefined) files.removeRun(this.#home, file.id);
-      else if (file.kind === "spec") found.push(this.#recoverRun(record));
-    }
-    const recovered = await Promise.all(found);
-    this.#platform.clock.timer(0, () => this.#tellAll());
-    return recovered;
+  recover(): Promise<readonly RecoveredRun[]> {
+    const recovery = this.#recover();
+    this.#recovery = recovery.catch(() => {});
+    return recovery;
   }
 
   async start(spec: RunSpec): Promise<OsIdentity> {
+    await this.#recovery; // which would take what is being started for something that never began
     this.#watch();
     const preparation = this.#prepare(spec);
     const call = shimCall(this.#home, spec, preparation, this.#ownPath);
@@ -168,7 +160,10 @@ class HomeRuns implements Runs {
   members(id: RunId): readonly number[] {
     const run = this.#runs.get(id);
     if (run === undefined || run.phase === "ended") return [];
-    return this.#members.of(id, run.identity, run.shim).map(({ osPid }) => osPid);
+    return this.#members
+      .lookNow()
+      .membersOf(ownerOf(run))
+      .map(({ osPid }) => osPid);
   }
 
   async forget(id: RunId): Promise<void> {
@@ -185,6 +180,23 @@ class HomeRuns implements Runs {
     this.#cancelPoll?.();
     this.#stopNotes?.();
     this.#runs.clear();
+  }
+
+  async #recover(): Promise<readonly RecoveredRun[]> {
+    this.#untold = [];
+    this.#watch();
+    const found: Promise<RecoveredRun>[] = [];
+    for (const name of readdirSync(this.#home.runs)) {
+      const file = files.runIdOf(name);
+      if (file === undefined) continue;
+      const record = files.readRecord(this.#home, file.id);
+      // A forgetting that was interrupted: without a spec, the rest says nothing.
+      if (record === undefined) files.removeRun(this.#home, file.id);
+      else if (file.kind === "spec") found.push(this.#recoverRun(record));
+    }
+    const recovered = await Promise.all(found);
+    this.#platform.clock.timer(0, () => this.#tellAll());
+    return recovered;
   }
 
   /** Starts the shim, or has it started by who has the socket. Returns what is called when it has begun. */
@@ -310,7 +322,7 @@ class HomeRuns implements Runs {
 
   #stopLeftovers(run: ActiveRun, first: NodeJS.Signals): Promise<void> {
     const { id } = run.record;
-    const look = (): ReturnType<RunMembers["of"]> => this.#members.of(id, run.identity, run.shim);
+    const look = async (): Promise<readonly Member[]> => (await this.#members.look()).membersOf(ownerOf(run));
     return stopLeftovers({ look, first, group: run.identity?.osPid, clock: this.#platform.clock }).then((left) => {
       if (left > 0) this.#log("error", `${id} has ended, but ${left} of its OS processes still run after SIGKILL`);
     });
@@ -412,6 +424,10 @@ const lostBoot = "the machine was restarted";
 const neverBegan = "the daemon ended before it began";
 const lostBeforeBegin = "its shim was killed before it began";
 const lostShim = "its shim was killed, so nobody saw how it ended";
+
+function ownerOf({ record, identity, shim }: ActiveRun): RunOwner {
+  return { id: record.id, service: identity, shim, cgroup: record.cgroup };
+}
 
 function recordOf(spec: RunSpec, { cgroup }: Preparation, startedAt: number): RunRecord {
   const { id, service, instance, argv, cwd, stdin, listen, readiness, limits, logs } = spec;
