@@ -5,22 +5,22 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { CliHost, Output, StopSignal } from "./cli/host.ts";
 import { runCli } from "./cli/main.ts";
-import { startForeground } from "./daemon/foreground.ts";
-import { createSystem } from "./node-system.ts";
-import { nodePlatform } from "./platforms/node/node-platform.ts";
-import { captureOwnOutput, uncaptured } from "./platforms/node/own-output.ts";
-import { loadModule } from "./platforms/node/program-bundle.ts";
+import { nodeClock } from "./platforms/node/node-clock.ts";
 
+// Whatever is not on the way of every verb is loaded when it is needed: `colos ps` is to cost little more than Node.js.
 const stopSignals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 const colosUrl = new URL("./index.js", import.meta.url).href;
-const manifest = JSON.parse(readFileSync(new URL(import.meta.resolve("colos/package.json")), "utf8")) as {
-  version: string;
-};
+
+type OutputEvent = "error" | "resize" | "drain";
 
 /** A stream of this OS process as a face sees it: also while the system captures what others write there. */
-function faceOutput(stream: NodeJS.WriteStream, write: (text: string) => boolean): Output {
+function faceOutput(stream: NodeJS.WriteStream): Output {
+  const write = stream.write.bind(stream) as (text: string) => boolean;
   return {
     get isTTY() {
       return stream.isTTY;
@@ -35,25 +35,53 @@ function faceOutput(stream: NodeJS.WriteStream, write: (text: string) => boolean
       return stream.writableLength;
     },
     write: (text) => write(text),
-    on: (event: "error" | "resize", listener: (error: Error) => void) => stream.on(event, listener),
-    off: (event: "resize", listener: () => void) => stream.off(event, listener),
+    on: (event: OutputEvent, listener: (error: Error) => void) => stream.on(event, listener),
+    off: (event: OutputEvent, listener: (error: Error) => void) => stream.off(event, listener),
   };
 }
 
-// What the system has to say goes where its services' output goes, so that a live view keeps the screen to itself.
-const platform = nodePlatform({ writeLine: (line) => void process.stderr.write(`${line}\n`) });
-process.setSourceMapsEnabled(true);
-
 const host: CliHost = {
-  version: manifest.version,
+  get version() {
+    const file = new URL(import.meta.resolve("colos/package.json"));
+    return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+  },
+  userId: process.getuid?.() ?? 0,
+  get userFolder() {
+    return homedir();
+  },
   cwd: process.cwd(),
   env: process.env,
-  stdout: faceOutput(process.stdout, uncaptured.stdout),
-  stderr: faceOutput(process.stderr, uncaptured.stderr),
-  clock: platform.clock,
-  loadModule: (file) => loadModule(file, { colosUrl }),
-  startSystem: (plan, { passthrough }) =>
-    startForeground(createSystem({ platform }).kernel, plan, { passthrough, captureOwnOutput }),
+  stdout: faceOutput(process.stdout),
+  stderr: faceOutput(process.stderr),
+  clock: nodeClock,
+  loadModule: async (file) => {
+    process.setSourceMapsEnabled(true);
+    const { loadModule } = await import("./platforms/node/program-bundle.ts");
+    return loadModule(file, { colosUrl });
+  },
+  startSystem: async (plan, options) => {
+    process.setSourceMapsEnabled(true);
+    const { startForegroundSystem } = await import("./foreground-system.ts");
+    return startForegroundSystem(plan, options);
+  },
+  connect: async (home) => {
+    const [{ managerClient }, { unixHttp }] = await Promise.all([
+      import("./control/manager-client.ts"),
+      import("./platforms/node/unix-http.ts"),
+    ]);
+    return managerClient(unixHttp(join(home, "control.sock")));
+  },
+  startDaemon: async (home) => {
+    const [{ launchDaemon }, { homeAt }] = await Promise.all([
+      import("./daemon/launch.ts"),
+      import("./daemon/home.ts"),
+    ]);
+    await launchDaemon(homeAt(home), [
+      process.execPath,
+      fileURLToPath(new URL("./daemon-entry.js", import.meta.url)),
+      home,
+    ]);
+  },
   onStopSignal: (listener) => {
     for (const signal of stopSignals) process.on(signal, listener);
     return () => {

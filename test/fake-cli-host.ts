@@ -10,6 +10,8 @@
 import type { Clock } from "../src/base/platform.ts";
 import type { CliHost, Output, StartOptions, StopSignal } from "../src/cli/host.ts";
 import type { SystemPlan } from "../src/control/config.ts";
+import { DaemonAbsentError } from "../src/control/manager-client.ts";
+import type { Manager } from "../src/control/manager.ts";
 import type { InstanceStatus, RunningSystem, SystemEvent } from "../src/control/service.ts";
 
 /** An instance of a service of the same name, ready, unless `rest` says otherwise. */
@@ -227,16 +229,30 @@ export class FakeSystem implements RunningSystem {
 /** A host whose parts can be looked at. `startSystem` gives `system`. */
 export class FakeHost implements CliHost {
   readonly version = "1.2.3";
+  userId = 1000;
+  readonly userFolder = "/home/ada";
   cwd = "/";
   env: Record<string, string | undefined> = { PATH: "/usr/bin:/bin" };
   stdout: FakeOutput = new FakeOutput();
   readonly stderr: FakeOutput = new FakeOutput();
   readonly clock: FakeClock = new FakeClock();
   readonly system: FakeSystem;
+  /** The daemon's; undefined when no daemon runs. */
+  manager: Manager | undefined;
+  /** The daemon that `startDaemon` starts. */
+  startable: Manager | undefined;
+  /** Homes that were asked, and in which a daemon was started. */
+  readonly connected: string[] = [];
+  readonly daemonsStarted: string[] = [];
   readonly exitListeners = new Set<() => void>();
   started: { readonly plan: SystemPlan; readonly options: StartOptions } | undefined;
   readonly #signalListeners = new Set<(signal: StopSignal) => void>();
   #announceStart: () => void = () => {};
+  #announceListener: () => void = () => {};
+  /** Settles when somebody listens for OS signals. */
+  readonly isListening: Promise<void> = new Promise((resolve) => {
+    this.#announceListener = resolve;
+  });
   /** Settles when `startSystem` was called and the face is on. */
   readonly hasStarted: Promise<void>;
 
@@ -257,8 +273,33 @@ export class FakeHost implements CliHost {
     return this.system;
   }
 
+  connect(home: string): Promise<Manager> {
+    this.connected.push(home);
+    const absent = (): never => {
+      throw new DaemonAbsentError("nobody answers");
+    };
+    const target = {} as Manager;
+    // As the real one: no connection is made before the first operation.
+    const lazy = new Proxy(target, {
+      get: (_, name: keyof Manager) => {
+        if (name === ("then" as string)) return undefined;
+        const { manager } = this;
+        return manager === undefined ? absent : manager[name].bind(manager);
+      },
+    });
+    return Promise.resolve(lazy);
+  }
+
+  startDaemon(home: string): Promise<void> {
+    if (this.startable === undefined) return Promise.reject(new Error("a daemon cannot be started here"));
+    this.daemonsStarted.push(home);
+    this.manager = this.startable;
+    return Promise.resolve();
+  }
+
   onStopSignal(listener: (signal: StopSignal) => void): () => void {
     this.#signalListeners.add(listener);
+    this.#announceListener();
     return () => this.#signalListeners.delete(listener);
   }
 

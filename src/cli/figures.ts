@@ -21,6 +21,13 @@ export function uptimeText(milliseconds: number): string {
   return `${Math.floor(hours / 24)}d ${twoDigits(hours % 24)}h`;
 }
 
+/** A moment in the time zone of the reader: `2026-01-31 23:05:09`. */
+export function timeText(atMs: number): string {
+  const at = new Date(atMs);
+  const date = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map(twoDigits).join("-");
+  return `${date} ${[at.getHours(), at.getMinutes(), at.getSeconds()].map(twoDigits).join(":")}`;
+}
+
 /** A size in units of 1024: `512 B`, `43.1 MB`, `120 MB`. */
 export function bytesText(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];

@@ -4,7 +4,7 @@
  *
  * Guarantees: the first OS signal stops, the second kills; also when they come while the system is being started.
  * A reader that goes away (`| head -1`) is a stop, not a crash. Never rejects for what a system does.
- * Not here: what the face shows (live.ts, plain.ts), the table of exit codes (main.ts).
+ * Not here: what the face shows (live.ts, plain.ts), the table of exit codes (exit-codes.ts).
  *
  * @module
  */
@@ -13,7 +13,7 @@ import type { RunningSystem } from "../control/service.ts";
 import type { CliHost, StopSignal } from "./host.ts";
 
 /** Shows a system from now on; the returned function ends that. */
-export type Face = (system: RunningSystem) => () => void;
+export type ForegroundFace = (system: RunningSystem) => () => void;
 
 /** How a run ended. */
 export interface Outcome {
@@ -28,7 +28,7 @@ export interface Outcome {
 
 export interface ForegroundOptions {
   readonly passthrough: boolean;
-  readonly face: Face;
+  readonly face: ForegroundFace;
 }
 
 /** Starts the system and waits for its end. */
@@ -56,7 +56,12 @@ async function tryStart(
   }
 }
 
-async function untilEnded(system: RunningSystem, host: CliHost, requests: StopRequests, face: Face): Promise<Outcome> {
+async function untilEnded(
+  system: RunningSystem,
+  host: CliHost,
+  requests: StopRequests,
+  face: ForegroundFace,
+): Promise<Outcome> {
   let problem: string | undefined;
   const undoEvents = system.subscribe((event) => {
     if (event.type === "ended") problem = event.problem;

@@ -8,6 +8,7 @@
  */
 import type { Clock } from "../base/platform.ts";
 import type { SystemPlan } from "../control/config.ts";
+import type { Manager } from "../control/manager.ts";
 import type { RunningSystem } from "../control/service.ts";
 
 /** OS signals that mean that a person, or their session, wants an end. */
@@ -23,10 +24,12 @@ export interface Output {
   readonly rows?: number;
   /** Bytes written and not yet taken by the reader. */
   readonly writableLength?: number;
+  /** False: the reader is slow, and `drain` comes when it has caught up. */
   write(text: string): boolean;
   on(event: "error", listener: (error: Error) => void): unknown;
-  on(event: "resize", listener: () => void): unknown;
-  off(event: "resize", listener: () => void): unknown;
+  on(event: "resize" | "drain", listener: () => void): unknown;
+  off(event: "error", listener: (error: Error) => void): unknown;
+  off(event: "resize" | "drain", listener: () => void): unknown;
 }
 
 export interface StartOptions {
@@ -50,6 +53,10 @@ export interface ModuleProblem {
 /** The place where `colos` runs. */
 export interface CliHost {
   readonly version: string;
+  /** Whoever runs colos; 0 is root. */
+  readonly userId: number;
+  /** Absolute: the folder of whoever runs colos. */
+  readonly userFolder: string;
   /** Absolute. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -63,6 +70,12 @@ export interface CliHost {
   loadModule(file: string): Promise<unknown>;
   /** Starts a system and returns without waiting for readiness. Throws or rejects when nothing could be started. */
   startSystem(plan: SystemPlan, options: StartOptions): RunningSystem | Promise<RunningSystem>;
+  /**
+   * The manager of the home (absolute). Each of its operations rejects with a DaemonAbsentError when no daemon lives there.
+   */
+  connect(home: string): Promise<Manager>;
+  /** Starts a daemon for the home (absolute) and settles when it answers. Rejects with a sentence when it does not. */
+  startDaemon(home: string): Promise<void>;
   /** From now on these OS signals go to `listener` and no longer end colos. Returns a function that undoes it. */
   onStopSignal(listener: (signal: StopSignal) => void): () => void;
   /** Calls `listener` when colos ends, also by an uncaught error; it may only write. Returns a function that undoes it. */

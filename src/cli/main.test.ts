@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FakeHost, FakeSystem, FakeTerminal, instance } from "../../test/fake-cli-host.ts";
 import { runCli } from "./main.ts";
+import { verbs } from "./verbs.ts";
 
 /** A host in a folder with a config of one service, api, and a program, worm.ts. */
 function shopHost(system: FakeSystem = new FakeSystem(instance("api"))): FakeHost {
@@ -38,7 +39,7 @@ describe("colos: words", () => {
     const host = new FakeHost();
 
     expect(await runCli(["--help"], host)).toBe(0);
-    expect(host.stdout.text).toContain("colos run");
+    expect(host.stdout.text).toContain("run one program");
     expect(host.stderr.text).toBe("");
   });
 
@@ -47,12 +48,23 @@ describe("colos: words", () => {
 
     expect(await runCli([], host)).toBe(2);
     expect(host.stdout.text).toBe("");
-    expect(host.stderr.text).toContain("colos run");
+    expect(host.stderr.text).toContain("run one program");
   });
 
   test.each([
     ["rum x", 'colos: "rum" is not a verb; did you mean "run"?'],
-    ["up", "colos up: the daemon does not exist yet; write colos up --foreground"],
+    ["dance", 'colos: "dance" is not a verb; colos --help lists them'],
+    ["constructor", 'colos: "constructor" is not a verb; colos --help lists them'],
+    ["server.ts", 'colos: "server.ts" is not a verb; did you mean colos run server.ts?'],
+    ["--verson", 'colos: "--verson" is not an option; did you mean "--version"?'],
+    ["--", "colos: a verb is missing; colos --help lists them"],
+    ["help rum", 'colos: "rum" is not a verb; did you mean "run"?'],
+    ["up --foregruond", 'colos up: "--foregruond" is not an option; did you mean "--foreground"?'],
+    ["up --foreground a b", 'colos up: takes one config; "b" is too many'],
+    ["up --foreground --plain=yes", "colos up: --plain takes no value"],
+    ["up --foreground --json", "colos up: --json is for a daemon; with --foreground there is none"],
+    ["up --foreground --timeout 3s", "colos up: --timeout is for a daemon; with --foreground there is none"],
+    ["up --plain", "colos up: --plain is for --foreground"],
     ["run none.ts", 'colos run: "none.ts" does not exist'],
     ["up --foreground none.json", "none.json: there is no such file"],
     [
@@ -69,7 +81,36 @@ describe("colos: words", () => {
   });
 });
 
-describe("colos up", () => {
+describe("colos: help", () => {
+  test.each(["--help", "-h", "help"])("colos %s lists the verbs", async (line) => {
+    const host = new FakeHost();
+
+    expect(await runCli([line], host)).toBe(0);
+    expect(host.stdout.text).toMatch(/^ {2}ps +show services and how they are$/m);
+  });
+
+  test.each(["run --help", "run -h", "help run"])("colos %s lists the options of run", async (line) => {
+    const host = new FakeHost();
+
+    expect(await runCli(line.split(" "), host)).toBe(0);
+    expect(host.stdout.text).toContain("--restart permanent|transient|temporary");
+  });
+
+  test.each(["", ...Object.keys(verbs)])("no line of the help of colos %s is wider than 100 columns", async (name) => {
+    const host = new FakeHost();
+
+    await runCli(name === "" ? ["--help"] : [name, "--help"], host);
+
+    expect(Math.max(...host.stdout.lines.map(({ length }) => length))).toBeLessThanOrEqual(100);
+  });
+
+  test.each(Object.entries(verbs))("colos %s has a usage that begins with it", (name, { usage, summary }) => {
+    expect(usage.split(" ").slice(0, 2)).toEqual(["colos", name]);
+    expect(summary).not.toMatch(/\.$/);
+  });
+});
+
+describe("colos up --foreground", () => {
   test("starts the plan of the config and prints lines to a pipe", async () => {
     const host = shopHost();
     const { exitCode } = await running(host, upShop);
@@ -193,6 +234,7 @@ describe("colos: stopping", () => {
         finishStart = () => resolve(host.system);
       });
     const exitCode = runCli(["run", "sh"], host);
+    await host.isListening;
 
     host.signal("SIGTERM");
     finishStart();

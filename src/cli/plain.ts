@@ -33,6 +33,14 @@ export function startPlain(system: RunningSystem, options: PlainOptions): () => 
   return system.subscribe((event) => lines.event(event));
 }
 
+/** What became of an instance: `ready after 312 ms`, `backoff: exited with code 1`. */
+export function stateText({ state, uptimeMs, reason, osPid }: InstanceStatus, colour: boolean): string {
+  const after = state === "ready" && uptimeMs !== undefined ? ` after ${durationText(uptimeMs)}` : "";
+  const pid = state === "starting" && osPid !== undefined ? ` (pid ${osPid})` : "";
+  const why = reason === undefined ? "" : `: ${plainText(reason)}`;
+  return styled(stateStyles[state], `${state}${after}${pid}${why}`, colour);
+}
+
 class PlainLines {
   readonly #options: PlainOptions;
   readonly #width: number;
@@ -63,12 +71,7 @@ class PlainLines {
   }
 
   state(status: InstanceStatus): void {
-    const { state, uptimeMs, reason, osPid } = status;
-    const after = state === "ready" && uptimeMs !== undefined ? ` after ${durationText(uptimeMs)}` : "";
-    const pid = state === "starting" && osPid !== undefined ? ` (pid ${osPid})` : "";
-    const why = reason === undefined ? "" : `: ${plainText(reason)}`;
-    const text = styled(stateStyles[state], `${state}${after}${pid}${why}`, this.#options.colour);
-    this.#line(status.name, "=", text);
+    this.#line(status.name, "=", stateText(status, this.#options.colour));
   }
 
   #log({ name, text }: LogLine): void {

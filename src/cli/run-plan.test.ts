@@ -2,8 +2,9 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { parseArguments } from "./arguments.ts";
 import { runPlan } from "./run-plan.ts";
+import { readRun, run } from "./verb/run.ts";
+import { readWords } from "./words.ts";
 
 /** A folder with worm.ts, serve (executable) and sub/. */
 function folder(): string {
@@ -17,8 +18,7 @@ function folder(): string {
 }
 
 function planOf(cwd: string, ...words: string[]) {
-  const invocation = parseArguments(["run", ...words]);
-  if (invocation.verb !== "run") throw new Error(JSON.stringify(invocation));
+  const invocation = readRun(readWords("colos run", words, run.options, { optionsFirst: true }));
   return runPlan(invocation, cwd, { PATH: "/usr/bin:/bin" });
 }
 

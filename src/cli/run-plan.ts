@@ -9,11 +9,24 @@
  */
 import { basename, resolve } from "node:path";
 import type { ServiceConfig, SystemPlan } from "../control/config.ts";
-import type { RunInvocation } from "./arguments.ts";
+import type { CarrierName } from "../control/service.ts";
 import { serviceNameMax } from "../control/config-limit.ts";
 import { parseConfig } from "../control/config-parser.ts";
 import { isProgramFile } from "../control/service-rules.ts";
 import { missingFiles } from "./config-file.ts";
+
+/** `colos run`. */
+export interface RunInvocation {
+  /** A TypeScript or JavaScript file, or a command. */
+  readonly target: string;
+  readonly args: readonly string[];
+  readonly restart: NonNullable<ServiceConfig["restart"]>;
+  readonly carrier?: CarrierName;
+  readonly name?: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly shutdown?: NonNullable<ServiceConfig["shutdown"]>;
+}
 
 /** Builds the plan, or gives the sentences that say why it cannot be run. */
 export function runPlan(

@@ -14,7 +14,7 @@ import type { Home } from "../home.ts";
 import { FifoError } from "./fifo.ts";
 import { pipeFile, runFile } from "./run-files.ts";
 import { RunStartError, type RunSpec } from "./run.ts";
-import { runHomeVariable, runVariable, servicePathVariable, shimFile, shimStatus } from "./shim-script.ts";
+import { homeVariable, runVariable, servicePathVariable, shimFile, shimStatus } from "./shim-script.ts";
 
 /** Characters kept of what a shim says is wrong. */
 const problemMaxChars = 2_000;
@@ -177,7 +177,7 @@ function shimEnvironment(home: Home, spec: RunSpec, ownPath: string): Record<str
     ...Object.fromEntries(passable),
     PATH: ownPath === "" ? toolsPath : `${ownPath}:${toolsPath}`,
     [runVariable]: spec.id,
-    [runHomeVariable]: home.root,
+    [homeVariable]: home.root,
     ...(PATH === undefined ? {} : { [servicePathVariable]: PATH }),
     ...(spec.readiness?.kind === "notify" ? { NOTIFY_SOCKET: pipeFile(home, spec.id, "notify") } : {}),
   };

@@ -1,5 +1,5 @@
 /**
- * Run members: the OS processes that belong to a run: its process group, and whatever has its mark (COLOS_RUN and COLOS_RUN_HOME)
+ * Run members: the OS processes that belong to a run: its process group, and whatever has its mark (COLOS_RUN and COLOS_HOME)
  * in its environment, also when it has left group and session (a double fork).
  *
  * Guarantees: an OS process that has a member's pid later is no member. Looks that are asked for in one turn of the event loop
@@ -12,7 +12,7 @@
 import { readFileSync } from "node:fs";
 import { allStats, isAlive, type ProcessStat } from "../../os/process-sample.ts";
 import type { OsIdentity, RunId } from "./run.ts";
-import { runHomeVariable, runVariable } from "./shim-script.ts";
+import { homeVariable, runVariable } from "./shim-script.ts";
 
 /** One OS process of a run. */
 export interface Member {
@@ -66,7 +66,8 @@ export class RunMembers {
     for (const stat of allStats()) {
       startTicks.set(stat.pid, stat.startTicks);
       const mark = this.#markOf(stat, marks);
-      if (!isAlive(stat) || stat.pid === process.pid) continue;
+      // A daemon that was started from within a service has that run's mark; it does not end itself, nor who restarts it.
+      if (!isAlive(stat) || stat.pid === process.pid || stat.pid === process.ppid) continue;
       if (mark !== null) addTo(marked, mark, stat);
       addTo(grouped, stat.group, stat);
     }
@@ -104,7 +105,7 @@ function readMark(osPid: number, home: string): RunId | null {
     const entries = readFileSync(`/proc/${osPid}/environ`, "utf8").split("\0");
     const prefix = `${runVariable}=`;
     const found = entries.find((entry) => entry.startsWith(prefix));
-    const isOurs = found !== undefined && entries.includes(`${runHomeVariable}=${home}`);
+    const isOurs = found !== undefined && entries.includes(`${homeVariable}=${home}`);
     return isOurs ? found.slice(prefix.length) : null;
   } catch {
     return null; // another user's, or ended

@@ -24,10 +24,10 @@ export const shimStatus = { claimed: 75, pipes: 73, record: 74, notify: 76, exec
 export const servicePathVariable = "COLOS_SERVICE_PATH";
 /**
  * The variables by which OS processes of a run are found, wherever they went: its id, and the home, as several homes have a
- * run of that id. Whoever starts a daemon or a recorder takes them out, or it would belong to the run that it was started from.
+ * run of that id (`colos` finds its daemon by it too). Whoever starts a daemon or a recorder takes COLOS_RUN out, or it would belong to the run that it was started from.
  */
 export const runVariable = "COLOS_RUN";
-export const runHomeVariable = "COLOS_RUN_HOME";
+export const homeVariable = "COLOS_HOME";
 
 // Every name begins with colos_: a shell would hand a changed variable of another name on to the service.
 const script = `# Written by colos. See docs/home.md, "What runs beside your service".

@@ -7,7 +7,8 @@ import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { hostTimerMaxMs, idLengthChars, logLineMaxChars, nodePlatform } from "./node-platform.ts";
+import { hostTimerMaxMs } from "./node-clock.ts";
+import { idLengthChars, logLineMaxChars, nodePlatform } from "./node-platform.ts";
 
 /** A host whose timers are fired by hand and whose clock says what the test tells it. */
 function scriptedHost(): { delays: number[]; fireNext(nowMs: number): void } {

@@ -14,14 +14,12 @@
  */
 import { randomFillSync } from "node:crypto";
 import { writeSync } from "node:fs";
-import { performance } from "node:perf_hooks";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
-import type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "../../base/platform.ts";
+import type { LogLevel, Platform, Scheduling, Strays } from "../../base/platform.ts";
+import { nodeClock } from "./node-clock.ts";
 import { currentOwner, ownerOfRejected, resolved, runAs, watchWork } from "./stray-owner.ts";
 
-/** The longest delay Node's timers take, in milliseconds; a longer one would fire at once. */
-export const hostTimerMaxMs: number = 2 ** 31 - 1;
 /** Characters in an id; 5 random bits each, so 100 bits: no collision among all systems that ever meet. */
 export const idLengthChars = 20;
 /** The longest log line in characters; the rest of a longer one is cut off. */
@@ -54,26 +52,6 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     log: logTo(options.writeLine ?? writeErrorLine, levels[options.logLevel ?? "warning"]),
   };
 }
-
-const nodeClock: Clock = {
-  monotonicMs: () => performance.now(),
-  wallMs: () => Date.now(),
-  timer(delayMs, fire) {
-    const dueMs = performance.now() + Math.max(0, delayMs);
-    let handle: NodeJS.Timeout;
-    // libuv counts whole milliseconds and can be up to one early; Node cuts delays over its limit to 1 ms.
-    const arm = (remainingMs: Milliseconds): void => {
-      handle = setTimeout(elapsed, Math.min(Math.ceil(remainingMs), hostTimerMaxMs));
-    };
-    const elapsed = (): void => {
-      const remainingMs = dueMs - performance.now();
-      if (remainingMs > 0) arm(remainingMs);
-      else fire();
-    };
-    arm(dueMs - performance.now());
-    return () => clearTimeout(handle);
-  },
-};
 
 const settled = Promise.resolve();
 

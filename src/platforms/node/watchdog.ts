@@ -20,7 +20,8 @@ import { createHistogram } from "node:perf_hooks";
 import process from "node:process";
 import { isMainThread, Worker } from "node:worker_threads";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
-import { hostTimerMaxMs, isOwnPlace } from "./node-platform.ts";
+import { hostTimerMaxMs } from "./node-clock.ts";
+import { isOwnPlace } from "./node-platform.ts";
 import { connectedSlot, exitingSlot, newMemory, type BlockFrame, type Found, type Watch } from "./watchdog-memory.ts";
 import { beginToBeat, type DescribeOwner } from "./watchdog-subject.ts";
 

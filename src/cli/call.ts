@@ -1,0 +1,149 @@
+/**
+ * Call: one use of a verb that asks the manager: where it asks, and how it answers the person.
+ *
+ * Guarantees: with `--json` stdout holds JSON only, one value per line; with `--quiet` no text at all but what the verb is
+ * for. What goes wrong is a sentence on stderr, with what to do; with `--json` also `{"error": …}` on stdout. Everything
+ * that was typed is understood before the daemon is asked.
+ *
+ * @module
+ */
+import { findSuggestion } from "../base/suggestion.ts";
+import { type Manager, ManagerError } from "../control/manager.ts";
+import { wantsColour } from "./colour.ts";
+import { signalExitCode } from "./exit-codes.ts";
+import { type Failure, failureOf } from "./failure.ts";
+import { homeFolder } from "./home.ts";
+import type { CliHost } from "./host.ts";
+import { Interrupted } from "./interrupt.ts";
+import { plainText } from "./text.ts";
+import { helpOption, type Verb } from "./verb.ts";
+import { type Options, WrongUsage, type Words } from "./words.ts";
+
+/** The options of every verb that asks the manager. */
+export const commonOptions: Options = {
+  home: { value: "<folder>", help: "the home of the system (default: COLOS_HOME, or that of the user)" },
+  json: { help: "answer in JSON, for programs" },
+  quiet: { help: "say nothing but what is asked for, and what goes wrong", short: "q" },
+  help: helpOption,
+};
+
+/** A verb that asks the manager. */
+export interface ManagerVerb<Input> {
+  readonly notes?: readonly string[];
+  /** Besides `commonOptions`. */
+  readonly options?: Options;
+  /** What the words mean. @throws WrongUsage */
+  read(words: Words): Input;
+  /** Asks, and tells. Settles with the exit code; may reject with what the manager rejects with. */
+  run(input: Input, call: Call): Promise<number>;
+}
+
+/** One use of a verb. */
+export class Call {
+  readonly host: CliHost;
+  /** Absolute. */
+  readonly home: string;
+  /** `start`, for a line that says who speaks. */
+  readonly verb: string;
+  readonly isJson: boolean;
+  readonly isQuiet: boolean;
+  /** Whether stdout is coloured. */
+  readonly colour: boolean;
+  #manager: Promise<Manager> | undefined;
+
+  constructor(words: Words, host: CliHost) {
+    this.host = host;
+    this.home = homeFolder(words.last("home"), host);
+    this.verb = words.command.replace(/^colos /, "");
+    this.isJson = words.has("json");
+    this.isQuiet = words.has("quiet");
+    this.colour = wantsColour(host.env, host.stdout.isTTY === true);
+  }
+
+  /** Columns of the terminal; Infinity when stdout is none. */
+  get columns(): number {
+    const { isTTY, columns } = this.host.stdout;
+    return isTTY === true ? columns || columnsDefault : Infinity;
+  }
+
+  /** Whether lines may be redrawn in place. */
+  get isLive(): boolean {
+    return this.host.stdout.isTTY === true && this.host.env["TERM"] !== "dumb";
+  }
+
+  /** Whether text is wanted besides what the verb is for. */
+  get isTalking(): boolean {
+    return !this.isJson && !this.isQuiet;
+  }
+
+  /** The manager of the home; asked for once. */
+  connect(): Promise<Manager> {
+    this.#manager ??= this.host.connect(this.home);
+    return this.#manager;
+  }
+
+  /** Writes lines to stdout. */
+  print(lines: readonly string[]): void {
+    if (lines.length > 0) this.host.stdout.write(`${lines.join("\n")}\n`);
+  }
+
+  /** Writes a value as a line of JSON to stdout. */
+  json(value: unknown): void {
+    this.host.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** Says something on stderr; the text cannot do anything to a terminal. */
+  complain(text: string): void {
+    this.host.stderr.write(`${plainText(text)}\n`);
+  }
+}
+
+/** What is assumed of a terminal that does not tell its size. */
+export const columnsDefault = 80;
+
+/** Makes a verb of what it reads and does. */
+export function managerVerb<Input>({ notes = [], options = {}, read, run }: ManagerVerb<Input>): Verb {
+  return {
+    notes,
+    options: { ...options, ...commonOptions },
+    run: async (words, host) => {
+      const call = new Call(words, host);
+      const input = read(words);
+      try {
+        return await run(input, call);
+      } catch (error) {
+        if (error instanceof WrongUsage) throw error;
+        return report(await failure(error, words, call), call);
+      }
+    },
+  };
+}
+
+async function failure(error: unknown, words: Words, call: Call): Promise<Failure> {
+  if (error instanceof Interrupted) {
+    const message = "no longer waited for; it goes on";
+    return { exitCode: signalExitCode(error.signal), code: "interrupted", message };
+  }
+  const known = failureOf(error, call.home);
+  const isUnknownName = error instanceof ManagerError && error.code === "unknown" && known.advice === undefined;
+  const meant = isUnknownName ? await findMeant(words.rest, call) : undefined;
+  return meant === undefined ? known : { ...known, advice: `did you mean ${meant}?` };
+}
+
+/** The known name nearest to the first word that is none. */
+async function findMeant(words: readonly string[], call: Call): Promise<string | undefined> {
+  try {
+    const { instances } = await (await call.connect()).list();
+    const known = new Set(instances.flatMap(({ name, service }) => [service, name]));
+    const unknown = words.find((word) => word !== "all" && !known.has(word));
+    return unknown === undefined ? undefined : findSuggestion(unknown, known);
+  } catch {
+    return undefined; // The sentence stands without it.
+  }
+}
+
+function report({ exitCode, code, message, advice }: Failure, call: Call): number {
+  if (call.isJson) call.json({ error: { code, message, ...(advice === undefined ? {} : { advice }) } });
+  call.complain(`colos: ${message}${advice === undefined ? "" : `; ${advice}`}`);
+  return exitCode;
+}

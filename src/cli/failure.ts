@@ -1,0 +1,58 @@
+/**
+ * Failure: any error that a verb on the manager ends with, as an exit code and a sentence that says what to do.
+ *
+ * @module
+ */
+import { DaemonAbsentError } from "../control/manager-client.ts";
+import { ManagerError, type ManagerErrorCode } from "../control/manager.ts";
+import { exitCodes } from "./exit-codes.ts";
+
+/** What a person, or with `--json` a program, is told. */
+export interface Failure {
+  readonly exitCode: number;
+  /** One word for programs: a ManagerErrorCode, `absent`, `interrupted`, `permission` or `failed`. */
+  readonly code: string;
+  readonly message: string;
+  /** What to do. */
+  readonly advice?: string;
+}
+
+/** What the error means. `home` is the home that was asked. */
+export function failureOf(error: unknown, home: string): Failure {
+  if (error instanceof DaemonAbsentError) {
+    const advice = "colos up starts one";
+    return { exitCode: exitCodes.noDaemon, code: "absent", message: `no daemon is running in ${home}`, advice };
+  }
+  if (error instanceof ManagerError) {
+    const { code, message, advice } = error;
+    return {
+      exitCode: managerExitCodes[code] ?? exitCodes.failed,
+      code,
+      message,
+      ...(advice === undefined ? {} : { advice }),
+    };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  const isForbidden = forbiddenCodes.has(osCodeOf(error));
+  const [exitCode, code] = isForbidden ? [exitCodes.refused, "permission"] : [exitCodes.failed, "failed"];
+  return { exitCode, code, message: message.split("\n")[0]! || "no reason was given" };
+}
+
+const managerExitCodes: Readonly<Record<ManagerErrorCode, number>> = {
+  unknown: exitCodes.usage,
+  invalid: exitCodes.usage,
+  refused: exitCodes.refused,
+  timeout: exitCodes.timeout,
+  busy: exitCodes.failed,
+  internal: exitCodes.failed,
+};
+
+/** The OS does not permit it. */
+const forbiddenCodes: ReadonlySet<string | undefined> = new Set(["EACCES", "EPERM", "EROFS"]);
+
+function osCodeOf(error: unknown): string | undefined {
+  const code = (error as { readonly code?: unknown } | null | undefined)?.code;
+  if (typeof code === "string") return code;
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause === undefined ? undefined : osCodeOf(cause);
+}

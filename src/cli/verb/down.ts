@@ -1,0 +1,29 @@
+/**
+ * `colos down`: everything stops in reverse order, then the daemon ends.
+ *
+ * @module
+ */
+import { managerVerb } from "../call.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { readWait, waitOptions } from "../names.ts";
+import { tellReport } from "../operation-report.ts";
+import { withProgress } from "../progress.ts";
+import type { Verb } from "../verb.ts";
+
+export const down: Verb = managerVerb({
+  notes: ["Nothing is forgotten: colos up starts the same again."],
+  options: waitOptions,
+  read: (words) => {
+    words.none();
+    return readWait(words);
+  },
+  run: async (input, call) => {
+    const options = { goal: "stopped" as const, concerns: () => true, showsUnchanged: false };
+    const report = await withProgress(call, options, (manager) => manager.down(input));
+    const exitCode = tellReport(report, call);
+    if (call.isTalking && exitCode === exitCodes.ok) {
+      call.print([input.wait === false ? "colos: stopping" : "colos: everything is stopped, the daemon has ended"]);
+    }
+    return exitCode;
+  },
+});

@@ -1,0 +1,398 @@
+/** The verbs that ask the manager, from the words that were typed to the exit code; the manager is a fake. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { FakeHost, FakeTerminal, instance } from "../../../test/fake-cli-host.ts";
+import { FakeDaemon } from "../../../test/fake-daemon.ts";
+import { ManagerError } from "../../control/manager.ts";
+import { runCli } from "../main.ts";
+
+function hostOf(manager: FakeDaemon | undefined): FakeHost {
+  const host = new FakeHost();
+  host.manager = manager;
+  return host;
+}
+
+/** A fake daemon with db, ready, and two instances of web, of which the second is stopped. */
+function shop(): FakeDaemon {
+  return new FakeDaemon(
+    instance("db", { carrier: "command", osPid: 41, uptimeMs: 12_000, memoryBytes: 45_193_000 }),
+    instance("web.1", { service: "web", osPid: 42, uptimeMs: 11_000 }),
+    instance("web.2", { service: "web", instance: 2, state: "stopped", reason: "a person stopped it" }),
+  );
+}
+
+async function colos(line: string, host: FakeHost): Promise<number> {
+  return runCli(line.split(" "), host);
+}
+
+describe("colos ps", () => {
+  test("shows each instance and the daemon", async () => {
+    const host = hostOf(shop());
+
+    expect(await colos("ps", host)).toBe(0);
+    expect(host.stdout.lines).toEqual([
+      "name   carrier     state         pid   uptime  restarts   memory    cpu  last line",
+      "db     command     ready          41      12s         0  43.1 MB      -",
+      "web.1  os-process  ready          42      11s         0        -      -",
+      "web.2  os-process  stopped         -        -         0        -      -  a person stopped it",
+      "",
+      "daemon 1.2.3 in /home/ada/.local/state/colos: pid 99, up 1m 00s, 42.9 MB",
+    ]);
+  });
+
+  test("fits a narrow terminal", async () => {
+    const host = hostOf(shop());
+    host.stdout = new FakeTerminal(40, 20);
+    host.env["NO_COLOR"] = "1";
+
+    await colos("ps", host);
+
+    const table = host.stdout.lines.slice(0, 4);
+    expect(Math.max(...table.map(({ length }) => length))).toBeLessThanOrEqual(40);
+  });
+
+  test("shows long names and lines whole where there is no terminal", async () => {
+    const name = "x".repeat(60);
+    const host = hostOf(new FakeDaemon(instance(name, { lastLogLine: "y".repeat(300) })));
+
+    await colos("ps", host);
+
+    expect(host.stdout.lines[1]).toContain(name);
+    expect(host.stdout.lines[1]).toContain("y".repeat(300));
+  });
+
+  test("--json gives what the daemon said", async () => {
+    const manager = shop();
+    const host = hostOf(manager);
+
+    expect(await colos("ps --json", host)).toBe(0);
+    expect(JSON.parse(host.stdout.text)).toEqual(await manager.list());
+  });
+
+  test("--quiet gives names", async () => {
+    const host = hostOf(shop());
+
+    await colos("ps --quiet", host);
+
+    expect(host.stdout.lines).toEqual(["db", "web.1", "web.2"]);
+  });
+
+  test("says what to do when there are no services", async () => {
+    const host = hostOf(new FakeDaemon());
+
+    await colos("ps", host);
+
+    expect(host.stdout.lines[0]).toBe("no services; colos up adds those of a config");
+  });
+
+  test("what a service wrote cannot do anything to the terminal", async () => {
+    const host = hostOf(new FakeDaemon(instance("web", { lastLogLine: "\u001b[2Jgone" })));
+
+    await colos("ps", host);
+
+    expect(host.stdout.text).not.toContain("\u001b");
+  });
+});
+
+describe("colos start, stop, restart", () => {
+  test.each([
+    ["start web", ["web.2 = ready", "web.1 = ready after 11.0 s"]],
+    ["stop all", ["db    = stopped", "web.1 = stopped", "web.2 = stopped: a person stopped it"]],
+  ])("colos %s shows where each instance got", async (line, lines) => {
+    const host = hostOf(shop());
+
+    expect(await colos(line, host)).toBe(0);
+    expect(host.stdout.lines.map((each) => each.replace(/ after .*|\(pid.*/, "")).toSorted()).toEqual(
+      lines.map((each) => each.replace(/ after .*/, "")).toSorted(),
+    );
+  });
+
+  test.each(["start", "stop", "restart"])("colos %s asks for what was typed", async (verb) => {
+    const manager = shop();
+
+    await colos(`${verb} db web.1 --timeout 30s --quiet`, hostOf(manager));
+
+    expect(manager.asked).toEqual([[verb, { names: ["db", "web.1"], timeoutMs: 30_000 }]]);
+  });
+
+  test("--no-wait is passed on", async () => {
+    const manager = shop();
+
+    await colos("start --no-wait all --json", hostOf(manager));
+
+    expect(manager.asked).toEqual([["start", { names: ["all"], wait: false }]]);
+  });
+
+  test("--quiet says nothing when it works", async () => {
+    const host = hostOf(shop());
+
+    expect(await colos("restart -q web", host)).toBe(0);
+    expect([host.stdout.text, host.stderr.text]).toEqual(["", ""]);
+  });
+
+  test("--json gives the report", async () => {
+    const host = hostOf(shop());
+
+    expect(await colos("start web.2 --json", host)).toBe(0);
+    expect(JSON.parse(host.stdout.text)).toMatchObject({
+      instances: [{ name: "web.2", state: "ready" }],
+      problems: [],
+    });
+  });
+
+  test("a failure is a sentence, the last lines and what to do", async () => {
+    const manager = shop();
+    manager.problems = [
+      { name: "web.2", sentence: "exited with code 3", lastLines: ["no port"], advice: "See colos logs web.2." },
+    ];
+    const host = hostOf(manager);
+
+    expect(await colos("start web", host)).toBe(1);
+    expect(host.stderr.lines).toEqual(["colos: web.2: exited with code 3", "  | no port", "  See colos logs web.2."]);
+  });
+
+  test("on a terminal a table in place shows how far it is", async () => {
+    const host = hostOf(shop());
+    const terminal = new FakeTerminal();
+    host.stdout = terminal;
+    host.env["NO_COLOR"] = "1";
+
+    expect(await colos("start web", host)).toBe(0);
+    expect(terminal.screen[0]).toBe("start: 2 of 2 ready after 0 ms");
+    expect(terminal.screen.slice(1)).toEqual([
+      expect.stringMatching(/^web\.1 .* ready/),
+      expect.stringMatching(/^web\.2 .* ready/),
+    ]);
+    expect(terminal.isCursorShown).toBe(true);
+  });
+
+  test("Ctrl+C ends the waiting and says that it goes on", async () => {
+    const manager = shop();
+    manager.before = (operation) => (operation === "start" ? new Promise(() => {}) : undefined);
+    const host = hostOf(manager);
+    const exitCode = colos("start web", host);
+    await host.isListening;
+
+    host.signal("SIGINT");
+
+    expect(await exitCode).toBe(130);
+    expect(host.stderr.text).toBe("colos: no longer waited for; it goes on\n");
+    expect(host.signalListenersCount).toBe(0);
+  });
+
+  test.each([
+    ["start", "colos start: a name is missing; write colos start <name…> or colos start all"],
+    ["stop all web", "colos stop: all is everything; leave the other names out"],
+    [
+      "stop web --timeout 30",
+      'colos stop: --timeout: "30" is not a time such as 500ms, 30s, 5m or 2h, of at most 24 days',
+    ],
+    [
+      "stop web --timeout 0s",
+      'colos stop: --timeout: "0s" is not a time such as 500ms, 30s, 5m or 2h, of at most 24 days',
+    ],
+    ["stop web --wait --no-wait", "colos stop: --wait and --no-wait are opposites; leave one out"],
+    ["stop web --no-wait --timeout 3s", "colos stop: --timeout needs the waiting that --no-wait leaves out"],
+    ["ps web", 'colos ps: takes options only; "web" is too many'],
+    ["down web", 'colos down: takes options only; "web" is too many'],
+    ["show", "colos show: a name is missing; write colos show <name>"],
+    ["show a b", 'colos show: takes one name; "b" is too many'],
+  ])("colos %s is wrong usage, and the daemon is not asked", async (line, sentence) => {
+    const host = hostOf(shop());
+
+    expect(await colos(line, host)).toBe(2);
+    expect(host.stderr.text).toBe(`${sentence}\n`);
+    expect(host.connected).toEqual([]);
+  });
+});
+
+describe("colos down", () => {
+  test("says what it stopped", async () => {
+    const host = hostOf(shop());
+
+    expect(await colos("down", host)).toBe(0);
+    expect(host.stdout.lines.slice(0, -1).toSorted()).toEqual([
+      expect.stringMatching(/^db {4}= stopped/),
+      expect.stringMatching(/^web\.1 = stopped/),
+    ]);
+    expect(host.stdout.lines.at(-1)).toBe("colos: everything is stopped, the daemon has ended");
+  });
+});
+
+describe("colos show", () => {
+  test("shows the plan, the instances and their runs", async () => {
+    const host = hostOf(shop());
+
+    expect(await colos("show web.1", host)).toBe(0);
+    expect(host.stdout.lines).toEqual([
+      "web: to be up",
+      "  runs       serve --port 80 (command)",
+      "  in         /srv",
+      "  instances  1",
+      "  ready      as soon as it runs",
+      "  restart    always, pauses of 100 ms to 15.0 s, degraded after 5 in 30.0 s",
+      "  needed by  shop",
+      "",
+      "web.1 = ready",
+      "  process   pid 42, up 11s",
+      "  restarts  0; 1 of 5 in the last 30.0 s",
+      "  files     /h/services/web/1",
+      "  logs      /h/services/web/1/log",
+      expect.stringMatching(/^ {2}runs {6}web\.1\.2 started \d{4}-\d\d-\d\d \d\d:\d\d:01, ready after 120 ms$/),
+    ]);
+  });
+});
+
+/** A folder with shop.json (db and web) and bad.json. */
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "colos-up-"));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  writeFileSync(join(path, "shop.json"), '{"services": {"db": {"command": ["sh"]}, "web": {"command": ["sh"]}}}');
+  writeFileSync(join(path, "bad.json"), '{"services": {"db": {"command": ["sh"], "restart": "allways"}}}');
+  return path;
+}
+
+describe("colos up", () => {
+  const added = [
+    { service: "db", kind: "keep", effect: "none", fields: [] },
+    { service: "web", kind: "change", effect: "restart", fields: [{ path: "env.PORT", from: '"80"', to: '"81"' }] },
+  ] as const;
+
+  test("prints the changes, what becomes of them, and how it all is", async () => {
+    const manager = shop();
+    manager.changes = added;
+    const host = hostOf(manager);
+    host.cwd = folder();
+
+    expect(await colos("up shop.json", host)).toBe(0);
+    expect(host.stdout.lines.slice(0, 2)).toEqual(["~ web: restarts", '    env.PORT: "80" → "81"']);
+    expect(host.stdout.lines).toContain("web.2 = ready");
+    expect(host.stdout.lines.at(-1)).toBe("colos: 3 ready, after 0 ms");
+    expect(manager.asked.at(-1)).toMatchObject([
+      "apply",
+      {
+        plan: { services: [{ name: "db" }, { name: "web" }] },
+        env: { PATH: "/usr/bin:/bin" },
+        source: join(host.cwd, "shop.json"),
+      },
+    ]);
+  });
+
+  test("the same config twice changes nothing, and says so", async () => {
+    const manager = shop();
+    manager.changes = [added[0]];
+    const host = hostOf(manager);
+    host.cwd = folder();
+
+    expect(await colos("up shop.json", host)).toBe(0);
+    expect(host.stdout.lines).toEqual(["colos: nothing changed; 2 ready, 1 stopped"]);
+  });
+
+  test("starts a daemon when there is none", async () => {
+    const host = hostOf(undefined);
+    host.startable = shop();
+    host.cwd = folder();
+
+    expect(await colos("up shop.json --home h", host)).toBe(0);
+    expect(host.daemonsStarted).toEqual([join(host.cwd, "h")]);
+    expect(host.stdout.lines[0]).toBe(`colos: started a daemon in ${join(host.cwd, "h")}`);
+  });
+
+  test("a daemon that cannot be started is a sentence", async () => {
+    const host = hostOf(undefined);
+    host.cwd = folder();
+
+    expect(await colos("up shop.json", host)).toBe(1);
+    expect(host.stderr.text).toBe("colos: a daemon cannot be started here\n");
+  });
+
+  test("a wrong config starts no daemon and asks none", async () => {
+    const host = hostOf(shop());
+    host.cwd = folder();
+
+    expect(await colos("up bad.json", host)).toBe(2);
+    expect(host.connected).toEqual([]);
+    expect(host.stderr.text).toContain("bad.json");
+  });
+
+  test("--no-wait does not say that anything is ready", async () => {
+    const manager = shop();
+    manager.changes = added;
+    const host = hostOf(manager);
+    host.cwd = folder();
+
+    expect(await colos("up shop.json --no-wait", host)).toBe(0);
+    expect(host.stdout.lines.at(-1)).toMatch(/^colos: asked for; colos ps shows how it goes/);
+  });
+
+  test("services get little of the environment", async () => {
+    const manager = shop();
+    const host = hostOf(manager);
+    host.cwd = folder();
+    Object.assign(host.env, { LC_TIME: "C", TOKEN: "hush-hush", HOME: "/home/ada" });
+
+    await colos("up shop.json", host);
+
+    expect(manager.asked.at(-1)).toMatchObject([
+      "apply",
+      { env: { PATH: "/usr/bin:/bin", LC_TIME: "C", HOME: "/home/ada" } },
+    ]);
+    expect(JSON.stringify(manager.asked)).not.toContain("hush-hush");
+  });
+});
+
+const needDaemon = ["ps", "start all", "stop web", "restart web", "show web", "down"];
+
+describe("colos: when it cannot be asked", () => {
+  test.each(needDaemon)("colos %s without a daemon says so, starts none, exit code 3", async (line) => {
+    const host = hostOf(undefined);
+    host.startable = shop();
+
+    expect(await colos(line, host)).toBe(3);
+    expect(host.stderr.text).toBe("colos: no daemon is running in /home/ada/.local/state/colos; colos up starts one\n");
+    expect(host.stdout.text).toBe("");
+    expect(host.daemonsStarted).toEqual([]);
+  });
+
+  test.each([
+    [Object.assign(new Error("mkdir EACCES"), { code: "EACCES" }), 5, /^colos: mkdir EACCES$/m],
+    [new Error("the daemon's answer is no JSON"), 1, /^colos: the daemon's answer is no JSON$/m],
+    [new ManagerError("refused", "it is being updated", "try again in a minute"), 5, /it is being updated; try again/],
+    [new ManagerError("timeout", "web is not ready after 3 s; it goes on"), 4, /not ready after 3 s/],
+    [new ManagerError("busy", "too many requests"), 1, /too many requests/],
+    [new ManagerError("internal", "a bug"), 1, /a bug/],
+    [new ManagerError("invalid", "no such thing"), 2, /no such thing/],
+  ])("%s", async (error, exitCode, sentence) => {
+    const manager = shop();
+    manager.before = () => {
+      throw error;
+    };
+    const host = hostOf(manager);
+
+    expect(await colos("stop web --quiet", host)).toBe(exitCode);
+    expect(host.stderr.text).toMatch(sentence);
+    expect(host.stderr.lines).toHaveLength(1);
+  });
+
+  test("with --json the error is JSON, too", async () => {
+    const host = hostOf(undefined);
+
+    expect(await colos("ps --json", host)).toBe(3);
+    expect(JSON.parse(host.stdout.text)).toEqual({
+      error: {
+        code: "absent",
+        message: "no daemon is running in /home/ada/.local/state/colos",
+        advice: "colos up starts one",
+      },
+    });
+  });
+
+  test("an unknown name comes with the one that was probably meant", async () => {
+    const host = hostOf(shop());
+
+    expect(await colos("start wbe", host)).toBe(2);
+    expect(host.stderr.text).toBe('colos: there is no service "wbe"; did you mean web?\n');
+  });
+});

@@ -1,0 +1,39 @@
+/**
+ * `colos start`, `stop`, `restart`: operations that take names, and are done when each instance is where it was sent.
+ *
+ * @module
+ */
+import type { Manager, NamesInput, OperationReport } from "../../control/manager.ts";
+import { managerVerb } from "../call.ts";
+import { isNamed, readNamesInput, waitOptions } from "../names.ts";
+import { tellReport } from "../operation-report.ts";
+import { type ProgressOptions, withProgress } from "../progress.ts";
+import type { Verb } from "../verb.ts";
+
+export const start: Verb = operation("ready", (manager, input) => manager.start(input), [
+  "A service that is ready already stays as it is.",
+]);
+
+export const stop: Verb = operation("stopped", (manager, input) => manager.stop(input), [
+  "What is stopped stays stopped, also when the daemon or the machine is started again.",
+]);
+
+export const restart: Verb = operation("ready", (manager, input) => manager.restart(input), []);
+
+function operation(
+  goal: ProgressOptions["goal"],
+  ask: (manager: Manager, input: NamesInput) => Promise<OperationReport>,
+  notes: readonly string[],
+): Verb {
+  return managerVerb({
+    notes,
+    options: waitOptions,
+    read: readNamesInput,
+    run: async (input, call) => {
+      const concerns = isNamed.bind(undefined, input.names);
+      const options = { goal, concerns, showsUnchanged: true };
+      const report = await withProgress(call, options, (manager) => ask(manager, input));
+      return tellReport(report, call);
+    },
+  });
+}

@@ -1,0 +1,106 @@
+/**
+ * `colos up`: makes the system what the config says, and waits until it is. Starts a daemon when the home has none.
+ *
+ * Guarantees: a config that is wrong is refused before a daemon is started or asked. Applying the same config twice changes
+ * nothing, and says so.
+ *
+ * @module
+ */
+import { DaemonAbsentError } from "../../control/manager-client.ts";
+import type { PlanInput, WaitOptions } from "../../control/manager.ts";
+import type { InstanceState, InstanceStatus } from "../../control/service.ts";
+import { type Call, commonOptions, managerVerb } from "../call.ts";
+import { changeLines, hasChanges } from "../changes.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { durationText } from "../figures.ts";
+import { inheritedEnv } from "../inherited.ts";
+import { readWait, waitOptions } from "../names.ts";
+import { tellReport } from "../operation-report.ts";
+import { withProgress } from "../progress.ts";
+import type { Verb } from "../verb.ts";
+import type { Options, Words } from "../words.ts";
+
+const foregroundOptions: Options = {
+  foreground: { help: "run without a daemon, until Ctrl+C" },
+  plain: { help: "with --foreground: lines, no live table" },
+  "no-tty": { help: "the same as --plain" },
+};
+
+interface UpInput extends WaitOptions {
+  readonly config: string | undefined;
+}
+
+const withDaemon: Verb = managerVerb<UpInput>({
+  notes: [
+    "Without [config], colos.config.(ts|js|mjs|json|yaml|yml) in the working directory.",
+    "What the config no longer says is stopped and removed. The same config twice changes nothing.",
+  ],
+  options: { ...waitOptions, ...foregroundOptions },
+  read: (words) => {
+    const given = ["plain", "no-tty"].find((option) => words.has(option));
+    if (given !== undefined) throw words.wrong(`--${given} is for --foreground`);
+    return { config: words.one("config"), ...readWait(words) };
+  },
+  run: applyConfig,
+});
+
+export const up: Verb = {
+  ...withDaemon,
+  run: (words, host) => (words.has("foreground") ? runForegroundUp(words, host) : withDaemon.run(words, host)),
+};
+
+async function runForegroundUp(words: Words, host: Call["host"]): Promise<number> {
+  const foreground = new Set(["help", ...Object.keys(foregroundOptions)]);
+  const other = Object.keys({ ...waitOptions, ...commonOptions }).find(
+    (name) => !foreground.has(name) && words.has(name),
+  );
+  if (other !== undefined) throw words.wrong(`--${other} is for a daemon; with --foreground there is none`);
+  const plain = words.has("plain") || words.has("no-tty");
+  const config = words.one("config");
+  const { upForeground } = await import("../up-foreground.ts");
+  return upForeground({ plain, ...(config === undefined ? {} : { config }) }, host);
+}
+
+async function applyConfig({ config, ...wait }: UpInput, call: Call): Promise<number> {
+  const { host } = call;
+  const { loadConfigFile } = await import("../config-file.ts");
+  const loaded = await loadConfigFile(config, host);
+  if ("problems" in loaded) {
+    const { refuse } = await import("../outcome.ts");
+    if (call.isJson) call.json({ error: { code: "config", message: loaded.problems.join("\n") } });
+    return refuse(loaded.problems, host);
+  }
+  const startedMs = host.clock.monotonicMs();
+  await ensureDaemon(call);
+  const input: PlanInput = { plan: loaded.plan, env: inheritedEnv(host.env), source: loaded.file };
+  if (call.isTalking) call.print(changeLines((await (await call.connect()).preview(input)).changes, call.colour));
+  const options = { goal: "ready" as const, concerns: () => true, showsUnchanged: false };
+  const report = await withProgress(call, options, (manager) => manager.apply({ ...input, ...wait }));
+  const exitCode = tellReport(report, call);
+  if (call.isTalking && exitCode === exitCodes.ok) {
+    const elapsed = durationText(host.clock.monotonicMs() - startedMs);
+    const changed = hasChanges(report.changes);
+    const how = wait.wait === false ? "asked for; colos ps shows how it goes" : `${stateCounts(report.instances)}`;
+    call.print([
+      changed ? `colos: ${how}, after ${elapsed}` : `colos: nothing changed; ${stateCounts(report.instances)}`,
+    ]);
+  }
+  return exitCode;
+}
+
+async function ensureDaemon(call: Call): Promise<void> {
+  try {
+    await (await call.connect()).list();
+  } catch (error) {
+    if (!(error instanceof DaemonAbsentError)) throw error;
+    await call.host.startDaemon(call.home);
+    if (call.isTalking) call.print([`colos: started a daemon in ${call.home}`]);
+  }
+}
+
+/** `3 ready, 1 scheduled`; what is not in the best state is never left out. */
+function stateCounts(instances: readonly InstanceStatus[]): string {
+  const counts = new Map<InstanceState, number>();
+  for (const { state } of instances) counts.set(state, (counts.get(state) ?? 0) + 1);
+  return counts.size === 0 ? "no services" : [...counts].map(([state, count]) => `${count} ${state}`).join(", ");
+}
