@@ -48,13 +48,14 @@ describe("what a service gets", () => {
 
   test("is no file descriptor of the shim's, and a session of its own", async () => {
     const { home, runs, recorder, end } = openTestRuns(newHome());
-    const listed = "ls /proc/$$/fd";
-    const inherited = execFileSync("/bin/sh", ["-c", listed]).toString(); // what the tests themselves were started with
-    const script = `${listed}; cut -d" " -f1,5,6 /proc/$$/stat`;
-    const { osPid } = await runs.start(shellSpec(home, "web.1.1", script, { stdin: "pipe" }));
-    await end("web.1.1");
+    const inherited = execFileSync("ls", ["/proc/self/fd"]).toString(); // what the tests themselves were started with
+    await runs.start(specOf(home, "web.1.1", { argv: ["ls", "/proc/self/fd"], stdin: "pipe" }));
+    const stat: [string, ...string[]] = ["cut", "-d", " ", "-f", "1,5,6", "/proc/self/stat"];
+    const { osPid } = await runs.start(specOf(home, "web.1.2", { argv: stat }));
+    await Promise.all(["web.1.1", "web.1.2"].map(end));
 
-    expect(recorder.textOf("web.1.1").stdout).toBe(`${inherited}${osPid} ${osPid} ${osPid}\n`);
+    expect(recorder.textOf("web.1.1").stdout).toBe(inherited);
+    expect(recorder.textOf("web.1.2").stdout).toBe(`${osPid} ${osPid} ${osPid}\n`);
   });
 
   test("is in no file of the home", async () => {
