@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import type { CliHost, Output, StopSignal } from "./cli/host.ts";
 import { runCli } from "./cli/main.ts";
 import { nodeClock } from "./platforms/node/node-clock.ts";
@@ -70,6 +71,14 @@ const host: CliHost = {
     ]);
     return managerClient(unixHttp(join(home, "control.sock")));
   },
+  loggedServices: async (home) => {
+    const { readdir } = await import("node:fs/promises");
+    return readdir(join(home, "services")).catch(() => []);
+  },
+  readLogs: () => {
+    throw new Error("this version records nothing yet");
+  },
+  inputLines: () => createInterface({ input: process.stdin, terminal: false }),
   startDaemon: () => Promise.reject(new Error("this version has no daemon yet; write colos up --foreground")),
   onStopSignal: (listener) => {
     for (const signal of stopSignals) process.on(signal, listener);

@@ -127,7 +127,7 @@ async function failure(error: unknown, words: Words, call: Call): Promise<Failur
   const known = failureOf(error, call.home);
   const isUnknownName = error instanceof ManagerError && error.code === "unknown" && known.advice === undefined;
   const meant = isUnknownName ? await findMeant(words.rest, call) : undefined;
-  return meant === undefined ? known : { ...known, advice: `did you mean ${meant}?` };
+  return meant === undefined ? known : { ...known, advice: `Did you mean ${meant}?` };
 }
 
 /** The known name nearest to the first word that is none. */
@@ -144,6 +144,7 @@ async function findMeant(words: readonly string[], call: Call): Promise<string |
 
 function report({ exitCode, code, message, advice }: Failure, call: Call): number {
   if (call.isJson) call.json({ error: { code, message, ...(advice === undefined ? {} : { advice }) } });
-  call.complain(`colos: ${message}${advice === undefined ? "" : `; ${advice}`}`);
+  call.complain(`colos: ${message}`);
+  if (advice !== undefined) call.complain(`  ${advice}`);
   return exitCode;
 }
