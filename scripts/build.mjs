@@ -1,20 +1,115 @@
-// Compiles src/ to dist/ once: does nothing when no source is newer than the last build.
+// Makes dist/ from src/ once: does nothing when no source is newer than the last build.
+//
+// dist/ holds what `exports` and `bin` name, the first files of threads and OS processes, and the chunks they share, so that
+// a start loads a few files instead of two hundred. All entries are one build: a module is in one file only, so what a user's program
+// imports as `colos` is the same kernel that the entry it runs under has. An `import()` stays a file that is loaded when it is needed.
+import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, rmSync, statSync, writeFileSync, chmodSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
 
 const stamp = "dist/.built";
-const newest = (path) => {
+const inputs = ["src", "scripts/build.mjs", "tsconfig.base.json", "tsconfig.build.json", "package-lock.json"];
+
+function newest(path) {
   const entry = statSync(path);
   if (!entry.isDirectory()) return entry.mtimeMs;
   return Math.max(entry.mtimeMs, ...readdirSync(path).map((name) => newest(`${path}/${name}`)));
-};
-const inputs = Math.max(...["src", "tsconfig.base.json", "tsconfig.build.json", "package-lock.json"].map(newest));
+}
+
+/** Relative to src/. */
+function sourceFiles() {
+  const names = readdirSync("src", { recursive: true });
+  return names.filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"));
+}
+
+/** Files that something else than an `import` names: by `new URL("./x.js", import.meta.url)`. */
+function filesNamedByUrl(name, text) {
+  const named = text.matchAll(/new URL\(\s*"(\.{1,2}\/[^"]+)\.js",\s*import\.meta\.url/g);
+  return [...named].map(([, path]) => join(dirname(name), `${path}.ts`));
+}
+
+async function bundle() {
+  const texts = new Map(sourceFiles().map((name) => [name, readFileSync(join("src", name), "utf8")]));
+  const entries = new Set(["bin.ts", "sim/index.ts"]);
+  for (const [name, text] of texts) {
+    if (/^[^/]*-entry\.ts$/.test(name)) entries.add(name);
+    for (const named of filesNamedByUrl(name, text)) entries.add(named);
+  }
+  const result = await build({
+    entryPoints: [...entries].map((name) => join("src", name)),
+    outbase: "src",
+    outdir: "dist",
+    bundle: true,
+    splitting: true,
+    chunkNames: "chunk-[hash]",
+    format: "esm",
+    platform: "node",
+    target: "node20",
+    // Dependencies are part of the chunks, as far as they are used, and with their licences; but the compiler finds its executable
+    // beside itself.
+    external: ["esbuild"],
+    alias: { yaml: resolve("node_modules/yaml/browser/index.js") }, // the same parser as ES modules
+    sourcemap: true,
+    sourcesContent: false,
+    // As ASCII the engine holds the text in one byte a character.
+    charset: "ascii",
+    legalComments: "none",
+    logLevel: "warning",
+    metafile: true,
+    plugins: [placesKept(texts)],
+  });
+  checkPlaces(result.metafile.outputs);
+  writeFileSync("dist/LICENSES", licencesOf(Object.keys(result.metafile.inputs)));
+}
+
+/** A module that looks for files beside it does so from where its source stands below src/, whichever file it ends up in. */
+function placesKept(texts) {
+  return {
+    name: "places-kept",
+    setup({ onLoad }) {
+      onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        const name = relative("src", path);
+        const text = texts.get(name);
+        if (text === undefined || dirname(name) === "." || !text.includes("import.meta.url")) return undefined;
+        const own = `new URL("./${name.replace(/ts$/, "js")}", import.meta.url).href`;
+        return { contents: text.replaceAll(/(?<!")\bimport\.meta\.url\b(?!")/g, own), loader: "ts" };
+      });
+    },
+  };
+}
+
+/** What was said about places holds for files that lie directly in dist/. */
+function checkPlaces(outputs) {
+  for (const path of Object.keys(outputs)) {
+    if (!path.endsWith(".js") || dirname(path) === "dist") continue;
+    if (readFileSync(path, "utf8").includes("import.meta"))
+      throw new Error(`${path} says import.meta, which is right only in files directly in dist/`);
+  }
+}
+
+/** What the licences of the packages whose code is in dist/ want to be kept with it. */
+function licencesOf(files) {
+  const folders = files.map((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+\//.exec(file)?.[0]);
+  const packages = [...new Set(folders)].filter((folder) => folder !== undefined).toSorted();
+  return packages.map(licenceOf).join("\n");
+}
+
+function licenceOf(folder) {
+  const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+  if (file === undefined) throw new Error(`${name} has no licence file, so its code cannot be part of dist/`);
+  return `${name} ${version}\n\n${readFileSync(join(folder, file), "utf8")}`;
+}
+
+const newestInput = Math.max(...inputs.map(newest));
 const built = statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-if (inputs >= built) {
+if (newestInput >= built) {
   rmSync("dist", { recursive: true, force: true });
   execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.build.json"], {
     stdio: "inherit",
   });
-  if (existsSync("dist/bin.js")) chmodSync("dist/bin.js", 0o755);
+  await bundle();
+  chmodSync("dist/bin.js", 0o755);
   writeFileSync(stamp, "");
 }

@@ -7,7 +7,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import type { CliHost, Output, StopSignal } from "./cli/host.ts";
 import { runCli } from "./cli/main.ts";
 import { nodeClock } from "./platforms/node/node-clock.ts";
@@ -78,8 +78,21 @@ const host: CliHost = {
   readLogs: () => {
     throw new Error("this version records nothing yet");
   },
-  inputLines: () => createInterface({ input: process.stdin, terminal: false }),
-  startDaemon: () => Promise.reject(new Error("this version has no daemon yet; write colos up --foreground")),
+  inputLines: async function* () {
+    const { createInterface } = await import("node:readline");
+    yield* createInterface({ input: process.stdin, terminal: false });
+  },
+  startDaemon: async (home) => {
+    const [{ launchDaemon }, { homeAt }] = await Promise.all([
+      import("./daemon/launch.ts"),
+      import("./daemon/home.ts"),
+    ]);
+    await launchDaemon(homeAt(home), [
+      process.execPath,
+      fileURLToPath(new URL("./daemon-entry.js", import.meta.url)),
+      home,
+    ]);
+  },
   onStopSignal: (listener) => {
     for (const signal of stopSignals) process.on(signal, listener);
     return () => {

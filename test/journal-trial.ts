@@ -73,14 +73,13 @@ export class JournalTrial {
 
   async #append(text: string, sync: boolean): Promise<void> {
     this.#tried.add(text);
-    const before = this.#journal!.state;
     try {
       await this.#journal!.append([text], { sync });
     } catch (error) {
       if (!isFileError(error)) throw error;
       this.figures.refused += 1;
       this.#host.now += 500;
-      if (this.#journal!.state.includes(text)) throw new Error("a rejected entry is in the state", { cause: before });
+      if (this.#journal!.state.includes(text)) throw new Error("a rejected entry is in the state", { cause: error });
       return;
     }
     this.figures.acknowledged += 1;

@@ -56,6 +56,10 @@ export class PipeRecorder implements Recorder {
     for (const listener of this.#listeners) listener(id, text);
   }
 
+  onTrouble(): () => void {
+    return () => {};
+  }
+
   setLimits(): void {}
 
   async close(): Promise<void> {}

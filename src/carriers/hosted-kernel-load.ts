@@ -18,7 +18,9 @@ interface MainModule {
 }
 
 /** Runs the module and gives its namespace; `process.argv` is as if Node had been started with the program's file. */
-export async function loadProgram(boot: Boot): Promise<Readonly<Record<string, unknown>>> {
+export async function loadProgram(
+  boot: Pick<Boot, "programUrl" | "programFile" | "argv">,
+): Promise<Readonly<Record<string, unknown>>> {
   process.argv = [process.execPath, boot.programFile, ...boot.argv];
   process.setSourceMapsEnabled(true);
   const file = boot.programUrl.startsWith("file:") ? fileURLToPath(boot.programUrl) : null;

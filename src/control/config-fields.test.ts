@@ -213,7 +213,11 @@ describe("config: a wrong field", () => {
     [{ schedule: { everyMs: 5000, timeZone: "UTC" } }, "schedule.timeZone: belongs to cron only"],
     [
       { schedule: { cron: "@daily", timeZone: "Mars/Base" } },
-      'schedule.timeZone: "Mars/Base" is not a time zone that is known here',
+      'schedule.timeZone: "Mars/Base" is not a time zone such as Europe/Berlin or UTC',
+    ],
+    [
+      { schedule: { cron: "0 25 * * *" } },
+      'schedule.cron: hour "25" is not *, a number from 0 to 23, a range or a step of these',
     ],
     [
       { schedule: { cron: "@daily" }, restart: "permanent" },

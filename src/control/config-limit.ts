@@ -55,12 +55,3 @@ export const forwardNames: readonly NonNullable<LogsConfig["forward"]>[] = ["std
 export function isServiceName(name: string): boolean {
   return /^[A-Za-z0-9_-]+$/.test(name) && name.length <= serviceNameMax;
 }
-
-/** Whether this is a time zone that this host knows, such as Europe/Berlin. */
-export function isTimeZone(name: string): boolean {
-  try {
-    return new Intl.DateTimeFormat("en", { timeZone: name }).resolvedOptions().timeZone !== "";
-  } catch {
-    return false;
-  }
-}

@@ -19,7 +19,7 @@ import { dependencyOrder } from "./dependency-order.ts";
 import { findDependencyProblem } from "./dependency-rules.ts";
 import { servicePlan } from "./service-plan.ts";
 import { checkService, type Report } from "./service-rules.ts";
-import { type ConfigPath, isPlainObject, shown } from "./value-schema.ts";
+import { type ConfigPath, isPlainObject, pathText, shown } from "./value-schema.ts";
 
 /** Counted from 1. */
 export interface ConfigPosition {
@@ -87,16 +87,6 @@ function positionOf(source: ConfigSource, path: ConfigPath): ConfigPosition | un
     if (position !== undefined) return position;
   }
   return undefined;
-}
-
-function pathText(path: ConfigPath): string {
-  let text = "";
-  for (const part of path) {
-    if (typeof part === "number") text += `[${part}]`;
-    else if (/^[\w-]+$/.test(part)) text += text === "" ? part : `.${part}`;
-    else text += `[${shown(part)}]`;
-  }
-  return text;
 }
 
 function servicesOf(value: unknown, report: Report): Map<string, unknown> {

@@ -21,7 +21,6 @@ import {
   forwardNames,
   instancesMax,
   isServiceName,
-  isTimeZone,
   limitBounds,
   logBytes,
   missedNames,
@@ -35,6 +34,8 @@ import {
   userIdMax,
   watchEntriesMax,
 } from "./config-limit.ts";
+import { parseCron } from "./cron.ts";
+import { timeZoneProblem } from "./time-zone.ts";
 import {
   argument,
   command,
@@ -106,16 +107,25 @@ const secret = v.union(
   "one of { file }, { env } and { exec }",
 );
 
+const cron = v.pipe(
+  text,
+  v.check((expression) => !("problem" in parseCron(expression)), "a cron expression"),
+);
 const schedule = keys({
   when: v.variant(
     "kind",
     [
-      keys({ kind: v.literal("cron"), expression: text }),
+      keys({ kind: v.literal("cron"), expression: cron }),
       keys({ kind: v.literal("every"), everyMs: milliseconds(scheduleEveryMsMin) }),
     ],
     "a time",
   ),
-  timeZone: exactOptional(v.pipe(text, v.check(isTimeZone, "a time zone that is known here"))),
+  timeZone: exactOptional(
+    v.pipe(
+      text,
+      v.check((zone) => timeZoneProblem(zone) === undefined, "a time zone that is known here"),
+    ),
+  ),
   overlap: oneOf(overlapNames),
   missed: oneOf(missedNames),
 } satisfies EntriesOf<SchedulePlan>);

@@ -7,7 +7,9 @@
  * @module
  */
 import type { WrittenLive, WrittenReady, WrittenService } from "./config-schema.ts";
+import { parseCron } from "./cron.ts";
 import type { CarrierName } from "./service.ts";
+import { timeZoneProblem } from "./time-zone.ts";
 import { type ConfigPath, shown } from "./value-schema.ts";
 
 /** Takes one problem. */
@@ -136,7 +138,11 @@ function checkSchedule({ schedule, restart, instances = 1 }: WrittenService, rep
   if (cron === undefined && everyMs === undefined) report(["schedule"], "has no times; write one of cron and everyMs");
   if (cron !== undefined && everyMs !== undefined)
     report(["schedule"], "has cron and everyMs; write one of cron and everyMs");
-  if (timeZone !== undefined && cron === undefined) report(["schedule", "timeZone"], "belongs to cron only");
+  if (cron !== undefined) reportProblem(["schedule", "cron"], findCronProblem(cron), report);
+  if (timeZone !== undefined) {
+    const problem = cron === undefined ? "belongs to cron only" : timeZoneProblem(timeZone);
+    reportProblem(["schedule", "timeZone"], problem, report);
+  }
   if (restart === "permanent") {
     report(
       ["restart"],
@@ -144,6 +150,15 @@ function checkSchedule({ schedule, restart, instances = 1 }: WrittenService, rep
     );
   }
   if (instances > 1) report(["instances"], "a job with a schedule has one instance; for more write more jobs");
+}
+
+function findCronProblem(expression: string): string | undefined {
+  const parsed = parseCron(expression);
+  return "problem" in parsed ? parsed.problem : undefined;
+}
+
+function reportProblem(path: ConfigPath, problem: string | undefined, report: Report): void {
+  if (problem !== undefined) report(path, problem);
 }
 
 function checkVariables({ env = {}, secrets = {} }: WrittenService, report: Report): void {

@@ -57,6 +57,17 @@ export function shown(value: unknown): string {
   return JSON.stringify(text);
 }
 
+/** A place as a sentence names it: `services.web.args[0]`. */
+export function pathText(path: ConfigPath): string {
+  let text = "";
+  for (const part of path) {
+    if (typeof part === "number") text += `[${part}]`;
+    else if (/^[\w-]+$/.test(part)) text += text === "" ? part : `.${part}`;
+    else text += `[${shown(part)}]`;
+  }
+  return text;
+}
+
 /** A text that is not empty and has no NUL. */
 export function notEmptyText(what: string): Schema<string> {
   return v.pipe(

@@ -15,7 +15,7 @@ import type { Manager } from "../control/manager.ts";
 import { problem, problemMediaType, type Problem } from "../control/problem.ts";
 import { openApi } from "../control/openapi.ts";
 import { Budget, readBody } from "./control/body.ts";
-import { Connections, refuseBroken } from "./control/connections.ts";
+import { Connections } from "./control/connections.ts";
 import { formFor, sendEvents } from "./control/event-stream.ts";
 import { refusalOf } from "./control/guard.ts";
 import { controlLimits, type ControlLimits } from "./control/limits.ts";
@@ -77,7 +77,6 @@ class ControlFace {
     });
     this.#connections = new Connections(this.server, limits);
     this.server.on("request", (request, response) => void this.#answer(request, response));
-    this.server.on("clientError", refuseBroken);
     this.server.on("error", (error) => log(`the control socket has a failure: ${error.message}`));
   }
 
@@ -89,14 +88,12 @@ class ControlFace {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.on("error", () => {});
     response.on("error", () => {});
-    const release = this.#connections.began(request, response);
+    if (!this.#connections.began(request, response)) return;
     try {
       await this.#route(request, response);
     } catch (error) {
       this.#log(`a request for ${JSON.stringify(request.url)} failed: ${String(error)}`);
       this.#refuse(response, problem("internal", "the daemon failed at this request"));
-    } finally {
-      release();
     }
   }
 
@@ -139,6 +136,7 @@ class ControlFace {
       await sendEvents(response, answer.items, { form, limits: this.#limits, closing: this.#closing.signal });
     } finally {
       answer.release();
+      this.#connections.answered(response);
     }
   }
 

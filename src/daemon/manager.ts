@@ -34,7 +34,7 @@ import { planChanges } from "../control/plan-diff.ts";
 import type { InstanceState, InstanceStatus } from "../control/service.ts";
 import { Core } from "./core/core.ts";
 import { runsOf, type LiveInstance } from "./core/live.ts";
-import type { Entry, ServiceRecord, SystemRecord } from "./core/record.ts";
+import { foldInto, type Entry, type ServiceRecord, type SystemRecord } from "./core/record.ts";
 import type { Home } from "./home.ts";
 import type { Journal } from "./journal.ts";
 import { detailOf, Samples, statusOf, treeOf, whyOf, type OsProcess } from "./manager-view.ts";
@@ -43,6 +43,8 @@ import { RunHost, type RunHostOptions } from "./run-host.ts";
 
 /** Events that wait for one subscriber. */
 export const eventsMax = 1_000;
+/** How long a service without a readiness check must run, in milliseconds, before an operation that waits says that it is up. */
+export const survivalMs = 300;
 /** Lines of stderr that a problem repeats. */
 export const lastLinesMax = 10;
 
@@ -74,6 +76,9 @@ type Arrival = { readonly ok: true } | { readonly ok: false; readonly sentence: 
 
 const arrived: Arrival = { ok: true };
 
+/** In these something else follows by itself. */
+const movingStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["starting", "stopping", "backoff"]);
+
 export class ServiceManager implements Manager {
   readonly #options: ManagerOptions;
   readonly #host: RunHost;
@@ -103,7 +108,7 @@ export class ServiceManager implements Manager {
     await options.journal.append([entry], { sync: true }).catch((error: unknown) => {
       options.log("error", `the journal does not take that a daemon began: ${reasonText(error)}`);
     });
-    manager.#core.commit([entry]);
+    foldInto(manager.#core.record, entry);
     return manager.#recovered(found);
   }
 
@@ -195,11 +200,11 @@ export class ServiceManager implements Manager {
     await this.#commit([{ type: "applied", at, source: input.source, env: input.env, services }]);
     this.#options.applied(this.#core.record);
     for (const change of changes) if (change.kind !== "keep") this.#emit({ type: "change", at, change });
-    const started = this.#everything().filter(({ service }) => this.#service(service)?.target === "up");
     const report = await this.#finish(this.#everything(), input, (target) => {
       const service = this.#service(target.service);
       if (service === undefined || service.isRemoved) return this.#hasStopped(target);
-      return started.some((each) => each.service === target.service) ? this.#isUp(target) : arrived;
+      if (target.number > service.plan.instances) return this.#hasStopped(target);
+      return service.target === "up" ? this.#isUp(target) : arrived;
     });
     return { ...report, changes };
   }
@@ -386,11 +391,13 @@ export class ServiceManager implements Manager {
       input.timeoutMs,
     );
     const problems: InstanceProblem[] = [];
-    for (const target of targets) {
-      const arrival = isDone(target) ?? this.#stuck(target);
+    // Before anything else happens: what is told belongs together.
+    const instances = this.#statuses(targets);
+    const arrivals = targets.map((target) => [target, isDone(target) ?? this.#stuck(target)] as const);
+    for (const [target, arrival] of arrivals) {
       if (arrival?.ok === false) problems.push(await this.#problem(target, arrival.sentence));
     }
-    return { instances: this.#statuses(targets), problems };
+    return { instances, problems };
   }
 
   #until(isDone: () => boolean, timeoutMs: number | undefined): Promise<void> {
@@ -428,12 +435,21 @@ export class ServiceManager implements Manager {
     if (service.target === "down") return { ok: false, sentence: "it was stopped meanwhile" };
     if (live.state === "ready") {
       if (live.next !== undefined || this.#core.isStale(service, live)) return undefined;
-      if (record?.heldBack === undefined) return arrived;
+      if (record?.heldBack === undefined) return this.#survives(service, live);
       return { ok: false, sentence: live.reason ?? "the older version goes on" };
     }
     if (live.state === "scheduled" || (live.state === "stopped" && record?.outcome?.kind === "done")) return arrived;
     if (live.state === "failed" || live.state === "degraded")
       return { ok: false, sentence: `${live.name} is ${live.state}: ${live.reason ?? ""}` };
+    return undefined;
+  }
+
+  /** Of what declared no check, nothing better is known than that it has not ended at once. */
+  #survives({ plan }: ServiceRecord, { current }: LiveInstance): Arrival {
+    if (plan.ready.kind !== "none" || current?.readyAt === undefined) return arrived;
+    const leftMs = current.readyAt + survivalMs - this.#host.now();
+    if (leftMs <= 0) return arrived;
+    this.#options.clock.timer(leftMs, () => this.#settled());
     return undefined;
   }
 
@@ -446,10 +462,9 @@ export class ServiceManager implements Manager {
   #stuck(target: Target): Arrival {
     const live = this.#live(target);
     if (live?.state !== "waiting") return undefined;
-    const moving: readonly InstanceState[] = ["starting", "stopping", "backoff"];
     for (const each of this.#everything()) {
       const other = this.#live(each);
-      if (other !== undefined && moving.includes(other.state)) return undefined;
+      if (other !== undefined && movingStates.has(other.state)) return undefined;
     }
     return { ok: false, sentence: `${live.name} ${live.reason ?? "waits"}` };
   }

@@ -99,7 +99,7 @@ export class RunHost implements CoreHost {
   // --- CoreHost ---
 
   now(): number {
-    return this.#options.clock.wallMs();
+    return Math.floor(this.#options.clock.wallMs());
   }
 
   random(): number {

@@ -16,27 +16,30 @@ import type { ControlLimits } from "./limits.ts";
 export class Connections {
   readonly #server: Server;
   readonly #limits: ControlLimits;
-  /** Requests under way, by connection; the oldest connection first. */
-  readonly #sockets = new Map<Socket, number>();
+  /** The answers that each connection waits for; the oldest connection first. */
+  readonly #sockets = new Map<Socket, Set<ServerResponse>>();
 
   constructor(server: Server, limits: ControlLimits) {
     this.#server = server;
     this.#limits = limits;
     server.on("connection", (socket: Socket) => this.#connected(socket));
+    server.on("clientError", (error, socket) => this.#refuseBroken(error, socket as Socket));
   }
 
-  /** A request has begun. Returns what says that it is over. */
-  began(request: IncomingMessage, _response: ServerResponse): () => void {
-    const { socket } = request;
-    this.#count(socket, 1);
-    return () => this.#count(socket, -1);
+  /** Whether a request may be carried out; not on a connection that was turned away. It lasts as long as its answer. */
+  began(request: IncomingMessage, response: ServerResponse): boolean {
+    const responses = this.#sockets.get(request.socket);
+    responses?.add(response);
+    response.once("close", () => responses?.delete(response));
+    return responses !== undefined;
   }
 
   /** The whole answer is written; now the client must take it. */
   answered(response: ServerResponse): void {
     if (response.writableFinished) return;
-    const { socket } = response;
-    const deadline = setTimeout(() => socket?.destroy(), this.#limits.answerTimeoutMs);
+    // A response that waits behind another of its connection has no socket yet.
+    const { socket } = response.req;
+    const deadline = setTimeout(() => socket.destroy(), this.#limits.answerTimeoutMs);
     deadline.unref();
     response.once("close", () => clearTimeout(deadline));
   }
@@ -46,11 +49,21 @@ export class Connections {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     const deadline = setTimeout(() => this.#server.closeAllConnections(), this.#limits.answerTimeoutMs);
-    for (const [socket, requests] of this.#sockets) {
-      if (requests === 0) socket.destroySoon();
+    for (const [socket, responses] of this.#sockets) {
+      if (responses.size === 0) socket.destroySoon();
     }
     await closed;
     clearTimeout(deadline);
+  }
+
+  /** Answers what is not HTTP, or too slow, or too large, and closes the connection. */
+  #refuseBroken(error: Error & { readonly code?: string }, socket: Socket): void {
+    const isLost = error.code === "ECONNRESET" || error.code === "EPIPE" || !socket.writable;
+    // An answer to what is broken would be taken for the one that a whole request before it still waits for.
+    const waiting = [...(this.#sockets.get(socket) ?? [])].some(({ req }) => req.complete);
+    if (isLost) socket.destroy();
+    else if (waiting) socket.destroySoon();
+    else endWith(socket, brokenProblem(error.code));
   }
 
   #connected(socket: Socket): void {
@@ -59,33 +72,19 @@ export class Connections {
       endWith(socket, problem("busy", `${this.#limits.connectionsMax} connections are busy, which is the limit`));
       return;
     }
-    this.#sockets.set(socket, 0);
+    this.#sockets.set(socket, new Set());
     socket.once("close", () => this.#sockets.delete(socket));
   }
 
   #evict(): boolean {
-    for (const [socket, requests] of this.#sockets) {
-      if (requests > 0) continue;
+    for (const [socket, responses] of this.#sockets) {
+      if (responses.size > 0) continue;
       this.#sockets.delete(socket);
       socket.destroy();
       return true;
     }
     return false;
   }
-
-  #count(socket: Socket, change: number): void {
-    const requests = this.#sockets.get(socket);
-    if (requests !== undefined) this.#sockets.set(socket, requests + change);
-  }
-}
-
-/** Answers what is not HTTP, or too slow, or too large, and closes the connection. */
-export function refuseBroken(error: Error & { readonly code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === "ECONNRESET" || error.code === "EPIPE") {
-    socket.destroy();
-    return;
-  }
-  endWith(socket, brokenProblem(error.code));
 }
 
 function brokenProblem(code: string | undefined): Problem {

@@ -27,6 +27,12 @@ const basePlan: ServicePlan = {
   backoff: { ...serviceDefaults.backoff, jitter: 0 },
 };
 
+/** As it comes back from the journal. */
+function throughJson(entry: Entry): Entry {
+  const text = JSON.stringify(entry);
+  return JSON.parse(text) as Entry;
+}
+
 /** A machine on which the core starts runs that do what a test says. */
 class Machine implements CoreHost {
   nowMs = 1_000_000;
@@ -43,12 +49,13 @@ class Machine implements CoreHost {
 
   constructor() {
     this.core = new Core(emptyRecord(), this);
+    this.core.recover([]);
   }
 
   now = (): number => this.nowMs;
   random = (): number => 0.5;
   keep(entry: Entry): void {
-    this.entries.push(JSON.parse(JSON.stringify(entry)) as Entry);
+    this.entries.push(structuredClone(entry));
   }
   start(run: { readonly id: RunId }): void {
     this.asked.push(run.id);
@@ -434,7 +441,7 @@ describe("jobs", () => {
     machine.pass(60_000);
     machine.settle();
     machine.pass(60_000);
-    if (overlap !== "replace") expect(machine.stopping()).toEqual([]);
+    expect(machine.stopping()).toEqual(overlap === "replace" ? ["job.1.1"] : []);
     machine.end("job.1.1", 0);
     machine.settle();
     expect(machine.startedEver).toEqual(expected);
@@ -442,6 +449,13 @@ describe("jobs", () => {
 });
 
 describe("the death of the daemon", () => {
+  test("nothing is decided before it is known what runs", () => {
+    const machine = upAndReady({ web: quick });
+    machine.core = new Core(machine.core.record, machine);
+    machine.core.commit([{ type: "daemon", at: 0, version: "2", osPid: 1 }]);
+    expect(machine.asked).toEqual([]);
+  });
+
   test("an ended window is remembered", () => {
     const machine = upAndReady({ web: { ...quick, maxRestarts: 2 } });
     for (let count = 0; count < 3; count++) {
@@ -518,7 +532,7 @@ describe("the death of the daemon", () => {
     machine.end("web.1.1", 3);
     machine.pass(200);
     const again = snapshotOf(machine.core.record).reduce(
-      (state: SystemRecord, entry) => fold(state, JSON.parse(JSON.stringify(entry)) as Entry),
+      (state: SystemRecord, entry) => fold(state, throughJson(entry)),
       emptyRecord(),
     );
     expect(again).toEqual(machine.core.record);

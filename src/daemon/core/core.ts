@@ -72,6 +72,8 @@ export class Core {
   /** Nothing starts any more. */
   #isEnding = false;
   #wakeAt: number | undefined;
+  /** Before it is known what runs already, nothing is decided. */
+  #hasRecovered = false;
 
   constructor(record: SystemRecord, host: CoreHost) {
     this.record = record;
@@ -123,6 +125,7 @@ export class Core {
         }
       }
     }
+    this.#hasRecovered = true;
     this.reconcile();
   }
 
@@ -211,6 +214,7 @@ export class Core {
 
   /** Looks at everything and does what is due. */
   reconcile(): void {
+    if (!this.#hasRecovered) return;
     const services = [...this.record.services.values()];
     this.#wakeAt = undefined;
     for (const service of services) this.#fire(service);

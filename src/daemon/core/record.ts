@@ -390,8 +390,9 @@ function foldBegun(record: SystemRecord, service: ServiceRecord, entry: Extract<
   record.lastRuns.set(place, Math.max(run.number, record.lastRuns.get(place) ?? 0));
   const instance = service.instances.get(number);
   if (instance === undefined) return;
-  const ended = instance.runs.filter(({ end }) => end !== undefined).slice(0, historyMax - 1);
-  instance.runs = [run, ...instance.runs.filter((each) => each.end === undefined || ended.includes(each))];
+  let endedCount = 0;
+  const kept = instance.runs.filter(({ end }) => end === undefined || ++endedCount < historyMax);
+  instance.runs = [run, ...kept];
 }
 
 type RunEntry = Extract<Entry, { type: "running" | "ready" | "stopping" | "ended" }>;

@@ -41,6 +41,7 @@ export interface RunRecord {
   readonly readiness?: RunSpec["readiness"];
   readonly limits: RunSpec["limits"];
   readonly logs: LogsPlan;
+  readonly listen: RunSpec["listen"];
   /** A cgroup (absolute path) that everything of the run is in. */
   readonly cgroup?: string;
   /** Epoch milliseconds. */
@@ -92,7 +93,7 @@ export function readRecord(home: Home, id: RunId): RunRecord | undefined {
     const [, service = id, instance = "1"] = /^(.+)\.(\d+)\.\d+$/.exec(id) ?? [];
     const logs = { sizeBytes: 0, ageMs: 0, budgetBytes: 0 };
     const startedAt = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    const torn = { argv: [], cwd: "/", stdin: "null", limits: {}, logs, startedAt, bootId: "" } as const;
+    const torn = { argv: [], cwd: "/", stdin: "null", listen: [], limits: {}, logs, startedAt, bootId: "" } as const;
     return { id, service, instance: Number(instance), ...torn };
   }
 }

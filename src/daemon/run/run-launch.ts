@@ -9,10 +9,12 @@
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { assertFolder, explainStart, findExecutable } from "../../os/executable.ts";
+import { PortInUseError } from "../../os/port-holder.ts";
 import type { Home } from "../home.ts";
+import { FifoError } from "./fifo.ts";
 import { pipeFile, runFile } from "./run-files.ts";
 import { RunStartError, type RunSpec } from "./run.ts";
-import { runVariable, servicePathVariable, shimFile, shimStatus } from "./shim-script.ts";
+import { homeVariable, runVariable, servicePathVariable, shimFile, shimStatus } from "./shim-script.ts";
 
 /** Characters kept of what a shim says is wrong. */
 const problemMaxChars = 2_000;
@@ -33,6 +35,11 @@ export interface Preparation {
   readonly cgroup?: string;
 }
 
+/** Variables that a shell passes on. */
+const passableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** Variables that shells keep for themselves, so that setting them to anything may end the shell. */
+const notPassable: ReadonlySet<string> = new Set(["OPTIND", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"]);
+
 /** How a shim is called. */
 export interface ShimCall {
   /** What follows `/bin/sh`. */
@@ -43,6 +50,7 @@ export interface ShimCall {
 
 /** @throws RunStartError when the spec cannot be executed */
 export function shimCall(home: Home, spec: RunSpec, preparation: Preparation, ownPath: string): ShimCall {
+  assertListen(spec);
   assertReadiness(spec);
   const [name, ...args] = spec.argv;
   const file = executableOf(spec);
@@ -104,6 +112,13 @@ const ownTroubles: ReadonlySet<string> = new Set([
 export function startError(refused: unknown, { argv, cwd }: RunSpec): RunStartError {
   if (refused instanceof RunStartError) return refused;
   const [file, ...args] = argv;
+  if (refused instanceof PortInUseError) {
+    return new RunStartError(refused.message, "EADDRINUSE", false, { cause: refused });
+  }
+  if (refused instanceof FifoError) {
+    const sentence = `${file} could not be started: the holder of its port does not take commands`;
+    return new RunStartError(sentence, "EAGAIN", true, { cause: refused });
+  }
   const explained = explainStart(refused, { file, args }, cwd);
   return new RunStartError(explained.message, explained.code, ownTroubles.has(explained.code), { cause: refused });
 }
@@ -133,6 +148,15 @@ function executableOf(spec: RunSpec): string {
   }
 }
 
+function assertListen({ argv, listen }: RunSpec): void {
+  if (listen.length <= 1) return;
+  throw new RunStartError(
+    `${argv[0]} cannot have ${listen.length} listening sockets: one is the most`,
+    "EINVAL",
+    false,
+  );
+}
+
 function assertReadiness({ argv, readiness, listen }: RunSpec): void {
   if (readiness?.kind !== "fd") return;
   const least = 3 + listen.length;
@@ -148,9 +172,11 @@ function assertNoNul(file: string, texts: readonly string[]): void {
 
 function shimEnvironment(home: Home, spec: RunSpec, ownPath: string): Record<string, string> {
   const { PATH, ...env } = spec.env;
+  const passable = Object.entries(env).filter(([name]) => passableName.test(name) && !notPassable.has(name));
   return {
-    ...env,
+    ...Object.fromEntries(passable),
     PATH: ownPath === "" ? toolsPath : `${ownPath}:${toolsPath}`,
+    [homeVariable]: home.root,
     [runVariable]: spec.id,
     ...(PATH === undefined ? {} : { [servicePathVariable]: PATH }),
     ...(spec.readiness?.kind === "notify" ? { NOTIFY_SOCKET: pipeFile(home, spec.id, "notify") } : {}),

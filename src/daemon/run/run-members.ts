@@ -1,5 +1,5 @@
 /**
- * Run members: the OS processes that belong to a run: its process group, and whatever has its mark (COLOS_RUN) in its
+ * Run members: the OS processes that belong to a run: its process group, and whatever has its mark (COLOS_RUN and COLOS_HOME) in its
  * environment, also when it has left group and session (a double fork).
  *
  * Guarantees: an OS process that has a member's pid later is no member. An environment is read once for each OS process.
@@ -11,7 +11,7 @@
 import { readFileSync } from "node:fs";
 import { allStats, isAlive, type ProcessStat } from "../../os/process-sample.ts";
 import type { OsIdentity, RunId } from "./run.ts";
-import { runVariable } from "./shim-script.ts";
+import { homeVariable, runVariable } from "./shim-script.ts";
 
 /** One OS process of a run. */
 export interface Member {
@@ -23,6 +23,12 @@ export interface Member {
 export class RunMembers {
   /** By pid and start ticks; null belongs to no run. */
   #marks = new Map<string, RunId | null>();
+  readonly #home: string;
+
+  /** Runs of another home are nobody's here, whatever they are called. */
+  constructor(home: string) {
+    this.#home = home;
+  }
 
   /** What belongs to the run now; `service` is its first OS process, `shim` is no member. */
   of(id: RunId, service: OsIdentity | undefined, shim: OsIdentity | undefined): Member[] {
@@ -46,19 +52,22 @@ export class RunMembers {
   #markOf(stat: ProcessStat, seen: Map<string, RunId | null>): RunId | null {
     const key = `${stat.pid} ${stat.startTicks}`;
     const known = this.#marks.get(key);
-    const mark = known === undefined ? readMark(stat.pid) : known;
+    const mark = known === undefined ? readMark(stat.pid, this.#home) : known;
     seen.set(key, mark);
     return mark;
   }
 }
 
-function readMark(osPid: number): RunId | null {
+function readMark(osPid: number, home: string): RunId | null {
+  let environment: string[];
   try {
-    const environment = readFileSync(`/proc/${osPid}/environ`, "latin1");
-    const prefix = `${runVariable}=`;
-    const found = environment.split("\0").find((entry) => entry.startsWith(prefix));
-    return found === undefined ? null : Buffer.from(found.slice(prefix.length), "latin1").toString();
+    environment = readFileSync(`/proc/${osPid}/environ`, "latin1").split("\0");
   } catch {
     return null; // another user's, or ended
   }
+  const valueOf = (name: string): string | undefined => {
+    const found = environment.find((entry) => entry.startsWith(`${name}=`));
+    return found === undefined ? undefined : Buffer.from(found.slice(name.length + 1), "latin1").toString();
+  };
+  return valueOf(homeVariable) === home ? (valueOf(runVariable) ?? null) : null;
 }

@@ -23,7 +23,7 @@ export interface RunSpec {
   /** All of it, secrets included; never written down. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
-  /** Listening sockets of the daemon; the service has them as 3, 4, … with LISTEN_FDS. */
+  /** At most one listening socket, shared by all runs that name it; the service has it as 3, with LISTEN_FDS. */
   readonly listen: readonly { readonly port: number; readonly host: string }[];
   readonly stdin: "pipe" | "null";
   /** How it says that it is ready, when the recorder has to listen for it. */
@@ -110,6 +110,8 @@ export interface Runs {
   write(id: RunId, text: string): Promise<void>;
   /** OS processes that belong to the run, in no order. */
   members(id: RunId): readonly number[];
+  /** Closes a listening socket of `listen`, once no service is to accept on it. Instances that still do go on. */
+  releaseListen(port: number, host: string): void;
   /** Removes what is on disk of an ended run, once its end stands in the journal. */
   forget(id: RunId): Promise<void>;
   /** Ends the watching; every run goes on. */

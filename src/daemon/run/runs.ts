@@ -16,7 +16,9 @@ import { logFolder, type Home } from "../home.ts";
 import type { RecordedRun, Recorder } from "../log/recorder.ts";
 import * as files from "./run-files.ts";
 import type { RunRecord } from "./run-files.ts";
-import { launchShim, shimCall, shimError, startError, type Preparation } from "./run-launch.ts";
+import { ListenHolders } from "./listen-holder.ts";
+import { RunInput } from "./run-input.ts";
+import { launchShim, shimCall, shimError, startError, type Preparation, type ShimCall } from "./run-launch.ts";
 import { RunMembers } from "./run-members.ts";
 import { stopLeftovers } from "./run-leftovers.ts";
 import {
@@ -63,6 +65,7 @@ interface ActiveRun {
   phase: "starting" | "running" | "ending" | "ended";
   shim: OsIdentity | undefined;
   identity: OsIdentity | undefined;
+  input: RunInput | undefined;
   isAttached: boolean;
   isReady: boolean;
   isKilled: boolean;
@@ -79,7 +82,8 @@ class HomeRuns implements Runs {
   readonly #ownPath: string;
   readonly #prepare: (spec: RunSpec) => Preparation;
   readonly #runs = new Map<RunId, ActiveRun>();
-  readonly #members = new RunMembers();
+  readonly #holders: ListenHolders;
+  readonly #members: RunMembers;
   #watcher: FSWatcher | undefined;
   #cancelPoll: (() => void) | undefined;
   #stopNotes: (() => void) | undefined;
@@ -88,9 +92,11 @@ class HomeRuns implements Runs {
 
   constructor(options: RunsOptions) {
     this.#home = options.home;
+    this.#members = new RunMembers(options.home.root);
     this.#listener = options.listener;
     this.#recorder = options.recorder;
     this.#platform = options.platform;
+    this.#holders = new ListenHolders(options.home, options.platform.clock);
     this.#ownPath = options.ownPath ?? process.env["PATH"] ?? "";
     this.#prepare = options.prepare ?? (() => ({}));
   }
@@ -119,12 +125,11 @@ class HomeRuns implements Runs {
     const run = this.#add(recordOf(spec, preparation, this.#platform.clock.wallMs()));
     try {
       files.writeRecord(this.#home, run.record);
-      const shim = await launchShim(call, spec);
-      void shim.ended.then(({ status, problem }) => this.#shimEnded(run, shimError(spec, status, problem)));
+      const release = await this.#launch(run, call, spec);
       this.#limitBeginning(run);
       this.#look(run);
       const failure = await run.beginning;
-      shim.release();
+      release();
       if (failure !== undefined) throw failure;
       return run.identity!;
     } catch (error) {
@@ -149,8 +154,16 @@ class HomeRuns implements Runs {
     for (const osPid of this.members(id)) sendTo(osPid, "SIGKILL");
   }
 
-  async write(_id: RunId, _text: string): Promise<void> {
-    throw new Error("not yet");
+  async write(id: RunId, text: string): Promise<void> {
+    const run = this.#runs.get(id);
+    if (run?.phase !== "running") throw new Error("nothing runs that could read it");
+    if (run.record.stdin === "null") throw new Error('the service has no input; its config says stdin: "null"');
+    run.input ??= new RunInput(files.pipeFile(this.#home, id, "in"), this.#platform.clock);
+    await run.input.write(text);
+  }
+
+  releaseListen(port: number, host: string): void {
+    this.#holders.release({ port, host });
   }
 
   members(id: RunId): readonly number[] {
@@ -175,6 +188,18 @@ class HomeRuns implements Runs {
     this.#runs.clear();
   }
 
+  /** Starts the shim, or has it started by who has the socket. Returns what is called when it has begun. */
+  async #launch(run: ActiveRun, call: ShimCall, spec: RunSpec): Promise<() => void> {
+    const [place] = spec.listen;
+    if (place !== undefined) {
+      await this.#holders.start(place, call);
+      return () => {};
+    }
+    const shim = await launchShim(call, spec);
+    void shim.ended.then(({ status, problem }) => this.#shimEnded(run, shimError(spec, status, problem)));
+    return () => shim.release();
+  }
+
   #add(record: RunRecord): ActiveRun {
     let began: ActiveRun["began"] = () => {};
     const beginning = new Promise<RunStartError | undefined>((resolve) => {
@@ -186,6 +211,7 @@ class HomeRuns implements Runs {
       phase: "starting",
       shim: undefined,
       identity: undefined,
+      input: undefined,
       ...flags,
       began,
       beginning,
@@ -298,7 +324,14 @@ class HomeRuns implements Runs {
     const end = await this.#recoveredEnd(run);
     if (end === undefined) return { ...of, state: "running", identity: run.identity!, isReady: run.isReady };
     run.phase = "ended";
-    return { ...of, state: "ended", end, ...(run.identity === undefined ? {} : { identity: run.identity }) };
+    const isBlameless = end.lost === lostBoot || end.lost === neverBegan;
+    return {
+      ...of,
+      state: "ended",
+      end,
+      isBlameless,
+      ...(run.identity === undefined ? {} : { identity: run.identity }),
+    };
   }
 
   /** How it ended; undefined while it runs. */
@@ -340,6 +373,9 @@ class HomeRuns implements Runs {
     const attached = this.#recorder.attach(recordedRun(this.#home, run.record));
     attached.catch((error: unknown) => {
       run.isAttached = false;
+      // A service whose notify socket is not there could never say that it is ready.
+      const isNeeded = run.record.readiness?.kind === "notify";
+      if (isNeeded) run.began(new RunStartError(String((error as Error).message), "EIO", true));
       this.#log("error", `what ${run.record.id} writes is not recorded: ${String(error)}`);
     });
   }
@@ -379,9 +415,22 @@ const lostBeforeBegin = "its shim was killed before it began";
 const lostShim = "its shim was killed, so nobody saw how it ended";
 
 function recordOf(spec: RunSpec, { cgroup }: Preparation, startedAt: number): RunRecord {
-  const { id, service, instance, argv, cwd, stdin, readiness, limits, logs } = spec;
+  const { id, service, instance, argv, cwd, stdin, listen, readiness, limits, logs } = spec;
   const optional = { ...(readiness === undefined ? {} : { readiness }), ...(cgroup === undefined ? {} : { cgroup }) };
-  return { id, service, instance, argv, cwd, stdin, limits, logs, ...optional, startedAt, bootId: files.bootId() };
+  return {
+    id,
+    service,
+    instance,
+    argv,
+    cwd,
+    stdin,
+    listen,
+    limits,
+    logs,
+    ...optional,
+    startedAt,
+    bootId: files.bootId(),
+  };
 }
 
 function recordedRun(home: Home, { id, service, instance, readiness, logs }: RunRecord): RecordedRun {

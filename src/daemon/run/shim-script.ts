@@ -24,6 +24,8 @@ export const shimStatus = { claimed: 75, pipes: 73, record: 74, notify: 76, exec
 export const servicePathVariable = "COLOS_SERVICE_PATH";
 /** The variable by which OS processes of a run are found, wherever they went. */
 export const runVariable = "COLOS_RUN";
+/** In the environment of each run: the home, because runs of another one may have the same id; and `colos` finds its daemon. */
+export const homeVariable = "COLOS_HOME";
 
 // Every name begins with colos_: a shell would hand a changed variable of another name on to the service.
 const script = `# Written by colos. See docs/home.md, "What runs beside your service".
@@ -102,7 +104,8 @@ colos_hold() { # <identity file> <FIFO>
   colos_identity
   [ -p "$2" ] || mkfifo -m 600 "$2" || exit ${shimStatus.pipes}
   exec 0<>"$2"
-  echo "$colos_identity" >"$1" || exit ${shimStatus.record}
+  read -r colos_boot </proc/sys/kernel/random/boot_id
+  echo "$colos_identity $colos_boot" >"$1" || exit ${shimStatus.record}
   colos_newline='
 '
   # A line counts when it begins and ends with the same word; half a line, of a daemon that was killed, does not.
