@@ -324,8 +324,8 @@ describe("colos why", () => {
     expect(await colos("why web", host)).toBe(0);
     expect(host.stdout.lines).toEqual([
       "web is waiting: db is not ready",
-      expect.stringMatching(/^ {2}because db exited with code 1 \(\d{4}-\d\d-\d\d \d\d:\d\d:01\)$/),
-      "    because port 5432 is taken",
+      expect.stringMatching(/^ {2}db exited with code 1 \(\d{4}-\d\d-\d\d \d\d:\d\d:01\)$/),
+      "    port 5432 is taken",
     ]);
   });
 });
@@ -638,6 +638,6 @@ describe("colos: when it cannot be asked", () => {
     const host = hostOf(shop());
 
     expect(await colos("start wbe", host)).toBe(2);
-    expect(host.stderr.text).toBe('colos: there is no service "wbe"\n  Did you mean web?\n');
+    expect(host.stderr.text).toBe('colos: there is no service "wbe"; did you mean "web"?\n');
   });
 });

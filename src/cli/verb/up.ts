@@ -68,7 +68,8 @@ async function applyConfig({ config, ...wait }: UpInput, call: Call): Promise<nu
   const startedMs = host.clock.monotonicMs();
   await ensureDaemon(call);
   if (call.isTalking) call.print(changeLines((await (await call.connect()).preview(input)).changes, call.colour));
-  const options = { goal: "ready" as const, concerns: () => true, showsUnchanged: false };
+  const names = input.plan.services.map(({ name, instances }) => (instances === 1 ? name : `${name}.${instances}`));
+  const options = { goal: "ready" as const, concerns: () => true, showsUnchanged: false, names };
   const report = await withProgress(call, options, (manager) => manager.apply({ ...input, ...wait }));
   const exitCode = tellReport(report, call);
   if (call.isTalking && exitCode === exitCodes.ok) {

@@ -24,6 +24,6 @@ export const why: Verb = managerVerb({
 
 function causeLines({ at, sentence, causes }: Cause, colour: boolean, indent = ""): readonly string[] {
   const time = at === undefined ? "" : ` ${styled("dim", `(${timeText(at)})`, colour)}`;
-  const line = `${indent}${indent === "" ? "" : "because "}${plainText(sentence)}${time}`;
+  const line = `${indent}${plainText(sentence)}${time}`;
   return [line, ...causes.flatMap((each) => causeLines(each, colour, `${indent}  `))];
 }
