@@ -116,7 +116,13 @@ const tests: Readonly<
   import({ name, text }, examples) {
     test(`${name} is imported as it is shown`, async () => {
       const read = (path: string) => (path === `/app/${name}` ? text : undefined);
-      const host = { cwd: "/app", cpus: 2, read, create: () => false, loadModule: () => Promise.reject(new Error()) };
+      const host = {
+        cwd: "/app",
+        cpus: 2,
+        read,
+        create: () => false,
+        loadModule: () => Promise.reject(new Error("no module")),
+      };
       const shown = examples.find((example) => example.name === `${name}.yaml`);
 
       const result = await importFile(name, host);
