@@ -215,9 +215,9 @@ describe("environment: env files", () => {
     const file = fileWith(`A=1\n# comment\n${value}\n`);
 
     expect(await problemOf({ envFiles: [file] })).toContain(
-      `service web: the env file ${file} cannot be used: line 3 `,
+      `service web: the env file ${file} cannot be used: line 3: `,
     );
-    expect(await problemOf({ envFiles: [fileWith(`A='${value}`)] })).toContain("line 1 ");
+    expect(await problemOf({ envFiles: [fileWith(`A='${value}`)] })).toContain("line 1: ");
   });
 
   test("a file that is absent or too long is refused", async () => {
