@@ -1,0 +1,104 @@
+/** Limited runs: real runs, looked after over the death of their daemon; the kernel's part is played by written files. */
+import { mkdirSync, mkdtempSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { needsLinux } from "../../../test/debian.ts";
+import { newHome, openTestRuns, shellSpec } from "../../../test/run-home.ts";
+import { turn } from "../../../test/system/turn.ts";
+import { nodePlatform } from "../../platforms/node/node-platform.ts";
+import type { Home } from "../home.ts";
+import { openRuns } from "../run/runs.ts";
+import type { RunEnd, RunId, Runs } from "../run/run.ts";
+import { PipeRecorder } from "../../../test/pipe-recorder.ts";
+import { Cgroups } from "./cgroup.ts";
+import { identityHost } from "./identity.ts";
+import { openLimitedRuns } from "./limited-runs.ts";
+import { Limits } from "./limits.ts";
+
+async function limited(home: Home, cgroups: Cgroups | { absent: string } = { absent: "none" }) {
+  const told: string[] = [];
+  const ends = new Map<RunId, RunEnd>();
+  const platform = nodePlatform();
+  const limits = new Limits(
+    {
+      home: home.root,
+      clock: platform.clock,
+      onExceeded: (run, sentence) => {
+        told.push(`${run}: ${sentence}`);
+        runs.kill(run);
+      },
+      onNotice: () => undefined,
+    },
+    await identityHost(),
+    cgroups,
+  );
+  const recorder = new PipeRecorder(home.runs);
+  const runs: Runs = openLimitedRuns(
+    (listener) => openRuns({ home, listener, recorder, platform, prepare: (spec) => limits.prepare(spec) }),
+    { ended: (id, end) => void ends.set(id, end), ready: () => undefined, status: () => undefined },
+    { limits, limitsOf: () => ({ pidsMax: 3 }) },
+  );
+  onTestFinished(() => runs.close());
+  const end = async (id: RunId): Promise<RunEnd> => {
+    while (!ends.has(id)) await turn();
+    return ends.get(id)!;
+  };
+  return { runs, told, end };
+}
+
+const four = "sleep 1000 & sleep 1000 & sleep 1000 & wait";
+const tooMany = "web.1.1: it has 4 OS processes and threads, and its limit is 3";
+
+needsLinux().describe("limited runs: the sampler", () => {
+  test("a run over its limit is told and ended with everything in it", async () => {
+    const home = newHome();
+    const { runs, told, end } = await limited(home);
+
+    await runs.start(shellSpec(home, "web.1.1", four, { limits: { pidsMax: 3 } }));
+
+    expect(await end("web.1.1")).toMatchObject({ signal: "SIGKILL" });
+    expect(told).toEqual([tooMany]);
+  });
+
+  test("a run that an earlier daemon started is looked after too", async () => {
+    const home = newHome();
+    const earlier = openTestRuns(home);
+    await earlier.runs.start(shellSpec(home, "web.1.1", four));
+    await earlier.runs.close();
+    const { runs, told, end } = await limited(home);
+
+    await runs.recover();
+    await end("web.1.1");
+
+    expect(told).toEqual([tooMany]);
+  });
+});
+
+describe("limited runs: groups", () => {
+  /** Groups in a plain folder. A file for each run stands where the kernel would have its own. */
+  function plainGroups(home: Home): { base: string; cgroups: Cgroups } {
+    const base = mkdtempSync(join(tmpdir(), "colos-groups-"));
+    onTestFinished(() => rmSync(base, { recursive: true }));
+    return { base, cgroups: new Cgroups(base, ["memory"], home.root) };
+  }
+
+  needsLinux().test("an end by the kernel is in the end, and groups of runs that are over go", async () => {
+    const home = newHome();
+    const { cgroups } = plainGroups(home);
+    const old = cgroups.pathOf("old.1.1");
+    mkdirSync(old);
+    const { runs, end } = await limited(home, cgroups);
+    await runs.recover();
+    const group = cgroups.pathOf("web.1.1");
+    await runs.start(shellSpec(home, "web.1.1", "read line", { stdin: "pipe", limits: { memoryBytes: 1_048_576 } }));
+
+    writeFileSync(join(group, "memory.events"), "oom_kill 1\n");
+    runs.kill("web.1.1");
+
+    expect((await end("web.1.1")).why).toBe(
+      "the OS kernel ended it, because it needed more than its memory limit of 1048576 bytes",
+    );
+    expect(existsSync(old)).toBe(false);
+  });
+});
