@@ -14,6 +14,7 @@ import { Limits, openLimits, unlimitedStatus, type LimitsOptions } from "./limit
 const options: LimitsOptions = {
   home: "/home/a",
   clock: nodePlatform().clock,
+  membersOf: () => new Map(),
   onExceeded: () => undefined,
   onNotice: () => undefined,
 };

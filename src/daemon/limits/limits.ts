@@ -32,7 +32,7 @@ export interface LimitedService extends IdentityConfig {
   readonly limits: LimitsPlan;
 }
 
-export interface LimitsOptions extends Omit<SamplerOptions, "procFolder" | "membersOf"> {
+export interface LimitsOptions extends Omit<SamplerOptions, "procFolder"> {
   /** The root of the home, which tells its groups from those of others. */
   readonly home: string;
   /** For tests. */
@@ -57,14 +57,13 @@ export class Limits {
   readonly #cgroups: Cgroups | undefined;
   readonly #absent: string;
   readonly #sampler: LimitSampler;
-  #membersOf: SamplerOptions["membersOf"] = () => new Map();
   readonly #fdsHardMax: number;
 
   constructor(options: LimitsOptions, identity: IdentityHost, cgroups: Cgroups | { readonly absent: string }) {
     this.#identity = identity;
     this.#cgroups = "absent" in cgroups ? undefined : cgroups;
     this.#absent = "absent" in cgroups ? cgroups.absent : controllersText(cgroups.controllers);
-    this.#sampler = new LimitSampler({ ...options, membersOf: (ids) => this.#membersOf(ids) });
+    this.#sampler = new LimitSampler(options);
     this.#fdsHardMax = options.fdsHardMax ?? fdsHardMaxNow();
   }
 
@@ -126,11 +125,6 @@ export class Limits {
       prefix: identity.prefix,
       ...(cgroup === undefined ? {} : { cgroup }),
     };
-  }
-
-  /** Who belongs to which run; until this is called, nobody is looked at. */
-  useMembers(membersOf: SamplerOptions["membersOf"]): void {
-    this.#membersOf = membersOf;
   }
 
   /** A run runs, started now or found again. */

@@ -52,8 +52,8 @@ export interface RunEnd {
   readonly at: number;
   /** Why nobody saw how: the machine was restarted, the shim was killed, it never began. */
   readonly lost?: string;
-  /** What somebody else did to it that it cannot say itself: the OS kernel ended it because of its memory limit. */
-  readonly why?: string;
+  /** What the OS did to it because of a limit. */
+  readonly because?: string;
 }
 
 /** A run that an earlier daemon started. */

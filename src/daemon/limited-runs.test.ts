@@ -1,20 +1,20 @@
 /** Limited runs: real runs, looked after over the death of their daemon; the kernel's part is played by written files. */
-import { mkdirSync, mkdtempSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, existsSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { needsLinux } from "../../../test/debian.ts";
-import { newHome, openTestRuns, shellSpec } from "../../../test/run-home.ts";
-import { turn } from "../../../test/system/turn.ts";
-import { nodePlatform } from "../../platforms/node/node-platform.ts";
-import type { Home } from "../home.ts";
-import { openRuns } from "../run/runs.ts";
-import type { RunEnd, RunId, Runs } from "../run/run.ts";
-import { PipeRecorder } from "../../../test/pipe-recorder.ts";
-import { Cgroups } from "./cgroup.ts";
-import { identityHost } from "./identity.ts";
+import { needsLinux } from "../../test/debian.ts";
+import { newHome, openTestRuns, shellSpec } from "../../test/run-home.ts";
+import { turn } from "../../test/system/turn.ts";
+import { nodePlatform } from "../platforms/node/node-platform.ts";
+import type { Home } from "./home.ts";
+import { openRuns } from "./run/runs.ts";
+import type { RunEnd, RunId, Runs } from "./run/run.ts";
+import { PipeRecorder } from "../../test/pipe-recorder.ts";
+import { Cgroups } from "./limits/cgroup.ts";
+import { identityHost } from "./limits/identity.ts";
 import { openLimitedRuns } from "./limited-runs.ts";
-import { Limits } from "./limits.ts";
+import { Limits } from "./limits/limits.ts";
 
 async function limited(home: Home, cgroups: Cgroups | { absent: string } = { absent: "none" }) {
   const told: string[] = [];
@@ -24,6 +24,7 @@ async function limited(home: Home, cgroups: Cgroups | { absent: string } = { abs
     {
       home: home.root,
       clock: platform.clock,
+      membersOf: (ids) => new Map(ids.map((id) => [id, runs.members(id)])),
       onExceeded: (run, sentence) => {
         told.push(`${run}: ${sentence}`);
         runs.kill(run);
@@ -37,7 +38,8 @@ async function limited(home: Home, cgroups: Cgroups | { absent: string } = { abs
   const runs: Runs = openLimitedRuns(
     (listener) => openRuns({ home, listener, recorder, platform, prepare: (spec) => limits.prepare(spec) }),
     { ended: (id, end) => void ends.set(id, end), ready: () => undefined, status: () => undefined },
-    { limits, limitsOf: () => ({ pidsMax: 3 }) },
+    limits,
+    () => ({ pidsMax: 3 }),
   );
   onTestFinished(() => runs.close());
   const end = async (id: RunId): Promise<RunEnd> => {
@@ -83,6 +85,12 @@ describe("limited runs: groups", () => {
     return { base, cgroups: new Cgroups(base, ["memory"], home.root) };
   }
 
+  /** The kernel takes out whoever ends; a plain file does not. */
+  async function emptied(group: string): Promise<void> {
+    while (!existsSync(join(group, "cgroup.procs"))) await turn();
+    writeFileSync(join(group, "cgroup.procs"), "");
+  }
+
   needsLinux().test("an end by the kernel is in the end, and groups of runs that are over go", async () => {
     const home = newHome();
     const { cgroups } = plainGroups(home);
@@ -93,12 +101,43 @@ describe("limited runs: groups", () => {
     const group = cgroups.pathOf("web.1.1");
     await runs.start(shellSpec(home, "web.1.1", "read line", { stdin: "pipe", limits: { memoryBytes: 1_048_576 } }));
 
+    await emptied(group);
     writeFileSync(join(group, "memory.events"), "oom_kill 1\n");
     runs.kill("web.1.1");
 
-    expect((await end("web.1.1")).why).toBe(
+    expect((await end("web.1.1")).because).toBe(
       "the OS kernel ended it, because it needed more than its memory limit of 1048576 bytes",
     );
     expect(existsSync(old)).toBe(false);
+  });
+
+  needsLinux().test("an end by the kernel while no daemon lives is found", async () => {
+    const home = newHome();
+    const { cgroups } = plainGroups(home);
+    const earlier = await limited(home, cgroups);
+    const identity = await earlier.runs.start(shellSpec(home, "web.1.1", "read line", { stdin: "pipe" }));
+    const { osPid } = identity;
+    await emptied(cgroups.pathOf("web.1.1"));
+    await earlier.runs.close();
+
+    writeFileSync(join(cgroups.pathOf("web.1.1"), "memory.events"), "oom_kill 2\n");
+    process.kill(osPid, "SIGKILL");
+    while (!existsSync(join(home.runs, "web.1.1.exit"))) await turn();
+    const [found] = await (await limited(home, cgroups)).runs.recover();
+
+    expect(found).toMatchObject({
+      state: "ended",
+      end: { because: expect.stringContaining("the OS kernel ended it") },
+    });
+  });
+
+  needsLinux().test("a start that fails leaves no group", async () => {
+    const home = newHome();
+    const { base, cgroups } = plainGroups(home);
+    const { runs } = await limited(home, cgroups);
+
+    await expect(runs.start(shellSpec(home, "web.1.1", "true", { cwd: "/not/there" }))).rejects.toThrow("/not/there");
+
+    expect(readdirSync(base)).toEqual([]);
   });
 });
