@@ -44,10 +44,10 @@ describe("env file", () => {
   });
 
   test.each<[string, string]>([
-    ["A=1\nB", '.env:2: "B" has no value; write B=value'],
-    ["export A", '.env:1: "A" has no value; write A=value'],
-    ["1A=2", '.env:1: "1A=2" does not begin with a name; write NAME=value'],
-    ["=2", '.env:1: "=2" does not begin with a name; write NAME=value'],
+    ["A=1\nB", ".env:2: it has no =; write NAME=value"],
+    ["export A", ".env:1: it has no =; write NAME=value"],
+    ["1A=2", ".env:1: it does not begin with a name; write NAME=value"],
+    ["=2", ".env:1: it does not begin with a name; write NAME=value"],
     ["A='\n\n", ".env:1: the value of A has no closing '; add it"],
     ['A=1\nB="x', '.env:2: the value of B has no closing "; add it'],
     ["A='a'b", ".env:1: the value of A goes on after its closing '; put all of it into quotes"],

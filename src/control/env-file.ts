@@ -10,7 +10,8 @@
  * ```
  *
  * Guarantees: every line that is wrong is reported with its number; nothing is executed: `$(…)` and backticks outside '…' are
- * refused. Later lines win. `$NAME` without braces is text, because passwords contain dollars. Never throws.
+ * refused. Later lines win. No message holds a value or a line: these
+ * may be secrets. `$NAME` without braces is text, because passwords contain dollars. Never throws.
  * Limits: `envFileCharactersMax` of text, `envVariablesMax`, `envValuesMax` for all values together after expansion.
  * Not here: reading the file, what wins over what (the daemon).
  *
@@ -35,7 +36,7 @@ export type EnvFileResult =
   | { readonly variables: Readonly<Record<string, string>> }
   | { readonly problems: readonly string[] };
 
-/** Reads the text of an env file. Problems are lines such as `.env:3: "PORT" has no value; write PORT=…`. */
+/** Reads the text of an env file. Problems are lines such as `.env:3: it has no =; write NAME=value`. */
 export function parseEnvFile(text: string, options: EnvFileOptions): EnvFileResult {
   if (text.length > envFileCharactersMax) {
     return { problems: [`${options.source}: has ${text.length} characters; ${envFileCharactersMax} are allowed`] };
@@ -95,9 +96,9 @@ class EnvFileReader {
       this.#skipBlanks();
     }
     const key = this.#match(keyPattern)?.[0];
-    if (key === undefined) throw this.#misfit(`${this.#shownLine()} does not begin with a name; write NAME=value`);
+    if (key === undefined) throw this.#misfit("it does not begin with a name; write NAME=value");
     this.#skipBlanks();
-    if (this.#peek() !== "=") throw this.#misfit(`${JSON.stringify(key)} has no value; write ${key}=value`);
+    if (this.#peek() !== "=") throw this.#misfit("it has no =; write NAME=value");
     this.#at += 1;
     this.#skipBlanks();
     const value = this.#readValue(key);
@@ -206,10 +207,6 @@ class EnvFileReader {
   #last(message: string): Misfit {
     this.#at = this.#text.length;
     return this.#misfit(message);
-  }
-
-  #shownLine(): string {
-    return JSON.stringify(this.#rest(60).split("\n")[0]!.trimEnd());
   }
 
   #peek(): string | undefined {
