@@ -48,7 +48,7 @@ export interface RunsOptions {
   /** The daemon's own PATH, on which `setsid` and `mkfifo` are found too. Default: PATH of this OS process. */
   readonly ownPath?: string;
   /** What limits, user and group need; asked at each start. */
-  readonly prepare?: (spec: RunSpec) => Preparation;
+  readonly prepare?: (spec: RunSpec) => Preparation | Promise<Preparation>;
 }
 
 /** Makes the folders of the home that runs need. Nothing is watched before `recover`. */
@@ -80,7 +80,7 @@ class HomeRuns implements Runs {
   readonly #recorder: Recorder;
   readonly #platform: Pick<Platform, "clock" | "log">;
   readonly #ownPath: string;
-  readonly #prepare: (spec: RunSpec) => Preparation;
+  readonly #prepare: NonNullable<RunsOptions["prepare"]>;
   readonly #runs = new Map<RunId, ActiveRun>();
   readonly #holders: ListenHolders;
   readonly #members: RunMembers;
@@ -120,7 +120,7 @@ class HomeRuns implements Runs {
 
   async start(spec: RunSpec): Promise<OsIdentity> {
     this.#watch();
-    const preparation = this.#prepare(spec);
+    const preparation = await this.#prepare(spec);
     const call = shimCall(this.#home, spec, preparation, this.#ownPath);
     const run = this.#add(recordOf(spec, preparation, this.#platform.clock.wallMs()));
     try {
