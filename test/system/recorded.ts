@@ -14,7 +14,6 @@ import { openRecorder, type RecorderOptions } from "../../src/daemon/log/recorde
 import type { RecordedRun, Recorder } from "../../src/daemon/log/recorder.ts";
 import { nodePlatform } from "../../src/platforms/node/node-platform.ts";
 import { colosFile } from "./colos-process.ts";
-import { isRunning } from "./os-processes.ts";
 import type { Place } from "./place.ts";
 import { turn } from "./turn.ts";
 
@@ -122,10 +121,10 @@ export async function payloadOf(directory: string, stream: "stdout" | "stderr"):
   return Buffer.concat(parts);
 }
 
-/** SIGKILL, and until it is gone. */
+/** SIGKILL, and until its parent knows. A zombie will not do: other threads of it may hold its files for a moment. */
 export async function killNow(osPid: number): Promise<void> {
   process.kill(osPid, "SIGKILL");
-  while (isRunning(osPid)) await turn();
+  await until(() => !existsSync(`/proc/${osPid}`));
 }
 
 /** Returns when `isSo` says so. What never becomes so fails the test by its time limit. */
