@@ -102,10 +102,12 @@ export class PipeReader {
     const taken = this.#deliver(bytes);
     if (taken === undefined) return true;
     // What cannot be written, and was given up, is the listener's matter.
-    void taken.catch(() => {}).then(() => {
-      if (this.#isLeaving) void this.leave();
-      else this.#socket.resume();
-    });
+    void taken
+      .catch(() => {})
+      .then(() => {
+        if (this.#isLeaving) void this.leave();
+        else this.#socket.resume();
+      });
     return false;
   }
 
