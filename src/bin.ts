@@ -71,6 +71,17 @@ const host: CliHost = {
     ]);
     return managerClient(unixHttp(join(home, "control.sock")));
   },
+  loggedServices: async (home) => {
+    const { readdir } = await import("node:fs/promises");
+    return readdir(join(home, "services")).catch(() => []);
+  },
+  readLogs: () => {
+    throw new Error("this version records nothing yet");
+  },
+  inputLines: async function* () {
+    const { createInterface } = await import("node:readline");
+    yield* createInterface({ input: process.stdin, terminal: false });
+  },
   startDaemon: async (home) => {
     const [{ launchDaemon }, { homeAt }] = await Promise.all([
       import("./daemon/launch.ts"),
@@ -81,6 +92,17 @@ const host: CliHost = {
       fileURLToPath(new URL("./daemon-entry.js", import.meta.url)),
       home,
     ]);
+  },
+  startup: async ({ home, config, ...action }) => {
+    const { runStartup } = await import("./daemon/startup-command.ts");
+    const words = (...rest: string[]): [string, ...string[]] => [
+      process.execPath,
+      fileURLToPath(import.meta.url),
+      ...rest,
+      "--home",
+      home,
+    ];
+    return runStartup({ ...action, home, cwd: process.cwd(), up: words("up", config), down: words("down") });
   },
   onStopSignal: (listener) => {
     for (const signal of stopSignals) process.on(signal, listener);
