@@ -93,7 +93,7 @@ export function holdPipes(run: RecordedRun, command: string): ChildProcess {
 
 /** Settles with the exit code. */
 export function endOf(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode !== null) return Promise.resolve(child.exitCode);
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
   return new Promise((resolve) => void child.once("exit", (code) => resolve(code)));
 }
 
