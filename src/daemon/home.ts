@@ -5,6 +5,7 @@
  * lock                         held (flock) by the daemon that lives
  * daemon                       who it is: pid, start ticks, boot id, version, one per line
  * control.sock                 the control API, mode 0600
+ * recorder.lock                held (flock) by the recorder that lives
  * recorder.sock                how the daemon speaks to the recorder
  * journal                      what was asked for and what happened; the truth
  * log/daemon, log/recorder     what colos itself has to say
