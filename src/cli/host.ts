@@ -8,6 +8,7 @@
  */
 import type { Clock } from "../base/platform.ts";
 import type { SystemPlan } from "../control/config.ts";
+import type { LogEntry, LogQuery, LogSelection } from "../control/log.ts";
 import type { Manager } from "../control/manager.ts";
 import type { RunningSystem } from "../control/service.ts";
 
@@ -50,6 +51,22 @@ export interface ModuleProblem {
   readonly text: string;
 }
 
+/** What is to be done about the machine's start. */
+export interface StartupAction {
+  readonly action: "show" | "write" | "remove";
+  /** Default: what the machine has. */
+  readonly system?: "systemd" | "openrc" | "cron";
+  readonly scope: "system" | "user";
+  readonly name: string;
+  /** Absolute. */
+  readonly home: string;
+  /** Absolute; with `remove` it does not matter. */
+  readonly config: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Who runs it, for scope `system`. */
+  readonly user?: string;
+}
+
 /** The place where `colos` runs. */
 export interface CliHost {
   readonly version: string;
@@ -74,8 +91,16 @@ export interface CliHost {
    * The manager of the home (absolute). Each of its operations rejects with a DaemonAbsentError when no daemon lives there.
    */
   connect(home: string): Promise<Manager>;
+  /** The services of the home (absolute) that have logs; no daemon is needed. Empty when there is no home. */
+  loggedServices(home: string): Promise<readonly string[]>;
+  /** What services of the home wrote, in the order of time; no daemon is needed. */
+  readLogs(home: string, selection: readonly LogSelection[], query: LogQuery): AsyncIterable<LogEntry>;
+  /** What a person types, line by line, until the end of the input. */
+  inputLines(): AsyncIterable<string>;
   /** Starts a daemon for the home (absolute) and settles when it answers. Rejects with a sentence when it does not. */
   startDaemon(home: string): Promise<void>;
+  /** Shows, installs or takes away what starts colos when the machine boots, and gives what a person is told. Rejects with a sentence. */
+  startup(action: StartupAction): Promise<string>;
   /** From now on these OS signals go to `listener` and no longer end colos. Returns a function that undoes it. */
   onStopSignal(listener: (signal: StopSignal) => void): () => void;
   /** Calls `listener` when colos ends, also by an uncaught error; it may only write. Returns a function that undoes it. */
