@@ -127,7 +127,7 @@ class HomeRuns implements Runs {
     run.isKilled = true;
     this.signal(id, "SIGKILL");
     if (run.record.cgroup !== undefined) killCgroup(run.record.cgroup);
-    for (const osPid of this.members(id)) sendTo(osPid, "SIGKILL");
+    for (const { osPid } of this.#members.lookNow().membersOf(ownerOf(run))) sendTo(osPid, "SIGKILL");
   }
 
   async write(id: RunId, text: string): Promise<void> {
@@ -150,7 +150,7 @@ class HomeRuns implements Runs {
     const run = this.#runs.get(id);
     if (run === undefined || run.phase === "ended") return [];
     return this.#members
-      .lookNow()
+      .lookThisTurn()
       .membersOf(ownerOf(run))
       .map(({ osPid }) => osPid);
   }
