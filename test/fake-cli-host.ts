@@ -8,7 +8,7 @@
  * @module
  */
 import type { Clock } from "../src/base/platform.ts";
-import type { CliHost, Output, StartOptions, StopSignal } from "../src/cli/host.ts";
+import type { CliHost, Output, StartOptions, StartupAction, StopSignal } from "../src/cli/host.ts";
 import type { SystemPlan } from "../src/control/config.ts";
 import { DaemonAbsentError } from "../src/control/manager-client.ts";
 import type { Manager } from "../src/control/manager.ts";
@@ -244,6 +244,7 @@ export class FakeHost implements CliHost {
   /** Homes that were asked, and in which a daemon was started. */
   readonly connected: string[] = [];
   readonly daemonsStarted: string[] = [];
+  readonly startups: StartupAction[] = [];
   readonly exitListeners = new Set<() => void>();
   started: { readonly plan: SystemPlan; readonly options: StartOptions } | undefined;
   readonly #signalListeners = new Set<(signal: StopSignal) => void>();
@@ -295,6 +296,11 @@ export class FakeHost implements CliHost {
     this.daemonsStarted.push(home);
     this.manager = this.startable;
     return Promise.resolve();
+  }
+
+  startup(action: StartupAction): Promise<string> {
+    this.startups.push(action);
+    return Promise.resolve(`${action.action} ${action.name}\n`);
   }
 
   onStopSignal(listener: (signal: StopSignal) => void): () => void {

@@ -62,10 +62,28 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     completes: "names",
     load: async () => (await import("./verb/show.ts")).show,
   },
+  startup: {
+    usage: "colos startup [options] [config]",
+    summary: "show or install what makes the machine start colos when it boots",
+    completes: "files",
+    load: async () => (await import("./verb/startup.ts")).startup,
+  },
   run: {
     usage: "colos run [options] <file.ts|file.js|command> [args…]",
     summary: "run one program or command in the foreground, supervised",
     completes: "files",
     load: async () => (await import("./verb/run.ts")).run,
+  },
+  init: {
+    usage: "colos init [options]",
+    summary: "write a config for this folder, from what is there",
+    completes: "nothing",
+    load: async () => (await import("./verb/import.ts")).init,
+  },
+  import: {
+    usage: "colos import [options] <file>",
+    summary: "turn the file of another process manager into a config",
+    completes: "files",
+    load: async () => (await import("./verb/import.ts")).importVerb,
   },
 };
