@@ -71,6 +71,21 @@ const host: CliHost = {
     ]);
     return managerClient(unixHttp(join(home, "control.sock")));
   },
+  loggedServices: async (home) => {
+    const { readdir } = await import("node:fs/promises");
+    return readdir(join(home, "services")).catch(() => []);
+  },
+  readLogs: async function* (home, selection, query) {
+    const [{ readLogs }, { homeAt }] = await Promise.all([
+      import("./daemon/log/read-logs.ts"),
+      import("./daemon/home.ts"),
+    ]);
+    yield* readLogs(homeAt(home), selection, query, { clock: nodeClock });
+  },
+  inputLines: async function* () {
+    const { createInterface } = await import("node:readline");
+    yield* createInterface({ input: process.stdin, terminal: false });
+  },
   startDaemon: async (home) => {
     const [{ launchDaemon }, { homeAt }] = await Promise.all([
       import("./daemon/launch.ts"),
