@@ -9,8 +9,8 @@
  * LEVEL=${LEVEL:-info}             # from an earlier line, else from the environment, else what follows :-
  * ```
  *
- * Guarantees: every line that is wrong is reported with its number, never with a value; nothing is executed: `$(…)` and backticks outside '…' are
- * refused. Later lines win. `$NAME` without braces is text, because passwords contain dollars. Never throws.
+ * Guarantees: every line that is wrong is reported with its number; nothing is executed: `$(…)` and backticks outside '…' are
+ * refused. Later lines win. No message holds a value or a line: these may be secrets. `$NAME` without braces is text, because passwords contain dollars. Never throws.
  * Limits: `envFileCharactersMax` of text, `envVariablesMax`, `envValuesMax` for all values together after expansion.
  * Not here: reading the file, what wins over what (the daemon).
  *
@@ -31,23 +31,14 @@ export interface EnvFileOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-export interface EnvFileProblem {
-  /** Counted from 1. */
-  readonly line: number;
-  readonly sentence: string;
-  /** `.env:3: is not NAME=value` */
-  readonly message: string;
-}
-
 export type EnvFileResult =
   | { readonly variables: Readonly<Record<string, string>> }
-  | { readonly problems: readonly EnvFileProblem[] };
+  | { readonly problems: readonly string[] };
 
-/** Reads the text of an env file. */
+/** Reads the text of an env file. Problems are lines such as `.env:3: it has no =; write NAME=value`. */
 export function parseEnvFile(text: string, options: EnvFileOptions): EnvFileResult {
   if (text.length > envFileCharactersMax) {
-    const sentence = `has ${text.length} characters; ${envFileCharactersMax} are allowed`;
-    return { problems: [{ line: 1, sentence, message: `${options.source}: ${sentence}` }] };
+    return { problems: [`${options.source}: has ${text.length} characters; ${envFileCharactersMax} are allowed`] };
   }
   return new EnvFileReader(text, options).read();
 }
@@ -70,7 +61,7 @@ class EnvFileReader {
   readonly #text: string;
   readonly #options: EnvFileOptions;
   readonly #variables = new Map<string, string>();
-  readonly #problems: EnvFileProblem[] = [];
+  readonly #problems: string[] = [];
   #at = 0;
   #line = 1;
   #valuesLength = 0;
@@ -87,8 +78,7 @@ class EnvFileReader {
         this.#readLine();
       } catch (error) {
         if (!(error instanceof Misfit)) throw error;
-        const { line, message: sentence } = error;
-        this.#problems.push({ line, sentence, message: `${this.#options.source}:${line}: ${sentence}` });
+        this.#problems.push(`${this.#options.source}:${error.line}: ${error.message}`);
         this.#skipLine();
       }
     }
@@ -105,8 +95,9 @@ class EnvFileReader {
       this.#skipBlanks();
     }
     const key = this.#match(keyPattern)?.[0];
+    if (key === undefined) throw this.#misfit("it does not begin with a name; write NAME=value");
     this.#skipBlanks();
-    if (key === undefined || this.#peek() !== "=") throw this.#misfit("is not NAME=value, a comment or empty");
+    if (this.#peek() !== "=") throw this.#misfit("it has no =; write NAME=value");
     this.#at += 1;
     this.#skipBlanks();
     const value = this.#readValue(key);

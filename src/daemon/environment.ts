@@ -2,7 +2,7 @@
  * Environment: the variables that one run of a service gets, put together anew at each start.
  *
  * In this order, later ones win: what `colos up` captured (`captureBaseEnv`), the account when it runs as another user,
- * COLOS_SERVICE and COLOS_INSTANCE, env files, secrets, `env`.
+ * COLOS_SERVICE and COLOS_INSTANCE, env files, secrets, `env`. An env file may refer to what comes before it.
  *
  * Guarantees: what fails is one sentence that names service, variable and source, and never a value, nor what a secret's command
  * wrote. Nothing is cached and nothing is written: a changed secret counts at the next start.
@@ -112,7 +112,6 @@ async function accountOf({ user }: ServiceEnvironment): Promise<Record<string, s
   return { HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: account.shell };
 }
 
-/** `env` is what the file's own references find. */
 async function readEnvFile(
   { name }: ServiceEnvironment,
   path: string,
@@ -122,8 +121,7 @@ async function readEnvFile(
   const { text } = await readText(path, envFileMaxBytes, about);
   const parsed = parseEnvFile(text, { source: path, env });
   if ("variables" in parsed) return parsed.variables;
-  const { line, sentence } = parsed.problems[0]!;
-  throw new EnvironmentError(`${about} cannot be used: line ${line}: ${sentence}`);
+  throw new EnvironmentError(`${about} cannot be used: ${parsed.problems[0]}`);
 }
 
 /** All at the same time: each may take as long as its limit. */

@@ -23,7 +23,8 @@ interface StartupInput {
 
 export const startup: Verb = managerVerb<StartupInput>({
   notes: [
-    "Prints a unit for systemd, a script for OpenRC or a line for cron, whatever the machine has, and the commands to type.",
+    "Prints a unit for systemd, a script for OpenRC or a line for cron, whatever the machine has,",
+    "and the commands to type.",
     "Without [config], the config in the working directory, as with colos up.",
   ],
   options: {
