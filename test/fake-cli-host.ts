@@ -320,7 +320,8 @@ export class FakeHost implements CliHost {
   }
 
   startDaemon(home: string): Promise<void> {
-    if (this.startable === undefined) return Promise.reject(new Error("a daemon cannot be started here"));
+    if (this.startable === undefined)
+      return Promise.reject(new Error("a daemon cannot be started here\n  | no space left"));
     this.daemonsStarted.push(home);
     this.manager = this.startable;
     return Promise.resolve();
