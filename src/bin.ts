@@ -93,6 +93,17 @@ const host: CliHost = {
       home,
     ]);
   },
+  startup: async ({ home, config, ...action }) => {
+    const { runStartup } = await import("./daemon/startup-command.ts");
+    const words = (...rest: string[]): [string, ...string[]] => [
+      process.execPath,
+      fileURLToPath(import.meta.url),
+      ...rest,
+      "--home",
+      home,
+    ];
+    return runStartup({ ...action, home, cwd: process.cwd(), up: words("up", config), down: words("down") });
+  },
   onStopSignal: (listener) => {
     for (const signal of stopSignals) process.on(signal, listener);
     return () => {

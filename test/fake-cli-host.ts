@@ -8,7 +8,7 @@
  * @module
  */
 import type { Clock } from "../src/base/platform.ts";
-import type { CliHost, Output, StartOptions, StopSignal } from "../src/cli/host.ts";
+import type { CliHost, Output, StartOptions, StartupAction, StopSignal } from "../src/cli/host.ts";
 import type { SystemPlan } from "../src/control/config.ts";
 import { DaemonAbsentError } from "../src/control/manager-client.ts";
 import type { LogEntry, LogQuery, LogSelection } from "../src/control/log.ts";
@@ -254,6 +254,7 @@ export class FakeHost implements CliHost {
   /** Homes that were asked, and in which a daemon was started. */
   readonly connected: string[] = [];
   readonly daemonsStarted: string[] = [];
+  readonly startups: StartupAction[] = [];
   /** What services wrote, and what was asked of it. */
   entries: AsyncIterable<LogEntry> | Iterable<LogEntry> = [];
   services: readonly string[] = [];
@@ -325,6 +326,11 @@ export class FakeHost implements CliHost {
     this.daemonsStarted.push(home);
     this.manager = this.startable;
     return Promise.resolve();
+  }
+
+  startup(action: StartupAction): Promise<string> {
+    this.startups.push(action);
+    return Promise.resolve(`${action.action} ${action.name}\n`);
   }
 
   onStopSignal(listener: (signal: StopSignal) => void): () => void {

@@ -51,6 +51,22 @@ export interface ModuleProblem {
   readonly text: string;
 }
 
+/** What is to be done about the machine's start. */
+export interface StartupAction {
+  readonly action: "show" | "write" | "remove";
+  /** Default: what the machine has. */
+  readonly system?: "systemd" | "openrc" | "cron";
+  readonly scope: "system" | "user";
+  readonly name: string;
+  /** Absolute. */
+  readonly home: string;
+  /** Absolute; with `remove` it does not matter. */
+  readonly config: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Who runs it, for scope `system`. */
+  readonly user?: string;
+}
+
 /** The place where `colos` runs. */
 export interface CliHost {
   readonly version: string;
@@ -83,6 +99,8 @@ export interface CliHost {
   inputLines(): AsyncIterable<string>;
   /** Starts a daemon for the home (absolute) and settles when it answers. Rejects with a sentence when it does not. */
   startDaemon(home: string): Promise<void>;
+  /** Shows, installs or takes away what starts colos when the machine boots, and gives what a person is told. Rejects with a sentence. */
+  startup(action: StartupAction): Promise<string>;
   /** From now on these OS signals go to `listener` and no longer end colos. Returns a function that undoes it. */
   onStopSignal(listener: (signal: StopSignal) => void): () => void;
   /** Calls `listener` when colos ends, also by an uncaught error; it may only write. Returns a function that undoes it. */

@@ -100,6 +100,12 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     completes: "names",
     load: async () => (await import("./verb/show.ts")).show,
   },
+  startup: {
+    usage: "colos startup [options] [config]",
+    summary: "Show or install what makes the machine start colos when it boots",
+    completes: "files",
+    load: async () => (await import("./verb/startup.ts")).startup,
+  },
   why: {
     usage: "colos why [options] <name>",
     summary: "Show why a service is in its state",
@@ -158,6 +164,18 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     summary: "Run one program or command in the foreground, supervised",
     completes: "files",
     load: async () => (await import("./verb/run.ts")).run,
+  },
+  init: {
+    usage: "colos init [options]",
+    summary: "Write a config for this folder, from what is there",
+    completes: "nothing",
+    load: async () => (await import("./verb/import.ts")).init,
+  },
+  import: {
+    usage: "colos import [options] <file>",
+    summary: "Turn the file of another process manager into a config",
+    completes: "files",
+    load: async () => (await import("./verb/import.ts")).importVerb,
   },
   completion: {
     usage: "colos completion <bash|zsh|fish>",
