@@ -153,12 +153,6 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     completes: "nothing",
     load: async () => (await import("./verb/events.ts")).events,
   },
-  update: {
-    usage: "colos update [options]",
-    summary: "Let a new daemon take over; no service is touched",
-    completes: "nothing",
-    load: async () => (await import("./verb/update.ts")).update,
-  },
   run: {
     usage: "colos run [options] <file.ts|file.js|command> [args…]",
     summary: "Run one program or command in the foreground, supervised",

@@ -7,7 +7,6 @@ import { FakeHost, FakeOutput, FakeTerminal, instance } from "../../../test/fake
 import { FakeDaemon } from "../../../test/fake-daemon.ts";
 import { ManagerError } from "../../control/manager.ts";
 import { runCli } from "../main.ts";
-import { handOverTimeoutMs } from "./update.ts";
 import { textWidth } from "../text.ts";
 
 function hostOf(manager: FakeDaemon | undefined): FakeHost {
@@ -458,37 +457,6 @@ class FakeOutputOf extends FakeOutput {
     this.columns = columns;
   }
 }
-
-describe("colos update", () => {
-  test("a new daemon takes over, and colos says who goes on", async () => {
-    const [old, next] = [shop(), shop()];
-    next.osPid = 100;
-    const host = hostOf(old);
-    host.startable = next;
-    old.before = (operation) => {
-      if (operation === "handOver") host.manager = undefined;
-    };
-
-    expect(await colos("update", host)).toBe(0);
-    expect(host.stdout.text).toBe(
-      "colos: daemon 1.2.3 (pid 99) → 1.2.3 (pid 100); 2 of 2 instances go on as they are\n",
-    );
-    expect(host.daemonsStarted).toHaveLength(1);
-  });
-
-  test("a daemon that does not end is no reason to start another", async () => {
-    const host = hostOf(shop());
-    host.startable = shop();
-    const exitCode = colos("update", host);
-
-    while (host.clock.timersCount === 0) await new Promise(setImmediate);
-    host.clock.advance(handOverTimeoutMs);
-
-    expect(await exitCode).toBe(4);
-    expect(host.stderr.text).toBe("colos: the old daemon (pid 99) has not ended within 30000 ms\n");
-    expect(host.daemonsStarted).toEqual([]);
-  });
-});
 
 describe("colos show", () => {
   test("shows the plan, the instances and their runs", async () => {
