@@ -244,6 +244,10 @@ export class FakeHost implements CliHost {
   /** Homes that were asked, and in which a daemon was started. */
   readonly connected: string[] = [];
   readonly daemonsStarted: string[] = [];
+  /** What startDaemon was to wait for. */
+  readonly endsAwaited: (number | undefined)[] = [];
+  /** Why this version cannot read the home. */
+  homeProblem: string | undefined;
   readonly startups: StartupAction[] = [];
   readonly exitListeners = new Set<() => void>();
   started: { readonly plan: SystemPlan; readonly options: StartOptions } | undefined;
@@ -291,9 +295,14 @@ export class FakeHost implements CliHost {
     return Promise.resolve(lazy);
   }
 
-  startDaemon(home: string): Promise<void> {
+  checkHome(_home: string): Promise<void> {
+    return this.homeProblem === undefined ? Promise.resolve() : Promise.reject(new Error(this.homeProblem));
+  }
+
+  startDaemon(home: string, after?: number): Promise<void> {
     if (this.startable === undefined) return Promise.reject(new Error("a daemon cannot be started here"));
     this.daemonsStarted.push(home);
+    this.endsAwaited.push(after);
     this.manager = this.startable;
     return Promise.resolve();
   }

@@ -90,8 +90,13 @@ export interface CliHost {
    * The manager of the home (absolute). Each of its operations rejects with a DaemonAbsentError when no daemon lives there.
    */
   connect(home: string): Promise<Manager>;
-  /** Starts a daemon for the home (absolute) and settles when it answers. Rejects with a sentence when it does not. */
-  startDaemon(home: string): Promise<void>;
+  /**
+   * Starts a daemon for the home (absolute) and settles when it answers; not before the OS process `after` has ended. Rejects with
+   * a sentence when it does not.
+   */
+  startDaemon(home: string, after?: number): Promise<void>;
+  /** Rejects with a sentence when a daemon of this version could not read what is in the home (absolute). */
+  checkHome(home: string): Promise<void>;
   /** Shows, installs or takes away what starts colos when the machine boots, and gives what a person is told. Rejects with a sentence. */
   startup(action: StartupAction): Promise<string>;
   /** From now on these OS signals go to `listener` and no longer end colos. Returns a function that undoes it. */

@@ -62,6 +62,12 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     completes: "names",
     load: async () => (await import("./verb/show.ts")).show,
   },
+  update: {
+    usage: "colos update [options]",
+    summary: "put a daemon of this version in the place of the one that runs",
+    completes: "nothing",
+    load: async () => (await import("./verb/update.ts")).update,
+  },
   startup: {
     usage: "colos startup [options] [config]",
     summary: "show or install what makes the machine start colos when it boots",
