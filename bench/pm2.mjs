@@ -25,6 +25,10 @@ import { Pm2System, preparePm2 } from "./pm2/system-pm2.mjs";
 const scenarios = [memory, list, start, crash, flood, reload, loop, death];
 const systems = { pm2: Pm2System, colos: ColosSystem };
 
+// What an environment may have Node load at each start would be measured with it.
+delete process.env.NODE_EXTRA_CA_CERTS;
+delete process.env.NODE_OPTIONS;
+
 const options = parseOptions();
 const about = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length, at: new Date().toISOString() };
 if (options.systems.includes("pm2")) about.pm2 = preparePm2();

@@ -5,7 +5,7 @@
 // imports as `colos` is the same kernel that the entry it runs under has. An `import()` stays a file that is loaded when it is needed.
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 
 const stamp = "dist/.built";
@@ -57,9 +57,14 @@ async function bundle() {
     legalComments: "none",
     logLevel: "warning",
     metafile: true,
+    write: false,
     plugins: [placesKept(texts)],
   });
-  checkPlaces(result.metafile.outputs);
+  for (const { path, text } of result.outputFiles) {
+    mkdirSync(dirname(path), { recursive: true });
+    const name = relative(".", path);
+    writeFileSync(path, name.endsWith(".js") ? finished(name, text, result.metafile.outputs[name]) : text);
+  }
   writeFileSync("dist/LICENSES", licencesOf(Object.keys(result.metafile.inputs)));
 }
 
@@ -79,14 +84,26 @@ function placesKept(texts) {
   };
 }
 
-/** What was said about places holds for files that lie directly in dist/. */
-function checkPlaces(outputs) {
-  for (const path of Object.keys(outputs)) {
-    if (!path.endsWith(".js") || dirname(path) === "dist") continue;
-    if (readFileSync(path, "utf8").includes("import.meta"))
-      throw new Error(`${path} says import.meta, which is right only in files directly in dist/`);
-  }
+function finished(name, text, { imports }) {
+  // A module that looks for files beside it expects to lie directly in dist/.
+  if (dirname(name) !== "dist" && text.includes("import.meta"))
+    throw new Error(`${name}: import.meta is not right there`);
+  let count = 0;
+  const code = text.replaceAll(importOfBuiltin, (_, names, whole, builtin) => {
+    count += 1;
+    return `const ${whole ?? names.replaceAll(" as ", ": ")} = globalThis.process.getBuiltinModule("${builtin}");`;
+  });
+  const expected = imports.filter(({ path, kind }) => path.startsWith("node:") && kind === "import-statement").length;
+  if (count !== expected) throw new Error(`${name}: ${count} imports of Node's modules were found, not ${expected}`);
+  return code;
 }
+
+/**
+ * An import of a module of Node makes a copy of it, for which everything in it is loaded that would only be loaded when it is
+ * used: the streams for `node:fs`, half of the cryptography for one random number. Asking for the module itself does not, which
+ * saves each start 3 ms. Lines stay where they are.
+ */
+const importOfBuiltin = /^import (?:(\{[^}]*\})|(?:\* as )?(\w+)) from "(node:[\w/]+)";$/gm;
 
 /** What the licences of the packages whose code is in dist/ want to be kept with it. */
 function licencesOf(files) {

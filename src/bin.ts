@@ -71,6 +71,17 @@ const host: CliHost = {
     ]);
     return managerClient(unixHttp(join(home, "control.sock")));
   },
+  loggedServices: async (home) => {
+    const { readdir } = await import("node:fs/promises");
+    return readdir(join(home, "services")).catch(() => []);
+  },
+  readLogs: () => {
+    throw new Error("this version records nothing yet");
+  },
+  async *inputLines() {
+    const { createInterface } = await import("node:readline");
+    yield* createInterface({ input: process.stdin, terminal: false });
+  },
   startDaemon: async (home, after) => {
     const [{ launchDaemon }, { homeAt }, { awaitEnd }] = await Promise.all([
       import("./daemon/launch.ts"),

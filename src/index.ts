@@ -47,6 +47,22 @@ export {
   type Owned,
   type ReadOptions,
 } from "./base/network.ts";
+export type { Context, EndpointSummary, Implementation, Restriction, Stub as ContextStub } from "./context/context.ts";
+export { ContextError, type ContextErrorCode } from "./context/error.ts";
+export {
+  defineInterface,
+  endpoint,
+  streamEndpoint,
+  type Effect,
+  type Endpoint,
+  type EndpointOptions,
+  type Endpoints,
+  type EndpointsOf,
+  type Interface,
+} from "./context/interface.ts";
+export { nothing, type Schema, type SchemaIssue, type SchemaResult } from "./context/schema.ts";
+export { serve } from "./context/serve.ts";
+export { isContext, restrict, revoke, stub, type StubOptions as ContextStubOptions } from "./context/stub.ts";
 export type { Clock, LogLevel, Milliseconds, Platform, Scheduling, Strays } from "./base/platform.ts";
 export {
   carrierDown,

@@ -11,6 +11,7 @@ import type { Clock } from "../src/base/platform.ts";
 import type { CliHost, Output, StartOptions, StartupAction, StopSignal } from "../src/cli/host.ts";
 import type { SystemPlan } from "../src/control/config.ts";
 import { DaemonAbsentError } from "../src/control/manager-client.ts";
+import type { LogEntry, LogQuery, LogSelection } from "../src/control/log.ts";
 import type { Manager } from "../src/control/manager.ts";
 import type { InstanceStatus, RunningSystem, SystemEvent } from "../src/control/service.ts";
 
@@ -60,6 +61,9 @@ export class FakeOutput implements Output {
   readonly writes: string[] = [];
   readonly isTTY: boolean = false;
   writableLength = 0;
+  /** The reader has to catch up before more is written. */
+  isFull = false;
+  #wrote: () => void = () => {};
   readonly #listeners = new Set<{ readonly event: string; readonly listener: (error: Error) => void }>();
 
   get text(): string {
@@ -70,9 +74,15 @@ export class FakeOutput implements Output {
     return this.text.split("\n").slice(0, -1);
   }
 
+  /** Settles when so many writes were made. */
+  async written(count: number): Promise<void> {
+    while (this.writes.length < count) await new Promise<void>((resolve) => (this.#wrote = resolve));
+  }
+
   write(text: string): boolean {
     this.writes.push(text);
-    return true;
+    this.#wrote();
+    return !this.isFull;
   }
 
   on(event: string, listener: (error: Error) => void): void {
@@ -85,7 +95,7 @@ export class FakeOutput implements Output {
     }
   }
 
-  emit(event: "error" | "resize", error: Error = new Error("no reason")): void {
+  emit(event: "error" | "resize" | "drain", error: Error = new Error("no reason")): void {
     for (const each of this.#listeners) if (each.event === event) each.listener(error);
   }
 }
@@ -249,6 +259,12 @@ export class FakeHost implements CliHost {
   /** Why this version cannot read the home. */
   homeProblem: string | undefined;
   readonly startups: StartupAction[] = [];
+  /** What services wrote, and what was asked of it. */
+  entries: AsyncIterable<LogEntry> | Iterable<LogEntry> = [];
+  services: readonly string[] = [];
+  readonly logsAsked: (readonly [home: string, selection: readonly LogSelection[], query: LogQuery])[] = [];
+  /** What a person types. */
+  input: AsyncIterable<string> | Iterable<string> = [];
   readonly exitListeners = new Set<() => void>();
   started: { readonly plan: SystemPlan; readonly options: StartOptions } | undefined;
   readonly #signalListeners = new Set<(signal: StopSignal) => void>();
@@ -293,6 +309,19 @@ export class FakeHost implements CliHost {
       },
     });
     return Promise.resolve(lazy);
+  }
+
+  loggedServices(_home: string): Promise<readonly string[]> {
+    return Promise.resolve(this.services);
+  }
+
+  async *readLogs(home: string, selection: readonly LogSelection[], query: LogQuery): AsyncGenerator<LogEntry> {
+    this.logsAsked.push([home, selection, query]);
+    yield* this.entries;
+  }
+
+  async *inputLines(): AsyncGenerator<string> {
+    yield* this.input;
   }
 
   checkHome(_home: string): Promise<void> {

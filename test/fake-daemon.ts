@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { suggestionClause } from "../src/base/suggestion.ts";
 import type { ServicePlan } from "../src/control/config.ts";
 import {
   type ApplyReport,
@@ -220,7 +221,10 @@ export class FakeDaemon implements Manager {
   #named(names: readonly string[]): readonly InstanceStatus[] {
     return names.flatMap((name) => {
       const found = this.statuses.filter((each) => name === "all" || each.name === name || each.service === name);
-      if (found.length === 0 && name !== "all") throw new ManagerError("unknown", `there is no service "${name}"`);
+      if (found.length === 0 && name !== "all") {
+        const clause = suggestionClause(name, new Set(this.statuses.map(({ service }) => service)));
+        throw new ManagerError("unknown", `there is no service "${name}"${clause}`);
+      }
       return found;
     });
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { build } from "esbuild";
-import { fork, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
@@ -41,8 +41,12 @@ export class RunDaemonProcess {
   readonly reports: DaemonReport[] = [];
   readonly #child: ChildProcess;
 
-  constructor(file: string, home: Home) {
-    this.#child = fork(file, [home.root], { stdio: ["ignore", "inherit", "inherit", "ipc"], execArgv: [] });
+  /** `fdsMax`: how many file descriptors the daemon may have. */
+  constructor(file: string, home: Home, { fdsMax }: { readonly fdsMax?: number } = {}) {
+    const stdio = ["ignore", "inherit", "inherit", "ipc"] as const;
+    const limited = ["/bin/sh", "-c", `ulimit -n ${fdsMax}; exec "$0" "$@"`, process.execPath, file, home.root];
+    const [command, ...args] = fdsMax === undefined ? [process.execPath, file, home.root] : limited;
+    this.#child = spawn(command!, args, { stdio: [...stdio] });
     this.osPid = this.#child.pid!;
     this.#child.on("message", (report: DaemonReport) => void this.reports.push(report));
     this.#child.on("error", () => {}); // it was killed while it was being written to

@@ -6,7 +6,7 @@
 import process from "node:process";
 import { homeAt } from "../src/daemon/home.ts";
 import { openRuns } from "../src/daemon/run/runs.ts";
-import { RunStartError, type RunSpec } from "../src/daemon/run/run.ts";
+import type { RunStartError, RunSpec } from "../src/daemon/run/run.ts";
 import { nodePlatform } from "../src/platforms/node/node-platform.ts";
 import { PipeRecorder } from "./pipe-recorder.ts";
 import type { DaemonReport } from "./run-daemon-process.ts";

@@ -7,8 +7,7 @@
  *
  * @module
  */
-import { findSuggestion } from "../base/suggestion.ts";
-import { type Manager, ManagerError } from "../control/manager.ts";
+import type { Manager } from "../control/manager.ts";
 import { wantsColour } from "./colour.ts";
 import { signalExitCode } from "./exit-codes.ts";
 import { type Failure, failureOf } from "./failure.ts";
@@ -113,37 +112,23 @@ export function managerVerb<Input>({ notes = [], options = {}, read, run }: Mana
         return await run(input, call);
       } catch (error) {
         if (error instanceof WrongUsage) throw error;
-        return report(await failure(error, words, call), call);
+        return report(failure(error, call), call);
       }
     },
   };
 }
 
-async function failure(error: unknown, words: Words, call: Call): Promise<Failure> {
+function failure(error: unknown, call: Call): Failure {
   if (error instanceof Interrupted) {
     const message = "no longer waited for; it goes on";
     return { exitCode: signalExitCode(error.signal), code: "interrupted", message };
   }
-  const known = failureOf(error, call.home);
-  const isUnknownName = error instanceof ManagerError && error.code === "unknown" && known.advice === undefined;
-  const meant = isUnknownName ? await findMeant(words.rest, call) : undefined;
-  return meant === undefined ? known : { ...known, advice: `did you mean ${meant}?` };
-}
-
-/** The known name nearest to the first word that is none. */
-async function findMeant(words: readonly string[], call: Call): Promise<string | undefined> {
-  try {
-    const { instances } = await (await call.connect()).list();
-    const known = new Set(instances.flatMap(({ name, service }) => [service, name]));
-    const unknown = words.find((word) => word !== "all" && !known.has(word));
-    return unknown === undefined ? undefined : findSuggestion(unknown, known);
-  } catch {
-    return undefined; // The sentence stands without it.
-  }
+  return failureOf(error, call.home);
 }
 
 function report({ exitCode, code, message, advice }: Failure, call: Call): number {
   if (call.isJson) call.json({ error: { code, message, ...(advice === undefined ? {} : { advice }) } });
-  call.complain(`colos: ${message}${advice === undefined ? "" : `; ${advice}`}`);
+  call.complain(`colos: ${message}`);
+  if (advice !== undefined) call.complain(`  ${advice}`);
   return exitCode;
 }

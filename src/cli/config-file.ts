@@ -52,6 +52,8 @@ export interface LoadedConfig {
   /** What to call the system: the folder's name, or the file's when it is not called `colos.config`. */
   readonly name: string;
   readonly plan: SystemPlan;
+  /** How messages name it, and where each key stands. */
+  readonly source: ConfigSource;
 }
 
 export type LoadConfigResult = LoadedConfig | { readonly problems: readonly string[] };
@@ -69,7 +71,7 @@ export async function loadConfigFile(path: string | undefined, host: ConfigHost)
   const parsed = parseConfig(read.value, options);
   const problems = "problems" in parsed ? parsed.problems : missingFiles(parsed.plan, options, host.env);
   if ("problems" in parsed || problems.length > 0) return { problems: problems.map(({ message }) => message) };
-  return { file, name: systemName(file), plan: parsed.plan };
+  return { file, name: systemName(file), plan: parsed.plan, source: read };
 }
 
 /** What is wrong with a plan that only a look at the disk can show. */
@@ -231,11 +233,11 @@ function missingFilesOf(
   directory: string,
   systemEnv: Readonly<Record<string, string | undefined>>,
 ): [ConfigPath, string][] {
-  const { run, cwd, env, ready } = service;
+  const { run, cwd, env, ready, live, exhausted, envFiles } = service;
   const problems: [ConfigPath, string][] = [];
   const shown = (path: string) => JSON.stringify(nearPath(directory, path));
   const path = (Object.hasOwn(env, "PATH") ? env["PATH"] : systemEnv["PATH"]) ?? undefined;
-  const checkCommand = (key: string[], [word]: readonly [string, ...string[]]) => {
+  const checkCommand = (key: ConfigPath, [word]: readonly [string, ...string[]]) => {
     if (word.includes("/") && fileKind(cwd) !== "folder") return;
     const sentence = findExecutableProblem(word, cwd, path);
     if (sentence !== undefined) problems.push([key, sentence]);
@@ -251,6 +253,11 @@ function missingFilesOf(
   else if (cwdKind !== "folder") problems.push([["cwd"], `${shown(cwd)} is not a folder`]);
   if (run.kind === "command") checkCommand(["command"], run.command);
   if (ready.kind === "exec") checkCommand(["ready", "exec"], ready.command);
+  if (live?.probe.kind === "exec") checkCommand(["live", "exec"], live.probe.command);
+  if (exhausted.hook !== undefined) checkCommand(["exhausted", "hook"], exhausted.hook);
+  for (const [at, file] of envFiles.entries()) {
+    if (fileKind(file) === "missing") problems.push([["envFiles", at], `${shown(file)} does not exist`]);
+  }
   return problems;
 }
 

@@ -20,7 +20,7 @@ export interface Failure {
 /** What the error means. `home` is the home that was asked. */
 export function failureOf(error: unknown, home: string): Failure {
   if (error instanceof DaemonAbsentError) {
-    const advice = "colos up starts one";
+    const advice = "Start one with: colos up";
     return { exitCode: exitCodes.noDaemon, code: "absent", message: `no daemon is running in ${home}`, advice };
   }
   if (error instanceof ManagerError) {

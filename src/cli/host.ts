@@ -8,6 +8,7 @@
  */
 import type { Clock } from "../base/platform.ts";
 import type { SystemPlan } from "../control/config.ts";
+import type { LogEntry, LogQuery, LogSelection } from "../control/log.ts";
 import type { Manager } from "../control/manager.ts";
 import type { RunningSystem } from "../control/service.ts";
 
@@ -90,6 +91,12 @@ export interface CliHost {
    * The manager of the home (absolute). Each of its operations rejects with a DaemonAbsentError when no daemon lives there.
    */
   connect(home: string): Promise<Manager>;
+  /** The services of the home (absolute) that have logs; no daemon is needed. Empty when there is no home. */
+  loggedServices(home: string): Promise<readonly string[]>;
+  /** What services of the home wrote, in the order of time; no daemon is needed. */
+  readLogs(home: string, selection: readonly LogSelection[], query: LogQuery): AsyncIterable<LogEntry>;
+  /** What a person types, line by line, until the end of the input. */
+  inputLines(): AsyncIterable<string>;
   /**
    * Starts a daemon for the home (absolute) and settles when it answers; not before the OS process `after` has ended. Rejects with
    * a sentence when it does not.

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FakeHost, FakeSystem, FakeTerminal, instance } from "../../test/fake-cli-host.ts";
+import { managerInterfaces } from "../control/manager-interface.ts";
+import type { Manager } from "../control/manager.ts";
 import { runCli } from "./main.ts";
 import { verbs } from "./verbs.ts";
 
@@ -39,7 +41,7 @@ describe("colos: words", () => {
     const host = new FakeHost();
 
     expect(await runCli(["--help"], host)).toBe(0);
-    expect(host.stdout.text).toContain("run one program");
+    expect(host.stdout.text).toContain("Run one program");
     expect(host.stderr.text).toBe("");
   });
 
@@ -48,7 +50,7 @@ describe("colos: words", () => {
 
     expect(await runCli([], host)).toBe(2);
     expect(host.stdout.text).toBe("");
-    expect(host.stderr.text).toContain("run one program");
+    expect(host.stderr.text).toContain("Run one program");
   });
 
   test.each([
@@ -86,7 +88,7 @@ describe("colos: help", () => {
     const host = new FakeHost();
 
     expect(await runCli([line], host)).toBe(0);
-    expect(host.stdout.text).toMatch(/^ {2}ps +show services and how they are$/m);
+    expect(host.stdout.text).toMatch(/^ {2}ps +Show all instances of all services and their states$/m);
   });
 
   test.each(["run --help", "run -h", "help run"])("colos %s lists the options of run", async (line) => {
@@ -107,6 +109,22 @@ describe("colos: help", () => {
   test.each(Object.entries(verbs))("colos %s has a usage that begins with it", (name, { usage, summary }) => {
     expect(usage.split(" ").slice(0, 2)).toEqual(["colos", name]);
     expect(summary).not.toMatch(/\.$/);
+  });
+
+  const endpoints = new Map(
+    Object.values(managerInterfaces).flatMap(({ endpoints: each }) => Object.entries<{ readonly help: string }>(each)),
+  );
+  test.each(Object.entries(verbs).filter(([, { operation }]) => operation !== undefined))(
+    "the help of colos %s is that of the manager's operation",
+    (_, { operation, summary }) => {
+      expect(summary).toBe(endpoints.get(operation!)?.help);
+    },
+  );
+
+  test("every operation of the manager has a verb", () => {
+    const withVerb = new Set(Object.values(verbs).map(({ operation }) => operation));
+    // `up` is more than apply, and `update` more than handOver.
+    expect([...endpoints.keys()].filter((name) => !withVerb.has(name as keyof Manager))).toEqual(["handOver", "apply"]);
   });
 });
 

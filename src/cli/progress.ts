@@ -27,6 +27,8 @@ export interface ProgressOptions {
   readonly concerns: (status: InstanceStatus) => boolean;
   /** Whether an instance of which nothing changed is shown, too. */
   readonly showsUnchanged: boolean;
+  /** Names that will come, so that they are aligned from the first line. */
+  readonly names?: readonly string[];
 }
 
 /** Does the work and shows what happens meanwhile. Settles as the work does. @throws Interrupted */
@@ -39,7 +41,9 @@ export async function withProgress<Report extends OperationReport>(
   if (!call.isTalking) return interruptible(work(manager), call.host);
   const { instances } = await manager.list();
   const watched = new Watched(instances.filter(options.concerns), options, call.host.clock);
-  const endFace = call.isLive ? startTable(watched, call, options.goal) : startLines(watched, call);
+  const endFace = call.isLive
+    ? startTable(watched, call, options.goal)
+    : startLines(watched, call, options.names ?? []);
   const endEvents = follow(manager, (event) => watched.event(event));
   try {
     const report = await interruptible(work(manager), call.host);
@@ -111,7 +115,9 @@ class Watched {
       const seen = this.#seen.get(status.name);
       const isNews = seen === undefined || seen.status.state !== status.state;
       const isDue = this.#options.showsUnchanged && seen?.isShown !== true;
-      this.#note(status, isNews || isDue);
+      // An uptime would read as the time it took.
+      const { uptimeMs, ...rest } = status;
+      this.#note(uptimeMs === undefined || isNews || !isDue ? status : rest, isNews || isDue);
     }
   }
 
@@ -122,9 +128,13 @@ class Watched {
   }
 }
 
-function startLines(watched: Watched, call: Call): () => void {
-  const width = Math.min(nameWidthMax, Math.max(0, ...watched.instances().map(({ name }) => name.length)));
-  watched.onChange((status) => call.print([`${fitted(status.name, width)} = ${stateText(status, call.colour)}`]));
+function startLines(watched: Watched, call: Call, names: readonly string[]): () => void {
+  const known = [...names, ...watched.instances().map(({ name }) => name)];
+  let width = Math.max(0, ...known.map(({ length }) => length));
+  watched.onChange((status) => {
+    width = Math.min(nameWidthMax, Math.max(width, status.name.length));
+    call.print([`${fitted(status.name, width)} = ${stateText(status, call.colour)}`]);
+  });
   return () => {};
 }
 

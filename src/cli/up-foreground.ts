@@ -7,6 +7,7 @@ import type { InstanceStatus } from "../control/service.ts";
 import { wantsColour } from "./colour.ts";
 import { loadConfigFile } from "./config-file.ts";
 import { type ForegroundFace, runForeground } from "./foreground.ts";
+import { foregroundPlan } from "./foreground-plan.ts";
 import type { CliHost } from "./host.ts";
 import { keepLastLines, type LastLines } from "./last-lines.ts";
 import { startLive } from "./live.ts";
@@ -24,6 +25,8 @@ export interface UpInvocation {
 export async function upForeground(invocation: UpInvocation, host: CliHost): Promise<number> {
   const loaded = await loadConfigFile(invocation.config, host);
   if ("problems" in loaded) return refuse(loaded.problems, host);
+  const planned = foregroundPlan(loaded, host.env);
+  if ("problems" in planned) return refuse(planned.problems, host);
   const isLive = host.stdout.isTTY === true && !invocation.plain && host.env["TERM"] !== "dumb";
   const colour = wantsColour(host.env, host.stdout.isTTY === true);
   let lastLines: LastLines | undefined;
@@ -40,7 +43,7 @@ export async function upForeground(invocation: UpInvocation, host: CliHost): Pro
     });
   };
 
-  const outcome = await runForeground(loaded.plan, host, { passthrough: false, face });
+  const outcome = await runForeground(planned.plan, host, { passthrough: false, face });
   if (lastLines !== undefined) reportFailed(outcome.system?.instances() ?? [], lastLines, host);
   return finish(outcome, host);
 }

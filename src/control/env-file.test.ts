@@ -131,7 +131,16 @@ describe("env file: limits", () => {
     const doubled = Array.from({ length: 60 }, (_, at) => `A${at + 1}=\${A${at}}\${A${at}}`);
 
     expect(problemsOf([`A0=${"x".repeat(100)}`, ...doubled].join("\n"))).toEqual([
-      `.env:15: the values have more than ${envValuesMax} characters`,
+      `.env:15: references have more than ${envValuesMax} characters`,
+    ]);
+  });
+
+  test("values that are too long together are refused", () => {
+    const text = `A=${"x".repeat(500_000)}\nB=\${A}\nC=\${A}\nD=\${A}`;
+
+    expect(problemsOf(text)).toEqual([]);
+    expect(problemsOf(`${text}\nE=${"x".repeat(200_000)}`)).toEqual([
+      `.env:5: the values have more than ${envValuesMax} characters`,
     ]);
   });
 

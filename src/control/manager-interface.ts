@@ -102,7 +102,7 @@ export const servicesInterface: Interface<EndpointsOf<OperationsOf<"services">>>
     input: schema.namesInput,
     output: schema.operationReport,
     effects: ["write", "execute", "kill"],
-    help: "Replace instances without an interruption: the new ones are ready before the old ones end",
+    help: "Replace instances without an interruption: new ones are ready before old ones end",
     positional: "names",
   }),
   scale: endpoint({

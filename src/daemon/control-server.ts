@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { setMaxListeners } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { apiVersion } from "../control/manager-routes.ts";
 import type { Manager } from "../control/manager.ts";
@@ -60,12 +61,15 @@ class ControlFace {
   readonly #connections: Connections;
   readonly #closing = new AbortController();
   readonly #log: (line: string) => void;
+  #openApi: unknown;
 
   constructor({ manager, log, version, limits: given }: ControlServerOptions) {
     const limits = controlLimits(given);
     this.#limits = limits;
     this.#version = version;
     this.#log = log;
+    // One listener for each stream.
+    setMaxListeners(limits.streamsMax + 1, this.#closing.signal);
     this.#operations = new Operations(manager, limits, (sentence) => log(sentence));
     this.#budget = new Budget(limits.bodiesBytesMax);
     this.server = createServer({
@@ -118,7 +122,7 @@ class ControlFace {
   /** What is answered without the manager. */
   #fixed(path: string): (() => unknown) | undefined {
     if (path === `/v${apiVersion}/health`) return () => ({ status: "ok", version: this.#version, api: apiVersion });
-    if (path === `/v${apiVersion}/openapi.json`) return () => openApi(this.#version);
+    if (path === `/v${apiVersion}/openapi.json`) return () => (this.#openApi ??= openApi(this.#version));
     return undefined;
   }
 

@@ -19,6 +19,7 @@
 import { AsyncResource } from "node:async_hooks";
 import { constants } from "node:os";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
+import { foregroundProblems } from "../control/foreground-check.ts";
 import type { InstanceState, InstanceStatus, RunningSystem, SystemEvent } from "../control/service.ts";
 import { describeReason, isOrderly, isTagged, type ExitReason } from "../kernel/exit-reason.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -69,8 +70,13 @@ interface Service {
   begun: boolean;
 }
 
-/** Starts everything in `plan` and returns at once; progress comes as events, the end as `ended`. */
+/**
+ * Starts everything in `plan` and returns at once; progress comes as events, the end as `ended`.
+ * @throws Error for what only the daemon can do, before anything starts
+ */
 export function startForeground(kernel: Kernel, plan: SystemPlan, options: ForegroundOptions = {}): RunningSystem {
+  const [unable] = foregroundProblems(plan);
+  if (unable !== undefined) throw new Error(`${unable.path.join(".")} ${unable.sentence}`);
   return new Foreground(kernel, plan, options);
 }
 

@@ -44,7 +44,7 @@ export function instanceSpec(instance: Instance, around: InstanceSurroundings): 
       output: around.passthrough ? "inherit" : (stream, data) => instance.write(stream, data),
       stdin: around.passthrough && hasOsProcess ? "inherit" : "pipe",
       ...(around.socket === undefined ? {} : { listenFds: [around.socket.fd] }),
-      ...(run.kind === "program" ? { argv: run.args } : {}),
+      ...(run.kind === "program" ? { argv: run.args } : { stopSignal: plan.stopSignal }),
       onSpawn: (pid) => {
         instance.pid = pid;
         if (!hasOsProcess) around.runs(instance);

@@ -30,9 +30,10 @@ export async function checkHome({ root }: Home, version: number): Promise<void> 
 /** Settles when nobody has this OS process id, or somebody else. @throws Error with a sentence after `timeoutMs` */
 export async function awaitEnd(osPid: number, timeoutMs: number = endTimeoutMs): Promise<void> {
   const identity = identityOf(osPid);
-  const deadline = performance.now() + timeoutMs;
-  while (identity !== undefined && isAlive(identity)) {
-    if (performance.now() > deadline) {
+  if (identity === undefined) return;
+  const deadlineMs = performance.now() + timeoutMs;
+  while (isAlive(identity)) {
+    if (performance.now() > deadlineMs) {
       throw new Error(`the daemon (OS process ${osPid}) has handed over and did not end within ${timeoutMs} ms`);
     }
     await pause(endLookMs);

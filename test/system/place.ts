@@ -46,11 +46,8 @@ export class Place implements Belonging {
   }
 
   /** A TCP port that nobody listens on. */
-  async port(): Promise<number> {
-    for (;;) {
-      const port = randomInt(portRange.first, portRange.last + 1);
-      if (await isFree(port)) return port;
-    }
+  port(): Promise<number> {
+    return freePort();
   }
 
   /** Runs `colos` with these words, in the folder of the place. */
@@ -87,6 +84,14 @@ export class Place implements Belonging {
       const runs = this.#runs.map((run) => run.transcript());
       throw new Error(["something was left running:", ...seen, ...runs].join("\n"));
     }
+  }
+}
+
+/** A TCP port that nobody listens on. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(portRange.first, portRange.last + 1);
+    if (await isFree(port)) return port;
   }
 }
 

@@ -4,8 +4,8 @@
  * @module
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { LogsPlan } from "../../src/control/config.ts";
 import { homeAt, logFolder, type Home } from "../../src/daemon/home.ts";
@@ -40,6 +40,28 @@ export function recorderOf(home: Home, options: Partial<RecorderOptions> = {}): 
     idleMs: 500,
     ...options,
   });
+}
+
+/** A recorder that the test starts by itself, with a command in front, as a container or an injector has it. */
+export class OwnRecorder {
+  readonly child: ChildProcess;
+
+  constructor(
+    home: Home,
+    { file, args, env }: { file: string; args: readonly string[]; env?: object } = ownRecorder(home),
+  ) {
+    this.child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+  }
+
+  /** Until a daemon can connect. */
+  async listening(home: Home): Promise<void> {
+    await until(() => existsSync(home.recorderSocket));
+  }
+}
+
+/** How the recorder of a home is started. */
+export function ownRecorder(home: Home): { readonly file: string; readonly args: string[] } {
+  return { file: process.execPath, args: [join(dirname(colosFile), "recorder-entry.js"), home.root, "500"] };
 }
 
 /** A run with FIFOs. */

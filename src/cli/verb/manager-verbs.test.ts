@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { FakeHost, FakeTerminal, instance } from "../../../test/fake-cli-host.ts";
+import { FakeHost, FakeOutput, FakeTerminal, instance } from "../../../test/fake-cli-host.ts";
 import { FakeDaemon } from "../../../test/fake-daemon.ts";
 import { ManagerError } from "../../control/manager.ts";
 import { runCli } from "../main.ts";
+import { textWidth } from "../text.ts";
 
 function hostOf(manager: FakeDaemon | undefined): FakeHost {
   const host = new FakeHost();
@@ -221,6 +222,242 @@ describe("colos down", () => {
   });
 });
 
+describe("colos reload, scale, remove", () => {
+  test.each([
+    ["reload web --no-wait", ["reload", { names: ["web"], wait: false }]],
+    ["scale web 3 --timeout 1m", ["scale", { name: "web", instances: 3, timeoutMs: 60_000 }]],
+    ["remove db web", ["remove", { names: ["db", "web"] }]],
+  ])("colos %s", async (line, asked) => {
+    const manager = shop();
+
+    expect(await colos(`${line} -q`, hostOf(manager))).toBe(0);
+    expect(manager.asked).toEqual([asked]);
+  });
+
+  test("remove says what is forgotten and what is not", async () => {
+    const host = hostOf(shop());
+
+    expect(await colos("remove db", host)).toBe(0);
+    expect(host.stdout.lines).toEqual([expect.stringMatching(/^db = stopped/), "colos: removed db; the logs stay"]);
+  });
+
+  test.each([
+    ["scale web", "colos scale: a name and a number are needed; write colos scale <name> <instances>"],
+    ["scale web 0", 'colos scale: "0" is not a whole number from 1 to 1000'],
+    ["scale web 1001", 'colos scale: "1001" is not a whole number from 1 to 1000'],
+    ["scale web two", 'colos scale: "two" is not a whole number from 1 to 1000'],
+    ["scale web 2 3", 'colos scale: takes one name and one number; "3" is too many'],
+  ])("colos %s is wrong usage", async (line, sentence) => {
+    const host = hostOf(shop());
+
+    expect(await colos(line, host)).toBe(2);
+    expect(host.stderr.text).toBe(`${sentence}\n`);
+    expect(host.connected).toEqual([]);
+  });
+});
+
+describe("colos kill", () => {
+  test.each([
+    ["kill web", { names: ["web"], signal: "SIGTERM" }],
+    ["kill web HUP", { names: ["web"], signal: "SIGHUP" }],
+    ["kill web db SIGUSR1", { names: ["web", "db"], signal: "SIGUSR1" }],
+    ["kill web 9", { names: ["web"], signal: "SIGKILL" }],
+    ["kill -s INT HUP", { names: ["HUP"], signal: "SIGINT" }],
+    ["kill web hup", { names: ["web", "hup"], signal: "SIGTERM" }],
+    ["kill KILL", { names: ["KILL"], signal: "SIGTERM" }],
+  ])("colos %s", async (line, asked) => {
+    const manager = new FakeDaemon(...["web", "db", "HUP", "hup", "KILL"].map((name) => instance(name, { osPid: 7 })));
+
+    expect(await colos(line, hostOf(manager))).toBe(0);
+    expect(manager.asked).toEqual([["kill", asked]]);
+  });
+
+  test("says who got it", async () => {
+    const host = hostOf(shop());
+
+    await colos("kill web HUP", host);
+
+    expect(host.stdout.text).toBe("colos: sent SIGHUP to web.1 (pid 42)\n");
+  });
+
+  test.each([
+    ["kill", "colos kill: a name is missing; write colos kill <name…> [signal]"],
+    ["kill web HUB", 'colos kill: "HUB" is not an OS signal; did you mean "HUP"?'],
+    ["kill -s hup web", 'colos kill: "hup" is not an OS signal; did you mean "HUP"?'],
+    ["kill web 99", 'colos kill: "99" is not an OS signal; kill -l lists them'],
+  ])("colos %s is wrong usage, and nothing is sent", async (line, sentence) => {
+    const host = hostOf(shop());
+
+    expect(await colos(line, host)).toBe(2);
+    expect(host.stderr.text).toBe(`${sentence}\n`);
+    expect(host.connected).toEqual([]);
+  });
+});
+
+describe("colos send", () => {
+  test("the words after the name are the line", async () => {
+    const manager = shop();
+
+    expect(await colos("send db say --loud hello", hostOf(manager))).toBe(0);
+    expect(manager.asked).toEqual([["send", { name: "db", text: "say --loud hello" }]]);
+  });
+
+  test("without a text it is wrong usage", async () => {
+    const host = hostOf(shop());
+
+    expect(await colos("send db", host)).toBe(2);
+    expect(host.stderr.text).toContain("a name and a text are needed");
+  });
+});
+
+describe("colos why", () => {
+  test("indents the causes of each line", async () => {
+    const manager = shop();
+    const db = {
+      at: 1000,
+      sentence: "db exited with code 1",
+      causes: [{ sentence: "port 5432 is taken", causes: [] }],
+    };
+    manager.cause = { sentence: "web is waiting: db is not ready", causes: [db] };
+    const host = hostOf(manager);
+
+    expect(await colos("why web", host)).toBe(0);
+    expect(host.stdout.lines).toEqual([
+      "web is waiting: db is not ready",
+      expect.stringMatching(/^ {2}db exited with code 1 \(\d{4}-\d\d-\d\d \d\d:\d\d:01\)$/),
+      "    port 5432 is taken",
+    ]);
+  });
+});
+
+describe("colos tree", () => {
+  const process = { kind: "os-process", name: "42", text: "serve", children: [] } as const;
+  const web = { kind: "service", name: "web", text: "1 of 1 ready", children: [process] } as const;
+  const db = { ...web, name: "db" };
+
+  test.each([
+    [
+      "C.UTF-8",
+      ["colos: 2 services", "├─ web: 1 of 1 ready", "│  └─ 42: serve", "└─ db: 1 of 1 ready", "   └─ 42: serve"],
+    ],
+    ["C", ["colos: 2 services", "|- web: 1 of 1 ready", "|  `- 42: serve", "`- db: 1 of 1 ready", "   `- 42: serve"]],
+  ])("in the locale %s", async (locale, lines) => {
+    const manager = shop();
+    manager.root = { kind: "system", name: "colos", text: "2 services", children: [web, db] };
+    const host = hostOf(manager);
+    host.env["LANG"] = locale;
+
+    expect(await colos("tree", host)).toBe(0);
+    expect(host.stdout.lines).toEqual(lines);
+  });
+
+  test("fits a narrow terminal, colours and all", async () => {
+    const manager = shop();
+    manager.root = {
+      kind: "system",
+      name: "colos",
+      text: "x".repeat(99),
+      children: [{ ...web, name: "漢字".repeat(20) }],
+    };
+    const host = hostOf(manager);
+    host.stdout = new FakeOutputOf(30);
+
+    await colos("tree", host);
+
+    expect(Math.max(...host.stdout.lines.map(textWidth))).toBeLessThanOrEqual(30);
+  });
+});
+
+describe("colos plan", () => {
+  const changes = [
+    { service: "db", kind: "add", effect: "start", fields: [] },
+    { service: "web", kind: "change", effect: "scale", fields: [{ path: "instances", from: "1", to: "3" }] },
+    { service: "old", kind: "remove", effect: "stop", fields: [] },
+  ] as const;
+
+  test("shows the difference", async () => {
+    const manager = shop();
+    manager.changes = changes;
+    const host = hostOf(manager);
+    host.cwd = folder();
+
+    expect(await colos("plan shop.json", host)).toBe(0);
+    expect(host.stdout.lines).toEqual([
+      "+ db: starts",
+      "~ web: starts or stops instances, the others go on",
+      "    instances: 1 → 3",
+      "- old: stops",
+    ]);
+    expect(manager.asked.map(([operation]) => operation)).toEqual(["preview"]);
+  });
+
+  test.each([
+    ["something to change", changes, 6],
+    ["nothing to change", [], 0],
+  ])("--check with %s", async (_, some, exitCode) => {
+    const manager = shop();
+    manager.changes = some;
+    const host = hostOf(manager);
+    host.cwd = folder();
+
+    expect(await colos("plan shop.json --check --quiet", host)).toBe(exitCode);
+    expect(host.stdout.text).toBe("");
+  });
+
+  test("without a daemon it starts none", async () => {
+    const host = hostOf(undefined);
+    host.startable = shop();
+    host.cwd = folder();
+
+    expect(await colos("plan shop.json", host)).toBe(3);
+    expect(host.daemonsStarted).toEqual([]);
+  });
+});
+
+describe("colos events", () => {
+  test("shows what happens until Ctrl+C", async () => {
+    const manager = shop();
+    const host = hostOf(manager);
+    const exitCode = colos("events --json", host);
+    await host.isListening;
+
+    manager.emit({ type: "note", at: 5, sentence: "the disk is full" });
+    await host.stdout.written(1);
+    host.signal("SIGINT");
+
+    expect(await exitCode).toBe(0);
+    expect(host.stdout.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      { type: "note", at: 5, sentence: "the disk is full" },
+    ]);
+  });
+
+  test("a daemon that goes away meanwhile is a failure", async () => {
+    const manager = shop();
+    const host = hostOf(manager);
+    manager.events = failing;
+
+    expect(await colos("events", host)).toBe(1);
+    expect(host.stderr.text).toBe("colos: the connection to the daemon was lost\n");
+  });
+});
+
+/** Events that are lost at once. */
+// oxlint-disable-next-line require-yield
+async function* failing(): AsyncGenerator<never> {
+  throw new ManagerError("internal", "the connection to the daemon was lost");
+}
+
+/** A terminal that is not looked at: so many columns, and no escapes but colours. */
+class FakeOutputOf extends FakeOutput {
+  override readonly isTTY = true;
+  readonly columns: number;
+
+  constructor(columns: number) {
+    super();
+    this.columns = columns;
+  }
+}
+
 describe("colos show", () => {
   test("shows the plan, the instances and their runs", async () => {
     const host = hostOf(shop());
@@ -343,7 +580,10 @@ describe("colos up", () => {
   });
 });
 
-const needDaemon = ["ps", "start all", "stop web", "restart web", "show web", "down"];
+const needDaemon = [
+  ...["ps", "start all", "stop web", "restart web", "reload web", "scale web 2", "remove web", "down"],
+  ...["show web", "why web", "tree", "events", "kill web", "send web hi", "attach web"],
+];
 
 describe("colos: when it cannot be asked", () => {
   test.each(needDaemon)("colos %s without a daemon says so, starts none, exit code 3", async (line) => {
@@ -351,7 +591,9 @@ describe("colos: when it cannot be asked", () => {
     host.startable = shop();
 
     expect(await colos(line, host)).toBe(3);
-    expect(host.stderr.text).toBe("colos: no daemon is running in /home/ada/.local/state/colos; colos up starts one\n");
+    expect(host.stderr.text).toBe(
+      "colos: no daemon is running in /home/ada/.local/state/colos\n  Start one with: colos up\n",
+    );
     expect(host.stdout.text).toBe("");
     expect(host.daemonsStarted).toEqual([]);
   });
@@ -359,7 +601,11 @@ describe("colos: when it cannot be asked", () => {
   test.each([
     [Object.assign(new Error("mkdir EACCES"), { code: "EACCES" }), 5, /^colos: mkdir EACCES$/m],
     [new Error("the daemon's answer is no JSON"), 1, /^colos: the daemon's answer is no JSON$/m],
-    [new ManagerError("refused", "it is being updated", "try again in a minute"), 5, /it is being updated; try again/],
+    [
+      new ManagerError("refused", "it is being updated", "try again in a minute"),
+      5,
+      /it is being updated\n {2}try again/,
+    ],
     [new ManagerError("timeout", "web is not ready after 3 s; it goes on"), 4, /not ready after 3 s/],
     [new ManagerError("busy", "too many requests"), 1, /too many requests/],
     [new ManagerError("internal", "a bug"), 1, /a bug/],
@@ -373,7 +619,6 @@ describe("colos: when it cannot be asked", () => {
 
     expect(await colos("stop web --quiet", host)).toBe(exitCode);
     expect(host.stderr.text).toMatch(sentence);
-    expect(host.stderr.lines).toHaveLength(1);
   });
 
   test("with --json the error is JSON, too", async () => {
@@ -384,7 +629,7 @@ describe("colos: when it cannot be asked", () => {
       error: {
         code: "absent",
         message: "no daemon is running in /home/ada/.local/state/colos",
-        advice: "colos up starts one",
+        advice: "Start one with: colos up",
       },
     });
   });
@@ -393,6 +638,6 @@ describe("colos: when it cannot be asked", () => {
     const host = hostOf(shop());
 
     expect(await colos("start wbe", host)).toBe(2);
-    expect(host.stderr.text).toBe('colos: there is no service "wbe"; did you mean web?\n');
+    expect(host.stderr.text).toBe('colos: there is no service "wbe"; did you mean "web"?\n');
   });
 });

@@ -1,5 +1,5 @@
 /**
- * `colos start`, `stop`, `restart`: operations that take names, and are done when each instance is where it was sent.
+ * `colos start`, `stop`, `restart`, `reload`: operations that take names, and are done when each instance is where it was sent.
  *
  * @module
  */
@@ -19,6 +19,10 @@ export const stop: Verb = operation("stopped", (manager, input) => manager.stop(
 ]);
 
 export const restart: Verb = operation("ready", (manager, input) => manager.restart(input), []);
+
+export const reload: Verb = operation("ready", (manager, input) => manager.reload(input), [
+  "When a new instance does not become ready, the old one stays and colos says so.",
+]);
 
 function operation(
   goal: ProgressOptions["goal"],

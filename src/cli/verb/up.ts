@@ -7,15 +7,15 @@
  * @module
  */
 import { DaemonAbsentError } from "../../control/manager-client.ts";
-import type { PlanInput, WaitOptions } from "../../control/manager.ts";
+import type { WaitOptions } from "../../control/manager.ts";
 import type { InstanceState, InstanceStatus } from "../../control/service.ts";
 import { type Call, commonOptions, managerVerb } from "../call.ts";
 import { changeLines, hasChanges } from "../changes.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { durationText } from "../figures.ts";
-import { inheritedEnv } from "../inherited.ts";
 import { readWait, waitOptions } from "../names.ts";
 import { tellReport } from "../operation-report.ts";
+import { readPlan } from "../plan-input.ts";
 import { withProgress } from "../progress.ts";
 import type { Verb } from "../verb.ts";
 import type { Options, Words } from "../words.ts";
@@ -63,18 +63,13 @@ async function runForegroundUp(words: Words, host: Call["host"]): Promise<number
 
 async function applyConfig({ config, ...wait }: UpInput, call: Call): Promise<number> {
   const { host } = call;
-  const { loadConfigFile } = await import("../config-file.ts");
-  const loaded = await loadConfigFile(config, host);
-  if ("problems" in loaded) {
-    const { refuse } = await import("../outcome.ts");
-    if (call.isJson) call.json({ error: { code: "config", message: loaded.problems.join("\n") } });
-    return refuse(loaded.problems, host);
-  }
+  const input = await readPlan(config, call);
+  if (input === undefined) return exitCodes.usage;
   const startedMs = host.clock.monotonicMs();
   await ensureDaemon(call);
-  const input: PlanInput = { plan: loaded.plan, env: inheritedEnv(host.env), source: loaded.file };
   if (call.isTalking) call.print(changeLines((await (await call.connect()).preview(input)).changes, call.colour));
-  const options = { goal: "ready" as const, concerns: () => true, showsUnchanged: false };
+  const names = input.plan.services.map(({ name, instances }) => (instances === 1 ? name : `${name}.${instances}`));
+  const options = { goal: "ready" as const, concerns: () => true, showsUnchanged: false, names };
   const report = await withProgress(call, options, (manager) => manager.apply({ ...input, ...wait }));
   const exitCode = tellReport(report, call);
   if (call.isTalking && exitCode === exitCodes.ok) {

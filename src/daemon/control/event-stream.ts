@@ -94,9 +94,13 @@ class EventStream {
     const response = this.#response;
     const { closing, limits } = this.#options;
     const ended = new Promise<"gone" | "closing">((resolve) => {
-      response.once("close", () => resolve("gone"));
-      if (closing.aborted) resolve("closing");
-      closing.addEventListener("abort", () => resolve("closing"), { once: true });
+      const close = (): void => resolve("closing");
+      response.once("close", () => {
+        closing.removeEventListener("abort", close);
+        resolve("gone");
+      });
+      if (closing.aborted) close();
+      closing.addEventListener("abort", close);
     });
     for (;;) {
       const next = await Promise.race([this.#source.next(), ended]);

@@ -20,6 +20,9 @@ export const pieceBytesMax = 16_384;
 export const headBytesMax = 64;
 
 const newline = 10;
+const space = 32;
+/** The T between date and time. */
+const letterT = 84;
 
 /** A chunk on its way to a file. `bytes` belongs to the job until it is done. */
 export interface Chunk {
@@ -61,7 +64,7 @@ export class LineFormatter {
    * Writes lines of the chunk to `out` until it is used up or the next one does not fit into `limitBytes`; the first one
    * always does. Returns the bytes written; the chunk is done when that is 0.
    */
-  fill(chunk: Chunk, out: Buffer, limitBytes: number): number {
+  format(chunk: Chunk, out: Buffer, limitBytes: number): number {
     const time = timeText(chunk.at);
     const finished = Buffer.from(`${time} ${this.#stream} F `, "latin1");
     const { bytes, end } = chunk;
@@ -131,13 +134,11 @@ export interface CriLine {
   readonly textEnd: number;
 }
 
-/** Characters of the time as colos writes it. Other programs' times may be longer or shorter. */
-const space = 32;
-
 /** Takes the line apart that stands from `start` to `end`, without its line end; undefined when it is none. */
 export function parseCriLine(bytes: Buffer, start: number, end: number): CriLine | undefined {
   const timeEnd = bytes.indexOf(space, start);
-  if (timeEnd < 0 || timeEnd - start > headBytesMax || timeEnd + 9 > end) return undefined;
+  if (bytes[start + 10] !== letterT || timeEnd < 0 || timeEnd - start > headBytesMax || timeEnd + 9 > end)
+    return undefined;
   const stream = bytes.toString("latin1", timeEnd + 1, timeEnd + 7);
   if (stream !== "stdout" && stream !== "stderr") return undefined;
   const tag = bytes[timeEnd + 8];

@@ -158,7 +158,7 @@ export class LogFolder {
     await this.#closeOpenLine(source, chunk.at, out);
     for (;;) {
       const limitBytes = Math.min(out.length, Math.max(this.#rotateBytes, 1));
-      const bytes = source.formatter.fill(chunk, out, limitBytes);
+      const bytes = source.formatter.format(chunk, out, limitBytes);
       if (bytes === 0) break;
       await this.#write(out, bytes, chunk.at);
     }
@@ -227,7 +227,9 @@ export class LogFolder {
     await file.read(head, 0, head.length, 0);
     const timeEnd = head.indexOf(32);
     const firstMs = timeEnd > 0 ? Date.parse(head.toString("latin1", 0, timeEnd)) : Number.NaN;
-    this.#firstAt = Number.isNaN(firstMs) ? this.now() : microsOf(head.toString("latin1", 0, timeEnd), firstMs);
+    this.#firstAt = Number.isNaN(firstMs)
+      ? Math.floor(this.#clock.wallMs()) * 1000
+      : microsOf(head.toString("latin1", 0, timeEnd), firstMs);
 
     const tail = Buffer.alloc(Math.min(size, tailBytes));
     await file.read(tail, 0, tail.length, size - tail.length);

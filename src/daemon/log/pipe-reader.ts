@@ -14,13 +14,16 @@ import { Socket } from "node:net";
 /** Bytes that are read at once; Linux gives a pipe as much room. */
 export const chunkBytesMax = 65_536;
 
+/** Chunks that are read of a pipe that is left: more than the OS lets a pipe hold, so that a flood does not go on for ever. */
+const leaveChunksMax = 16;
+
 const shared = Buffer.allocUnsafeSlow(chunkBytesMax);
 
 export interface PipeListener {
   /** Bytes that were read, valid until it returns. Nothing more is read before the promise settles. */
   take(bytes: Buffer): Promise<void> | undefined;
-  /** Nobody can write any more and everything was taken. Called once. */
-  ended(): void;
+  /** Everything was taken, because nobody can write any more, or, when `isLeft`, the pipe was left as it is. Called once. */
+  ended(isLeft: boolean): void;
 }
 
 export class PipeReader {
@@ -29,7 +32,7 @@ export class PipeReader {
   readonly #listener: PipeListener;
   #isTaking = false;
   #hasEnded = false;
-  #isLast = false;
+  #isLeaving = false;
 
   private constructor(fd: number, listener: PipeListener) {
     this.#fd = fd;
@@ -40,10 +43,10 @@ export class PipeReader {
       writable: false,
       onread: { buffer: shared, callback: (count: number): boolean => this.#take(shared.subarray(0, count)) },
     } as ConstructorParameters<typeof Socket>[0]);
-    this.#socket.on("end", () => this.#finish());
+    this.#socket.on("end", () => this.#finish(false));
     // A FIFO that cannot be read has nothing more to give.
-    this.#socket.on("error", () => this.#finish());
-    this.#socket.on("close", () => this.#finish());
+    this.#socket.on("error", () => this.#finish(false));
+    this.#socket.on("close", () => this.#finish(false));
     this.#socket.resume();
   }
 
@@ -58,27 +61,28 @@ export class PipeReader {
     }
   }
 
-  /**
-   * Ends a pipe that nobody has open for writing, where the OS has not said so: nobody ever had it since it was opened. With
-   * `all`, ends it after what is in it now.
-   */
-  async finish(all = false): Promise<void> {
-    while (!this.#hasEnded && !this.#isTaking) {
-      const count = this.#readNow();
-      if (count === undefined && !all) {
-        this.#socket.resume();
-        return;
-      }
-      if (count === undefined || count === 0) return this.close();
-      this.#socket.pause();
-      await this.#deliver(shared.subarray(0, count));
-    }
-    this.#isLast ||= all;
+  /** Ends a pipe that nobody has open for writing, where the OS has not said so: nobody ever had since it was opened. */
+  endUnopened(): void {
+    if (!this.#hasEnded && !this.#isTaking && this.#readNow() === 0) this.close(false);
   }
 
-  close(): void {
+  /** Leaves the pipe after what is in it now; what is written later waits for who opens it next. */
+  async leave(): Promise<void> {
+    this.#isLeaving = true;
+    this.#socket.pause();
+    if (this.#isTaking) return; // `#take` comes back here
+    for (let chunksLeft = leaveChunksMax; !this.#hasEnded && chunksLeft > 0; chunksLeft--) {
+      const count = this.#readNow();
+      if (count === 0) return this.close(false);
+      if (count === undefined) break;
+      await this.#deliver(shared.subarray(0, count));
+    }
+    this.close();
+  }
+
+  close(isLeft = true): void {
     this.#socket.destroy();
-    this.#finish();
+    this.#finish(isLeft);
   }
 
   /** undefined: there are writers, and nothing to read. */
@@ -95,7 +99,7 @@ export class PipeReader {
     const taken = this.#deliver(bytes);
     if (taken === undefined) return true;
     void taken.then(() => {
-      if (this.#isLast) void this.finish(true);
+      if (this.#isLeaving) void this.leave();
       else this.#socket.resume();
     });
     return false;
@@ -108,9 +112,9 @@ export class PipeReader {
     return taken.finally(() => (this.#isTaking = false));
   }
 
-  #finish(): void {
+  #finish(isLeft: boolean): void {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
-    this.#listener.ended();
+    this.#listener.ended(isLeft);
   }
 }

@@ -23,7 +23,7 @@ import type { RecordedRun, Recorder } from "./recorder.ts";
 export const openTimeoutMs = 10_000;
 /** The first and the longest wait before a new try to connect, in milliseconds; it doubles. */
 export const reconnectInitialMs = 10;
-export const reconnectMaxMs = 1_000;
+export const reconnectMaxMs = 100;
 
 export interface RecorderOptions {
   readonly home: Home;

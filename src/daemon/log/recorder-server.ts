@@ -82,7 +82,7 @@ export class RecorderServer {
     });
     await Promise.allSettled([...this.#runs.values()].map(({ opened }) => opened));
     const runs = [...this.#runs.values()];
-    await Promise.allSettled(runs.map(({ recorder }) => recorder.finish(true)));
+    await Promise.allSettled(runs.map(({ recorder }) => recorder.leave()));
     await Promise.allSettled(runs.map(({ recorder }) => recorder.done));
     this.#notifySockets.close();
     for (const daemon of this.#daemons) daemon.end();
@@ -159,7 +159,7 @@ export class RecorderServer {
     if (recording === undefined) return;
     await recording.opened;
     const { recorder } = recording;
-    const cancel = this.#options.platform.clock.timer(unopenedMs, () => void recorder.finish());
+    const cancel = this.#options.platform.clock.timer(unopenedMs, () => recorder.endUnopened());
     await recorder.done.finally(cancel);
   }
 
@@ -213,7 +213,7 @@ export class RecorderServer {
   }
 
   async #whenIdle(): Promise<void> {
-    for (const { recorder } of this.#runs.values()) await recorder.finish();
+    for (const { recorder } of this.#runs.values()) recorder.endUnopened();
     if (this.#runs.size === 0 && this.#daemons.size === 0) await this.stop();
     else this.#watchIdle();
   }

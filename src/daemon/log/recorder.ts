@@ -47,7 +47,7 @@ export interface Recorder {
   readonly osPid: number | undefined;
   /** Ends the connection; the recorder goes on. */
   close(): Promise<void>;
-  /** Ends the recorder too, after it has read what is there. */
+  /** Ends the recorder too, after it has read what is there. What is written later waits in the pipes for the next one. */
   stop(): Promise<void>;
 }
 
@@ -59,6 +59,12 @@ export interface LogEntry {
   /** Epoch milliseconds. */
   readonly at: number;
   readonly text: string;
+}
+
+/** Whose lines: all of a service without an instance, all of all services without both. Those that come later count too. */
+export interface LogSelection {
+  readonly service?: string;
+  readonly instance?: number;
 }
 
 export interface LogQuery {

@@ -7,6 +7,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import type { Clock } from "../../base/platform.ts";
 import { LineFormatter, type Chunk, type LogStream } from "./cri-format.ts";
@@ -71,9 +72,14 @@ export class RunRecorder {
     this.done = Promise.all(this.#ends).then(() => this.close());
   }
 
-  /** Ends pipes that nobody writes; with `all`, every pipe, after what is in it now. */
-  async finish(all = false): Promise<void> {
-    for (const reader of all ? this.#readers : this.#output) await reader.finish(all);
+  /** Ends pipes that nobody ever opened for writing. */
+  endUnopened(): void {
+    for (const reader of this.#output) reader.endUnopened();
+  }
+
+  /** Leaves its pipes to another recorder, after what is in them now; `done` follows. */
+  async leave(): Promise<void> {
+    await Promise.all(this.#readers.map((reader) => reader.leave()));
   }
 
   close(): void {
@@ -99,10 +105,10 @@ export class RunRecorder {
     };
     let end: (written: Promise<void>) => void;
     this.#ends.push(new Promise((resolve) => (end = resolve)));
-    const ended = (): void => {
+    const ended = (isLeft: boolean): void => {
       cancelPiece?.();
       forward?.ended(stream);
-      end(write(nothing, 0, "end"));
+      end(write(nothing, 0, isLeft ? "piece" : "end"));
     };
     this.#output.push(await this.#openReader(path, { take, ended }));
   }
@@ -115,27 +121,31 @@ export class RunRecorder {
       line = (line + bytes.toString("latin1")).slice(0, readyLineBytesMax);
       if (!line.includes("\n")) return;
       isReady = true;
-      void this.#ready().then(() => this.#options.onNote("READY=1"));
+      this.#ready();
     };
     await this.#openReader(path, { take, ended: () => {} });
   }
 
   async #bindNotify(path: string): Promise<void> {
-    this.#closeNotify = await this.#options.notifySockets.bind(path, (datagram) => void this.#notified(datagram));
+    this.#closeNotify = await this.#options.notifySockets.bind(path, (datagram) => {
+      for (const assignment of datagram.split("\n")) {
+        if (assignment === "READY=1") this.#ready();
+        else if (assignment !== "") this.#options.onNote(assignment);
+      }
+    });
   }
 
-  async #notified(datagram: string): Promise<void> {
-    for (const assignment of datagram.split("\n")) {
-      if (assignment === "") continue;
-      if (assignment === "READY=1") await this.#ready();
-      this.#options.onNote(assignment);
+  /** The file first: who is told may look for it. At once, so that what the service says next is not told before. */
+  #ready(): void {
+    const { patience, readyFile, onNote } = this.#options;
+    try {
+      writeFileSync(readyFile, "");
+      onNote("READY=1");
+    } catch {
+      const written = patience.until(`cannot write ${readyFile}`, () => writeFile(readyFile, ""));
+      // It is given up only when the recorder is stopped.
+      written.then(() => onNote("READY=1")).catch(() => {});
     }
-  }
-
-  /** Before the note: who is told may look for the file. */
-  async #ready(): Promise<void> {
-    const { patience, readyFile } = this.#options;
-    await patience.until(`cannot write ${readyFile}`, () => writeFile(readyFile, ""));
   }
 
   /** The FIFO may be a moment late. Without a file descriptor for it, it waits until there is one. */

@@ -7,10 +7,10 @@ import { leftOf, newHome, openTestRuns, shellSpec, specOf } from "../../../test/
 import { gone } from "../../../test/system/os-processes.ts";
 import { turn } from "../../../test/system/turn.ts";
 import type { Home } from "../home.ts";
-import { runFile, tryClaim, writeRecord } from "./run-files.ts";
+import { bootId, runFile, tryClaim, writeRecord } from "./run-files.ts";
 import { launchShim, shimCall } from "./run-launch.ts";
 import type { RunId, RunSpec } from "./run.ts";
-import { installShim, shimStatus } from "./shim-script.ts";
+import { shimStatus } from "./shim-script.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "colos-run-daemon-"));
 let file: string;
@@ -100,9 +100,7 @@ describe("a shim that comes late", () => {
   };
   const newRun = (): { home: Home; spec: RunSpec; began: string } => {
     const home = newHome();
-    const { runs } = openTestRuns(home);
-    void runs;
-    installShim(home);
+    openTestRuns(home);
     const began = join(home.root, "began");
     return { home, began, spec: shellSpec(home, "web.1.1", `echo >${began}`) };
   };
@@ -131,7 +129,6 @@ test("a run whose shim never came is one that never began", async () => {
   const home = newHome();
   const { id, service, instance, argv, cwd, stdin, listen, limits, logs } = specOf(home, "web.1.1");
   const { runs } = openTestRuns(home);
-  const before = await import("./run-files.ts");
   const record = {
     id,
     service,
@@ -143,7 +140,7 @@ test("a run whose shim never came is one that never began", async () => {
     limits,
     logs,
     startedAt: 5,
-    bootId: before.bootId(),
+    bootId: bootId(),
   };
   writeRecord(home, record);
 

@@ -15,7 +15,17 @@
  *
  * @module
  */
-import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { LogsPlan } from "../../control/config.ts";
@@ -82,6 +92,25 @@ export function writeRecord(home: Home, record: RunRecord): void {
   renameSync(`${file}.draft`, file);
 }
 
+/** All runs that are not forgotten. What is left of forgotten ones is removed. */
+export function recordsIn(home: Home): RunRecord[] {
+  const ids = new Set<RunId>();
+  for (const name of readdirSync(home.runs)) {
+    const file = runIdOf(name);
+    if (file !== undefined) ids.add(file.id);
+    else if (name.endsWith(".draft")) rmSync(join(home.runs, name), { force: true });
+  }
+  for (const name of readdirSync(home.pipes)) {
+    const [, id, kind] = /^(.+)\.([^.]+)$/.exec(name) ?? [];
+    if (id !== undefined && pipeKinds.some((known) => known === kind)) ids.add(id);
+  }
+  return [...ids].flatMap((id) => {
+    const record = readRecord(home, id);
+    if (record === undefined) removeRun(home, id);
+    return record === undefined ? [] : [record];
+  });
+}
+
 /** A torn spec gives what the run's id says, as of another boot. */
 export function readRecord(home: Home, id: RunId): RunRecord | undefined {
   const file = runFile(home, id, "spec");
@@ -139,8 +168,19 @@ export function tryClaim(home: Home, id: RunId): boolean {
 
 /** Removes everything on disk of a run. */
 export function removeRun(home: Home, id: RunId): void {
+  const cgroup = readRecord(home, id)?.cgroup;
   for (const kind of runFileKinds) rmSync(runFile(home, id, kind), { force: true });
   for (const kind of pipeKinds) rmSync(pipeFile(home, id, kind), { force: true });
+  if (cgroup !== undefined) removeCgroup(cgroup);
+}
+
+/** It has files, but only an empty folder's removal means the group; the OS refuses while somebody is in it. */
+function removeCgroup(cgroup: string): void {
+  try {
+    rmdirSync(cgroup);
+  } catch {
+    // Whoever made it removes it.
+  }
 }
 
 function readText(file: string): string | undefined {

@@ -176,8 +176,8 @@ function shimEnvironment(home: Home, spec: RunSpec, ownPath: string): Record<str
   return {
     ...Object.fromEntries(passable),
     PATH: ownPath === "" ? toolsPath : `${ownPath}:${toolsPath}`,
-    [homeVariable]: home.root,
     [runVariable]: spec.id,
+    [homeVariable]: home.root,
     ...(PATH === undefined ? {} : { [servicePathVariable]: PATH }),
     ...(spec.readiness?.kind === "notify" ? { NOTIFY_SOCKET: pipeFile(home, spec.id, "notify") } : {}),
   };

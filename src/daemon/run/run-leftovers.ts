@@ -19,7 +19,7 @@ export const lookPauseMaxMs: Milliseconds = 32;
 
 export interface Leftovers {
   /** What belongs to the run now. */
-  readonly look: () => readonly Member[];
+  readonly look: () => Promise<readonly Member[]>;
   readonly first: NodeJS.Signals;
   /** The number of its process group; undefined when it never had one. */
   readonly group: number | undefined;
@@ -28,28 +28,27 @@ export interface Leftovers {
 
 /** Settles when nothing is left, or nothing more can be done. Gives how many still run. */
 export async function stopLeftovers({ look, first, group, clock }: Leftovers): Promise<number> {
-  const inGroup = (): readonly Member[] => look().filter((member) => member.group === group);
-  let members = look();
+  let members = await look();
   if (members.length === 0) return 0;
+  const inGroup = (): readonly Member[] => members.filter((member) => member.group === group);
   if (first !== "SIGKILL" && inGroup().length > 0) {
     for (const name of [first, "SIGCONT"]) for (const { osPid } of inGroup()) send(osPid, name);
-    await until(() => inGroup().length === 0, followersMs, clock);
+    await until(followersMs, clock, async () => {
+      members = await look();
+      return inGroup().length === 0;
+    });
   }
-  await until(
-    () => {
-      members = look();
-      for (const { osPid } of members) send(osPid, "SIGKILL");
-      return members.length === 0;
-    },
-    killMs,
-    clock,
-  );
+  await until(killMs, clock, async () => {
+    members = await look();
+    for (const { osPid } of members) send(osPid, "SIGKILL");
+    return members.length === 0;
+  });
   return members.length;
 }
 
-async function until(isDone: () => boolean, timeoutMs: Milliseconds, clock: Clock): Promise<void> {
+async function until(timeoutMs: Milliseconds, clock: Clock, isDone: () => Promise<boolean>): Promise<void> {
   const dueMs = clock.monotonicMs() + timeoutMs;
-  for (let pauseMs = 1; !isDone(); pauseMs = Math.min(pauseMs * 2, lookPauseMaxMs)) {
+  for (let pauseMs = 1; !(await isDone()); pauseMs = Math.min(pauseMs * 2, lookPauseMaxMs)) {
     if (clock.monotonicMs() >= dueMs) return;
     await new Promise<void>((resolve) => void clock.timer(pauseMs, resolve));
   }

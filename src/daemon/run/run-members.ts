@@ -1,8 +1,9 @@
 /**
- * Run members: the OS processes that belong to a run: its process group, and whatever has its mark (COLOS_RUN and COLOS_HOME) in its
- * environment, also when it has left group and session (a double fork).
+ * Run members: the OS processes that belong to a run: its process group, and whatever has its mark (COLOS_RUN and COLOS_HOME)
+ * in its environment, also when it has left group and session (a double fork).
  *
- * Guarantees: an OS process that has a member's pid later is no member. An environment is read once for each OS process.
+ * Guarantees: an OS process that has a member's pid later is no member. Looks that are asked for in one turn of the event loop
+ * are one pass over /proc for any number of runs, and an environment is read once for each OS process.
  * Limits: Linux only. Not seen: an OS process outside the group that runs as another user (unless we are root), that was
  * started with a cleared environment, or that has written its title over its environment; a cgroup shows those too.
  *
@@ -19,34 +20,70 @@ export interface Member {
   readonly group: number;
 }
 
-/** Remembers whose environment said what, so that a look costs one pass over /proc. */
-export class RunMembers {
-  /** By pid and start ticks; null belongs to no run. */
-  #marks = new Map<string, RunId | null>();
-  readonly #home: string;
+/** Whose members are asked for. */
+export interface RunOwner {
+  readonly id: RunId;
+  /** Its first OS process, which leads its group; undefined when it had none. */
+  readonly service: OsIdentity | undefined;
+  /** Has the mark too, and is no member. */
+  readonly shim: OsIdentity | undefined;
+  /** The absolute path of its cgroup. */
+  readonly cgroup: string | undefined;
+}
 
-  /** Runs of another home are nobody's here, whatever they are called. */
+/** All OS processes at one moment. */
+export interface Look {
+  membersOf(owner: RunOwner): Member[];
+}
+
+export class RunMembers {
+  readonly #home: string;
+  /** What an environment said, by pid and start ticks; null belongs to no run. */
+  #marks = new Map<string, RunId | null>();
+  #next: Promise<Look> | undefined;
+
+  /** `home` is the root of the home whose runs are asked for. */
   constructor(home: string) {
     this.#home = home;
   }
 
-  /** What belongs to the run now; `service` is its first OS process, `shim` is no member. */
-  of(id: RunId, service: OsIdentity | undefined, shim: OsIdentity | undefined): Member[] {
-    const seen = new Map<string, RunId | null>();
-    const members: Member[] = [];
-    let isGroupOurs = true;
-    const inGroup: Member[] = [];
+  /** A look that begins after this call. */
+  look(): Promise<Look> {
+    this.#next ??= new Promise((resolve) => {
+      setImmediate(() => {
+        this.#next = undefined;
+        resolve(this.lookNow());
+      });
+    });
+    return this.#next;
+  }
+
+  lookNow(): Look {
+    const marks = new Map<string, RunId | null>();
+    const marked = new Map<RunId, ProcessStat[]>();
+    const grouped = new Map<number, ProcessStat[]>();
+    const startTicks = new Map<number, number>();
     for (const stat of allStats()) {
-      const mark = this.#markOf(stat, seen);
-      if (stat.pid === service?.osPid && stat.startTicks !== service.startTicks) isGroupOurs = false;
-      if (!isAlive(stat) || stat.pid === process.pid) continue;
-      if (stat.pid === shim?.osPid && stat.startTicks === shim.startTicks) continue;
-      const member = { osPid: stat.pid, group: stat.group };
-      if (mark === id) members.push(member);
-      else if (stat.group === service?.osPid) inGroup.push(member);
+      startTicks.set(stat.pid, stat.startTicks);
+      const mark = this.#markOf(stat, marks);
+      // A daemon that was started from within a service has that run's mark; it does not end itself, nor who restarts it.
+      if (!isAlive(stat) || stat.pid === process.pid || stat.pid === process.ppid) continue;
+      if (mark !== null) addTo(marked, mark, stat);
+      addTo(grouped, stat.group, stat);
     }
-    this.#marks = seen;
-    return isGroupOurs ? [...members, ...inGroup] : members;
+    this.#marks = marks;
+    return {
+      membersOf({ id, service, shim, cgroup }) {
+        const members = new Map<number, number>();
+        const isShim = (stat: ProcessStat): boolean => stat.pid === shim?.osPid && stat.startTicks === shim.startTicks;
+        for (const stat of marked.get(id) ?? []) if (!isShim(stat)) members.set(stat.pid, stat.group);
+        if (service !== undefined && isSameOrGone(startTicks.get(service.osPid), service)) {
+          for (const stat of grouped.get(service.osPid) ?? []) members.set(stat.pid, stat.group);
+        }
+        for (const osPid of cgroup === undefined ? [] : cgroupMembers(cgroup)) members.set(osPid, 0);
+        return [...members].map(([osPid, group]) => ({ osPid, group }));
+      },
+    };
   }
 
   #markOf(stat: ProcessStat, seen: Map<string, RunId | null>): RunId | null {
@@ -58,16 +95,33 @@ export class RunMembers {
   }
 }
 
+/** While a group has members, no new OS process gets its number; so another one of that number means that the group is over. */
+function isSameOrGone(startTicks: number | undefined, service: OsIdentity): boolean {
+  return startTicks === undefined || startTicks === service.startTicks;
+}
+
 function readMark(osPid: number, home: string): RunId | null {
-  let environment: string[];
   try {
-    environment = readFileSync(`/proc/${osPid}/environ`, "latin1").split("\0");
+    const entries = readFileSync(`/proc/${osPid}/environ`, "utf8").split("\0");
+    const prefix = `${runVariable}=`;
+    const found = entries.find((entry) => entry.startsWith(prefix));
+    const isOurs = found !== undefined && entries.includes(`${homeVariable}=${home}`);
+    return isOurs ? found.slice(prefix.length) : null;
   } catch {
     return null; // another user's, or ended
   }
-  const valueOf = (name: string): string | undefined => {
-    const found = environment.find((entry) => entry.startsWith(`${name}=`));
-    return found === undefined ? undefined : Buffer.from(found.slice(name.length + 1), "latin1").toString();
-  };
-  return valueOf(homeVariable) === home ? (valueOf(runVariable) ?? null) : null;
+}
+
+function cgroupMembers(cgroup: string): number[] {
+  try {
+    return readFileSync(`${cgroup}/cgroup.procs`, "latin1").split("\n").map(Number).filter(Boolean);
+  } catch {
+    return []; // it is removed when it is empty
+  }
+}
+
+function addTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
 }

@@ -10,16 +10,17 @@
  *
  * @module
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, watch, type FSWatcher } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
-import { logFolder, type Home } from "../home.ts";
-import type { RecordedRun, Recorder } from "../log/recorder.ts";
+import type { Home } from "../home.ts";
+import type { Recorder } from "../log/recorder.ts";
+import { newRun, ownerOf, recordedRun, recordOf, type ActiveRun } from "./active-run.ts";
 import * as files from "./run-files.ts";
 import type { RunRecord } from "./run-files.ts";
 import { ListenHolders } from "./listen-holder.ts";
 import { RunInput } from "./run-input.ts";
 import { launchShim, shimCall, shimError, startError, type Preparation, type ShimCall } from "./run-launch.ts";
-import { RunMembers } from "./run-members.ts";
+import { RunMembers, type Member } from "./run-members.ts";
 import { stopLeftovers } from "./run-leftovers.ts";
 import {
   RunStartError,
@@ -31,10 +32,9 @@ import {
   type Runs,
   type RunSpec,
 } from "./run.ts";
+import { watchRuns } from "./run-watch.ts";
 import { installShim } from "./shim-script.ts";
 
-/** How often the OS is asked who lives, in milliseconds; changes of files come at once. */
-export const pollMs: Milliseconds = 1_000;
 /** How long a shim may take until its service runs, in milliseconds; then the start has failed. */
 export const startMs: Milliseconds = 15_000;
 /** How long the end of a run waits for the recorder to have read all, in milliseconds. */
@@ -47,8 +47,8 @@ export interface RunsOptions {
   readonly platform: Pick<Platform, "clock" | "log">;
   /** The daemon's own PATH, on which `setsid` and `mkfifo` are found too. Default: PATH of this OS process. */
   readonly ownPath?: string;
-  /** What limits, user and group need; asked at each start. */
-  readonly prepare?: (spec: RunSpec) => Preparation;
+  /** What limits, user and group need; asked at each start. Rejects with a RunStartError. */
+  readonly prepare?: (spec: RunSpec) => Preparation | Promise<Preparation>;
 }
 
 /** Makes the folders of the home that runs need. Nothing is watched before `recover`. */
@@ -59,68 +59,43 @@ export function openRuns(options: RunsOptions): Runs {
   return new HomeRuns(options);
 }
 
-/** One run, from its start to its end. */
-interface ActiveRun {
-  readonly record: RunRecord;
-  phase: "starting" | "running" | "ending" | "ended";
-  shim: OsIdentity | undefined;
-  identity: OsIdentity | undefined;
-  input: RunInput | undefined;
-  isAttached: boolean;
-  isReady: boolean;
-  isKilled: boolean;
-  /** Called when it runs, or will not. */
-  readonly began: (failure?: RunStartError) => void;
-  readonly beginning: Promise<RunStartError | undefined>;
-}
-
 class HomeRuns implements Runs {
   readonly #home: Home;
   readonly #listener: RunListener;
   readonly #recorder: Recorder;
   readonly #platform: Pick<Platform, "clock" | "log">;
   readonly #ownPath: string;
-  readonly #prepare: (spec: RunSpec) => Preparation;
+  readonly #prepare: NonNullable<RunsOptions["prepare"]>;
   readonly #runs = new Map<RunId, ActiveRun>();
   readonly #holders: ListenHolders;
   readonly #members: RunMembers;
-  #watcher: FSWatcher | undefined;
-  #cancelPoll: (() => void) | undefined;
+  #watching: (() => void) | undefined;
   #stopNotes: (() => void) | undefined;
+  #recovery: Promise<unknown> | undefined;
   #untold: (() => void)[] | undefined;
   #closed = false;
 
   constructor(options: RunsOptions) {
     this.#home = options.home;
-    this.#members = new RunMembers(options.home.root);
     this.#listener = options.listener;
     this.#recorder = options.recorder;
     this.#platform = options.platform;
+    this.#members = new RunMembers(options.home.root);
     this.#holders = new ListenHolders(options.home, options.platform.clock);
     this.#ownPath = options.ownPath ?? process.env["PATH"] ?? "";
     this.#prepare = options.prepare ?? (() => ({}));
   }
 
-  async recover(): Promise<readonly RecoveredRun[]> {
-    this.#untold = [];
-    this.#watch();
-    const found: Promise<RecoveredRun>[] = [];
-    for (const name of readdirSync(this.#home.runs)) {
-      const file = files.runIdOf(name);
-      if (file === undefined) continue;
-      const record = files.readRecord(this.#home, file.id);
-      // A forgetting that was interrupted: without a spec, the rest says nothing.
-      if (record === undefined) files.removeRun(this.#home, file.id);
-      else if (file.kind === "spec") found.push(this.#recoverRun(record));
-    }
-    const recovered = await Promise.all(found);
-    this.#platform.clock.timer(0, () => this.#tellAll());
-    return recovered;
+  recover(): Promise<readonly RecoveredRun[]> {
+    const recovery = this.#recover();
+    this.#recovery = recovery.catch(() => {});
+    return recovery;
   }
 
   async start(spec: RunSpec): Promise<OsIdentity> {
+    await this.#recovery; // which would take what is being started for something that never began
     this.#watch();
-    const preparation = this.#prepare(spec);
+    const preparation = await this.#prepare(spec);
     const call = shimCall(this.#home, spec, preparation, this.#ownPath);
     const run = this.#add(recordOf(spec, preparation, this.#platform.clock.wallMs()));
     try {
@@ -151,6 +126,7 @@ class HomeRuns implements Runs {
     if (run === undefined || run.phase === "ended") return;
     run.isKilled = true;
     this.signal(id, "SIGKILL");
+    if (run.record.cgroup !== undefined) killCgroup(run.record.cgroup);
     for (const osPid of this.members(id)) sendTo(osPid, "SIGKILL");
   }
 
@@ -169,7 +145,10 @@ class HomeRuns implements Runs {
   members(id: RunId): readonly number[] {
     const run = this.#runs.get(id);
     if (run === undefined || run.phase === "ended") return [];
-    return this.#members.of(id, run.identity, run.shim).map(({ osPid }) => osPid);
+    return this.#members
+      .lookNow()
+      .membersOf(ownerOf(run))
+      .map(({ osPid }) => osPid);
   }
 
   async forget(id: RunId): Promise<void> {
@@ -182,10 +161,19 @@ class HomeRuns implements Runs {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#watcher?.close();
-    this.#cancelPoll?.();
+    this.#watching?.();
     this.#stopNotes?.();
     this.#runs.clear();
+  }
+
+  async #recover(): Promise<readonly RecoveredRun[]> {
+    this.#untold = [];
+    this.#watch();
+    const found: Promise<RecoveredRun>[] = [];
+    for (const record of files.recordsIn(this.#home)) found.push(this.#recoverRun(record));
+    const recovered = await Promise.all(found);
+    this.#platform.clock.timer(0, () => this.#tellAll());
+    return recovered;
   }
 
   /** Starts the shim, or has it started by who has the socket. Returns what is called when it has begun. */
@@ -201,45 +189,22 @@ class HomeRuns implements Runs {
   }
 
   #add(record: RunRecord): ActiveRun {
-    let began: ActiveRun["began"] = () => {};
-    const beginning = new Promise<RunStartError | undefined>((resolve) => {
-      began = resolve;
-    });
-    const flags = { isAttached: false, isReady: false, isKilled: false } as const;
-    const run: ActiveRun = {
-      record,
-      phase: "starting",
-      shim: undefined,
-      identity: undefined,
-      input: undefined,
-      ...flags,
-      began,
-      beginning,
-    };
+    const run = newRun(record);
     this.#runs.set(record.id, run);
     return run;
   }
 
   #watch(): void {
-    if (this.#cancelPoll !== undefined || this.#closed) return;
+    if (this.#watching !== undefined || this.#closed) return;
     this.#stopNotes = this.#recorder.onNote((id, note) => this.#note(id, note));
-    try {
-      this.#watcher = watch(this.#home.runs, (_event, name) => {
-        const run = name === null ? undefined : this.#runs.get(files.runIdOf(name)?.id ?? "");
+    this.#watching = watchRuns(this.#home.runs, this.#platform, {
+      changed: (id) => {
+        const run = this.#runs.get(id);
         if (run !== undefined) this.#look(run);
-      });
-      this.#watcher.unref();
-      this.#watcher.on("error", (error) => this.#log("error", `runs are only looked at each second: ${error.message}`));
-    } catch (error) {
-      this.#log("error", `runs are only looked at each second: ${(error as Error).message}`);
-    }
-    this.#poll();
-  }
-
-  #poll(): void {
-    this.#cancelPoll = this.#platform.clock.timer(pollMs, () => {
-      for (const run of this.#runs.values()) this.#check(run);
-      this.#poll();
+      },
+      poll: () => {
+        for (const run of this.#runs.values()) this.#check(run);
+      },
     });
   }
 
@@ -311,7 +276,7 @@ class HomeRuns implements Runs {
 
   #stopLeftovers(run: ActiveRun, first: NodeJS.Signals): Promise<void> {
     const { id } = run.record;
-    const look = (): ReturnType<RunMembers["of"]> => this.#members.of(id, run.identity, run.shim);
+    const look = async (): Promise<readonly Member[]> => (await this.#members.look()).membersOf(ownerOf(run));
     return stopLeftovers({ look, first, group: run.identity?.osPid, clock: this.#platform.clock }).then((left) => {
       if (left > 0) this.#log("error", `${id} has ended, but ${left} of its OS processes still run after SIGKILL`);
     });
@@ -414,45 +379,21 @@ const neverBegan = "the daemon ended before it began";
 const lostBeforeBegin = "its shim was killed before it began";
 const lostShim = "its shim was killed, so nobody saw how it ended";
 
-function recordOf(spec: RunSpec, { cgroup }: Preparation, startedAt: number): RunRecord {
-  const { id, service, instance, argv, cwd, stdin, listen, readiness, limits, logs } = spec;
-  const optional = { ...(readiness === undefined ? {} : { readiness }), ...(cgroup === undefined ? {} : { cgroup }) };
-  return {
-    id,
-    service,
-    instance,
-    argv,
-    cwd,
-    stdin,
-    listen,
-    limits,
-    logs,
-    ...optional,
-    startedAt,
-    bootId: files.bootId(),
-  };
-}
-
-function recordedRun(home: Home, { id, service, instance, readiness, logs }: RunRecord): RecordedRun {
-  return {
-    id,
-    service,
-    instance,
-    stdout: files.pipeFile(home, id, "out"),
-    stderr: files.pipeFile(home, id, "err"),
-    ...(readiness?.kind === "fd" ? { ready: files.pipeFile(home, id, "ready") } : {}),
-    ...(readiness?.kind === "notify" ? { notify: files.pipeFile(home, id, "notify") } : {}),
-    directory: logFolder(home, service, instance),
-    logs,
-  };
-}
-
 function removeQuietly(home: Home, id: RunId): void {
   try {
     files.removeRun(home, id);
   } catch {
     // The next daemon finds it and removes it.
     rmSync(files.runFile(home, id, "spec"), { force: true });
+  }
+}
+
+/** SIGKILL to everything in it at once, so that nothing forks away; since Linux 5.14. */
+function killCgroup(cgroup: string): void {
+  try {
+    writeFileSync(`${cgroup}/cgroup.kill`, "1");
+  } catch {
+    // Then its members get theirs one by one.
   }
 }
 

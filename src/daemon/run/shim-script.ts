@@ -22,9 +22,11 @@ export const notifyLooksMax = 500;
 export const shimStatus = { claimed: 75, pipes: 73, record: 74, notify: 76, exec: 77 } as const;
 /** The service's own PATH on its way through the shim, which has one of its own. */
 export const servicePathVariable = "COLOS_SERVICE_PATH";
-/** The variable by which OS processes of a run are found, wherever they went. */
+/**
+ * The variables by which OS processes of a run are found, wherever they went: its id, and the home, as several homes have a
+ * run of that id (`colos` finds its daemon by it too). Whoever starts a daemon or a recorder takes COLOS_RUN out, or it would belong to the run that it was started from.
+ */
 export const runVariable = "COLOS_RUN";
-/** In the environment of each run: the home, because runs of another one may have the same id; and `colos` finds its daemon. */
 export const homeVariable = "COLOS_HOME";
 
 // Every name begins with colos_: a shell would hand a changed variable of another name on to the service.

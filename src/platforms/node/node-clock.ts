@@ -6,7 +6,6 @@
  *
  * @module
  */
-import { performance } from "node:perf_hooks";
 import type { Clock, Milliseconds } from "../../base/platform.ts";
 
 /** The longest delay Node's timers take, in milliseconds; a longer one would fire at once. */

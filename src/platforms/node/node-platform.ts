@@ -12,8 +12,8 @@
  *
  * @module
  */
-import { randomFillSync } from "node:crypto";
 import { writeSync } from "node:fs";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import type { LogLevel, Platform, Scheduling, Strays } from "../../base/platform.ts";
@@ -61,9 +61,20 @@ const nodeScheduling: Scheduling = {
   macrotask: (task) => void setImmediate(task),
 };
 
-/** sfc32 with a seed from the OS: passes the usual statistical suites, a few nanoseconds per draw. Not for secrets. */
+/** Loaded with the first number or id, because most commands draw none and loading takes them 3 ms. */
+function randomFill(values: Uint32Array | Uint8Array): void {
+  process.getBuiltinModule("node:crypto").randomFillSync(values);
+}
+
 function randomSource(): (stream: string) => number {
-  const state = randomFillSync(new Uint32Array(4));
+  let draw: (() => number) | undefined;
+  return () => (draw ??= seeded())();
+}
+
+/** sfc32 with a seed from the OS: passes the usual statistical suites, a few nanoseconds per draw. Not for secrets. */
+function seeded(): () => number {
+  const state = new Uint32Array(4);
+  randomFill(state);
   let a = state[0]! | 0;
   let b = state[1]! | 0;
   let c = state[2]! | 0;
@@ -83,7 +94,7 @@ let idPoolUsedBytes = idPoolBytes;
 
 function nextId(): string {
   if (idPoolUsedBytes + idLengthChars > idPoolBytes) {
-    randomFillSync(idPool);
+    randomFill(idPool);
     idPoolUsedBytes = 0;
   }
   let id = "";

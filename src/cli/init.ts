@@ -1,0 +1,71 @@
+/**
+ * Init: `colos init` writes a config for the folder it is typed in, from what is there.
+ *
+ * Guarantees: never overwrites; a folder that has a config of any kind is refused. Of several files that could be imported the
+ * first in `importable` is taken, and the others are named.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import type { SystemConfig } from "../control/config.ts";
+import { configFileNames } from "./config-file.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { configText } from "./import/config-text.ts";
+import { createNew, type FileOutcome, refused, reportLines } from "./import/run-import.ts";
+import { importFile, type ImportHost } from "./import/source-file.ts";
+
+/** Files that are looked for, the first that exists is taken. */
+export const importable: readonly string[] = [
+  ...["js", "cjs", "mjs", "json", "yaml", "yml"].map((extension) => `ecosystem.config.${extension}`),
+  ...["process-compose.yaml", "process-compose.yml", "Procfile"],
+  ...["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml", "package.json"],
+];
+
+export interface InitInput {
+  readonly kind: "ts" | "json" | "yaml";
+}
+
+/** What somebody begins with who has nothing: it runs as it is. */
+const example: SystemConfig = {
+  services: { clock: { command: ["sh", "-c", "while :; do date; sleep 1; done"], description: "Replace me" } },
+};
+
+/** Does it. Never rejects. */
+export async function runInit({ kind }: InitInput, host: ImportHost): Promise<FileOutcome> {
+  const exists = (name: string): boolean => {
+    try {
+      return host.read(join(host.cwd, name)) !== undefined;
+    } catch {
+      return true;
+    }
+  };
+  const present = configFileNames.find((name) => exists(name));
+  if (present !== undefined)
+    return refused(`${present}: is there already and stays as it is; edit it, or remove it first`);
+  const [source, ...others] = importable.filter((name) => exists(name));
+  const target = `colos.config.${kind}`;
+  if (source === undefined) return write(target, example, host, { kind, lines: [] });
+  const result = await importFile(source, host);
+  if ("problem" in result) return refused(result.problem);
+  const report = reportLines(result, source, host);
+  const isEmpty = Object.keys(result.config.services).length === 0;
+  const lines = [
+    ...report,
+    ...(isEmpty ? [`${source}: nothing in it can be imported, so the config has an example`] : []),
+    ...(others.length === 0 ? [] : [`not imported: ${others.join(", ")}; colos import <file> shows what is in them`]),
+  ];
+  return write(target, isEmpty ? example : result.config, host, { kind, lines });
+}
+
+function write(
+  target: string,
+  config: SystemConfig,
+  host: ImportHost,
+  { kind, lines }: InitInput & { readonly lines: readonly string[] },
+): FileOutcome {
+  const problem = createNew(target, configText(config, kind), host);
+  if (problem !== undefined) return refused(problem);
+  const count = Object.keys(config.services).length;
+  const wrote = `wrote ${target} with ${count} ${count === 1 ? "service" : "services"}; look at it, then: colos up`;
+  return { exitCode: exitCodes.ok, stdout: [...lines, wrote], stderr: [] };
+}

@@ -1,0 +1,127 @@
+/**
+ * `colos logs`: what services wrote, and with -f what they write, across restarts. Needs no daemon.
+ *
+ * Not here: reading and filtering (the host's `readLogs`).
+ *
+ * @module
+ */
+import { findSuggestion } from "../../base/suggestion.ts";
+import type { LogQuery, LogSelection } from "../../control/log.ts";
+import { ManagerError } from "../../control/manager.ts";
+import { type Call, managerVerb } from "../call.ts";
+import { durationMs } from "../duration.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { logLine } from "../log-lines.ts";
+import { streamLines } from "../stream-lines.ts";
+import type { Verb } from "../verb.ts";
+import { quoted, type Words } from "../words.ts";
+
+/** Lines of each instance that -f begins with. */
+export const linesBeforeFollow = 10;
+/** Lines that can be asked for with -n. */
+export const linesMaxMax = 1_000_000_000;
+
+const levels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
+
+export const logs: Verb = managerVerb({
+  notes: [
+    `Without [name…], of all services. Needs no daemon.`,
+    `-f begins with the last ${linesBeforeFollow} lines of each instance, unless -n or --since says otherwise.`,
+    "With --quiet, the text alone.",
+  ],
+  options: {
+    follow: { help: "go on with what is written from now on; Ctrl+C ends it", short: "f" },
+    lines: { value: "<number>", help: "only the last so many lines of each instance", short: "n" },
+    since: { value: "<time>", help: "from then on: 10m (ago), 2026-01-31 or 2026-01-31T23:05" },
+    until: { value: "<time>", help: "up to then" },
+    level: { value: levels.join("|"), help: "lines of this level or worse" },
+    grep: { value: "<text>", help: "lines with this text, or that match /expression/flags" },
+    stderr: { help: "only what was written to stderr" },
+    time: { help: "show when", short: "t" },
+  },
+  read: (words) => ({ names: [...new Set(words.rest)], query: readQuery(words), showsTime: words.has("time") }),
+  run: async ({ names, query, showsTime }, call) => {
+    const services = (await call.host.loggedServices(call.home)).toSorted();
+    const selection =
+      names.length === 0 || names.includes("all") ? [{}] : names.map((name) => selected(name, services));
+    const entries = call.host.readLogs(call.home, selection, resolved(query, call));
+    const line = logLine({ colour: call.colour, services, showsName: !call.isQuiet, showsTime });
+    await streamLines(entries, call.isJson ? (entry) => JSON.stringify(entry) : line, call.host);
+    return exitCodes.ok;
+  },
+});
+
+/** A moment: so long ago, or at that time. */
+type Moment = { readonly agoMs: number } | { readonly at: number };
+
+interface ReadQuery extends Omit<LogQuery, "sinceAt" | "untilAt"> {
+  readonly since?: Moment;
+  readonly until?: Moment;
+}
+
+function readQuery(words: Words): ReadQuery {
+  const follow = words.has("follow");
+  const [since, until, grep] = [readMoment("since", words), readMoment("until", words), readGrep(words)];
+  const linesMax = readLines(words) ?? (follow && since === undefined ? linesBeforeFollow : undefined);
+  const level = words.choice("level", levels);
+  return {
+    ...(follow ? { follow } : {}),
+    ...(linesMax === undefined ? {} : { linesMax }),
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+    ...(grep === undefined ? {} : { grep }),
+    ...(level === undefined ? {} : { level }),
+    ...(words.has("stderr") ? { stream: "stderr" as const } : {}),
+  };
+}
+
+function readLines(words: Words): number | undefined {
+  const text = words.last("lines");
+  if (text === undefined) return undefined;
+  const count = /^\d{1,10}$/.test(text) ? Number(text) : Infinity;
+  if (count <= linesMaxMax) return count;
+  throw words.wrong(`--lines: ${quoted(text)} is not a whole number from 0 to ${linesMaxMax}`);
+}
+
+function readMoment(option: string, words: Words): Moment | undefined {
+  const text = words.last(option);
+  if (text === undefined) return undefined;
+  const agoMs = durationMs(text);
+  if (agoMs !== undefined) return { agoMs };
+  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
+  // A date alone would be UTC; a person means their own midnight.
+  const at = match === null ? Number.NaN : Date.parse(`${match[1]}T${match[2] ?? "00:00"}${match[3] ?? ""}`);
+  if (!Number.isNaN(at)) return { at };
+  throw words.wrong(`--${option}: ${quoted(text)} is not a time such as 10m (ago), 2026-01-31 or 2026-01-31T23:05`);
+}
+
+function readGrep(words: Words): string | undefined {
+  const text = words.last("grep");
+  const match = /^\/(.*)\/([a-z]*)$/s.exec(text ?? "");
+  if (match === null) return text;
+  try {
+    void new RegExp(match[1]!, match[2]);
+    return text;
+  } catch (error) {
+    throw words.wrong(`--grep: ${(error as Error).message}`);
+  }
+}
+
+function resolved({ since, until, ...query }: ReadQuery, call: Call): LogQuery {
+  const now = call.host.clock.wallMs();
+  const atOf = (moment: Moment): number => ("at" in moment ? moment.at : now - moment.agoMs);
+  return {
+    ...query,
+    ...(since === undefined ? {} : { sinceAt: atOf(since) }),
+    ...(until === undefined ? {} : { untilAt: atOf(until) }),
+  };
+}
+
+/** @throws ManagerError when nothing of that name ever wrote */
+function selected(name: string, services: readonly string[]): LogSelection {
+  const [, service, instance] = /^(.*?)(?:\.(\d{1,4}))?$/.exec(name)!;
+  if (services.includes(service!)) return { service: service!, ...(instance ? { instance: Number(instance) } : {}) };
+  const meant = findSuggestion(service!, services);
+  const advice = meant === undefined ? "colos ps lists the services" : `Did you mean ${meant}?`;
+  throw new ManagerError("unknown", `no service ${quoted(service!)} has logs`, advice);
+}

@@ -1,0 +1,309 @@
+/**
+ * Read logs: what services have written and write, for faces and for the manager. Reads files alone; no daemon is needed.
+ *
+ * Guarantees: the lines of several instances come in the order of time; those of one instance in the order of its files, each
+ * once, across rotations and restarts. With `follow`, instances that come later are followed too, and nothing of them is missed.
+ * Limits: while following, lines that are written within `followPollMs` of each other by different instances may change places.
+ * A follower that is slower than the service, and falls behind by all that the budget keeps, misses what was removed.
+ *
+ * @module
+ */
+import { watch, type FSWatcher } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Clock } from "../../base/platform.ts";
+import { logFolder, type Home } from "../home.ts";
+import { InstanceLog } from "./instance-log.ts";
+import { filterOf } from "./log-filter.ts";
+import type { LogEntry, LogQuery, LogSelection } from "./recorder.ts";
+
+/** How often followed folders are looked at when the OS announces nothing, in milliseconds. */
+export const followPollMs = 500;
+/** How long a burst of changes is gathered before the files are read, in milliseconds. */
+const gatherMs = 10;
+
+/** What following needs of the host. */
+export interface ReadLogsOptions {
+  readonly clock: Clock;
+  /** Ends the following. */
+  readonly signal?: AbortSignal;
+}
+
+/** The lines that the query asks for. @throws Error with a sentence for an expression that is none */
+export function readLogs(
+  home: Home,
+  selection: readonly LogSelection[],
+  query: LogQuery,
+  options: ReadLogsOptions,
+): AsyncIterable<LogEntry> {
+  const filter = filterOf(query);
+  return {
+    [Symbol.asyncIterator]: () => {
+      const reader = new LogReader(home, selection, query, filter, options);
+      const entries = reader.entries();
+      // Without this, `return` would wait for the next line.
+      const close = entries.return.bind(entries);
+      entries.return = (value) => {
+        reader.stop();
+        return close(value);
+      };
+      return entries;
+    },
+  };
+}
+
+class LogReader {
+  readonly #home: Home;
+  readonly #selection: readonly LogSelection[];
+  readonly #query: LogQuery;
+  readonly #filter: (entry: LogEntry) => boolean;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal | undefined;
+  readonly #logs = new Map<string, InstanceLog>();
+  readonly #watchers = new Map<string, FSWatcher>();
+  #isStopped = false;
+  #hasChanged = false;
+  #wake: (() => void) | undefined;
+
+  constructor(
+    home: Home,
+    selection: readonly LogSelection[],
+    query: LogQuery,
+    filter: (entry: LogEntry) => boolean,
+    { clock, signal }: ReadLogsOptions,
+  ) {
+    this.#home = home;
+    this.#selection = selection;
+    this.#query = query;
+    this.#filter = filter;
+    this.#clock = clock;
+    this.#signal = signal;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#wake?.();
+  }
+
+  async *entries(): AsyncGenerator<LogEntry, undefined, undefined> {
+    const stop = (): void => this.stop();
+    this.#signal?.addEventListener("abort", stop);
+    if (this.#signal?.aborted === true) stop();
+    try {
+      // Before the files are read, so that no change falls in between.
+      if (this.#query.follow === true) this.#watch(this.#home.services);
+      yield* this.#written();
+      while (this.#query.follow === true && !this.#isStopped) {
+        yield* await this.#news();
+        await this.#change();
+      }
+    } finally {
+      this.#signal?.removeEventListener("abort", stop);
+      for (const watcher of this.#watchers.values()) watcher.close();
+      for (const log of this.#logs.values()) await log.close();
+    }
+    return undefined;
+  }
+
+  /** What is there, in the order of time. */
+  async *#written(): AsyncGenerator<LogEntry, void, undefined> {
+    const { linesMax, sinceAt = 0, untilAt = Infinity, follow = false } = this.#query;
+    const sources: Source[] = [];
+    for (const log of await this.#newLogs()) {
+      if (linesMax === undefined) await log.begin(sinceAt);
+      const wanted = (entry: LogEntry): boolean => entry.at <= untilAt && this.#filter(entry);
+      const batches = linesMax === undefined ? this.#batches(log, follow) : once(log.last(linesMax, sinceAt, wanted));
+      sources.push({ batches, batch: [], index: 0 });
+    }
+    yield* merged(sources);
+  }
+
+  /** The wanted lines of a log until its end. */
+  async *#batches(log: InstanceLog, follow: boolean): AsyncGenerator<LogEntry[], void, undefined> {
+    const { untilAt = Infinity } = this.#query;
+    for (let batch = await log.next(); batch.length > 0 && !this.#isStopped; batch = await log.next()) {
+      yield this.#wanted(batch);
+      if (batch[0]!.at > untilAt) return;
+    }
+    if (!follow) yield this.#wanted(log.rest());
+  }
+
+  /** What came since the last look, in the order of time. */
+  async #news(): Promise<LogEntry[]> {
+    await this.#newLogs();
+    const news: LogEntry[] = [];
+    for (const log of this.#logs.values()) {
+      const batch = await log.next();
+      for (const entry of this.#wanted(batch)) news.push(entry);
+      if (batch.length > 0) this.#hasChanged = true;
+    }
+    return news.toSorted((one, other) => one.at - other.at);
+  }
+
+  #wanted(batch: readonly LogEntry[]): LogEntry[] {
+    const { sinceAt = 0, untilAt = Infinity } = this.#query;
+    return batch.filter((entry) => entry.at >= sinceAt && entry.at <= untilAt && this.#filter(entry));
+  }
+
+  /** Instances that were not there at the last look. */
+  async #newLogs(): Promise<InstanceLog[]> {
+    const found: InstanceLog[] = [];
+    for (const owner of await this.#owners()) {
+      const directory = logFolder(this.#home, owner.service, owner.instance);
+      if (this.#query.follow === true) this.#watch(directory);
+      if (this.#logs.has(directory)) continue;
+      const log = new InstanceLog(directory, owner);
+      this.#logs.set(directory, log);
+      found.push(log);
+    }
+    return found;
+  }
+
+  async #owners(): Promise<{ readonly service: string; readonly instance: number }[]> {
+    const owners = [];
+    for (const service of await namesIn(this.#home.services)) {
+      if (!this.#selection.some((selected) => (selected.service ?? service) === service)) continue;
+      for (const name of await namesIn(join(this.#home.services, service))) {
+        const instance = Number(name);
+        const isSelected = this.#selection.some(
+          (selected) => (selected.service ?? service) === service && (selected.instance ?? instance) === instance,
+        );
+        if (Number.isInteger(instance) && instance > 0 && isSelected) owners.push({ service, instance });
+      }
+    }
+    return owners;
+  }
+
+  /** Where the OS cannot watch, or has no watch left, the slow look is all there is. */
+  #watch(directory: string): void {
+    if (this.#watchers.has(directory)) return;
+    try {
+      const watcher = watch(directory, () => {
+        this.#hasChanged = true;
+        this.#wake?.();
+      });
+      watcher.on("error", () => watcher.close());
+      this.#watchers.set(directory, watcher);
+    } catch {
+      // The folder does not exist yet, for one.
+    }
+  }
+
+  async #change(): Promise<void> {
+    if (!this.#hasChanged) await this.#wait(followPollMs);
+    else await this.#wait(gatherMs, true);
+    this.#hasChanged = false;
+  }
+
+  #wait(delayMs: number, isShort = false): Promise<void> {
+    if (this.#isStopped) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        cancel();
+        this.#wake = undefined;
+        resolve();
+      };
+      const cancel = this.#clock.timer(delayMs, done);
+      this.#wake = (): void => {
+        if (!isShort || this.#isStopped) done();
+      };
+    });
+  }
+}
+
+interface Source {
+  readonly batches: AsyncIterator<LogEntry[], unknown, undefined>;
+  batch: readonly LogEntry[];
+  index: number;
+}
+
+async function* once(batch: Promise<LogEntry[]>): AsyncGenerator<LogEntry[], void, undefined> {
+  yield await batch;
+}
+
+/** The entries of all sources, the earliest first. */
+async function* merged(sources: readonly Source[]): AsyncGenerator<LogEntry, void, undefined> {
+  let live: Source[] = [];
+  for (const source of sources) if (await isFilled(source)) live.push(source);
+  while (live.length > 0) {
+    let first = live[0]!;
+    for (const source of live) {
+      if (source.batch[source.index]!.at < first.batch[first.index]!.at) first = source;
+    }
+    yield first.batch[first.index++]!;
+    if (first.index === first.batch.length && !(await isFilled(first)))
+      live = live.filter((source) => source !== first);
+  }
+}
+
+async function isFilled(source: Source): Promise<boolean> {
+  for (;;) {
+    const { value, done } = await source.batches.next();
+    if (done === true) return false;
+    source.batch = value as LogEntry[];
+    source.index = 0;
+    if (source.batch.length > 0) return true;
+  }
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return (await readdir(directory)).toSorted();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return [];
+    throw error;
+  }
+}
+
+/** The last lines that an instance wrote to a stream, oldest first, such as those that a failure is told with. */
+export async function lastLines(
+  home: Home,
+  service: string,
+  instance: number,
+  stream: LogEntry["stream"],
+  linesMax: number,
+): Promise<string[]> {
+  const log = new InstanceLog(logFolder(home, service, instance), { service, instance });
+  try {
+    const entries = await log.last(linesMax, 0, (entry) => entry.stream === stream);
+    return entries.map(({ text }) => text);
+  } finally {
+    await log.close();
+  }
+}
+
+/**
+ * Calls `listener` for each line that the instance wrote at `sinceAt` (epoch milliseconds) or later, those that are there and
+ * those that come, until what it returns is called. What cannot be read is tried again.
+ */
+export function onLine(
+  home: Home,
+  owner: { readonly service: string; readonly instance: number },
+  sinceAt: number,
+  clock: Clock,
+  listener: (entry: LogEntry) => void,
+): () => void {
+  const ending = new AbortController();
+  const follow = async (): Promise<void> => {
+    let nextAt = sinceAt;
+    while (!ending.signal.aborted) {
+      try {
+        for await (const entry of readLogs(
+          home,
+          [owner],
+          { sinceAt: nextAt, follow: true },
+          { clock, signal: ending.signal },
+        )) {
+          if (ending.signal.aborted) return;
+          nextAt = entry.at + 1;
+          listener(entry);
+        }
+      } catch {
+        await new Promise<void>((resolve) => void clock.timer(followPollMs, resolve));
+      }
+    }
+  };
+  void follow();
+  return () => ending.abort();
+}

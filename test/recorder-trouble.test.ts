@@ -1,0 +1,267 @@
+/**
+ * The recorder in trouble: full disks, no file descriptors, kills, slow places, and daemons that talk nonsense.
+ */
+import { spawn } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { injectors, openInjectors } from "colos/testing";
+import { describe, expect } from "vitest";
+import { pieceBytesMax } from "../src/daemon/log/cri-format.ts";
+import { chunkBytesMax } from "../src/daemon/log/pipe-reader.ts";
+import { messageBytesMax } from "../src/daemon/log/protocol.ts";
+import { findProgram } from "./debian.ts";
+import { childrenOf } from "./system/os-processes.ts";
+import { test } from "./system/place.ts";
+import {
+  endOf,
+  holdPipes,
+  homeIn,
+  killNow,
+  OwnRecorder,
+  ownRecorder,
+  payloadOf,
+  recorderOf,
+  runIn,
+  until,
+  wideLogs,
+} from "./system/recorded.ts";
+
+/** Bytes that a killed recorder had in its hands, at most: of each pipe one chunk, and the beginning of a line. */
+const handsBytes = chunkBytesMax + pieceBytesMax;
+const numbersText = (count: number): string => Array.from({ length: count }, (_, index) => `${index}\n`).join("");
+
+describe("rotation", () => {
+  const logs = { ...wideLogs, sizeBytes: 100_000 };
+
+  test("under a flood keeps every line once and in order", async ({ place }) => {
+    const home = homeIn(place);
+    const recorder = await recorderOf(home);
+    const run = runIn(home, "flood.1.1", { logs });
+    await recorder.attach(run);
+    const shim = holdPipes(run, "seq 0 299999");
+    await endOf(shim);
+    await recorder.drained(run.id, 20_000);
+    expect((await payloadOf(run.directory, "stdout")).toString() === numbersText(300_000)).toBe(true);
+    expect(readdirSync(run.directory).length).toBeGreaterThan(100);
+    await recorder.stop();
+  });
+
+  test("under a flood survives kills at any point of it", { timeout: 60_000 }, async ({ place }) => {
+    const home = homeIn(place);
+    const recorder = await recorderOf(home);
+    const run = runIn(home, "flood.1.1", { logs });
+    await recorder.attach(run);
+    const count = 1_000_000;
+    const shim = holdPipes(run, `seq 0 ${count - 1}`);
+    const kills = 5;
+    for (let kill = 1; kill <= kills; kill++) {
+      await until(() => readdirSync(run.directory).length > kill * 30 && recorder.osPid !== undefined);
+      await killNow(recorder.osPid!);
+    }
+    await endOf(shim);
+    await recorder.drained(run.id, 20_000);
+    const payload = (await payloadOf(run.directory, "stdout")).toString();
+    const all = numbersText(count);
+    expect(all.length - payload.length).toBeLessThanOrEqual(kills * handsBytes);
+    const lines = payload.trimEnd().split("\n").map(Number);
+    const steps = lines.filter((line, index) => index > 0 && line !== lines[index - 1]! + 1);
+    // Each kill may leave the halves of two lines.
+    expect(steps.length).toBeLessThanOrEqual(3 * kills);
+    expect(lines.at(-1)).toBe(count - 1);
+    await recorder.stop();
+  });
+});
+
+describe("a recorder that is stopped", () => {
+  test("in a flood hands over to the next one, and nothing is lost", { timeout: 60_000 }, async ({ place }) => {
+    const home = homeIn(place);
+    const run = runIn(home, "flood.1.1");
+    const shim = holdPipes(run, "seq 0 999999");
+    for (let turn = 1; turn <= 5; turn++) {
+      const recorder = await recorderOf(home);
+      await recorder.attach(run);
+      await until(() => statSync(join(run.directory, "current")).size > turn * 1_000_000);
+      await recorder.stop();
+    }
+    const last = await recorderOf(home);
+    await last.attach(run);
+    await endOf(shim);
+    await last.drained(run.id, 20_000);
+    expect((await payloadOf(run.directory, "stdout")).toString() === numbersText(1_000_000)).toBe(true);
+    await last.stop();
+  });
+});
+
+describe("a full disk", () => {
+  test(
+    "lets the service wait, and every line is there once there is room again",
+    { timeout: 60_000 },
+    async ({ place, skip }) => {
+      const smallTmpfs = injectors.find(({ name }) => name === "small-tmpfs")!;
+      const probe = await smallTmpfs.probe();
+      if (!probe.works) skip(`small-tmpfs needs ${smallTmpfs.needs}: ${probe.reason}`);
+
+      const home = homeIn(place);
+      const run = runIn(home, "flood.1.1");
+      mkdirSync(run.directory, { recursive: true });
+      const arsenal = await openInjectors([smallTmpfs], { folder: run.directory, limitMs: 60_000 });
+      const own = new OwnRecorder(home, arsenal.wrap(ownRecorder(home)));
+      await own.listening(home);
+      const recorder = await recorderOf(home);
+      const seen = `/proc/${recorder.osPid}/root${run.directory}`;
+      const troubles: (string | undefined)[] = [];
+      recorder.onTrouble((_directory, message) => troubles.push(message));
+      await recorder.attach(run);
+      const strike = await arsenal.strike(
+        smallTmpfs,
+        "enospc",
+        { osPid: recorder.osPid!, path: run.directory },
+        { forMs: 50_000 },
+      );
+      const shim = holdPipes(run, "seq 0 29999");
+      await until(() => troubles.length > 0);
+      expect(troubles).toEqual([
+        expect.stringMatching(/^cannot write the log in .*: ENOSPC.*; trying again until it works$/),
+      ]);
+      await strike.undo();
+      await endOf(shim);
+      await recorder.drained(run.id, 20_000);
+      expect((await payloadOf(seen, "stdout")).toString() === numbersText(30_000)).toBe(true);
+      expect(troubles.at(-1)).toBe(undefined);
+      await recorder.stop();
+      await endOf(own.child);
+      await arsenal.close();
+    },
+  );
+});
+
+describe("too few file descriptors", () => {
+  test("let runs wait until others have ended", { timeout: 60_000 }, async ({ place }) => {
+    const home = homeIn(place);
+    const { file, args } = ownRecorder(home);
+    const limited = ["-c", 'ulimit -n 40 && exec "$@"', "sh", file, ...args];
+    const own = new OwnRecorder(home, { file: "sh", args: limited });
+    await own.listening(home);
+    const recorder = await recorderOf(home);
+    const troubles: (string | undefined)[] = [];
+    recorder.onTrouble((_directory, message) => troubles.push(message));
+    const go = join(place.folder, "go");
+    const runs = Array.from({ length: 15 }, (_, index) => runIn(home, `web.${index + 1}.1`));
+    const shims = runs.map((run) =>
+      holdPipes(run, `echo early; while [ ! -e '${go}' ]; do sleep 0.1; done; echo late`),
+    );
+    const attached = runs.map((run) => recorder.attach(run));
+    await until(() => troubles.some((message) => message?.includes("EMFILE")));
+    writeFileSync(go, "");
+    await Promise.all(attached);
+    await Promise.all(shims.map(endOf));
+    for (const run of runs) {
+      await recorder.drained(run.id, 20_000);
+      expect((await payloadOf(run.directory, "stdout")).toString()).toBe("early\nlate\n");
+    }
+    await recorder.stop();
+    await endOf(own.child);
+  });
+});
+
+describe("forwarding to stdout", () => {
+  const logs = { ...wideLogs, forward: "stdout" as const };
+
+  test("writes each line after the instance's name", async ({ place }) => {
+    const home = homeIn(place);
+    const own = new OwnRecorder(home);
+    await own.listening(home);
+    const recorder = await recorderOf(home);
+    let forwarded = "";
+    own.child.stdout!.setEncoding("utf8").on("data", (text: string) => (forwarded += text));
+    const run = runIn(home, "web.2.1", { logs });
+    await recorder.attach(run);
+    const shim = holdPipes(run, "echo one; echo two >&2; printf 'no end'");
+    await endOf(shim);
+    await recorder.drained(run.id, 20_000);
+    await until(() => forwarded.split("\n").length === 4);
+    expect(forwarded.trimEnd().split("\n").toSorted()).toEqual(["web.2 | no end", "web.2 | one", "web.2 | two"]);
+    await recorder.stop();
+    await endOf(own.child);
+  });
+
+  test("loses lines when nobody reads it, says how many, and the file has them all", async ({ place }) => {
+    const home = homeIn(place);
+    const own = new OwnRecorder(home);
+    await own.listening(home);
+    const recorder = await recorderOf(home);
+    const run = runIn(home, "web.1.1", { logs });
+    await recorder.attach(run);
+    const go = join(place.folder, "go");
+    const shim = holdPipes(run, `seq 0 499999; while [ ! -e '${go}' ]; do sleep 0.1; done; echo end`);
+    await until(async () => (await payloadOf(run.directory, "stdout")).length === numbersText(500_000).length);
+    let forwarded = "";
+    own.child.stdout!.setEncoding("utf8").on("data", (text: string) => (forwarded += text));
+    await until(() => forwarded.length > 1_000_000);
+    writeFileSync(go, "");
+    await endOf(shim);
+    await recorder.drained(run.id, 20_000);
+    await until(() => forwarded.endsWith("web.1 | end\n"));
+    const lost = Number(/^colos \| web\.1: (\d+) lines were not forwarded/m.exec(forwarded)?.[1]);
+    expect(forwarded.match(/^web\.1 \| \d+$/gm)!.length + lost).toBe(500_000);
+    await recorder.stop();
+    await endOf(own.child);
+  });
+});
+
+describe("sd_notify", () => {
+  const systemdNotify = findProgram("systemd-notify");
+
+  test("hears systemd-notify, and lets it go on", async ({ place, skip }) => {
+    if (systemdNotify === undefined) skip("needs systemd-notify, Debian package systemd");
+    const home = homeIn(place);
+    const recorder = await recorderOf(home);
+    const run = runIn(home, "web.1.1", { notify: join(home.pipes, "web.1.1.notify") });
+    const notes: string[] = [];
+    recorder.onNote((_id, note) => notes.push(note));
+    await recorder.attach(run);
+    const env = { ...process.env, NOTIFY_SOCKET: run.notify };
+    const args = ["--ready", "--status=warm and ready", "--pid=4711"];
+    expect(await endOf(spawn(systemdNotify!, args, { env, stdio: "inherit" }))).toBe(0);
+    await until(() => notes.includes("BARRIER=1"));
+    expect(notes).toEqual(["READY=1", "STATUS=warm and ready", "MAINPID=4711", "BARRIER=1"]);
+    await recorder.stop();
+  });
+
+  test("goes on after its perl was killed", async ({ place }) => {
+    const home = homeIn(place);
+    const recorder = await recorderOf(home);
+    const run = runIn(home, "web.1.1", { notify: join(home.pipes, "web.1.1.notify") });
+    const notes: string[] = [];
+    recorder.onNote((_id, note) => notes.push(note));
+    await recorder.attach(run);
+    await killNow(childrenOf(recorder.osPid!).find(({ command }) => command.startsWith("perl"))!.pid);
+    const sender = `use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0); exit(send($s, "STATUS=again", 0, sockaddr_un($ARGV[0])) ? 0 : 1)`;
+    await until(async () => (await endOf(spawn("perl", ["-e", sender, run.notify!]))) === 0);
+    await until(() => notes.length > 0);
+    expect(notes).toEqual(["STATUS=again"]);
+    await recorder.stop();
+  });
+});
+
+describe("a daemon that talks nonsense", () => {
+  test("is left alone, and others are served", async ({ place }) => {
+    const home = homeIn(place);
+    const recorder = await recorderOf(home);
+    for (const nonsense of ["no JSON\n", "x".repeat(messageBytesMax + 1)]) {
+      const socket = connect(home.recorderSocket);
+      const closed = new Promise<void>((resolve) => void socket.once("close", () => resolve()));
+      socket.on("error", () => {}).resume();
+      socket.write(nonsense);
+      await closed;
+    }
+    const run = runIn(home, "web.1.1");
+    await recorder.attach(run);
+    const shim = holdPipes(run, "echo fine");
+    await endOf(shim);
+    await recorder.drained(run.id, 20_000);
+    expect(readFileSync(join(run.directory, "current"), "utf8")).toMatch(/ stdout F fine\n$/);
+    await recorder.stop();
+  });
+});
