@@ -75,8 +75,12 @@ const host: CliHost = {
     const { readdir } = await import("node:fs/promises");
     return readdir(join(home, "services")).catch(() => []);
   },
-  readLogs: () => {
-    throw new Error("this version records nothing yet");
+  readLogs: async function* (home, selection, query) {
+    const [{ readLogs }, { homeAt }] = await Promise.all([
+      import("./daemon/log/read-logs.ts"),
+      import("./daemon/home.ts"),
+    ]);
+    yield* readLogs(homeAt(home), selection, query, { clock: nodeClock });
   },
   async *inputLines() {
     const { createInterface } = await import("node:readline");

@@ -23,6 +23,7 @@ try {
     platform: nodePlatform(),
     version: manifest.version,
     recorderEntry: new URL("./recorder-entry.js", import.meta.url),
+    restartCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), root],
     programCommand: ({ name, carrier }) =>
       carrier === "os-process"
         ? [process.execPath, programEntry]

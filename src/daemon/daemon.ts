@@ -10,12 +10,21 @@
  */
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import type { Platform } from "../base/platform.ts";
-import type { ServicePlan } from "../control/config.ts";
+import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { apiVersion } from "../control/manager-routes.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
 import { serveControl } from "./control-server.ts";
-import { decodeEntry, emptyRecord, fold, snapshotOf, type SystemRecord } from "./core/record.ts";
+import { decodeEntry, emptyRecord, fold, runParts, snapshotOf, type SystemRecord } from "./core/record.ts";
 import { environmentOf } from "./environment.ts";
+import { keepHeart } from "./heart.ts";
+import { runHook } from "./hook.ts";
+import { limitedListener, limitedRuns } from "./limited-runs.ts";
+import { openLimits, type Limits } from "./limits/limits.ts";
+import { lastLines, onLine } from "./log/read-logs.ts";
+import type { Preparation } from "./run/run-launch.ts";
+import type { RunListener, Runs, RunSpec } from "./run/run.ts";
+import { listenHostDefault } from "./run-host.ts";
+import { Watches } from "./watches.ts";
 import type { Home } from "./home.ts";
 import { openJournal } from "./journal.ts";
 import { acquireLock } from "./lock.ts";
@@ -94,6 +103,11 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   const log = (level: "info" | "warning" | "error", message: string): void => platform.log(level, message);
   writeFileSync(home.daemon, `${identityLines(identityOf(process.pid)!)}${version}\n`, { mode: 0o600 });
 
+  const { restartCommand } = options;
+  const heart =
+    restartCommand === undefined
+      ? undefined
+      : keepHeart({ home, clock, command: restartCommand, cwd: "/", onNote: (sentence) => log("warning", sentence) });
   const journal = await openJournal({
     files: nodeFileSystem(home.root),
     path: "journal",
@@ -111,9 +125,38 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     stdout: options.forwards === true ? "inherit" : "ignore",
   });
   const stateFiles = new StateFiles(home, (message) => log("warning", message));
+  const holder: { manager?: ServiceManager; runs?: Runs; record: SystemRecord } = { record: journal.state };
+  const planOf = (service: string): ServicePlan | undefined => holder.record.services.get(service)?.plan;
+  const limits = await openLimits({
+    home: home.root,
+    clock,
+    membersOf: (ids) => new Map(ids.map((id) => [id, holder.runs?.members(id) ?? []])),
+    onExceeded: (run, sentence) => holder.manager?.exceeded(run, sentence),
+    onNotice: (run, sentence) => holder.manager?.note(runParts(run).service, sentence),
+  });
+  const watches = new Watches({
+    clock,
+    home: home.root,
+    changed: (service, why) => holder.manager?.renew(service, why),
+    notice: (sentence) => log("warning", sentence),
+  });
+  const openSystemRuns = (listener: RunListener): Runs => {
+    const prepare = (spec: RunSpec): Promise<Preparation> => limits.prepare(spec);
+    const runs = openRuns({ home, listener: limitedListener(listener, limits), recorder, platform, prepare });
+    return (holder.runs = limitedRuns(runs, limits, (service) => planOf(service)?.limits ?? {}));
+  };
+  const envOf = (plan: ServicePlan, instance: number): Promise<Record<string, string>> =>
+    environmentOf(plan, instance, holder.record.env, { warn: (sentence) => log("warning", sentence) });
+  const hookFor = async (plan: ServicePlan, instance: number, reason: string): Promise<void> => {
+    const { hook } = plan.exhausted;
+    if (hook === undefined) return;
+    const problem = await runHook(hook, { ...(await envOf(plan, instance)), COLOS_REASON: reason }, { cwd: plan.cwd });
+    if (problem !== undefined) holder.manager?.note(plan.name, problem);
+  };
   let resolveEnded: (how: "down" | "handOver") => void = () => {};
-  const ended = new Promise<"down" | "handOver">((resolve) => (resolveEnded = resolve));
-  let record: SystemRecord = journal.state;
+  const ended = new Promise<"down" | "handOver">((resolve) => {
+    resolveEnded = resolve;
+  });
 
   const manager = await ServiceManager.open({
     home,
@@ -122,54 +165,101 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     journal,
     log,
     random: () => platform.random("manager.backoff") / 2 ** 32,
-    openRuns: (listener) => openRuns({ home, listener, recorder, platform }),
-    environmentOf: (plan, instance) =>
-      environmentOf(plan, instance, record.env, { warn: (sentence) => log("warning", sentence) }),
+    openRuns: openSystemRuns,
+    environmentOf: envOf,
     argvOf: async (plan) => argvOf(plan, options),
-    onLine: () => () => {},
-    runHook: () => {},
+    onLine: (service, instance, sinceAt, listener) =>
+      onLine(home, { service, instance }, sinceAt, clock, ({ text }) => listener(text)),
+    runHook: (plan, instance, reason) =>
+      void hookFor(plan, instance, reason).catch((error: unknown) =>
+        log("error", `${plan.name}: ${reasonText(error)}`),
+      ),
     daemon: () => ({
       api: apiVersion,
       osPid: process.pid,
       startedAt,
       memoryBytes: process.memoryUsage.rss(),
       node: process.version,
-      abilities: [],
+      abilities: limits.abilities,
     }),
-    refusals: async () => [],
-    lastLines: async () => {
-      return [];
-    },
+    refusals: (plan) => refusalsOf(plan, limits),
+    describeLimits: (plan) => limits.describe(plan),
+    lastLines: (service, instance, linesMax) => lastLines(home, service, instance, "stderr", linesMax),
     changed: (service, instance) => stateFiles.changed(service, instance),
     applied: (next) => {
-      record = next;
+      releaseSockets(holder.record, next, holder.runs);
+      holder.record = copyOfPlans(next);
+      watches.set([...next.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan])));
+      for (const { plan } of next.services.values()) {
+        for (let number = 1; number <= plan.instances; number++) recorder.setLimits(plan.name, number, plan.logs);
+      }
     },
     finished: (how) => resolveEnded(how),
   });
+  holder.manager = manager;
   const control = await serveControl({
     socket: home.controlSocket,
     manager,
     version,
     log: (line) => log("warning", line),
   });
-  log("info", `the daemon serves ${home.root}, ${journal.recovery.entriesCount} entries were read`);
+  log("info", `the daemon serves ${home.root}; ${journal.recovery.entriesCount} entries were read`);
 
   let closing: Promise<void> | undefined;
-  const close = async (): Promise<void> => {
+  const close = async (how?: "down" | "handOver"): Promise<void> => {
+    if (how !== undefined) heart?.rest(how === "down" ? "down" : { handOverMs });
+    watches.close();
+    limits.close();
     await control.close();
     await manager.close();
     await stateFiles.flushed();
-    await recorder.close();
+    await (how === "down" ? recorder.stop() : recorder.close());
+    heart?.close();
   };
   return {
     ended: ended.then(async (how) => {
-      await (closing ??= close());
-      if (how === "down") await recorder.stop();
+      await (closing ??= close(how));
       return how;
     }),
     close: () => (closing ??= close()),
     down: async () => void (await manager.down({ wait: true })),
   };
+}
+
+/** How long the heart starts nothing while one daemon hands over to the next, in milliseconds. */
+export const handOverMs = 30_000;
+
+/** Why a plan cannot be run here: one sentence each. */
+async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<readonly string[]> {
+  const problems: string[] = [];
+  for (const plan of services) {
+    for (const sentence of await limits.refusals(plan)) problems.push(`services.${plan.name}.${sentence}`);
+    if (plan.ready.kind === "call") {
+      problems.push(
+        `services.${plan.name}.ready.call: a program in an OS process of its own cannot be called yet; use log, fd or port`,
+      );
+    }
+  }
+  return problems;
+}
+
+/** Sockets that no plan wants any more are let go. */
+function releaseSockets(before: SystemRecord, after: SystemRecord, runs: Runs | undefined): void {
+  const socketsOf = (record: SystemRecord): Map<string, readonly [number, string]> => {
+    const plans = [...record.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan]));
+    return new Map(
+      plans.flatMap(({ listenPort: port, listenHost: host = listenHostDefault }) =>
+        port === undefined ? [] : [[`${host}:${port}`, [port, host] as const] as const],
+      ),
+    );
+  };
+  const wanted = socketsOf(after);
+  for (const [key, [port, host]] of socketsOf(before)) if (!wanted.has(key)) runs?.releaseListen(port, host);
+}
+
+/** The core changes its record in place; of this one only plans and the environment count. */
+function copyOfPlans(record: SystemRecord): SystemRecord {
+  return { ...record, services: new Map([...record.services].map(([name, each]) => [name, { ...each }])) };
 }
 
 /** What an instance executes: its command, or what runs its program in an OS process of its own. */

@@ -28,7 +28,7 @@ import {
   type TreeNode,
   type WaitOptions,
 } from "../control/manager.ts";
-import type { SystemPlan } from "../control/config.ts";
+import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { instancesMax } from "../control/config-limit.ts";
 import { planChanges } from "../control/plan-diff.ts";
 import type { InstanceState, InstanceStatus } from "../control/service.ts";
@@ -56,6 +56,8 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   daemon(): Omit<DaemonStatus, "home" | "startsCount" | "version">;
   /** Why this plan cannot be run here: one sentence each. Empty: it can. */
   refusals(plan: SystemPlan): Promise<readonly string[]>;
+  /** How each limit of a service is held: one sentence each. */
+  describeLimits(plan: ServicePlan): Promise<readonly string[]>;
   lastLines(service: string, instance: number, linesMax: number): Promise<readonly string[]>;
   /** Called after each change of state of an instance. */
   changed(service: ServiceRecord, instance: LiveInstance): void;
@@ -136,6 +138,13 @@ export class ServiceManager implements Manager {
     this.#core.unhealthy(run, why);
   }
 
+  /** Something that a person who asks why should know. */
+  note(service: string, sentence: string): void {
+    const at = this.#host.now();
+    this.#core.note(service, sentence);
+    this.#emit({ type: "note", at, service, sentence });
+  }
+
   // --- looking ---
 
   async list(): Promise<SystemStatus> {
@@ -146,7 +155,8 @@ export class ServiceManager implements Manager {
   async show({ name }: { readonly name: string }): Promise<ServiceDetail> {
     const { service } = this.#named(name);
     this.#sample();
-    return detailOf(service, this.#core, this.#samples, this.#options.home, this.#host.now());
+    const detail = detailOf(service, this.#core, this.#samples, this.#options.home, this.#host.now());
+    return { ...detail, limits: await this.#options.describeLimits(service.plan) };
   }
 
   async why({ name }: { readonly name: string }): Promise<Cause> {
@@ -198,13 +208,12 @@ export class ServiceManager implements Manager {
     const { services } = input.plan;
     const at = this.#host.now();
     await this.#commit([{ type: "applied", at, source: input.source, env: input.env, services }]);
-    this.#options.applied(this.#core.record);
     for (const change of changes) if (change.kind !== "keep") this.#emit({ type: "change", at, change });
-    const report = await this.#finish(this.#everything(), input, (target) => {
+    const report = await this.#finish(this.#everything(), input, (target, sinceAt) => {
       const service = this.#service(target.service);
       if (service === undefined || service.isRemoved) return this.#hasStopped(target);
       if (target.number > service.plan.instances) return this.#hasStopped(target);
-      return service.target === "up" ? this.#isUp(target) : arrived;
+      return service.target === "up" ? this.#isUp(target, sinceAt) : arrived;
     });
     return { ...report, changes };
   }
@@ -213,7 +222,7 @@ export class ServiceManager implements Manager {
     return this.#operate(
       input,
       (service) => ({ type: "target", at: this.#host.now(), service, target: "up" }),
-      (target) => this.#isUp(target),
+      (target, sinceAt) => this.#isUp(target, sinceAt),
     );
   }
 
@@ -255,9 +264,9 @@ export class ServiceManager implements Manager {
     return this.#finish(
       [...new Map([...before, ...after].map((each) => [each.number, each])).values()],
       input,
-      (target) => {
+      (target, sinceAt) => {
         if (target.number > instances) return this.#hasStopped(target);
-        return this.#service(target.service)?.target === "up" ? this.#isUp(target) : arrived;
+        return this.#service(target.service)?.target === "up" ? this.#isUp(target, sinceAt) : arrived;
       },
     );
   }
@@ -328,13 +337,13 @@ export class ServiceManager implements Manager {
       .filter((service) => this.#service(service)?.target === "down")
       .map((service): Entry => ({ type: "target", at, service, target: "up" }));
     await this.#commit([...ups, ...entries]);
-    return this.#finish(targets, input, (target) => this.#isUp(target));
+    return this.#finish(targets, input, (target, sinceAt) => this.#isUp(target, sinceAt));
   }
 
   async #operate(
     input: NamesInput,
     entryOf: (service: string) => Entry,
-    isDone: (target: Target) => Arrival,
+    isDone: (target: Target, sinceAt: number) => Arrival,
   ): Promise<OperationReport> {
     this.#refuseWhenEnding();
     for (const name of input.names) {
@@ -365,6 +374,7 @@ export class ServiceManager implements Manager {
       );
     }
     this.#core.commit(entries);
+    this.#options.applied(this.#core.record);
   }
 
   #changesTo(plan: SystemPlan): readonly PlanChange[] {
@@ -383,17 +393,18 @@ export class ServiceManager implements Manager {
   async #finish(
     targets: readonly Target[],
     input: WaitOptions,
-    isDone: (target: Target) => Arrival,
+    isDone: (target: Target, sinceAt: number) => Arrival,
   ): Promise<OperationReport> {
+    const sinceAt = this.#host.now();
     if (input.wait === false) return { instances: this.#statuses(targets), problems: [] };
     await this.#until(
-      () => targets.every((each) => (isDone(each) ?? this.#stuck(each)) !== undefined),
+      () => targets.every((each) => (isDone(each, sinceAt) ?? this.#stuck(each)) !== undefined),
       input.timeoutMs,
     );
     const problems: InstanceProblem[] = [];
     // Before anything else happens: what is told belongs together.
     const instances = this.#statuses(targets);
-    const arrivals = targets.map((target) => [target, isDone(target) ?? this.#stuck(target)] as const);
+    const arrivals = targets.map((target) => [target, isDone(target, sinceAt) ?? this.#stuck(target)] as const);
     for (const [target, arrival] of arrivals) {
       if (arrival?.ok === false) problems.push(await this.#problem(target, arrival.sentence));
     }
@@ -426,7 +437,8 @@ export class ServiceManager implements Manager {
     });
   }
 
-  #isUp(target: Target): Arrival {
+  /** `sinceAt`: when the operation began; what failed before does not count. */
+  #isUp(target: Target, sinceAt: number): Arrival {
     const service = this.#service(target.service);
     const live = this.#live(target);
     const record = service?.instances.get(target.number);

@@ -23,6 +23,8 @@ import { awaitReady, NotReadyError, type ReadySubject } from "./readiness.ts";
 import { reasonText } from "./reason-text.ts";
 import { RunStartError, type RunEnd, type RunId, type RunListener, type Runs, type RunSpec } from "./run/run.ts";
 
+/** Where a shared socket is opened when the plan does not say: every IPv4 address of the machine. */
+export const listenHostDefault = "0.0.0.0";
 /** Milliseconds before what the disk did not take is tried again. */
 export const journalRetryMs = 1_000;
 /** Entries that wait for the disk. */
@@ -279,7 +281,7 @@ function specOf(
     stdin,
     limits,
     logs,
-    listen: listenPort === undefined ? [] : [{ port: listenPort, host: listenHost ?? "0.0.0.0" }],
+    listen: listenPort === undefined ? [] : [{ port: listenPort, host: listenHost ?? listenHostDefault }],
     ...(ready.kind === "fd" ? { readiness: { kind: "fd", fd: ready.fd } } : {}),
     ...(ready.kind === "notify" ? { readiness: { kind: "notify" } } : {}),
     ...(user === undefined ? {} : { user }),

@@ -204,6 +204,11 @@ export class Core {
     this.reconcile();
   }
 
+  /** Keeps a sentence for whoever asks why. */
+  note(service: string, sentence: string): void {
+    this.#keep({ type: "note", at: this.#host.now(), service, sentence });
+  }
+
   /** The time of `wakeAt` has come. */
   wake(): void {
     this.#wakeAt = undefined;
@@ -764,7 +769,8 @@ function readyReason(
 }
 
 /** For people: how a run ended. */
-export function endSentence({ code, signal, lost }: RunEnd): string {
+export function endSentence({ code, signal, lost, because }: RunEnd): string {
   if (lost !== undefined) return lost;
-  return signal === null ? `exit code ${code}` : `ended by ${signal}`;
+  const how = signal === null ? `exit code ${code}` : `ended by ${signal}`;
+  return because === undefined ? how : `${how}: ${because}`;
 }

@@ -52,6 +52,8 @@ export interface RunEnd {
   readonly at: number;
   /** Why nobody saw how: the machine was restarted, the shim was killed, it never began. */
   readonly lost?: string;
+  /** What the OS did to it because of a limit. */
+  readonly because?: string;
 }
 
 /** A run that an earlier daemon started. */
