@@ -432,6 +432,11 @@ export class ServiceManager implements Manager {
       return { ok: false, sentence: live.reason ?? "the older version goes on" };
     }
     if (live.state === "scheduled" || (live.state === "stopped" && record?.outcome?.kind === "done")) return arrived;
+    // Not ready in time: the next try would take as long again.
+    const late = record?.runs.find(
+      ({ startedAt, stopping, end }) => end !== undefined && startedAt >= sinceAt && stopping?.isFailure === true,
+    );
+    if (late !== undefined) return { ok: false, sentence: `${live.name} is ${live.state}: ${late.stopping!.why}` };
     if (live.state === "failed" || live.state === "degraded")
       return { ok: false, sentence: `${live.name} is ${live.state}: ${live.reason ?? ""}` };
     return undefined;
