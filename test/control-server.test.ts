@@ -582,6 +582,24 @@ describe("control server: limits", () => {
     expect(await new RawClient(socket).status()).toBe(503);
   });
 
+  test("an answer that does not come within closeTimeoutMs keeps no daemon from closing", async () => {
+    const { client, manager, server } = await serve({ limits: { closeTimeoutMs: 50 } });
+    let asked = false;
+    manager.list = () => {
+      asked = true;
+      return new Promise(() => {});
+    };
+    const failure = client.list().catch((error: unknown) => error);
+    await expect.poll(() => asked).toBe(true);
+
+    await server.close();
+
+    expect(await failure).toMatchObject({
+      code: "internal",
+      message: expect.stringMatching(/^the connection to the daemon was lost before its answer/),
+    });
+  });
+
   test("a limit that is none is refused", async () => {
     await expect(serve({ limits: { readsMax: 0 } })).rejects.toThrow(RangeError);
   });

@@ -29,6 +29,8 @@ export interface ControlLimits {
   readonly idleTimeoutMs: number;
   /** For the client to take an answer once it is there; then the connection is closed. */
   readonly answerTimeoutMs: number;
+  /** For answers under way when the daemon closes; then their connections are closed. */
+  readonly closeTimeoutMs: number;
   /** Reading operations under way; beyond it 503. Apart from the others, so that waiting ones never keep `list` out. */
   readonly readsMax: number;
   /** Other operations under way, those included whose client has left; beyond it 503. */
@@ -54,6 +56,7 @@ export const controlLimitsDefault: ControlLimits = {
   requestTimeoutMs: 10_000,
   idleTimeoutMs: 5_000,
   answerTimeoutMs: 10_000,
+  closeTimeoutMs: 1_000,
   readsMax: 64,
   actsMax: 64,
   streamsMax: 32,
