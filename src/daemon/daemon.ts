@@ -211,6 +211,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     watches.close();
     limits.close();
     await control.close();
+    if (how === "down") releaseAllSockets(holder.runs);
     await manager.close();
     await stateFiles.flushed();
     await (how === "down" ? recorder.stop() : recorder.close());
@@ -255,6 +256,11 @@ function releaseSockets(before: SystemRecord, after: SystemRecord, runs: Runs | 
   };
   const wanted = socketsOf(after);
   for (const [key, [port, host]] of socketsOf(before)) if (!wanted.has(key)) runs?.releaseListen(port, host);
+}
+
+/** Also those that an earlier daemon opened. */
+function releaseAllSockets(runs: Runs | undefined): void {
+  for (const { port, host } of runs?.heldListens() ?? []) runs?.releaseListen(port, host);
 }
 
 /** The core changes its record in place; of this one only plans and the environment count. */
