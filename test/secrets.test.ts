@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished } from "vitest";
 import { needsLinux } from "./debian.ts";
 import { colosFile } from "./system/colos-process.ts";
+import { turn } from "./system/turn.ts";
 
 /** In no file, in no argument, in no answer. */
 const value = "hunter2-of-the-secret";
@@ -49,6 +50,7 @@ describe("secrets", () => {
       });
     onTestFinished(async () => {
       await colos("down");
+      while (pidsWith("cmdline", home).length > 0) await turn(); // the heart and the recorder end a moment later
       rmSync(folder, { recursive: true });
     });
     const show = write("show.sh", `echo ${value}`);
