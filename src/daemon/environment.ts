@@ -112,6 +112,7 @@ async function accountOf({ user }: ServiceEnvironment): Promise<Record<string, s
   return { HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: account.shell };
 }
 
+/** `env` is what the file's own references find. */
 async function readEnvFile(
   { name }: ServiceEnvironment,
   path: string,
@@ -121,7 +122,8 @@ async function readEnvFile(
   const { text } = await readText(path, envFileMaxBytes, about);
   const parsed = parseEnvFile(text, { source: path, env });
   if ("variables" in parsed) return parsed.variables;
-  throw new EnvironmentError(`${about} cannot be used: ${parsed.problems[0]}`);
+  const { line, sentence } = parsed.problems[0]!;
+  throw new EnvironmentError(`${about} cannot be used: line ${line}: ${sentence}`);
 }
 
 /** All at the same time: each may take as long as its limit. */
