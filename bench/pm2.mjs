@@ -16,6 +16,7 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
+import { endAll } from "./pm2/place.mjs";
 import { crash, death, loop } from "./pm2/scenario-failure.mjs";
 import { list, memory, start } from "./pm2/scenario-idle.mjs";
 import { flood, reload } from "./pm2/scenario-load.mjs";
@@ -34,6 +35,8 @@ const about = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().leng
 if (options.systems.includes("pm2")) about.pm2 = preparePm2();
 const results = {};
 const problems = [];
+
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => void endAll().finally(() => process.exit(130)));
 
 for (const scenario of options.scenarios) {
   results[scenario.name] = {};

@@ -75,7 +75,11 @@ const host: CliHost = {
     const { readdir } = await import("node:fs/promises");
     return readdir(join(home, "services")).catch(() => []);
   },
-  readLogs: async function* (home, selection, query) {
+  findHeart: async (home) => {
+    const [{ findHeart }, { homeAt }] = await Promise.all([import("./daemon/heart.ts"), import("./daemon/home.ts")]);
+    return findHeart(homeAt(home))?.osPid;
+  },
+  async *readLogs(home, selection, query) {
     const [{ readLogs }, { homeAt }] = await Promise.all([
       import("./daemon/log/read-logs.ts"),
       import("./daemon/home.ts"),

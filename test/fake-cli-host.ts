@@ -249,6 +249,7 @@ export class FakeHost implements CliHost {
   readonly system: FakeSystem;
   /** The daemon's; undefined when no daemon runs. */
   manager: Manager | undefined;
+  heartPid: number | undefined;
   /** The daemon that `startDaemon` starts. */
   startable: Manager | undefined;
   /** Homes that were asked, and in which a daemon was started. */
@@ -324,12 +325,18 @@ export class FakeHost implements CliHost {
     yield* this.input;
   }
 
+  findHeart(_home: string): Promise<number | undefined> {
+    return Promise.resolve(this.heartPid);
+  }
+
   checkHome(_home: string): Promise<void> {
     return this.homeProblem === undefined ? Promise.resolve() : Promise.reject(new Error(this.homeProblem));
   }
 
   startDaemon(home: string, after?: number): Promise<void> {
-    if (this.startable === undefined) return Promise.reject(new Error("a daemon cannot be started here"));
+    if (this.startable === undefined) {
+      return Promise.reject(new Error("a daemon cannot be started here\n  | no space left"));
+    }
     this.daemonsStarted.push(home);
     this.endsAwaited.push(after);
     this.manager = this.startable;

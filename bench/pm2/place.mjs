@@ -49,9 +49,19 @@ export function descendantsOf(roots) {
   return [...byPid.keys()].filter((pid) => !roots.includes(pid) && below(pid));
 }
 
+const places = new Set();
+
+/** Ends what is left when the benchmark itself is ended. */
+export async function endAll() {
+  await Promise.allSettled([...places].map((place) => place.end()));
+}
+
 export class Place {
   folder = mkdtempSync(join(tmpdir(), "colos-bench-"));
-  #known = new Set();
+
+  constructor() {
+    places.add(this);
+  }
 
   /** Pids, lowest first. */
   processes() {
@@ -62,9 +72,7 @@ export class Place {
         (procText(pid, "environ").includes(this.folder) || procText(pid, "cmdline").includes(this.folder)),
     );
     const below = descendantsOf(named);
-    const all = [...new Set([...named, ...below])].toSorted((a, b) => a - b);
-    for (const pid of all) this.#known.add(pid);
-    return all;
+    return [...new Set([...named, ...below])].toSorted((a, b) => a - b);
   }
 
   /** Ends all that belongs, also what starts others meanwhile, and removes the folder. */
@@ -77,6 +85,7 @@ export class Place {
       if (performance.now() > untilMs) throw new Error(`${this.folder}: cannot be ended: ${pids.map(commandLineOf)}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+    places.delete(this);
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }

@@ -139,7 +139,7 @@ export const start = {
 };
 
 function sleepsRun(system, count) {
-  const isSleep = (pid) => commandLineOf(pid).startsWith("/bin/sleep 1000000");
+  const isSleep = (pid) => /^\S*\/sleep 1000000$/.test(commandLineOf(pid));
   return until("the commands run", () => system.place.processes().filter(isSleep).length >= count);
 }
 

@@ -9,6 +9,8 @@ import { run } from "./figures.mjs";
 import { commandLineOf, descendantsOf, isAlive, Place } from "./place.mjs";
 
 const binary = join(import.meta.dirname, "../../dist/bin.js");
+/** Where a web server says that it is ready. */
+const readyFd = 9;
 
 export class ColosSystem {
   name = "colos";
@@ -100,7 +102,7 @@ function configOf({ command, instances, port, cwd, autostart, restartsAtOnce = f
     command,
     ...(instances === undefined ? {} : { instances }),
     ...(instances > 1 && port !== undefined ? { listen: port, listenHost: "127.0.0.1" } : {}),
-    ...(port === undefined ? {} : { ready: { log: "listening" } }),
+    ...(port === undefined ? {} : { ready: { fd: readyFd }, env: { READY_FD: String(readyFd) } }),
     ...(cwd === undefined ? {} : { cwd }),
     ...(autostart === undefined ? {} : { autostart }),
     ...(restartsAtOnce ? { backoff: { initialMs: 0, maxMs: 0 } } : {}),

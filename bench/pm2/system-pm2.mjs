@@ -3,8 +3,8 @@
  * benchmark alone; nothing of colos depends on it.
  *
  * A system has `start(services)`, `command(words)`, `list()`, `reload(name)`, `daemonPid()`, `managerPids(servicePids)`,
- * `logFiles(name)` and `end()`. A service is `{ name, command }` and what it needs: `port` (a web server that says
- * "listening"), `instances` (which share the port), `autostart`, `restartsAtOnce`, `logsBytes`.
+ * `logFiles(name)` and `end()`. A service is `{ name, command }` and what it needs: `port` (a web server that
+ * says when it is ready), `instances` (which share the port), `autostart`, `restartsAtOnce`, `logsBytes`.
  *
  * @module
  */

@@ -102,6 +102,8 @@ export interface CliHost {
    * a sentence when it does not.
    */
   startDaemon(home: string, after?: number): Promise<void>;
+  /** The OS process id of the heart of the home (absolute); undefined when none beats. */
+  findHeart(home: string): Promise<number | undefined>;
   /** Rejects with a sentence when a daemon of this version could not read what is in the home (absolute). */
   checkHome(home: string): Promise<void>;
   /** Shows, installs or takes away what starts colos when the machine boots, and gives what a person is told. Rejects with a sentence. */

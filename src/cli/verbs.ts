@@ -159,6 +159,12 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     completes: "nothing",
     load: async () => (await import("./verb/events.ts")).events,
   },
+  heart: {
+    usage: "colos heart [options]",
+    summary: "Show whether somebody watches over the daemon",
+    completes: "nothing",
+    load: async () => (await import("./verb/heart.ts")).heart,
+  },
   run: {
     usage: "colos run [options] <file.ts|file.js|command> [args…]",
     summary: "Run one program or command in the foreground, supervised",

@@ -8,6 +8,7 @@
  * @module
  */
 import * as v from "valibot";
+import { exactOptional } from "valibot"; // taking it out of `v` would keep all of it in the build
 import type { LivePlan, ProbePlan, ReadyPlan, SchedulePlan, ServicePlan, SystemPlan } from "./config.ts";
 import {
   backoffFactorMax,
@@ -60,7 +61,6 @@ import {
 /** A schema for each key of `T`, none left out; whether a key may be absent is the schema's. */
 type EntriesOf<T> = { readonly [Key in keyof T]-?: Schema<Exclude<T[Key], undefined>> };
 
-const { exactOptional } = v;
 const name = v.pipe(v.string("the name of a service"), v.check(isServiceName, "the name of a service"));
 const absolutePath = v.pipe(
   notEmptyText("an absolute path"),

@@ -5,6 +5,7 @@
  *
  *   node server.mjs [port] [drain]
  */
+import { writeSync } from "node:fs";
 import { createServer } from "node:http";
 import { Server } from "node:net";
 
@@ -19,8 +20,8 @@ const server = createServer((request, response) => {
 server.keepAliveTimeout = 60_000;
 // colos hands over a socket that is open; with PM2 the cluster module shares the port.
 server.listen(process.env.LISTEN_FDS === undefined ? Number(port) : { fd: 3 }, () => {
-  console.log("listening");
   process.send?.("ready");
+  if (process.env.READY_FD !== undefined) writeSync(Number(process.env.READY_FD), "\n");
 });
 
 function stop() {

@@ -51,6 +51,6 @@ describe("colos update", () => {
     host.startable = undefined;
 
     expect(await runCli(["update"], host)).toBe(1);
-    expect(host.stderr.text).toBe("colos: a daemon cannot be started here\n");
+    expect(host.stderr.text).toBe("colos: a daemon cannot be started here\n  | no space left\n");
   });
 });
