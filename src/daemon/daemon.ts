@@ -11,6 +11,7 @@
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import type { Platform } from "../base/platform.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
+import { parsePlan } from "../control/plan-check.ts";
 import { apiVersion } from "../control/manager-routes.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
 import { serveControl } from "./control-server.ts";
@@ -240,6 +241,8 @@ export const handOverMs = 30_000;
 
 /** Why a plan cannot be run here: one sentence each. */
 async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<readonly string[]> {
+  const checked = parsePlan({ services });
+  if ("problems" in checked) return checked.problems;
   const problems: string[] = [];
   for (const plan of services) {
     for (const sentence of await limits.refusals(plan)) problems.push(`services.${plan.name}.${sentence}`);
