@@ -12,10 +12,11 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { homeAt, logFolder } from "../dist/daemon/home.js";
-import { readLogs } from "../dist/daemon/log/read-logs.js";
-import { openRecorder } from "../dist/daemon/log/recorder-client.js";
-import { nodePlatform } from "../dist/platforms/node/node-platform.js";
+import { pathToFileURL } from "node:url";
+import { oneFile } from "../test/one-file.mjs";
+
+const { file: parts } = await oneFile(new URL("logs-parts.ts", import.meta.url), "logs");
+const { homeAt, logFolder, nodePlatform, openRecorder, readLogs } = await import(pathToFileURL(parts).href);
 
 const megabytes = Number(process.argv[2] ?? 1_000);
 const instancesCount = 50;

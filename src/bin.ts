@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CliHost, Output, StopSignal } from "./cli/host.ts";
 import { runCli } from "./cli/main.ts";
@@ -81,28 +81,42 @@ const host: CliHost = {
     const { readdir } = await import("node:fs/promises");
     return readdir(join(home, "services")).catch(() => []);
   },
-  readLogs: async function* (home, selection, query) {
+  findHeart: async (home) => {
+    const [{ findHeart }, { homeAt }] = await Promise.all([import("./daemon/heart.ts"), import("./daemon/home.ts")]);
+    return findHeart(homeAt(home))?.osPid;
+  },
+  async *readLogs(home, selection, query) {
     const [{ readLogs }, { homeAt }] = await Promise.all([
       import("./daemon/log/read-logs.ts"),
       import("./daemon/home.ts"),
     ]);
     yield* readLogs(homeAt(home), selection, query, { clock: nodeClock });
   },
-  inputLines: async function* () {
+  async *inputLines() {
     const { createInterface } = await import("node:readline");
     yield* createInterface({ input: process.stdin, terminal: false });
   },
-  startDaemon: async (home) => {
-    const [{ launchDaemon }, { homeAt }] = await Promise.all([
+  startDaemon: async (home, after) => {
+    const [{ launchDaemon }, { homeAt }, { awaitEnd }] = await Promise.all([
       import("./daemon/launch.ts"),
       import("./daemon/home.ts"),
+      import("./daemon/take-over.ts"),
     ]);
+    if (after !== undefined) await awaitEnd(after);
     await launchDaemon(homeAt(home), [
       process.execPath,
       ...daemonNodeOptions,
       fileURLToPath(new URL("./daemon-entry.js", import.meta.url)),
       home,
     ]);
+  },
+  checkHome: async (home) => {
+    const [{ checkHome }, { homeAt }, { journalVersion }] = await Promise.all([
+      import("./daemon/take-over.ts"),
+      import("./daemon/home.ts"),
+      import("./daemon/daemon.ts"),
+    ]);
+    await checkHome(homeAt(home), journalVersion);
   },
   startup: async ({ home, config, ...action }) => {
     const { runStartup } = await import("./daemon/startup-command.ts");
@@ -113,7 +127,13 @@ const host: CliHost = {
       "--home",
       home,
     ];
-    return runStartup({ ...action, home, cwd: process.cwd(), up: words("up", config), down: words("down") });
+    return runStartup({
+      ...action,
+      home,
+      cwd: config === "" ? "/" : dirname(config),
+      up: words("up", config),
+      down: words("down"),
+    });
   },
   onStopSignal: (listener) => {
     for (const signal of stopSignals) process.on(signal, listener);

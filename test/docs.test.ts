@@ -4,6 +4,9 @@
  *   <!-- run: first.ts -->       `colos run first.ts` writes what the comments behind `console.log(…);` say
  *   <!-- up: colos.config.ts --> `colos up --foreground` gets every service ready
  *   <!-- config: name.json -->   is a right config
+ *   <!-- env: name.env -->       is a right env file
+ *   <!-- import: Procfile -->    is imported, and gives the config in
+ *   <!-- imported: Procfile.yaml -->
  *   <!-- file: sum.ts -->        stands beside the others
  *   <!-- example: 01.test.ts --> is that file of `examples/failure`, which runs by itself
  *
@@ -13,7 +16,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
+import { parse } from "yaml";
+import { importFile } from "../src/cli/import/source-file.ts";
 import { parseConfig } from "../src/control/config-parser.ts";
+import { parseEnvFile } from "../src/control/env-file.ts";
 import { needsLinux, needsProgram } from "./debian.ts";
 import { test, type Place } from "./system/place.ts";
 
@@ -27,7 +33,7 @@ const unshown: Readonly<Record<string, string>> = {
 const port = /\b(?:6379|7777|8000|8001|8080)\b/g;
 
 interface Example {
-  readonly kind: "run" | "up" | "config" | "file" | "example";
+  readonly kind: "run" | "up" | "config" | "env" | "import" | "imported" | "file" | "example";
   readonly name: string;
   readonly text: string;
   /** A program it cannot do without. */
@@ -37,7 +43,8 @@ interface Example {
 /** The marked blocks of a document, those of one name joined. */
 function examplesIn(markdown: string): Example[] {
   const examples = new Map<string, Example>();
-  const block = /<!-- (run|up|config|file|example): ([\w.-]+)(?:, needs ([\w-]+))? -->\n```\w+\n(.*?)```\n/gs;
+  const block =
+    /<!-- (run|up|config|env|import|imported|file|example): ([\w.-]+)(?:, needs ([\w-]+))? -->\n```\w+\n(.*?)```\n/gs;
   for (const [, kind, name, needs, text] of markdown.matchAll(block)) {
     const before = examples.get(name!)?.text ?? "";
     examples.set(name!, { kind: kind as Example["kind"], name: name!, needs, text: before + text! });
@@ -70,7 +77,7 @@ async function write(place: Place, examples: readonly Example[]): Promise<void> 
 
 /** A test of each kind of example; `examples` are all of its document. */
 const tests: Readonly<
-  Record<Exclude<Example["kind"], "file">, (example: Example, examples: readonly Example[]) => void>
+  Record<Exclude<Example["kind"], "file" | "imported">, (example: Example, examples: readonly Example[]) => void>
 > = {
   run({ name, text }, examples) {
     test(`${name} writes what it says`, async ({ place }) => {
@@ -98,7 +105,29 @@ const tests: Readonly<
   },
   config({ name, text }) {
     test(`${name} is right`, () => {
-      expect(parseConfig(JSON.parse(text), { source: name, directory: root, resolve })).toHaveProperty("plan");
+      expect(parseConfig(parse(text), { source: name, directory: root, resolve })).toHaveProperty("plan");
+    });
+  },
+  env({ name, text }) {
+    test(`${name} is right`, () => {
+      expect(parseEnvFile(text, { source: name })).toHaveProperty("variables");
+    });
+  },
+  import({ name, text }, examples) {
+    test(`${name} is imported as it is shown`, async () => {
+      const read = (path: string) => (path === `/app/${name}` ? text : undefined);
+      const host = {
+        cwd: "/app",
+        cpus: 2,
+        read,
+        create: () => false,
+        loadModule: () => Promise.reject(new Error("no module")),
+      };
+      const shown = examples.find((example) => example.name === `${name}.yaml`);
+
+      const result = await importFile(name, host);
+
+      expect(result).toHaveProperty("config", parse(shown!.text));
     });
   },
   example({ name, text }) {
@@ -116,7 +145,7 @@ describe("the documentation", () => {
       for (const example of examples) {
         const { kind, needs } = example;
         const where = needs === undefined ? needsLinux() : needsProgram(needs, needs);
-        if (kind !== "file") where.describe(example.name, () => tests[kind](example, examples));
+        if (kind !== "file" && kind !== "imported") where.describe(example.name, () => tests[kind](example, examples));
       }
 
       test("its TypeScript has no type errors", async ({ place }) => {

@@ -249,11 +249,16 @@ export class FakeHost implements CliHost {
   readonly system: FakeSystem;
   /** The daemon's; undefined when no daemon runs. */
   manager: Manager | undefined;
+  heartPid: number | undefined;
   /** The daemon that `startDaemon` starts. */
   startable: Manager | undefined;
   /** Homes that were asked, and in which a daemon was started. */
   readonly connected: string[] = [];
   readonly daemonsStarted: string[] = [];
+  /** What startDaemon was to wait for. */
+  readonly endsAwaited: (number | undefined)[] = [];
+  /** Why this version cannot read the home. */
+  homeProblem: string | undefined;
   readonly startups: StartupAction[] = [];
   /** What services wrote, and what was asked of it. */
   entries: AsyncIterable<LogEntry> | Iterable<LogEntry> = [];
@@ -320,9 +325,20 @@ export class FakeHost implements CliHost {
     yield* this.input;
   }
 
-  startDaemon(home: string): Promise<void> {
-    if (this.startable === undefined) return Promise.reject(new Error("a daemon cannot be started here"));
+  findHeart(_home: string): Promise<number | undefined> {
+    return Promise.resolve(this.heartPid);
+  }
+
+  checkHome(_home: string): Promise<void> {
+    return this.homeProblem === undefined ? Promise.resolve() : Promise.reject(new Error(this.homeProblem));
+  }
+
+  startDaemon(home: string, after?: number): Promise<void> {
+    if (this.startable === undefined) {
+      return Promise.reject(new Error("a daemon cannot be started here\n  | no space left"));
+    }
     this.daemonsStarted.push(home);
+    this.endsAwaited.push(after);
     this.manager = this.startable;
     return Promise.resolve();
   }

@@ -65,6 +65,8 @@ export type Asked = readonly [operation: string, input: unknown];
 
 export class FakeDaemon implements Manager {
   statuses: readonly InstanceStatus[];
+  /** The daemon's. */
+  osPid = 99;
   readonly asked: Asked[] = [];
   /** What `preview` and `apply` say. */
   changes: readonly PlanChange[] = [];
@@ -84,7 +86,7 @@ export class FakeDaemon implements Manager {
     const daemon = {
       version: "1.2.3",
       api: 1,
-      osPid: 99,
+      osPid: this.osPid,
       home: "/home/ada/.local/state/colos",
       startedAt: -60_000,
       startsCount: 1,

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { closeSync, constants, openSync, writeFileSync } from "node:fs";
-import { Socket } from "node:net";
+import { closeSync, constants, openSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RecordedRun, Recorder } from "../src/daemon/log/recorder.ts";
 import type { RunId } from "../src/daemon/run/run.ts";
@@ -83,14 +82,34 @@ export class PipeRecorder implements Recorder {
   }
 }
 
-/** Settles at its end. */
+const lookEveryMs = 2;
+
+/** Settles when nobody can write any more. A shim has it open for writing as long as its service runs. */
 function readPipe(path: string, take: (text: string) => void): Promise<void> {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  const socket = new Socket({ fd, readable: true, writable: false });
-  socket.unref();
-  socket.on("data", (chunk: Buffer) => take(chunk.toString()));
+  const bytes = Buffer.alloc(65_536);
   return new Promise((resolve) => {
-    socket.on("error", () => closeSync(fd));
-    socket.on("close", () => resolve());
+    const look = (): void => {
+      for (let count = tryRead(fd, bytes); count !== undefined; count = tryRead(fd, bytes)) {
+        if (count === 0) {
+          closeSync(fd);
+          return resolve();
+        }
+        take(bytes.toString("utf8", 0, count));
+      }
+      setTimeout(look, lookEveryMs).unref();
+      return undefined;
+    };
+    look();
   });
+}
+
+/** 0 is the end, undefined nothing now. */
+function tryRead(fd: number, bytes: Buffer): number | undefined {
+  try {
+    return readSync(fd, bytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EAGAIN") return undefined;
+    throw error;
+  }
 }

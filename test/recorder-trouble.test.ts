@@ -11,7 +11,7 @@ import { pieceBytesMax } from "../src/daemon/log/cri-format.ts";
 import { chunkBytesMax } from "../src/daemon/log/pipe-reader.ts";
 import { messageBytesMax } from "../src/daemon/log/protocol.ts";
 import { findProgram } from "./debian.ts";
-import { childrenOf } from "./system/os-processes.ts";
+import { childrenOf, osProcessesOf } from "./system/os-processes.ts";
 import { test } from "./system/place.ts";
 import {
   endOf,
@@ -134,6 +134,46 @@ describe("a full disk", () => {
       await arsenal.close();
     },
   );
+});
+
+describe("a recorder that cannot write and cannot start", () => {
+  test("ends when it is stopped, although the disk stays full", { timeout: 60_000 }, async ({ place, skip }) => {
+    const smallTmpfs = injectors.find(({ name }) => name === "small-tmpfs")!;
+    const probe = await smallTmpfs.probe();
+    if (!probe.works) skip(`small-tmpfs needs ${smallTmpfs.needs}: ${probe.reason}`);
+
+    const home = homeIn(place);
+    const run = runIn(home, "flood.1.1");
+    mkdirSync(run.directory, { recursive: true });
+    const arsenal = await openInjectors([smallTmpfs], { folder: run.directory, limitMs: 60_000 });
+    const own = new OwnRecorder(home, arsenal.wrap(ownRecorder(home)));
+    await own.listening(home);
+    const recorder = await recorderOf(home);
+    const troubled = new Promise<void>((resolve) => void recorder.onTrouble(() => resolve()));
+    await recorder.attach(run);
+    const target = { osPid: recorder.osPid!, path: run.directory };
+    const strike = await arsenal.strike(smallTmpfs, "enospc", target, { forMs: 50_000 });
+    const shim = holdPipes(run, "seq 0 99");
+    await troubled;
+    await recorder.stop();
+    expect(await endOf(own.child)).toBe(0);
+    await strike.undo();
+    // It waits for the next recorder.
+    shim.kill("SIGKILL");
+    await endOf(shim);
+    await arsenal.close();
+  });
+
+  test("is told in a sentence when its first file is not there", { timeout: 30_000 }, async ({ place }) => {
+    const home = homeIn(place);
+    const opened = recorderOf(home, { entry: new URL("file:///absent/recorder-entry.js") });
+    await expect(opened).rejects.toThrow("the recorder could not be started: it ended with exit code 1; see ");
+    const said = readFileSync(join(home.log, "recorder"), "utf8");
+    // It is started again and again, less and less often.
+    expect(said.match(/Cannot find module/g)!.length).toBeGreaterThan(1);
+    expect(said.match(/Cannot find module/g)!.length).toBeLessThanOrEqual(7);
+    await until(() => osProcessesOf(place).length === 0);
+  });
 });
 
 describe("too few file descriptors", () => {

@@ -126,9 +126,10 @@ function failure(error: unknown, call: Call): Failure {
   return failureOf(error, call.home);
 }
 
-function report({ exitCode, code, message, advice }: Failure, call: Call): number {
+function report({ exitCode, code, message, advice, lines = [] }: Failure, call: Call): number {
   if (call.isJson) call.json({ error: { code, message, ...(advice === undefined ? {} : { advice }) } });
   call.complain(`colos: ${message}`);
+  for (const line of lines) call.complain(line);
   if (advice !== undefined) call.complain(`  ${advice}`);
   return exitCode;
 }

@@ -39,7 +39,7 @@ const effects: Readonly<Record<PlanChange["effect"], string>> = {
   scale: "starts or stops instances, the others go on",
   stop: "stops",
   note: "goes on, the change counts from the next start",
-  none: "does not run",
+  none: "does not start now",
 };
 
 function fieldText({ path, from, to }: FieldChange): string {

@@ -15,6 +15,8 @@ export interface Failure {
   readonly message: string;
   /** What to do. */
   readonly advice?: string;
+  /** What somebody else said of it, line by line. */
+  readonly lines?: readonly string[];
 }
 
 /** What the error means. `home` is the home that was asked. */
@@ -35,7 +37,8 @@ export function failureOf(error: unknown, home: string): Failure {
   const message = error instanceof Error ? error.message : String(error);
   const isForbidden = forbiddenCodes.has(osCodeOf(error));
   const [exitCode, code] = isForbidden ? [exitCodes.refused, "permission"] : [exitCodes.failed, "failed"];
-  return { exitCode, code, message: message.split("\n")[0]! || "no reason was given" };
+  const [first, ...lines] = message.split("\n");
+  return { exitCode, code, message: first! || "no reason was given", ...(lines.length === 0 ? {} : { lines }) };
 }
 
 const managerExitCodes: Readonly<Record<ManagerErrorCode, number>> = {

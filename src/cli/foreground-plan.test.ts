@@ -46,7 +46,7 @@ describe("the plan for the foreground", () => {
 
     const result = foregroundPlan(config, {});
 
-    expect("problems" in result && result.problems[0]).toMatch(/a\.env:1: "A" has no value; write A=value$/);
+    expect("problems" in result && result.problems[0]).toMatch(/a\.env:1: is not NAME=value, a comment or empty$/);
   });
 
   test("an env file that is not there is refused with the config", async () => {

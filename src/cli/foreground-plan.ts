@@ -37,7 +37,7 @@ function withEnvFiles(
   let variables: Readonly<Record<string, string>> = {};
   for (const file of service.envFiles) {
     const read = readEnvFile(file, { ...env, ...variables });
-    if ("problems" in read) problems.push(...read.problems);
+    if ("problems" in read) problems.push(...read.problems.map(({ message }) => message));
     else variables = { ...variables, ...read.variables };
   }
   return { ...service, envFiles: [], env: { ...variables, ...service.env } };
@@ -47,6 +47,7 @@ function readEnvFile(file: string, env: Readonly<Record<string, string | undefin
   try {
     return parseEnvFile(readFileSync(file, "utf8"), { source: file, env });
   } catch (error) {
-    return { problems: [`${file}: cannot be read: ${(error as Error).message}`] };
+    const sentence = `cannot be read: ${(error as Error).message}`;
+    return { problems: [{ line: 1, sentence, message: `${file}: ${sentence}` }] };
   }
 }

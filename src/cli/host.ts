@@ -97,8 +97,15 @@ export interface CliHost {
   readLogs(home: string, selection: readonly LogSelection[], query: LogQuery): AsyncIterable<LogEntry>;
   /** What a person types, line by line, until the end of the input. */
   inputLines(): AsyncIterable<string>;
-  /** Starts a daemon for the home (absolute) and settles when it answers. Rejects with a sentence when it does not. */
-  startDaemon(home: string): Promise<void>;
+  /**
+   * Starts a daemon for the home (absolute) and settles when it answers; not before the OS process `after` has ended. Rejects with
+   * a sentence when it does not.
+   */
+  startDaemon(home: string, after?: number): Promise<void>;
+  /** The OS process id of the heart of the home (absolute); undefined when none beats. */
+  findHeart(home: string): Promise<number | undefined>;
+  /** Rejects with a sentence when a daemon of this version could not read what is in the home (absolute). */
+  checkHome(home: string): Promise<void>;
   /** Shows, installs or takes away what starts colos when the machine boots, and gives what a person is told. Rejects with a sentence. */
   startup(action: StartupAction): Promise<string>;
   /** From now on these OS signals go to `listener` and no longer end colos. Returns a function that undoes it. */

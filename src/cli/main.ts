@@ -13,7 +13,7 @@ import type { CliHost } from "./host.ts";
 import { plainText } from "./text.ts";
 import { helpOption, type Verb } from "./verb.ts";
 import { type VerbEntry, verbs } from "./verbs.ts";
-import { optionLines, type Options, quoted, readWords, WrongUsage } from "./words.ts";
+import { helpColumns, optionLines, type Options, quoted, readWords, wrapped, WrongUsage } from "./words.ts";
 
 /** Does what `argv` (the words after `colos`) says. Settles with the exit code; never rejects for what a person did. */
 export async function runCli(argv: readonly string[], host: CliHost): Promise<number> {
@@ -79,6 +79,6 @@ function helpText(): string {
 }
 
 function verbHelp({ usage, summary }: VerbEntry, { notes, options }: Verb): string {
-  const paragraph = notes.length === 0 ? "" : `${notes.join("\n")}\n\n`;
+  const paragraph = notes.length === 0 ? "" : `${notes.flatMap((note) => wrapped(note, helpColumns)).join("\n")}\n\n`;
   return `${usage}\n    ${summary}\n\n${paragraph}${optionLines(options)}\n`;
 }

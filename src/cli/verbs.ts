@@ -100,6 +100,12 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     completes: "names",
     load: async () => (await import("./verb/show.ts")).show,
   },
+  update: {
+    usage: "colos update [options]",
+    summary: "put a daemon of this version in the place of the one that runs",
+    completes: "nothing",
+    load: async () => (await import("./verb/update.ts")).update,
+  },
   startup: {
     usage: "colos startup [options] [config]",
     summary: "Show or install what makes the machine start colos when it boots",
@@ -152,6 +158,12 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     operation: "events",
     completes: "nothing",
     load: async () => (await import("./verb/events.ts")).events,
+  },
+  heart: {
+    usage: "colos heart [options]",
+    summary: "Show whether somebody watches over the daemon",
+    completes: "nothing",
+    load: async () => (await import("./verb/heart.ts")).heart,
   },
   run: {
     usage: "colos run [options] <file.ts|file.js|command> [args…]",

@@ -113,13 +113,26 @@ export function readWords(
   return new Words(command, values, rest);
 }
 
-/** One line of help for each option. */
+/** Columns of a line of help. */
+export const helpColumns = 100;
+
+/** The help of each option; long ones go on below. */
 export function optionLines(options: Options): string {
-  const rows = Object.entries(options).map(([name, { value, short, help: text }]) => {
+  const indent = " ".repeat(34);
+  const rows = Object.entries(options).map(([name, { value, short, help }]) => {
     const names = `${short === undefined ? "" : `-${short}, `}--${name}${value === undefined ? "" : ` ${value}`}`;
-    return names.length > 30 ? `  ${names}\n${" ".repeat(34)}${text}` : `  ${names.padEnd(30)}  ${text}`;
+    const text = wrapped(help, helpColumns - indent.length).join(`\n${indent}`);
+    return names.length > 30 ? `  ${names}\n${indent}${text}` : `  ${names.padEnd(30)}  ${text}`;
   });
   return rows.join("\n");
+}
+
+/** A text as lines of so many columns, broken between words. */
+export function wrapped(text: string, columns: number): readonly string[] {
+  if (text.length <= columns) return [text];
+  const space = text.lastIndexOf(" ", columns);
+  const end = space <= 0 ? columns : space;
+  return [text.slice(0, end), ...wrapped(text.slice(end).trimStart(), columns)];
 }
 
 /** A word in a sentence. */

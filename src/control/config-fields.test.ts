@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import type { ServicePlan } from "./config.ts";
@@ -321,5 +322,29 @@ describe("config: limits of fields", () => {
   ])("%s", (_, inside, outside) => {
     expect(problemsOfWeb(inside)).toEqual([]);
     expect(problemsOfWeb(outside)).toHaveLength(1);
+  });
+});
+
+describe("config: the documentation", () => {
+  const documented = readFileSync(new URL("../../docs/config.md", import.meta.url), "utf8");
+  const known = (fields: Record<string, unknown>): string[] =>
+    / known are (.*)$/.exec(problemsOfWeb(fields).find((problem) => problem.includes("known are"))!)![1]!.split(", ");
+
+  test("has every key of a service", () => {
+    expect(
+      known({ qqqqqqqq: 1 }).filter((key) => !documented.includes(`\`${key}\``) && !documented.includes(`\`${key}.`)),
+    ).toEqual([]);
+  });
+
+  test.each(["backoff", "exhausted", "schedule", "watch", "limits", "logs"])("has every key of %s", (key) => {
+    const keys = known({ [key]: { qqqqqqqq: 1, paths: ["a"] } });
+
+    expect(keys.filter((inner) => !documented.includes(`\`${key}.${inner}\``))).toEqual([]);
+  });
+
+  test("has every key of ready and live", () => {
+    const keys = [...known({ ready: { qqqqqqqq: 1 } }), ...known({ live: { qqqqqqqq: 1 } })];
+
+    expect(keys.filter((key) => !new RegExp(`\`(?:ready\\.|live\\.)?${key}\``).test(documented))).toEqual([]);
   });
 });

@@ -5,11 +5,11 @@ import { envFileCharactersMax, envValuesMax, envVariablesMax, parseEnvFile } fro
 const parse = (text: string, env: Record<string, string> = {}) => parseEnvFile(text, { source: ".env", env });
 const variablesOf = (text: string, env: Record<string, string> = {}) => {
   const result = parse(text, env);
-  return "variables" in result ? result.variables : result.problems;
+  return "variables" in result ? result.variables : result.problems.map(({ message }) => message);
 };
 const problemsOf = (text: string): readonly string[] => {
   const result = parse(text);
-  return "problems" in result ? result.problems : [];
+  return "problems" in result ? result.problems.map(({ message }) => message) : [];
 };
 
 describe("env file", () => {
@@ -44,10 +44,10 @@ describe("env file", () => {
   });
 
   test.each<[string, string]>([
-    ["A=1\nB", '.env:2: "B" has no value; write B=value'],
-    ["export A", '.env:1: "A" has no value; write A=value'],
-    ["1A=2", '.env:1: "1A=2" does not begin with a name; write NAME=value'],
-    ["=2", '.env:1: "=2" does not begin with a name; write NAME=value'],
+    ["A=1\nB", ".env:2: is not NAME=value, a comment or empty"],
+    ["export A", ".env:1: is not NAME=value, a comment or empty"],
+    ["1A=2", ".env:1: is not NAME=value, a comment or empty"],
+    ["=2", ".env:1: is not NAME=value, a comment or empty"],
     ["A='\n\n", ".env:1: the value of A has no closing '; add it"],
     ['A=1\nB="x', '.env:2: the value of B has no closing "; add it'],
     ["A='a'b", ".env:1: the value of A goes on after its closing '; put all of it into quotes"],
@@ -66,6 +66,17 @@ describe("env file", () => {
     ["A=a\0b", ".env:1: it contains a NUL character, which no variable can"],
   ])("%j is refused", (text, problem) => {
     expect(problemsOf(text)[0]).toBe(problem);
+  });
+
+  test("no problem repeats a value", () => {
+    const value = "hunter2";
+    const wrong = [value, `A='${value}`, `A='a' ${value}`, `A="${value}\n$(id)"`, `A=${value}\0`, `A=${value}\${`];
+
+    for (const text of wrong) {
+      const [problem] = problemsOf(text);
+      expect(problem).toMatch(/^\.env:\d: /);
+      expect(problem).not.toContain(value);
+    }
   });
 
   test("every wrong line is reported", () => {

@@ -9,7 +9,7 @@
  * LEVEL=${LEVEL:-info}             # from an earlier line, else from the environment, else what follows :-
  * ```
  *
- * Guarantees: every line that is wrong is reported with its number; nothing is executed: `$(…)` and backticks outside '…' are
+ * Guarantees: every line that is wrong is reported with its number, never with a value; nothing is executed: `$(…)` and backticks outside '…' are
  * refused. Later lines win. `$NAME` without braces is text, because passwords contain dollars. Never throws.
  * Limits: `envFileCharactersMax` of text, `envVariablesMax`, `envValuesMax` for all values together after expansion.
  * Not here: reading the file, what wins over what (the daemon).
@@ -31,14 +31,23 @@ export interface EnvFileOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
+export interface EnvFileProblem {
+  /** Counted from 1. */
+  readonly line: number;
+  readonly sentence: string;
+  /** `.env:3: is not NAME=value` */
+  readonly message: string;
+}
+
 export type EnvFileResult =
   | { readonly variables: Readonly<Record<string, string>> }
-  | { readonly problems: readonly string[] };
+  | { readonly problems: readonly EnvFileProblem[] };
 
-/** Reads the text of an env file. Problems are lines such as `.env:3: "PORT" has no value; write PORT=…`. */
+/** Reads the text of an env file. */
 export function parseEnvFile(text: string, options: EnvFileOptions): EnvFileResult {
   if (text.length > envFileCharactersMax) {
-    return { problems: [`${options.source}: has ${text.length} characters; ${envFileCharactersMax} are allowed`] };
+    const sentence = `has ${text.length} characters; ${envFileCharactersMax} are allowed`;
+    return { problems: [{ line: 1, sentence, message: `${options.source}: ${sentence}` }] };
   }
   return new EnvFileReader(text, options).read();
 }
@@ -61,7 +70,7 @@ class EnvFileReader {
   readonly #text: string;
   readonly #options: EnvFileOptions;
   readonly #variables = new Map<string, string>();
-  readonly #problems: string[] = [];
+  readonly #problems: EnvFileProblem[] = [];
   #at = 0;
   #line = 1;
   #valuesLength = 0;
@@ -78,7 +87,8 @@ class EnvFileReader {
         this.#readLine();
       } catch (error) {
         if (!(error instanceof Misfit)) throw error;
-        this.#problems.push(`${this.#options.source}:${error.line}: ${error.message}`);
+        const { line, message: sentence } = error;
+        this.#problems.push({ line, sentence, message: `${this.#options.source}:${line}: ${sentence}` });
         this.#skipLine();
       }
     }
@@ -95,9 +105,8 @@ class EnvFileReader {
       this.#skipBlanks();
     }
     const key = this.#match(keyPattern)?.[0];
-    if (key === undefined) throw this.#misfit(`${this.#shownLine()} does not begin with a name; write NAME=value`);
     this.#skipBlanks();
-    if (this.#peek() !== "=") throw this.#misfit(`${JSON.stringify(key)} has no value; write ${key}=value`);
+    if (key === undefined || this.#peek() !== "=") throw this.#misfit("is not NAME=value, a comment or empty");
     this.#at += 1;
     this.#skipBlanks();
     const value = this.#readValue(key);
@@ -206,10 +215,6 @@ class EnvFileReader {
   #last(message: string): Misfit {
     this.#at = this.#text.length;
     return this.#misfit(message);
-  }
-
-  #shownLine(): string {
-    return JSON.stringify(this.#rest(60).split("\n")[0]!.trimEnd());
   }
 
   #peek(): string | undefined {

@@ -24,6 +24,7 @@ import type {
   WaitOptions,
 } from "./manager.ts";
 import type { Schema, SchemaResult } from "../context/schema.ts";
+import { suggestionClause } from "../base/suggestion.ts";
 import type { InstanceStatus } from "./service.ts";
 import { carrierNames, instancesMax, isServiceName, servicesMax } from "./config-limit.ts";
 import { servicePlanSchema, systemPlanSchema } from "./plan-schema.ts";
@@ -237,7 +238,15 @@ function input<const Entries extends v.ObjectEntries>(
   const validate = (value: unknown): SchemaResult<Input> => {
     const result = checkValue(valibot, value);
     if ("value" in result) return result;
+    // A key that is written wrong explains the one that is missing.
+    const stranger = isPlainObject(value) ? Object.keys(value).find((key) => !Object.hasOwn(entries, key)) : undefined;
+    if (stranger !== undefined) return { issues: [{ path: [stranger], message: notKnown(stranger, entries) }] };
     return { issues: result.problems.map(({ path, sentence }) => ({ path, message: sentence })) };
   };
   return { "~standard": { version: 1, vendor: "colos", validate }, valibot };
+}
+
+function notKnown(key: string, entries: v.ObjectEntries): string {
+  const known = Object.keys(entries);
+  return `is not known${suggestionClause(key, known) || `; known are ${known.join(", ")}`}`;
 }

@@ -11,6 +11,7 @@
 import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import type { Platform } from "../base/platform.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
+import { parsePlan } from "../control/plan-check.ts";
 import { apiVersion } from "../control/manager-routes.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
 import { serveControl } from "./control-server.ts";
@@ -18,7 +19,7 @@ import { decodeEntry, emptyRecord, fold, runParts, snapshotOf, type SystemRecord
 import { environmentOf } from "./environment.ts";
 import { keepHeart } from "./heart.ts";
 import { runHook } from "./hook.ts";
-import { limitedListener, limitedRuns } from "./limited-runs.ts";
+import { openLimitedRuns } from "./limited-runs.ts";
 import { openLimits, type Limits } from "./limits/limits.ts";
 import { lastLines, onLine } from "./log/read-logs.ts";
 import type { Preparation } from "./run/run-launch.ts";
@@ -142,8 +143,8 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   });
   const openSystemRuns = (listener: RunListener): Runs => {
     const prepare = (spec: RunSpec): Promise<Preparation> => limits.prepare(spec);
-    const runs = openRuns({ home, listener: limitedListener(listener, limits), recorder, platform, prepare });
-    return (holder.runs = limitedRuns(runs, limits, (service) => planOf(service)?.limits ?? {}));
+    const open = (told: RunListener): Runs => openRuns({ home, listener: told, recorder, platform, prepare });
+    return (holder.runs = openLimitedRuns(open, listener, limits, (service) => planOf(service)?.limits ?? {}));
   };
   const envOf = (plan: ServicePlan, instance: number): Promise<Record<string, string>> =>
     environmentOf(plan, instance, holder.record.env, { warn: (sentence) => log("warning", sentence) });
@@ -189,7 +190,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     applied: (next) => {
       releaseSockets(holder.record, next, holder.runs);
       holder.record = copyOfPlans(next);
-      watches.set([...next.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan])));
+      void watches.set([...next.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan])));
       for (const { plan } of next.services.values()) {
         for (let number = 1; number <= plan.instances; number++) recorder.setLimits(plan.name, number, plan.logs);
       }
@@ -211,6 +212,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     watches.close();
     limits.close();
     await control.close();
+    if (how === "down") releaseAllSockets(holder.runs);
     await manager.close();
     await stateFiles.flushed();
     await (how === "down" ? recorder.stop() : recorder.close());
@@ -231,6 +233,8 @@ export const handOverMs = 30_000;
 
 /** Why a plan cannot be run here: one sentence each. */
 async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<readonly string[]> {
+  const checked = parsePlan({ services });
+  if ("problems" in checked) return checked.problems;
   const problems: string[] = [];
   for (const plan of services) {
     for (const sentence of await limits.refusals(plan)) problems.push(`services.${plan.name}.${sentence}`);
@@ -255,6 +259,11 @@ function releaseSockets(before: SystemRecord, after: SystemRecord, runs: Runs | 
   };
   const wanted = socketsOf(after);
   for (const [key, [port, host]] of socketsOf(before)) if (!wanted.has(key)) runs?.releaseListen(port, host);
+}
+
+/** Also those that an earlier daemon opened. */
+function releaseAllSockets(runs: Runs | undefined): void {
+  for (const { port, host } of runs?.heldListens() ?? []) runs?.releaseListen(port, host);
 }
 
 /** The core changes its record in place; of this one only plans and the environment count. */

@@ -215,13 +215,19 @@ describe("environment: env files", () => {
     const file = fileWith(`A=1\n# comment\n${value}\n`);
 
     expect(await problemOf({ envFiles: [file] })).toContain(
-      `service web: the env file ${file} cannot be used: line 3 `,
+      `service web: the env file ${file} cannot be used: line 3: `,
     );
-    expect(await problemOf({ envFiles: [fileWith(`A='${value}`)] })).toContain("line 1 ");
+    expect(await problemOf({ envFiles: [fileWith(`A='${value}`)] })).toContain("line 1: ");
+  });
+
+  test("a file may refer to what comes before it", async () => {
+    const envFiles = [fileWith("HOST=db"), fileWith('URL="http://${HOST}/${COLOS_SERVICE}"')];
+
+    expect((await environmentOf(plan({ envFiles }), 1, base))["URL"]).toBe("http://db/web");
   });
 
   test("a file that is absent or too long is refused", async () => {
-    const long = fileWith("#".repeat(envFileMaxBytes + 1));
+    const long = fileWith(`A=${"x".repeat(envFileMaxBytes)}`);
 
     expect(await problemOf({ envFiles: ["/not/there"] })).toBe(
       "service web: the env file /not/there cannot be read: there is no such file",

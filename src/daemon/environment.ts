@@ -2,7 +2,7 @@
  * Environment: the variables that one run of a service gets, put together anew at each start.
  *
  * In this order, later ones win: what `colos up` captured (`captureBaseEnv`), the account when it runs as another user,
- * COLOS_SERVICE and COLOS_INSTANCE, env files, secrets, `env`.
+ * COLOS_SERVICE and COLOS_INSTANCE, env files, secrets, `env`. An env file may refer to what comes before it.
  *
  * Guarantees: what fails is one sentence that names service, variable and source, and never a value, nor what a secret's command
  * wrote. Nothing is cached and nothing is written: a changed secret counts at the next start.
@@ -14,9 +14,9 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import type { SecretConfig, ServicePlan } from "../control/config.ts";
+import { parseEnvFile } from "../control/env-file.ts";
 import { findUser } from "../os/account.ts";
 import { runCommand } from "./bounded-command.ts";
-import { parseEnvLines } from "./env-lines.ts";
 import { isOwnTrouble } from "./own-trouble.ts";
 
 /** Bytes of one env file. */
@@ -93,7 +93,7 @@ export async function environmentOf(
   };
   add(await accountOf(plan));
   add({ COLOS_SERVICE: plan.name, COLOS_INSTANCE: String(instance) });
-  for (const file of plan.envFiles) add(await readEnvFile(plan, file));
+  for (const file of plan.envFiles) add(await readEnvFile(plan, file, Object.fromEntries(found)));
   add(await readSecrets(plan, base, options));
   for (const [name, value] of Object.entries(plan.env)) {
     if (value === null) found.delete(name);
@@ -112,12 +112,18 @@ async function accountOf({ user }: ServiceEnvironment): Promise<Record<string, s
   return { HOME: account.home, USER: account.name, LOGNAME: account.name, SHELL: account.shell };
 }
 
-async function readEnvFile({ name }: ServiceEnvironment, path: string): Promise<Readonly<Record<string, string>>> {
+/** `env` is what the file's own references find. */
+async function readEnvFile(
+  { name }: ServiceEnvironment,
+  path: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, string>>> {
   const about = `service ${name}: the env file ${path}`;
   const { text } = await readText(path, envFileMaxBytes, about);
-  const parsed = parseEnvLines(text);
-  if ("values" in parsed) return parsed.values;
-  throw new EnvironmentError(`${about} cannot be used: line ${parsed.line} ${parsed.problem}`);
+  const parsed = parseEnvFile(text, { source: path, env });
+  if ("variables" in parsed) return parsed.variables;
+  const { line, sentence } = parsed.problems[0]!;
+  throw new EnvironmentError(`${about} cannot be used: line ${line}: ${sentence}`);
 }
 
 /** All at the same time: each may take as long as its limit. */

@@ -5,6 +5,7 @@
  * lock                         held (flock) by the daemon that lives
  * daemon                       who it is: pid, start ticks, boot id, version, one per line
  * control.sock                 the control API, mode 0600
+ * recorder.lock                held (flock) by the recorder that lives
  * recorder.sock                how the daemon speaks to the recorder
  * journal                      what was asked for and what happened; the truth
  * log/daemon, log/recorder     what colos itself has to say
@@ -14,6 +15,8 @@
  * runs/<run>.shim, .pid        pid and start ticks of the shim and of the service
  * runs/<run>.ready             the service has said that it is ready
  * runs/<run>.exit              how it ended: exit status; the time of the file is when
+ * runs/hold-<port>-<host>      pid, start ticks and boot id of the holder of a listening socket
+ * pipes/<port>-<host>.hold     FIFO by which the daemon tells it what to start
  * pipes/<run>.out .err .in     FIFOs between service, recorder and daemon
  * services/<name>/<instance>/  for people: state, pid, exit, ready, restarts, limits, log/current
  * ```

@@ -43,12 +43,15 @@ export const journalLimits: JournalLimits = {
 /** How many damaged files are kept beside the journal; one more is refused. */
 export const damagedFilesMax = 20;
 
-export interface JournalOptions<State, Entry> {
+export interface JournalPlace {
   readonly files: FileSystem;
   /** In a directory that is there. */
   readonly path: string;
   /** Of the entries. A file with a newer one is refused; `decode` is told of an older one. */
   readonly version: number;
+}
+
+export interface JournalOptions<State, Entry> extends JournalPlace {
   readonly initial: State;
   /** Gives a new state and leaves the old one as it is. When it throws, the append is refused. */
   fold(state: State, entry: Entry): State;
@@ -125,6 +128,12 @@ export async function openJournal<State, Entry>(options: JournalOptions<State, E
   const damagedFile = await keepDamaged(files, path, bytes);
   const { state, entriesCount } = salvaged([...scan.lines, ...scan.beyond], scan, options);
   return OpenJournal.start(options, state, scan.generation, { entriesCount, cutBytes: 0, damagedFile });
+}
+
+/** Whether a program that knows entries up to `version` could open what is there; a file that is not there, it can. @throws JournalError */
+export async function checkJournal({ files, path, version }: JournalPlace): Promise<void> {
+  if (!(await files.exists(path))) return;
+  checkVersion(scanJournal(await readFile(files, path)), { path, version });
 }
 
 interface Waiting<Entry> {
@@ -375,7 +384,7 @@ async function openToAppend(files: FileSystem, path: string): Promise<OpenFile |
   }
 }
 
-function checkVersion<State, Entry>(scan: JournalScan, { path, version }: JournalOptions<State, Entry>): void {
+function checkVersion(scan: JournalScan, { path, version }: Omit<JournalPlace, "files">): void {
   const isNewer = (scan.format ?? 0) > journalFormat || (scan.version ?? 0) > version;
   if (!isNewer) return;
   throw new JournalError(

@@ -11,6 +11,7 @@
  */
 import { readFileSync } from "node:fs";
 import { suggestionClause } from "../base/suggestion.ts";
+import { Feed } from "../context/stream.ts";
 import {
   ManagerError,
   type ApplyReport,
@@ -87,7 +88,7 @@ export class ServiceManager implements Manager {
   readonly #core: Core;
   readonly #samples = new Samples();
   readonly #waits = new Set<() => void>();
-  readonly #subscribers = new Set<(event: ManagerEvent) => void>();
+  readonly #subscribers = new Set<Feed<ManagerEvent>>();
   #isFinished = false;
 
   private constructor(options: ManagerOptions) {
@@ -124,6 +125,7 @@ export class ServiceManager implements Manager {
   /** Ends the managing; every service goes on. */
   async close(): Promise<void> {
     this.#isFinished = true;
+    this.#endEvents();
     await this.#host.close();
     await this.#options.journal.close();
   }
@@ -168,30 +170,8 @@ export class ServiceManager implements Manager {
     return treeOf(this.#core, this.#options.home, (run) => this.#host.runs.members(run).map(osProcess));
   }
 
-  async *events(): AsyncGenerator<ManagerEvent, void, void> {
-    const waiting: ManagerEvent[] = [];
-    let missed = 0;
-    let awake = (): void => {};
-    const take = (event: ManagerEvent): void => {
-      if (waiting.length < eventsMax) waiting.push(event);
-      else missed += 1;
-      awake();
-    };
-    this.#subscribers.add(take);
-    try {
-      for (;;) {
-        const event = waiting.shift();
-        if (event !== undefined) yield event;
-        else if (missed > 0) {
-          const sentence = `${missed} events were left out, because nobody read them`;
-          missed = 0;
-          yield { type: "note", at: this.#host.now(), sentence };
-        } else if (this.#isFinished) return;
-        else await new Promise<void>((resolve) => (awake = resolve));
-      }
-    } finally {
-      this.#subscribers.delete(take);
-    }
+  events(): AsyncIterable<ManagerEvent> {
+    return { [Symbol.asyncIterator]: () => this.#subscribe() };
   }
 
   // --- doing ---
@@ -319,6 +299,7 @@ export class ServiceManager implements Manager {
       at: this.#host.now(),
       sentence: how === "down" ? "the system was stopped" : "the daemon hands over",
     });
+    this.#endEvents();
     this.#options.finished(how);
   }
 
@@ -451,6 +432,11 @@ export class ServiceManager implements Manager {
       return { ok: false, sentence: live.reason ?? "the older version goes on" };
     }
     if (live.state === "scheduled" || (live.state === "stopped" && record?.outcome?.kind === "done")) return arrived;
+    // Not ready in time: the next try would take as long again.
+    const late = record?.runs.find(
+      ({ startedAt, stopping, end }) => end !== undefined && startedAt >= sinceAt && stopping?.isFailure === true,
+    );
+    if (late !== undefined) return { ok: false, sentence: `${live.name} is ${live.state}: ${late.stopping!.why}` };
     if (live.state === "failed" || live.state === "degraded")
       return { ok: false, sentence: `${live.name} is ${live.state}: ${live.reason ?? ""}` };
     return undefined;
@@ -564,8 +550,26 @@ export class ServiceManager implements Manager {
     this.#emit({ type: "state", at, status: statusOf(service, instance, this.#samples, at), before });
   }
 
+  #subscribe(): Feed<ManagerEvent> {
+    const feed = new Feed<ManagerEvent>({
+      itemsMax: eventsMax,
+      missed: (count) => {
+        const sentence = `${count} events were left out, because nobody read them`;
+        return { type: "note", at: this.#host.now(), sentence };
+      },
+      left: () => this.#subscribers.delete(feed),
+    });
+    if (this.#isFinished) feed.end();
+    else this.#subscribers.add(feed);
+    return feed;
+  }
+
   #emit(event: ManagerEvent): void {
-    for (const take of this.#subscribers) take(event);
+    for (const feed of this.#subscribers) feed.push(event);
+  }
+
+  #endEvents(): void {
+    for (const feed of this.#subscribers) feed.end();
   }
 }
 

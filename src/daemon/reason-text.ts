@@ -6,14 +6,13 @@
  *
  * @module
  */
-import { dirname, relative } from "node:path";
+import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describeReason, type ExitReason } from "../kernel/exit-reason.ts";
+import { isOwnPlace } from "../platforms/node/node-platform.ts";
 
 /** Errors whose message is a whole sentence, place included. */
 const selfSpeaking: ReadonlySet<string> = new Set(["ProgramError", "PortInUseError", "NotReadyError"]);
-/** Where colos itself stands; its frames say nothing about a program. */
-const ownFolder = `${dirname(dirname(fileURLToPath(import.meta.url)))}/`;
 
 /** `exit code 3`, `port 80 is already in use by …`, `TypeError: x is not a function (server.ts:12)`. */
 export function reasonText(reason: ExitReason): string {
@@ -31,7 +30,7 @@ function placeIn(stack: unknown): string | undefined {
     /^ +at (?:.*\()?(?:async )?((?:file:\/\/)?\/[^()\n]+?):(\d+):\d+\)?$/gm,
   )) {
     const file = path!.startsWith("file:") ? decoded(path!) : path!;
-    if (file.startsWith(ownFolder)) continue;
+    if (isOwnPlace(file)) continue;
     const near = relative(process.cwd(), file);
     return `${near.startsWith("..") ? file : near}:${line}`;
   }

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, mkdirSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { needsProgram } from "../../test/debian.ts";
 import {
   findStartupSystem,
   removeStartup,
@@ -37,13 +38,13 @@ function options(more: Partial<StartupOptions> = {}): StartupOptions {
   };
 }
 
-const verifier = spawnSync("systemd-analyze", ["--version"]).status === 0;
+const systemd = needsProgram("systemd-analyze", "systemd");
 
 /** What systemd itself says of a unit; nothing when it is right. */
 function verified(text: string, ...flags: string[]): string {
   const unit = join(folder, "colos.service");
   writeFileSync(unit, text);
-  const { stdout, stderr } = spawnSync("systemd-analyze", ["verify", "--man=no", ...flags, unit], {
+  const { stdout, stderr } = spawnSync(systemd.path, ["verify", "--man=no", ...flags, unit], {
     encoding: "utf8",
     // Without it nobody has a user's manager, and all units of users are right.
     env: { ...process.env, XDG_RUNTIME_DIR: folder },
@@ -68,15 +69,15 @@ describe("startup: systemd", () => {
     expect(text).toContain(String.raw`Environment="PRICE=5 $ \"net\""`);
   });
 
-  test.skipIf(!verifier)("systemd takes the unit of the system (skipped without systemd-analyze)", () => {
+  systemd.test("systemd takes the unit of the system", () => {
     expect(verified(startupPlan(options({ user: "daemon", oomScoreAdjust: -500 })).text)).toBe("");
   });
 
-  test.skipIf(!verifier)("systemd takes the unit of a user (skipped without systemd-analyze)", () => {
+  systemd.test("systemd takes the unit of a user", () => {
     expect(verified(startupPlan(options({ scope: "user" })).text, "--user")).toBe("");
   });
 
-  test.skipIf(!verifier)("the check finds what is wrong (skipped without systemd-analyze)", () => {
+  systemd.test("the check finds what is wrong", () => {
     expect(verified(startupPlan(options()).text.replace("Type=forking", "Type=sporking"))).toContain("sporking");
     const user = startupPlan(options({ scope: "user" })).text.replace("Type=forking", "Type=sporking");
     expect(verified(user, "--user")).toContain("sporking");

@@ -1,6 +1,9 @@
 /**
  * Watches: the files that services want to be watched, as the plan of the system says at the moment.
  *
+ * Guarantees: a service whose `watch` is unchanged keeps its watch, so that an `apply` misses no change; one that is gone or has
+ * another loses it at once.
+ *
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
@@ -9,7 +12,7 @@ import type { ServicePlan } from "../control/config.ts";
 import { watchPaths, type Watching } from "./watch.ts";
 
 /** Paths that a reason names. */
-const pathsShownMax = 3;
+export const pathsShownMax = 3;
 
 export interface WatchesOptions {
   readonly clock: Clock;
@@ -18,6 +21,9 @@ export interface WatchesOptions {
   changed(service: string, why: string): void;
   notice(sentence: string): void;
 }
+
+/** The part of a plan that counts here. */
+export type WatchedPlan = Pick<ServicePlan, "name" | "watch">;
 
 export class Watches {
   readonly #options: WatchesOptions;
@@ -30,24 +36,23 @@ export class Watches {
     this.#options = options;
   }
 
-  /** From now on what these plans say is watched, and nothing else. */
-  set(plans: readonly ServicePlan[]): void {
+  /** From now on what these plans say is watched, and nothing else. Settles when new watches have begun. */
+  async set(plans: readonly WatchedPlan[]): Promise<void> {
     const wanted = new Map(plans.map((plan) => [plan.name, plan.watch]));
     for (const [service, { plan, watching }] of this.#watches) {
       if (isDeepStrictEqual(wanted.get(service), plan)) continue;
       watching.stop();
       this.#watches.delete(service);
     }
-    for (const [service, plan] of wanted) {
-      if (plan !== undefined && !this.#watches.has(service)) this.#begin(service, plan);
-    }
+    const fresh = [...wanted].filter(([service]) => !this.#watches.has(service));
+    await Promise.all(fresh.map(([service, plan]) => plan && this.#begin(service, plan)));
   }
 
   close(): void {
-    this.set([]);
+    void this.set([]);
   }
 
-  #begin(service: string, plan: NonNullable<ServicePlan["watch"]>): void {
+  #begin(service: string, plan: NonNullable<ServicePlan["watch"]>): Promise<void> {
     const { clock, home, changed, notice } = this.#options;
     const watching = watchPaths(plan, {
       clock,
@@ -59,5 +64,6 @@ export class Watches {
       onNotice: (sentence) => notice(`${service}: ${sentence}`),
     });
     this.#watches.set(service, { plan, watching });
+    return watching.ready;
   }
 }

@@ -8,8 +8,11 @@
  *
  * @module
  */
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from "node:fs";
 import { delimiter, resolve } from "node:path";
+
+/** What Linux reads of the first line of a script. */
+const interpreterMaxBytes = 256;
 
 /** A start that the OS refused. `code` is the OS's, such as `ENOENT`. */
 export interface CommandStartError extends Error {
@@ -31,6 +34,7 @@ export function findExecutable(file: string, path: string, cwd = ""): string {
   if (found === undefined) throw Object.assign(new Error(`no ${file} on PATH`), { code: "ENOENT" });
   accessSync(found, constants.X_OK);
   if (statSync(found).isDirectory()) throw Object.assign(new Error(`${file} is a folder`), { code: "EACCES" });
+  assertInterpreter(found);
   return found;
 }
 
@@ -43,8 +47,29 @@ export function assertFolder(cwd: string): void {
 /** The sentence for a person, with the OS's code; `error` is its cause. */
 export function explainStart(error: unknown, line: ExecutableLine, cwd: string | undefined): CommandStartError {
   const code = String((error as { code?: unknown } | null)?.code ?? "EUNKNOWN");
-  const sentence = folderProblem(cwd) ?? sentenceFor(code, error, line);
+  const sentence = folderProblem(cwd) ?? sentenceFor(code, error, line, cwd);
   return Object.assign(new Error(sentence, { cause: error }), { code });
+}
+
+/** The OS says ENOENT for a script whose interpreter is absent; a shell in between would only answer 127. */
+function assertInterpreter(path: string): void {
+  const [, interpreter] = /^#![ \t]*([^ \t\n]+)/.exec(beginningOf(path)) ?? [];
+  if (interpreter !== undefined) accessSync(interpreter, constants.X_OK);
+}
+
+function beginningOf(path: string): string {
+  let fd: number;
+  try {
+    fd = openSync(path, "r");
+  } catch {
+    return ""; // it may be executed and not read
+  }
+  try {
+    const bytes = Buffer.alloc(interpreterMaxBytes);
+    return bytes.toString("utf8", 0, readSync(fd, bytes));
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function findOnPath(file: string, path: string, cwd: string): string | undefined {
@@ -75,10 +100,10 @@ function folderProblem(cwd: string | undefined): string | undefined {
   }
 }
 
-function sentenceFor(code: string, error: unknown, { file, args }: ExecutableLine): string {
+function sentenceFor(code: string, error: unknown, { file, args }: ExecutableLine, cwd = ""): string {
   switch (code) {
     case "ENOENT":
-      return absentSentence(file);
+      return absentSentence(file, cwd);
     case "ENOTDIR":
       return `${file} does not exist: a part of its path is not a folder`;
     case "EACCES":
@@ -102,8 +127,8 @@ const scarce = {
   ENOMEM: "memory",
 } as const;
 
-function absentSentence(file: string): string {
+function absentSentence(file: string, cwd: string): string {
   if (!file.includes("/")) return `${file} was not found on PATH`;
-  const exists = statSync(file, { throwIfNoEntry: false }) !== undefined;
+  const exists = statSync(resolve(cwd, file), { throwIfNoEntry: false }) !== undefined;
   return exists ? `${file} names an interpreter that does not exist` : `${file} does not exist`;
 }

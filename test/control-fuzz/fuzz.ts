@@ -6,7 +6,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { tmpdir } from "node:os";
+import { setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { HttpAnswerParser } from "../../src/platforms/node/http-answer.ts";
@@ -26,6 +26,10 @@ export interface FuzzOptions {
   /** The files of server and healthy client. */
   readonly serverFile: string;
   readonly healthyFile: string;
+  /** How the server's Node.js is started. */
+  readonly nodeFlags: readonly string[];
+  /** This OS process's priority from then on: the attacker's work is not what is measured. Default: as it is. */
+  readonly nice?: number;
   readonly progress?: (requests: number) => void;
 }
 
@@ -47,13 +51,14 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const folder = mkdtempSync(join(tmpdir(), "colos-fuzz-"));
   const socket = join(folder, "control.sock");
   const server = fork(options.serverFile, [socket], {
-    execArgv: ["--expose-gc", ...(process.env["FUZZ_FLAGS"] ?? "").split(" ").filter(Boolean)],
+    execArgv: ["--expose-gc", ...options.nodeFlags],
   });
   let healthy: ChildProcess | undefined;
   try {
     await once(server, "message");
     const first = (await askChild(server)) as Facts;
     healthy = fork(options.healthyFile, [socket], { execArgv: [] });
+    if (options.nice !== undefined) setPriority(options.nice);
     const startedAt = Date.now();
     const campaign = new Campaign(options, socket);
     await campaign.run(options.requests / 10);
@@ -236,7 +241,7 @@ class Answers {
   }
 }
 
-/** `npm run fuzz:control [-- --requests 1000000 --seed 1]`. */
+/** `npm run fuzz:control [-- --requests 1000000 --seed 1 --at-once 64 --node-flag --max-semi-space-size=1]`. */
 export async function main(
   args: readonly string[],
   files: Pick<FuzzOptions, "serverFile" | "healthyFile">,
@@ -246,11 +251,14 @@ export async function main(
     return at < 0 ? standard : Number(args[at + 1]);
   };
   const requests = valueOf("--requests", 1_000_000);
+  const nodeFlags = args.flatMap((arg, at) => (args[at - 1] === "--node-flag" ? [arg] : []));
   const progress = (made: number): void => void process.stderr.write(`${made} of ${requests}\r`);
   const report = await fuzz({
     seed: valueOf("--seed", 1),
     requests,
     atOnce: valueOf("--at-once", 64),
+    nodeFlags,
+    nice: 10,
     progress,
     ...files,
   });
@@ -262,8 +270,9 @@ export async function main(
       `attacks: ${JSON.stringify(report.attacks)}`,
       `statuses: ${JSON.stringify(report.statuses)}`,
       `healthy client: ${report.health.asked} answers, median ${report.health.medianMs.toFixed(1)} ms, ` +
-        `99.9 % ${report.health.p999Ms.toFixed(1)} ms, worst ${report.health.worstMs.toFixed(1)} ms, failures ${JSON.stringify(report.health.failures)}`,
-      `event loop held for at most ${Math.max(warm.heldMsMax, last.heldMsMax).toFixed(1)} ms`,
+        `99.9 % ${report.health.p999Ms.toFixed(1)} ms, worst ${report.health.worstMs.toFixed(1)} ms ` +
+        `(its own event loop was held for up to ${report.health.heldMsMax.toFixed(1)} ms), failures ${JSON.stringify(report.health.failures)}`,
+      `the server's event loop was held for up to ${Math.max(warm.heldMsMax, last.heldMsMax).toFixed(1)} ms`,
       `resident: ${mb(first.rssBytes)} before, ${mb(warm.rssBytes)} after a tenth, ${mb(last.rssBytes)} at the end`,
       `heap: ${mb(first.heapBytes)} before, ${mb(warm.heapBytes)} after a tenth, ${mb(last.heapBytes)} at the end`,
       `logged: ${JSON.stringify(last.logged)}`,

@@ -2,7 +2,7 @@
  * A healthy client, in an OS process of its own: every 10 ms it asks for the health and for the list, each on a connection
  * of its own, and keeps the time that they took. `node healthy.mjs <socket>`; the answer to any message is what it saw.
  */
-import { performance } from "node:perf_hooks";
+import { monitorEventLoopDelay, performance } from "node:perf_hooks";
 import process from "node:process";
 import { managerClient } from "../../src/control/manager-client.ts";
 import { HttpAnswerParser } from "../../src/platforms/node/http-answer.ts";
@@ -16,6 +16,8 @@ export interface Health {
   readonly worstMs: number;
   readonly p999Ms: number;
   readonly medianMs: number;
+  /** How long the machine kept this OS process from its work: a latency of so much says nothing of the server. */
+  readonly heldMsMax: number;
 }
 
 /** Milliseconds between two questions. */
@@ -25,6 +27,8 @@ const socketPath = process.argv[2]!;
 const client = managerClient(unixHttp(socketPath));
 const latencies: number[] = [];
 const failures: string[] = [];
+const held = monitorEventLoopDelay({ resolution: 1 });
+held.enable();
 
 async function measure(what: string, ask: () => Promise<unknown>): Promise<void> {
   const before = performance.now();
@@ -62,6 +66,7 @@ function report(): Health {
     worstMs: at(1),
     p999Ms: at(0.999),
     medianMs: at(0.5),
+    heldMsMax: held.max / 1e6,
   };
 }
 

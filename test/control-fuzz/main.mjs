@@ -1,5 +1,5 @@
 /**
- * `npm run fuzz:control [-- --requests 1000000 --seed 1 --at-once 32]`. What it does is in fuzz.ts.
+ * `npm run fuzz:control [-- --requests 1000000 --seed 1 --at-once 64 --node-flag --max-semi-space-size=1]`. What it does is in fuzz.ts.
  *
  * @module
  */

@@ -14,7 +14,6 @@ import { openRecorder, type RecorderOptions } from "../../src/daemon/log/recorde
 import type { RecordedRun, Recorder } from "../../src/daemon/log/recorder.ts";
 import { nodePlatform } from "../../src/platforms/node/node-platform.ts";
 import { colosFile } from "./colos-process.ts";
-import { isRunning } from "./os-processes.ts";
 import type { Place } from "./place.ts";
 import { turn } from "./turn.ts";
 
@@ -94,7 +93,7 @@ export function holdPipes(run: RecordedRun, command: string): ChildProcess {
 
 /** Settles with the exit code. */
 export function endOf(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode !== null) return Promise.resolve(child.exitCode);
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode);
   return new Promise((resolve) => void child.once("exit", (code) => resolve(code)));
 }
 
@@ -122,10 +121,10 @@ export async function payloadOf(directory: string, stream: "stdout" | "stderr"):
   return Buffer.concat(parts);
 }
 
-/** SIGKILL, and until it is gone. */
+/** SIGKILL, and until its parent knows. A zombie will not do: other threads of it may hold its files for a moment. */
 export async function killNow(osPid: number): Promise<void> {
   process.kill(osPid, "SIGKILL");
-  while (isRunning(osPid)) await turn();
+  await until(() => !existsSync(`/proc/${osPid}`));
 }
 
 /** Returns when `isSo` says so. What never becomes so fails the test by its time limit. */

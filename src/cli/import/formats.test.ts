@@ -70,6 +70,10 @@ describe("import: PM2", () => {
     [{ script: "a.js", instances: -1 }, { instances: 3 }],
     [{ script: "a.js", autorestart: false }, { restart: "temporary" }],
     [
+      { script: "a.js", cron_restart: "0 3 * * *", autorestart: false },
+      { restart: "temporary", schedule: { cron: "0 3 * * *" } },
+    ],
+    [
       { script: "a.js", stop_exit_codes: [0, 3] },
       { restart: "transient", successCodes: [0, 3] },
     ],

@@ -63,7 +63,9 @@ function appDraft(app: Record<string, unknown>, name: string, options: Pm2Option
   draft.taken("PM2 stops with SIGINT, so the service keeps that", "stopSignal");
   const env = envOf(app, options.env);
   if (env !== undefined) draft.fields.env = env;
-  draft.read(app, handlersFor(options), { others: (key) => otherHandler(key, options.env) });
+  draft.read(app, handlersFor(options, app["autorestart"] === false), {
+    others: (key) => otherHandler(key, options.env),
+  });
   if (app["kill_timeout"] === undefined) {
     draft.differs(
       `PM2 kills after ${killTimeoutMs} ms, colos after 5000 ms; write shutdown for another time`,
@@ -119,7 +121,7 @@ const ownLogs = noCounterpart(
 );
 const notNeeded = noCounterpart("is not needed; leave it out");
 
-function handlersFor({ cpus }: Pm2Options): Handlers {
+function handlersFor({ cpus }: Pm2Options, isJob: boolean): Handlers {
   const handlers: Handlers = {
     name: (value, draft) => {
       if (value !== draft.name) draft.differs(`the service is called ${draft.name}, for its name is part of paths`);
@@ -152,7 +154,7 @@ function handlersFor({ cpus }: Pm2Options): Handlers {
     wait_ready: (value, draft) => {
       if (!isOn(value)) return draft.taken("counts as ready when it runs, as here");
       return draft.none(
-        "colos does not read process.send('ready'); write ready, such as { port: 8080 } or { log: \"listening\" }",
+        'there is no process.send in a service, so guard the call; write ready, such as { port: 8080 } or { log: "listening" }',
       );
     },
     listen_timeout: noCounterpart("belongs to ready in colos, as timeoutMs"),
@@ -166,6 +168,10 @@ function handlersFor({ cpus }: Pm2Options): Handlers {
     },
     cron_restart: (value, draft) => {
       if (value === 0 || value === "0") return draft.taken("is off");
+      if (isJob) {
+        draft.fields.schedule = { cron: textOf(value) ?? "" };
+        return draft.differs("makes it a job, which does not run before its first time");
+      }
       return draft.none(
         `write a job with schedule: { cron: ${JSON.stringify(value)} } that runs colos restart ${draft.name}`,
       );

@@ -458,6 +458,29 @@ class FakeOutputOf extends FakeOutput {
   }
 }
 
+describe("colos heart", () => {
+  test.each([
+    [12, shop(), 0, "the heart beats (pid 12), the daemon answers (pid 99)"],
+    [undefined, shop(), 1, "no heart beats, the daemon answers (pid 99)"],
+    [12, undefined, 3, "the heart beats (pid 12), no daemon runs"],
+    [undefined, undefined, 3, "no heart beats, no daemon runs"],
+  ])("heart %s, daemon %s: exit code %s", async (heartPid, manager, exitCode, text) => {
+    const host = hostOf(manager);
+    host.heartPid = heartPid;
+
+    expect(await colos("heart", host)).toBe(exitCode);
+    expect(host.stdout.text).toBe(`/home/ada/.local/state/colos: ${text}\n`);
+  });
+
+  test("--json gives pids", async () => {
+    const host = hostOf(shop());
+
+    await colos("heart --json", host);
+
+    expect(JSON.parse(host.stdout.text)).toEqual({ heart: null, daemon: { osPid: 99 } });
+  });
+});
+
 describe("colos show", () => {
   test("shows the plan, the instances and their runs", async () => {
     const host = hostOf(shop());
@@ -542,7 +565,7 @@ describe("colos up", () => {
     host.cwd = folder();
 
     expect(await colos("up shop.json", host)).toBe(1);
-    expect(host.stderr.text).toBe("colos: a daemon cannot be started here\n");
+    expect(host.stderr.text).toBe("colos: a daemon cannot be started here\n  | no space left\n");
   });
 
   test("a wrong config starts no daemon and asks none", async () => {

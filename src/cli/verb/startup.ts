@@ -23,7 +23,7 @@ interface StartupInput {
 
 export const startup: Verb = managerVerb<StartupInput>({
   notes: [
-    "Prints a unit for systemd, a script for OpenRC or a line for cron, whatever the machine has, and the commands to type.",
+    "Prints a unit for systemd, a script for OpenRC or a line for cron, and the commands to type.",
     "Without [config], the config in the working directory, as with colos up.",
   ],
   options: {
@@ -63,12 +63,18 @@ async function run({ action, system, isUser, name, runAs, config }: StartupInput
     name,
     home,
     config: file,
-    env: inheritedEnv(host.env),
+    env: runAs === undefined ? inheritedEnv(host.env) : withoutPerson(inheritedEnv(host.env)),
     ...(runAs === undefined ? {} : { user: runAs }),
   });
   if (call.isJson) call.json({ action, text: told });
   else if (action === "show" || call.isTalking) host.stdout.write(told);
   return exitCodes.ok;
+}
+
+/** What says who is asking is wrong for another user; the system sets it for whom it starts. */
+function withoutPerson(env: Readonly<Record<string, string>>): Record<string, string> {
+  const ofPerson = new Set(["HOME", "USER", "LOGNAME", "SHELL", "TMPDIR"]);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !ofPerson.has(name)));
 }
 
 /** Absolute; undefined when it was refused. */

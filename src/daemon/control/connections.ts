@@ -28,20 +28,18 @@ export class Connections {
 
   /** Whether a request may be carried out; not on a connection that was turned away. It lasts as long as its answer. */
   began(request: IncomingMessage, response: ServerResponse): boolean {
-    const responses = this.#sockets.get(request.socket);
-    responses?.add(response);
-    response.once("close", () => responses?.delete(response));
-    return responses !== undefined;
+    const answers = this.#sockets.get(request.socket);
+    answers?.add(response);
+    response.once("close", () => answers?.delete(response));
+    return answers !== undefined;
   }
 
   /** The whole answer is written; now the client must take it. */
   answered(response: ServerResponse): void {
     if (response.writableFinished) return;
-    // A response that waits behind another of its connection has no socket yet.
-    const { socket } = response.req;
-    const deadline = setTimeout(() => socket.destroy(), this.#limits.answerTimeoutMs);
-    deadline.unref();
-    response.once("close", () => clearTimeout(deadline));
+    // One that waits behind another answer has no socket yet, and when the connection is lost it is never told.
+    if (response.socket === null) response.once("socket", () => this.#startDeadline(response));
+    else this.#startDeadline(response);
   }
 
   /** Closes the server; connections get `answerTimeoutMs` to take what is written for them. */
@@ -49,8 +47,8 @@ export class Connections {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     const deadline = setTimeout(() => this.#server.closeAllConnections(), this.#limits.answerTimeoutMs);
-    for (const [socket, responses] of this.#sockets) {
-      if (responses.size === 0) socket.destroySoon();
+    for (const [socket, answers] of this.#sockets) {
+      if (answers.size === 0) socket.destroySoon();
     }
     await closed;
     clearTimeout(deadline);
@@ -76,9 +74,15 @@ export class Connections {
     socket.once("close", () => this.#sockets.delete(socket));
   }
 
+  #startDeadline(response: ServerResponse): void {
+    const { socket } = response.req;
+    const deadline = setTimeout(() => socket.destroy(), this.#limits.answerTimeoutMs).unref();
+    response.once("close", () => clearTimeout(deadline));
+  }
+
   #evict(): boolean {
-    for (const [socket, responses] of this.#sockets) {
-      if (responses.size > 0) continue;
+    for (const [socket, answers] of this.#sockets) {
+      if (answers.size > 0) continue;
       this.#sockets.delete(socket);
       socket.destroy();
       return true;

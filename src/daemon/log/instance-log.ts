@@ -11,7 +11,7 @@ import type { FileHandle } from "node:fs/promises";
 import { currentName, rotatedFileName } from "./log-folder.ts";
 import { BackwardJoiner, ForwardJoiner, type LogOwner } from "./line-joiner.ts";
 import { endOfLines, fileAfter, logFiles, openLogFile, readBackward, readForward, type LogFile } from "./log-files.ts";
-import type { LogEntry } from "./recorder.ts";
+import type { LogEntry } from "../../control/log.ts";
 
 interface Place {
   readonly file: FileHandle;

@@ -10,7 +10,7 @@
  */
 import { Buffer } from "node:buffer";
 import { parseCriLine, type LogStream } from "./cri-format.ts";
-import type { LogEntry } from "./recorder.ts";
+import type { LogEntry } from "../../control/log.ts";
 
 /** A longer line is shown as several, in bytes. */
 export const joinedBytesMax = 262_144;

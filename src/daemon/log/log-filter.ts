@@ -7,7 +7,7 @@
  * @module
  */
 import { isLevel } from "./log-level.ts";
-import type { LogEntry, LogQuery } from "./recorder.ts";
+import type { LogEntry, LogQuery } from "../../control/log.ts";
 
 /** Characters of a line that are searched. */
 export const grepCharsMax = 8_192;

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { LogQuery } from "./recorder.ts";
+import type { LogQuery } from "../../control/log.ts";
 
 export type LogLevel = NonNullable<LogQuery["level"]>;
 

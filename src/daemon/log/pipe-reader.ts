@@ -63,7 +63,10 @@ export class PipeReader {
 
   /** Ends a pipe that nobody has open for writing, where the OS has not said so: nobody ever had since it was opened. */
   endUnopened(): void {
-    if (!this.#hasEnded && !this.#isTaking && this.#readNow() === 0) this.close(false);
+    if (this.#hasEnded || this.#isTaking) return;
+    const count = this.#readNow();
+    if (count === 0) this.close(false);
+    else if (count !== undefined && !this.#take(shared.subarray(0, count))) this.#socket.pause();
   }
 
   /** Leaves the pipe after what is in it now; what is written later waits for who opens it next. */
@@ -98,10 +101,13 @@ export class PipeReader {
   #take(bytes: Buffer): boolean {
     const taken = this.#deliver(bytes);
     if (taken === undefined) return true;
-    void taken.then(() => {
-      if (this.#isLeaving) void this.leave();
-      else this.#socket.resume();
-    });
+    // What cannot be written, and was given up, is the listener's matter.
+    void taken
+      .catch(() => {})
+      .then(() => {
+        if (this.#isLeaving) void this.leave();
+        else this.#socket.resume();
+      });
     return false;
   }
 

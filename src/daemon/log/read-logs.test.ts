@@ -6,7 +6,7 @@ import { nodePlatform } from "../../platforms/node/node-platform.ts";
 import { homeAt, logFolder, type Home } from "../home.ts";
 import { joinedBytesMax } from "./line-joiner.ts";
 import { lastLines, onLine, readLogs } from "./read-logs.ts";
-import type { LogEntry, LogQuery, LogSelection } from "./recorder.ts";
+import type { LogEntry, LogQuery, LogSelection } from "../../control/log.ts";
 
 const { clock } = nodePlatform();
 

@@ -15,7 +15,7 @@ import type { Clock } from "../../base/platform.ts";
 import { logFolder, type Home } from "../home.ts";
 import { InstanceLog } from "./instance-log.ts";
 import { filterOf } from "./log-filter.ts";
-import type { LogEntry, LogQuery, LogSelection } from "./recorder.ts";
+import type { LogEntry, LogQuery, LogSelection } from "../../control/log.ts";
 
 /** How often followed folders are looked at when the OS announces nothing, in milliseconds. */
 export const followPollMs = 500;

@@ -24,6 +24,9 @@ export const openTimeoutMs = 10_000;
 /** The first and the longest wait before a new try to connect, in milliseconds; it doubles. */
 export const reconnectInitialMs = 10;
 export const reconnectMaxMs = 100;
+/** The first and the longest wait before a recorder is started again that has failed, in milliseconds; it doubles. */
+export const restartInitialMs = 100;
+export const restartMaxMs = 5_000;
 
 export interface RecorderOptions {
   readonly home: Home;
@@ -66,6 +69,9 @@ class RecorderClient implements Recorder {
   #retryMs = reconnectInitialMs;
   /** The recorder that this daemon started and that has not ended. */
   #startedOsPid: number | undefined;
+  #restartMs = restartInitialMs;
+  /** By the monotonic clock. */
+  #nextStartMs = 0;
   #problem = "it did not answer";
   #onUp: (() => void) | undefined;
   #onClosed: (() => void) | undefined;
@@ -176,7 +182,6 @@ class RecorderClient implements Recorder {
     const socket = connect(this.#options.home.recorderSocket);
     let isUp = false;
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      this.#problem = error.message;
       if (error.code === "ENOENT" || error.code === "ECONNREFUSED") this.#start();
       else this.#options.log("warning", `the recorder cannot be reached: ${error.message}`);
     });
@@ -204,6 +209,7 @@ class RecorderClient implements Recorder {
     this.#socket = socket;
     this.#osPid = osPid;
     this.#retryMs = reconnectInitialMs;
+    this.#restartMs = restartInitialMs;
     const waiting = [...this.#asks].map(([ask, { request }]) => request(ask));
     const asked = new Set(waiting.map((request) => (request.type === "attach" ? request.run.id : "")));
     // Before what waits: a run that the recorder does not know counts as drained.
@@ -245,7 +251,8 @@ class RecorderClient implements Recorder {
 
   /** Two daemons may start one each; the second recorder ends at once, because it does not get the lock. */
   #start(): void {
-    if (this.#startedOsPid !== undefined || this.#isClosed) return;
+    const { clock } = this.#options;
+    if (this.#startedOsPid !== undefined || this.#isClosed || clock.monotonicMs() < this.#nextStartMs) return;
     const { home, log, entry, stdout = "ignore", idleMs } = this.#options;
     mkdirSync(dirname(home.recorderSocket), { recursive: true });
     mkdirSync(home.log, { recursive: true });
@@ -255,14 +262,24 @@ class RecorderClient implements Recorder {
       const recorder = spawn(process.execPath, args, { detached: true, cwd: "/", stdio: ["ignore", stdout, ownLog] });
       this.#startedOsPid = recorder.pid;
       recorder.once("error", (error) => {
-        this.#problem = error.message;
         log("error", `the recorder could not be started: ${error.message}`);
+        this.#startFailed(error.message);
       });
-      recorder.once("exit", () => (this.#startedOsPid = undefined));
+      recorder.once("exit", (code) => {
+        this.#startedOsPid = undefined;
+        // Killed is not failed, nor is having come too late for the lock.
+        if (code !== null && code !== 0) this.#startFailed(`it ended with exit code ${code}`);
+      });
       recorder.unref();
     } finally {
       closeSync(ownLog);
     }
+  }
+
+  #startFailed(problem: string): void {
+    this.#problem = problem;
+    this.#nextStartMs = this.#options.clock.monotonicMs() + this.#restartMs;
+    this.#restartMs = Math.min(2 * this.#restartMs, restartMaxMs);
   }
 }
 

@@ -1,4 +1,14 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -7,7 +17,7 @@ import { leftOf, newHome, openTestRuns, shellSpec, specOf } from "../../../test/
 import { gone } from "../../../test/system/os-processes.ts";
 import { turn } from "../../../test/system/turn.ts";
 import type { Home } from "../home.ts";
-import { bootId, runFile, tryClaim, writeRecord } from "./run-files.ts";
+import { bootId, pipeFile, runFile, tryClaim, writeRecord } from "./run-files.ts";
 import { launchShim, shimCall } from "./run-launch.ts";
 import type { RunId, RunSpec } from "./run.ts";
 import { shimStatus } from "./shim-script.ts";
@@ -43,6 +53,22 @@ test("an exit status that nobody was there to see is found by the next daemon", 
 
   expect(recovered).toMatchObject([{ id: "web.1.1", state: "ended", end: { code: 7, signal: null }, identity }]);
   expect(recorder.textOf("web.1.1").stdout).toBe("last words\n");
+});
+
+test("an OS signal that nobody was there to see is found by the next daemon", async () => {
+  const home = newHome();
+  const daemon = new RunDaemonProcess(file, home);
+  daemon.start(specOf(home, "web.1.1", { argv: ["sleep", "1000"] }));
+  const { identity } = await daemon.report("started", "web.1.1");
+  await daemon.kill();
+  process.kill(identity.osPid, "SIGKILL");
+  await exists(runFile(home, "web.1.1", "exit"));
+
+  const { runs } = openTestRuns(home);
+
+  expect(await runs.recover()).toMatchObject([
+    { id: "web.1.1", state: "ended", end: { code: null, signal: "SIGKILL" } },
+  ]);
 });
 
 test("a service goes on while no daemon lives", async () => {
@@ -90,7 +116,28 @@ test("whenever a daemon is killed, no run is executed twice and none is lost", {
   for (const id of counts.keys()) expect({ id, code: known.get(id)?.code }).toEqual({ id, code: 7 });
   for (const { id, end } of ends) expect({ id, began: counts.has(id) }).toEqual({ id, began: end.lost === undefined });
   expect(ends.filter(({ end }) => end.lost === undefined).length).toBeGreaterThan(0);
-  expect(leftOf(home)).toEqual([]);
+  await Promise.all(recovered.map(({ id }) => last.runs.forget(id)));
+  while (leftOf(home).length > 0) await turn();
+  expect([...readdirSync(home.runs), ...readdirSync(home.pipes)]).toEqual([]);
+});
+
+test("what a run wrote is kept for the next reader until the run is forgotten", async () => {
+  const home = newHome();
+  const first = openTestRuns(home);
+  first.recorder.isReading = false;
+  await first.runs.start(shellSpec(home, "web.1.1", "echo last words; exit 7"));
+  await exists(runFile(home, "web.1.1", "exit"));
+  await first.runs.close();
+  const reader = openSync(pipeFile(home, "web.1.1", "out"), constants.O_RDONLY | constants.O_NONBLOCK);
+  closeSync(reader); // a reader that is killed before it has read
+
+  const { runs, recorder } = openTestRuns(home);
+  const shim = pidIn(runFile(home, "web.1.1", "shim"));
+  await runs.recover();
+  await runs.forget("web.1.1");
+
+  expect(recorder.textOf("web.1.1").stdout).toBe("last words\n");
+  await gone(shim);
 });
 
 describe("a shim that comes late", () => {

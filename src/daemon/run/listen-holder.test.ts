@@ -7,6 +7,7 @@ import { buildRunDaemon, RunDaemonProcess } from "../../../test/run-daemon-proce
 import { leftOf, newHome, openTestRuns, specOf } from "../../../test/run-home.ts";
 import { freePort } from "../../../test/system/place.ts";
 import { gone } from "../../../test/system/os-processes.ts";
+import { turn } from "../../../test/system/turn.ts";
 import type { Home } from "../home.ts";
 import type { RunId, RunSpec } from "./run.ts";
 
@@ -100,10 +101,12 @@ test("a released port is free again, and nothing of its holder is left", async (
   await runs.forget("web.1.1");
   const holder = Number(readFileSync(join(home.runs, `hold-${port}-${host}`), "utf8").split(" ")[0]);
 
+  expect(runs.heldListens()).toEqual([{ port, host }]);
   runs.releaseListen(port, host);
+  expect(runs.heldListens()).toEqual([]);
 
   await gone(holder);
-  expect(leftOf(home)).toEqual([]);
+  while (leftOf(home).length > 0) await turn();
   await runs.start(serverSpec(home, "web.1.2", port));
   expect(await answerOf(port)).toEqual(["web.1.2", "1", true, ""]);
 });

@@ -13,7 +13,7 @@
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Milliseconds } from "../../base/platform.ts";
 import { PortInUseError } from "../../os/port-holder.ts";
@@ -59,6 +59,14 @@ export class ListenHolders {
     await opening;
     const write = { timeoutMs: holderWriteMs, clock: this.#clock };
     await writeFifo(holdPipe(this.#home, place), holderCommand(startScript(call)), write);
+  }
+
+  /** Where a holder is, also one that an earlier daemon started. */
+  places(): ListenPlace[] {
+    return readdirSync(this.#home.runs).flatMap((name) => {
+      const [, port, host] = /^hold-(\d+)-(.+)$/.exec(name) ?? [];
+      return host === undefined ? [] : [{ port: Number(port), host: decodeURIComponent(host) }];
+    });
   }
 
   /** Ends the place's holder. Instances that accept there go on. */

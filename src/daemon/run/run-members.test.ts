@@ -67,6 +67,16 @@ test("the members of a run are its own, and not those of the same id in another 
   expect(one.runs.members("web.1.1")).toEqual([]);
 });
 
+test("what is asked in one turn of the event loop is looked at once", async () => {
+  const members = new RunMembers("/no/home");
+
+  const looks = [members.lookThisTurn(), members.lookThisTurn()];
+  await Promise.resolve();
+
+  expect(looks[0]).toBe(looks[1]);
+  expect(members.lookThisTurn()).not.toBe(looks[0]);
+});
+
 test("a group that somebody else leads now has no members", async () => {
   const { home, runs } = openTestRuns(newHome());
   const { osPid, startTicks, bootId } = await runs.start(specOf(home, "web.1.1", { argv: ["sleep", "1000"] }));

@@ -41,6 +41,7 @@ export class RunMembers {
   /** What an environment said, by pid and start ticks; null belongs to no run. */
   #marks = new Map<string, RunId | null>();
   #next: Promise<Look> | undefined;
+  #ofThisTurn: Look | undefined;
 
   /** `home` is the root of the home whose runs are asked for. */
   constructor(home: string) {
@@ -56,6 +57,15 @@ export class RunMembers {
       });
     });
     return this.#next;
+  }
+
+  /** The look of this turn of the event loop, for who asks run by run. */
+  lookThisTurn(): Look {
+    if (this.#ofThisTurn === undefined) {
+      this.#ofThisTurn = this.lookNow();
+      queueMicrotask(() => (this.#ofThisTurn = undefined));
+    }
+    return this.#ofThisTurn;
   }
 
   lookNow(): Look {

@@ -112,6 +112,8 @@ export interface Runs {
   write(id: RunId, text: string): Promise<void>;
   /** OS processes that belong to the run, in no order. */
   members(id: RunId): readonly number[];
+  /** Listening sockets that are held, also since an earlier daemon. */
+  heldListens(): readonly { readonly port: number; readonly host: string }[];
   /** Closes a listening socket of `listen`, once no service is to accept on it. Instances that still do go on. */
   releaseListen(port: number, host: string): void;
   /** Removes what is on disk of an ended run, once its end stands in the journal. */

@@ -1,8 +1,9 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { newHome, openTestRuns, shellSpec, specOf } from "../../../test/run-home.ts";
 import { gone, isRunning } from "../../../test/system/os-processes.ts";
+import { turn } from "../../../test/system/turn.ts";
 import { RunStartError } from "./run.ts";
 
 describe("a run that ends", () => {
@@ -21,12 +22,13 @@ describe("a run that ends", () => {
   });
 
   test.each(["SIGTERM", "SIGINT", "SIGKILL", "SIGQUIT", "SIGSEGV"])("ends with %s", async (signal) => {
-    const { home, runs, end } = openTestRuns(newHome());
+    const { home, runs, end, recorder } = openTestRuns(newHome());
     await runs.start(specOf(home, "web.1.1", { argv: ["sleep", "1000"] }));
 
     runs.signal("web.1.1", signal);
 
     expect(await end("web.1.1")).toMatchObject({ code: null, signal });
+    expect(recorder.textOf("web.1.1")).toEqual({ stdout: "", stderr: "" }); // a shell's own words are not the service's
   });
 
   test("leaves nothing on disk once it is forgotten", async () => {
@@ -66,6 +68,16 @@ describe("a start that is refused", () => {
     });
   });
 
+  test("names a script whose interpreter is not there", async () => {
+    const { root } = newHome();
+    writeFileSync(join(root, "script"), "#!/no/such/shell -e\n", { mode: 0o755 });
+
+    expect(await refused({ argv: ["./script"], cwd: root })).toMatchObject({
+      message: "./script names an interpreter that does not exist",
+      isOwnTrouble: false,
+    });
+  });
+
   test("names what may not be executed", async () => {
     const file = join(newHome().root, "no-program");
     writeFileSync(file, "", { mode: 0o600 });
@@ -85,7 +97,8 @@ describe("a daemon that goes on with what another started", () => {
     );
     await before.runs.close();
     writeFileSync(stop, "");
-    await gone(ending.osPid, Number(readFileSync(join(home.runs, "web.1.2.shim"), "utf8").split(" ")[0]));
+    await gone(ending.osPid);
+    while (!existsSync(join(home.runs, "web.1.2.exit"))) await turn();
 
     const after = openTestRuns(home);
     const recovered = await after.runs.recover();

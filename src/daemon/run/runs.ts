@@ -17,7 +17,7 @@ import type { Recorder } from "../log/recorder.ts";
 import { newRun, ownerOf, recordedRun, recordOf, type ActiveRun } from "./active-run.ts";
 import * as files from "./run-files.ts";
 import type { RunRecord } from "./run-files.ts";
-import { ListenHolders } from "./listen-holder.ts";
+import { ListenHolders, type ListenPlace } from "./listen-holder.ts";
 import { RunInput } from "./run-input.ts";
 import { launchShim, shimCall, shimError, startError, type Preparation, type ShimCall } from "./run-launch.ts";
 import { RunMembers, type Member } from "./run-members.ts";
@@ -127,7 +127,7 @@ class HomeRuns implements Runs {
     run.isKilled = true;
     this.signal(id, "SIGKILL");
     if (run.record.cgroup !== undefined) killCgroup(run.record.cgroup);
-    for (const osPid of this.members(id)) sendTo(osPid, "SIGKILL");
+    for (const { osPid } of this.#members.lookNow().membersOf(ownerOf(run))) sendTo(osPid, "SIGKILL");
   }
 
   async write(id: RunId, text: string): Promise<void> {
@@ -138,6 +138,10 @@ class HomeRuns implements Runs {
     await run.input.write(text);
   }
 
+  heldListens(): readonly ListenPlace[] {
+    return this.#holders.places();
+  }
+
   releaseListen(port: number, host: string): void {
     this.#holders.release({ port, host });
   }
@@ -146,7 +150,7 @@ class HomeRuns implements Runs {
     const run = this.#runs.get(id);
     if (run === undefined || run.phase === "ended") return [];
     return this.#members
-      .lookNow()
+      .lookThisTurn()
       .membersOf(ownerOf(run))
       .map(({ osPid }) => osPid);
   }
@@ -154,7 +158,7 @@ class HomeRuns implements Runs {
   async forget(id: RunId): Promise<void> {
     this.#runs.delete(id);
     const shim = files.readIdentity(files.runFile(this.#home, id, "shim"), files.bootId());
-    // It waits for a reader who does not come.
+    // It holds what the run wrote until now.
     if (shim !== undefined && files.isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
     files.removeRun(this.#home, id);
   }

@@ -6,7 +6,8 @@
  * SIGQUIT in what it starts in the background, and the service would inherit that. Once the service runs, the shim needs
  * no other program and no fork to record its end: an exit status is not lost because the machine is out of OS processes.
  * A full disk is tried again each second.
- * Nothing that a service wrote is lost while nobody reads: the shim keeps the FIFOs open until they were opened for reading.
+ * Nothing that a service wrote is lost while nobody reads, or with a reader that is killed: the shim keeps the FIFOs open
+ * until the run is forgotten.
  * Limits: a shell gives 128+n both for an OS signal n and for an exit code 128+n. Environment variables whose names are not
  * identifiers do not get through a shell, and it sets PWD itself. Needs `setsid` and `mkfifo` (Linux).
  *
@@ -72,8 +73,8 @@ colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <pre
     exec 9<>"$colos_pipe.ready"
   fi
   if [ "$colos_notify" = 1 ]; then colos_await_socket || exit ${shimStatus.notify}; fi
-  setsid /bin/sh "$0" exec "$colos_run" "$colos_pipe" "$colos_ready" "$colos_sockets" "$colos_preamble" "$@" \\
-    <"$colos_stdin" >"$colos_pipe.out" 2>"$colos_pipe.err" 8>&- 9>&-
+  # No redirection here: a shell does it for itself too, and what it says of a killed child would be in the service's log.
+  setsid /bin/sh "$0" exec "$colos_run" "$colos_pipe" "$colos_stdin" "$colos_ready" "$colos_sockets" "$colos_preamble" "$@"
   colos_status=$?
   [ -s "$colos_run.pid" ] || exit ${shimStatus.exec}
   exec 2>/dev/null
@@ -81,15 +82,16 @@ colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <pre
     [ -e "$colos_run.spec" ] || exit 0
     sleep 1
   done
-  # What is in a FIFO stays as long as somebody has it open; a second opening for writing waits until somebody reads.
-  exec 0</dev/null 3>"$colos_pipe.out" 4>"$colos_pipe.err"
-  exec 1>/dev/null 5>&- 6>&- 7>&- 8>&- 9>&-
-  while [ -p "$colos_pipe.out" ]; do true >"$colos_pipe.out" && break; done
-  while [ -p "$colos_pipe.err" ]; do true >"$colos_pipe.err" && break; done
+  # What is in a FIFO stays as long as somebody has it open. From here on nobody writes, so a reader finds its end; and because it
+  # is open for reading here too, nothing is lost with a reader that is killed. A daemon ends this when it forgets the run.
+  exec 3<"$colos_pipe.out" 4<"$colos_pipe.err"
+  exec 1>/dev/null 8>&- 9>&-
+  while [ -e "$colos_run.spec" ]; do IFS= read -r colos_line; done
 }
-colos_exec() { # <files> <pipes> <ready fd, or -> <sockets> <preamble> <argv…>
-  colos_run=$1 colos_pipe=$2 colos_ready=$3 colos_sockets=$4 colos_preamble=$5
-  shift 5
+colos_exec() { # <files> <pipes> <stdin> <ready fd, or -> <sockets> <preamble> <argv…>
+  colos_run=$1 colos_pipe=$2 colos_ready=$4 colos_sockets=$5 colos_preamble=$6
+  exec <"$3" >"$colos_pipe.out" 2>"$colos_pipe.err" 8>&- 9>&-
+  shift 6
   colos_identity
   echo "$colos_identity" >"$colos_run.pid" || exit ${shimStatus.record}
   [ "$colos_ready" = - ] || eval "exec $colos_ready>\\"\\$colos_pipe.ready\\""
