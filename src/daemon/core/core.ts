@@ -34,8 +34,10 @@ export const ownTroubleRetryMs = 1_000;
 
 /** What the core tells. No call may call back into the core at once. */
 export interface CoreHost {
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds; may be set back or forward at any time. */
   now(): number;
+  /** Milliseconds since some moment; only grows. */
+  monotonicMs(): number;
   /** From 0 to below 1. */
   random(): number;
   /** Keeps entries that the core made itself. They are in the record already. */
@@ -54,8 +56,10 @@ export interface CoreHost {
   exhausted(plan: ServicePlan, instance: number, reason: string): void;
   /** The end of a run was taken in. */
   forget(run: RunId): void;
-  /** The state of an instance is another. */
+  /** An instance is not what it was: its state, its run, or why. */
   changed(service: ServiceRecord, instance: LiveInstance, before: InstanceState): void;
+  /** Nothing of a removed service is left. */
+  gone(service: ServiceRecord): void;
   /** `wake` is to be called then, instead of at any time said before. */
   wakeAt(at: number | undefined): void;
   /** When a job is due that was due at `lastAt`, as `nextDue` of control/schedule.ts. */
@@ -86,7 +90,7 @@ export class Core {
   live(service: ServiceRecord): LiveInstance[] {
     const known = this.#liveOf(service.plan.name);
     const numbers = [...service.instances.keys()].filter(
-      (number) => number <= service.plan.instances || known.get(number)?.current !== undefined,
+      (number) => number <= service.plan.instances || hasRuns(known.get(number)),
     );
     return numbers.toSorted((a, b) => a - b).map((number) => this.#instance(service.plan.name, number));
   }
@@ -113,20 +117,29 @@ export class Core {
 
   /** Takes over what earlier daemons left. Called once, first. */
   recover(found: readonly RecoveredRun[]): void {
-    for (const run of found) this.#recoverOne(run);
-    // What the journal believes to run and nobody found has ended unseen.
+    // The oldest first: what follows of an instance is what the end of its newest run says.
+    const inOrder = found.toSorted((a, b) => runParts(a.id).number - runParts(b.id).number);
+    const newest = new Map(inOrder.map((run) => [`${run.service}.${run.instance}`, run.id]));
+    for (const run of inOrder) this.#recoverOne(run, newest.get(`${run.service}.${run.instance}`) === run.id);
     for (const service of this.record.services.values()) {
-      for (const [number, instance] of service.instances) {
-        for (const run of instance.runs) {
-          if (run.end !== undefined || this.#findRun(run.id) !== undefined) continue;
-          const end = { code: null, signal: null, at: this.#host.now(), lost: "nothing of it was found" };
-          this.#adopt(service, number, run);
-          this.#runEnded(run.id, end, run.osPid === undefined ? "nobody" : "service");
-        }
+      for (const [number, instance] of service.instances) this.#recoverUnfound(service, number, instance);
+      for (const instance of this.#allOf(service)) {
+        // The daemon was killed between the two steps of a renewal.
+        if (instance.next?.phase === "ready") this.#takeOver(service, instance, instance.next);
       }
     }
     this.#hasRecovered = true;
     this.reconcile();
+  }
+
+  /** What the journal believes to run and nobody found has ended unseen: nothing says that the service failed. */
+  #recoverUnfound(service: ServiceRecord, number: number, { runs }: InstanceRecord): void {
+    for (const run of runs) {
+      if (run.end !== undefined || this.#findRun(run.id) !== undefined) continue;
+      const end = { code: null, signal: null, at: this.#host.now(), lost: "nothing of it was found" };
+      this.#adopt(service, number, run);
+      this.#runEnded(run.id, end, "nobody");
+    }
   }
 
   /** Entries that an operation has kept are taken into the record, and acted on. */
@@ -170,8 +183,9 @@ export class Core {
     this.reconcile();
   }
 
+  /** A run that is ready stays so: what its readiness check says later is too late. */
   notReady(id: RunId, why: string): void {
-    this.#stopAsFailed(id, why);
+    if (this.#findRun(id)?.run.phase === "running") this.#stopAsFailed(id, why);
   }
 
   /** A liveness check has failed often enough, or a limit was exceeded. */
@@ -233,6 +247,7 @@ export class Core {
       if (service.isRemoved && this.#allOf(service).every((each) => runsOf(each).length === 0)) {
         this.#keep({ type: "gone", at: this.#host.now(), service: service.plan.name });
         this.#live.delete(service.plan.name);
+        this.#host.gone(service);
       }
     }
     this.#host.wakeAt(this.#wakeAt);
@@ -260,19 +275,32 @@ export class Core {
     if (current === undefined || current.stop !== undefined) return;
     for (const dependency of plan.dependsOn) {
       if (dependency.onEnd === "ignore") continue;
-      const missing = this.#missing(dependency);
-      if (dependency.onEnd === "stop" && missing !== undefined) {
-        return this.#stop(service, current, `${dependency.name} has ended: ${missing}`);
+      if (dependency.onEnd === "stop") {
+        const lost = this.#lost(dependency);
+        if (lost !== undefined) return this.#stop(service, current, `${dependency.name} ${lost}`);
+        continue;
       }
       const number = this.#generation(dependency.name);
-      if (
-        dependency.onEnd === "restart" &&
-        missing === undefined &&
-        number > (current.dependencies[dependency.name] ?? number)
-      ) {
+      if (number > (current.dependencies[dependency.name] ?? number) && this.#missing(dependency) === undefined)
         return this.#stop(service, current, `${dependency.name} was started again`);
-      }
     }
+  }
+
+  /**
+   * How a dependency that was there has been lost: the words after its name. What is only not known is not lost, or each new
+   * daemon would stop the dependents of what it has not looked at yet.
+   */
+  #lost(dependency: DependencyPlan): string | undefined {
+    if (dependency.condition === "exitedOk") return this.#missing(dependency);
+    const service = this.record.services.get(dependency.name);
+    if (service === undefined) return "does not exist";
+    for (const { current, number } of this.#allOf(service)) {
+      if (number > service.plan.instances) continue;
+      if (current === undefined) return "has ended";
+      if (current.stop !== undefined) return `is being stopped: ${current.stop.why}`;
+      if (dependency.condition === "healthy" && current.isHealthy === false) return "is not healthy";
+    }
+    return service.plan.instances === 0 ? "has no instance" : undefined;
   }
 
   /** A dependent that is being stopped too, and is not gone yet. */
@@ -296,10 +324,10 @@ export class Core {
     instance.current = this.#begin(service, instance, record);
   }
 
-  /** A clock that was set back may not prolong a wait. */
+  /** Who would have to wait longer than the whole delay was waiting when the clock was set back. */
   #dueAt({ outcome }: InstanceRecord): number {
-    if (outcome?.kind !== "again") return 0;
-    return Math.min(outcome.notBeforeAt, this.#host.now() + outcome.delayMs);
+    if (outcome?.kind !== "again" || outcome.notBeforeAt - this.#host.now() > outcome.delayMs) return -Infinity;
+    return outcome.notBeforeAt;
   }
 
   #begin(service: ServiceRecord, instance: LiveInstance, record: InstanceRecord): LiveRun {
@@ -328,7 +356,10 @@ export class Core {
     const { plan } = service;
     if (plan.listenPort === undefined) return this.#stop(service, stale.current, renewReason(service, stale.current));
     // Both accept on the socket that colos holds, so the old one stays until the new one is ready.
-    if (this.#unmet(plan) === undefined) stale.next = this.#begin(service, stale, service.instances.get(stale.number)!);
+    if (this.#unmet(plan) !== undefined) return;
+    const leftMs = stale.nextNotBeforeMs - this.#host.monotonicMs();
+    if (leftMs > 0) return this.#wake(this.#host.now() + leftMs);
+    stale.next = this.#begin(service, stale, service.instances.get(stale.number)!);
   }
 
   /** What is not ready anyway makes nobody wait. */
@@ -364,8 +395,9 @@ export class Core {
 
   #killWhenDue(run: LiveRun): void {
     const { stop } = run;
-    if (stop === undefined || stop.isKilled || stop.killAt === undefined || run.phase === "asked") return;
-    if (stop.killAt > this.#host.now()) return this.#wake(stop.killAt);
+    if (stop === undefined || stop.isKilled || stop.killDueMs === undefined || run.phase === "asked") return;
+    const leftMs = stop.killDueMs - this.#host.monotonicMs();
+    if (leftMs > 0) return this.#wake(this.#host.now() + leftMs);
     stop.isKilled = true;
     this.#host.kill(run.id);
   }
@@ -382,9 +414,14 @@ export class Core {
     if (run.stop !== undefined) return;
     const at = this.#host.now();
     this.#keep({ type: "stopping", run: run.id, at, why, isFailure, drains });
-    run.stop = { why, isFailure, drains, killAt: killAt(service.plan, at, drains), isKilled: false };
+    run.stop = { why, isFailure, drains, killDueMs: this.#killDueMs(service.plan, drains), isKilled: false };
     this.#host.endChecks(run.id);
     if (run.phase !== "asked") this.#askToStop(run, service.plan);
+  }
+
+  #killDueMs(plan: ServicePlan, drains: boolean): number | undefined {
+    const leftMs = patienceMs(plan, drains);
+    return leftMs === undefined ? undefined : this.#host.monotonicMs() + leftMs;
   }
 
   #askToStop(run: LiveRun, plan: ServicePlan): void {
@@ -428,7 +465,9 @@ export class Core {
       if (wasNext) instance.next = undefined;
       instance.draining.delete(run);
       this.#endedEntry(service, instance, run, end, undefined);
-      if (wasNext && (run.stop === undefined || run.stop.isFailure)) this.#holdBack(service, instance, run, end);
+      if (wasNext && blame === "colos") instance.nextNotBeforeMs = this.#host.monotonicMs() + ownTroubleRetryMs;
+      else if (wasNext && blame === "service" && (run.stop === undefined || run.stop.isFailure))
+        this.#holdBack(service, instance, run, end);
     }
     this.#host.forget(id);
   }
@@ -478,7 +517,7 @@ export class Core {
     if (plan.restart === "temporary" || (plan.restart === "transient" && isOk)) return { kind: "done", isOk, reason };
     const wasHealthy = run.readyAt !== undefined && now - run.readyAt >= plan.backoff.resetAfterMs;
     const isExhausted = record.isExhausted && !wasHealthy;
-    const recent = wasHealthy ? [] : record.restartsAt.filter((at) => now - at <= plan.periodMs);
+    const recent = wasHealthy ? [] : record.restartsAt.filter((at) => Math.abs(now - at) <= plan.periodMs);
     if (isExhausted || recent.length >= plan.maxRestarts) {
       if (plan.exhausted.policy === "failed")
         return {
@@ -557,6 +596,7 @@ export class Core {
     const service = this.record.services.get(name);
     if (service === undefined) return "does not exist";
     const instances = this.#allOf(service).filter(({ number }) => number <= service.plan.instances);
+    if (instances.length === 0) return "has no instance";
     if (condition === "exitedOk") {
       return instances.every(({ number }) => hasEndedWell(service.instances.get(number)))
         ? undefined
@@ -579,11 +619,15 @@ export class Core {
 
   // --- recovery ---
 
-  #recoverOne(found: RecoveredRun): void {
+  #recoverOne(found: RecoveredRun, isNewest: boolean): void {
     const { service: name, instance: number } = found;
     const service = this.record.services.get(name);
     const known = service?.instances.get(number)?.runs.find(({ id }) => id === found.id);
     if (known?.end !== undefined) return this.#host.forget(found.id);
+    // Its end was known so long ago that it is not remembered any more.
+    const isOld =
+      known === undefined && runParts(found.id).number <= (this.record.lastRuns.get(`${name}.${number}`) ?? 0);
+    if (isOld && found.state === "ended") return this.#host.forget(found.id);
     if (service === undefined) {
       if (found.state === "ended") this.#host.forget(found.id);
       else this.#host.kill(found.id); // of a service that is gone, as far as an acknowledged operation said
@@ -601,12 +645,9 @@ export class Core {
     const live = this.#adopt(service, number, run);
     if (found.state === "ended") {
       if (found.identity !== undefined) live.osPid = found.identity.osPid;
-      // What never began, or ended with the machine, did not fail.
-      return this.#runEnded(
-        found.id,
-        found.end,
-        found.end.lost !== undefined && found.isBlameless ? "nobody" : "service",
-      );
+      // What never began, or ended with the machine, did not fail; and what has a successor already has been dealt with.
+      const isBlameless = !isNewest || (found.end.lost !== undefined && found.isBlameless);
+      return this.#runEnded(found.id, found.end, isBlameless ? "nobody" : "service");
     }
     live.osPid = found.identity.osPid;
     live.phase = run.readyAt === undefined ? "running" : "ready";
@@ -631,7 +672,7 @@ export class Core {
     };
     if (stopping !== undefined) {
       const { why, isFailure, drains } = stopping;
-      live.stop = { why, isFailure, drains, killAt: killAt(service.plan, this.#host.now(), drains), isKilled: false };
+      live.stop = { why, isFailure, drains, killDueMs: this.#killDueMs(service.plan, drains), isKilled: false };
     }
     const instance = this.#instance(service.plan.name, number);
     const other = instance.current;
@@ -650,9 +691,14 @@ export class Core {
   #show(service: ServiceRecord, instance: LiveInstance): void {
     const { state, reason } = this.#stateOf(service, instance);
     const before = instance.state;
-    instance.reason = reason;
-    if (state === before) return;
     instance.state = state;
+    instance.reason = reason;
+    const { current } = instance;
+    // These two count down in their reason.
+    const why = state === "backoff" || state === "degraded" ? "" : (reason ?? "");
+    const shown = `${state} ${current?.id ?? ""} ${current?.osPid ?? ""} ${why}`;
+    if (shown === instance.shown) return;
+    instance.shown = shown;
     this.#host.changed(service, instance, before);
   }
 
@@ -738,10 +784,17 @@ function hasEndedWell(record: InstanceRecord | undefined): boolean {
   return record?.outcome?.kind === "done" && record.outcome.isOk;
 }
 
-function killAt(plan: ServicePlan, at: number, drains: boolean): number | undefined {
-  if (drains) return at + plan.drainMs;
-  if (plan.shutdown === "infinity") return undefined;
-  return plan.shutdown === "brutal" ? at : at + plan.shutdown;
+/** How long a run that is told to end has; undefined: for ever. */
+function patienceMs({ shutdown, drainMs }: ServicePlan, drains: boolean): number | undefined {
+  if (drains) return drainMs;
+  if (shutdown === "infinity") return undefined;
+  return shutdown === "brutal" ? 0 : shutdown;
+}
+
+function hasRuns(instance: LiveInstance | undefined): boolean {
+  return (
+    (instance !== undefined && (instance.current ?? instance.next) !== undefined) || (instance?.draining.size ?? 0) > 0
+  );
 }
 
 function stopReason(service: ServiceRecord, isEnding: boolean): string {
