@@ -12,6 +12,7 @@ import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import type { Platform } from "../base/platform.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { parsePlan } from "../control/plan-check.ts";
+import { planBytesMax } from "../control/manager-interface.ts";
 import { apiVersion } from "../control/manager-routes.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
 import { serveControl } from "./control-server.ts";
@@ -119,6 +120,8 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     fold,
     snapshot: snapshotOf,
     decode: decodeEntry,
+    // A plan is one entry, and the control API takes one of this size.
+    limits: { entryMaxChars: 2 * planBytesMax },
     salvage: options.salvage === true,
   });
   const { damagedFile, cutBytes, problem } = journal.recovery;
@@ -195,10 +198,15 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     describeLimits: (plan) => limits.describe(plan),
     lastLines: (service, instance, linesMax) => lastLines(home, service, instance, "stderr", linesMax),
     changed: (service, instance) => stateFiles.changed(service, instance),
+    gone: ({ plan, instances }) => {
+      for (const number of instances.keys()) stateFiles.removed(plan.name, number);
+    },
     applied: (next) => {
-      releaseSockets(holder.record, next, holder.runs);
+      releaseSockets(next, holder.runs);
       holder.record = copyOfPlans(next);
-      void watches.set([...next.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan])));
+      watches
+        .set([...next.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan])))
+        .catch((error: unknown) => log("error", `not all is watched: ${reasonText(error)}`));
       for (const { plan } of next.services.values()) {
         for (let number = 1; number <= plan.instances; number++) recorder.setLimits(plan.name, number, plan.logs);
       }
@@ -255,18 +263,15 @@ async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<rea
   return problems;
 }
 
-/** Sockets that no plan wants any more are let go. */
-function releaseSockets(before: SystemRecord, after: SystemRecord, runs: Runs | undefined): void {
-  const socketsOf = (record: SystemRecord): Map<string, readonly [number, string]> => {
-    const plans = [...record.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan]));
-    return new Map(
-      plans.flatMap(({ listenPort: port, listenHost: host = listenHostDefault }) =>
-        port === undefined ? [] : [[`${host}:${port}`, [port, host] as const] as const],
-      ),
-    );
-  };
-  const wanted = socketsOf(after);
-  for (const [key, [port, host]] of socketsOf(before)) if (!wanted.has(key)) runs?.releaseListen(port, host);
+/** Sockets that no plan wants any more are let go, also those of an earlier daemon. */
+function releaseSockets({ services }: SystemRecord, runs: Runs | undefined): void {
+  const wanted = new Set(
+    [...services.values()].flatMap(({ plan: { listenPort, listenHost = listenHostDefault }, isRemoved }) =>
+      listenPort === undefined || isRemoved ? [] : [`${listenHost}:${listenPort}`],
+    ),
+  );
+  for (const { port, host } of runs?.heldListens() ?? [])
+    if (!wanted.has(`${host}:${port}`)) runs?.releaseListen(port, host);
 }
 
 /** Also those that an earlier daemon opened. */

@@ -10,6 +10,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { constants as osConstants } from "node:os";
 import { suggestionClause } from "../base/suggestion.ts";
 import { Feed } from "../context/stream.ts";
 import {
@@ -34,10 +35,11 @@ import { instancesMax } from "../control/config-limit.ts";
 import { planChanges } from "../control/plan-diff.ts";
 import type { InstanceState, InstanceStatus } from "../control/service.ts";
 import { Core } from "./core/core.ts";
-import { runsOf, type LiveInstance } from "./core/live.ts";
-import { foldInto, type Entry, type ServiceRecord, type SystemRecord } from "./core/record.ts";
+import { runsOf, type LiveInstance, type LiveRun } from "./core/live.ts";
+import { foldInto, type Entry, type InstanceRecord, type ServiceRecord, type SystemRecord } from "./core/record.ts";
+import { stuckOf } from "./core/stuck.ts";
 import type { Home } from "./home.ts";
-import type { Journal } from "./journal.ts";
+import { JournalError, type Journal } from "./journal.ts";
 import { detailOf, Samples, statusOf, treeOf, whyOf, type OsProcess } from "./manager-view.ts";
 import { reasonText } from "./reason-text.ts";
 import { RunHost, type RunHostOptions } from "./run-host.ts";
@@ -79,8 +81,8 @@ type Arrival = { readonly ok: true } | { readonly ok: false; readonly sentence: 
 
 const arrived: Arrival = { ok: true };
 
-/** In these something else follows by itself. */
-const movingStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["starting", "stopping", "backoff"]);
+/** What changes the plan of the system. */
+const planEntries: ReadonlySet<Entry["type"]> = new Set<Entry["type"]>(["applied", "removed", "scaled"]);
 
 export class ServiceManager implements Manager {
   readonly #options: ManagerOptions;
@@ -89,6 +91,9 @@ export class ServiceManager implements Manager {
   readonly #samples = new Samples();
   readonly #waits = new Set<() => void>();
   readonly #subscribers = new Set<Feed<ManagerEvent>>();
+  /** Runs without a readiness check that have not ended at once, and those of which that is not known yet. */
+  readonly #survivors = new WeakSet<LiveRun>();
+  readonly #onProbation = new WeakSet<LiveRun>();
   #isFinished = false;
 
   private constructor(options: ManagerOptions) {
@@ -99,27 +104,20 @@ export class ServiceManager implements Manager {
       changed: (service, instance, before) => this.#changed(service, instance, before),
     });
     this.#core = new Core(copyOf(options.journal.state), this.#host);
-    this.#host.serve(this.#core);
   }
 
   /** Takes over what earlier daemons left and begins to manage. */
   static async open(options: ManagerOptions): Promise<ServiceManager> {
     const manager = new ServiceManager(options);
-    const found = await manager.#host.runs.recover();
     const { osPid } = options.daemon();
     const entry: Entry = { type: "daemon", at: manager.#host.now(), version: options.version, osPid };
     await options.journal.append([entry], { sync: true }).catch((error: unknown) => {
       options.log("error", `the journal does not take that a daemon began: ${reasonText(error)}`);
     });
     foldInto(manager.#core.record, entry);
-    return manager.#recovered(found);
-  }
-
-  #recovered(found: Parameters<Core["recover"]>[0]): this {
-    this.#core.recover(found);
-    for (const run of found) if (run.state === "running" && run.isReady) this.#core.ready(run.id);
-    this.#options.applied(this.#core.record);
-    return this;
+    await manager.#host.recover(manager.#core);
+    options.applied(manager.#core.record);
+    return manager;
   }
 
   /** Ends the managing; every service goes on. */
@@ -132,18 +130,18 @@ export class ServiceManager implements Manager {
 
   /** A file of a service has changed. */
   renew(service: string, why: string): void {
-    this.#core.renew(service, why);
+    this.#host.tell((core) => core.renew(service, why));
   }
 
   /** A run has exceeded a limit. */
   exceeded(run: string, why: string): void {
-    this.#core.unhealthy(run, why);
+    this.#host.tell((core) => core.unhealthy(run, why));
   }
 
   /** Something that a person who asks why should know. */
   note(service: string, sentence: string): void {
     const at = this.#host.now();
-    this.#core.note(service, sentence);
+    this.#host.tell((core) => core.note(service, sentence));
     this.#emit({ type: "note", at, service, sentence });
   }
 
@@ -189,11 +187,11 @@ export class ServiceManager implements Manager {
     const at = this.#host.now();
     await this.#commit([{ type: "applied", at, source: input.source, env: input.env, services }]);
     for (const change of changes) if (change.kind !== "keep") this.#emit({ type: "change", at, change });
-    const report = await this.#finish(this.#everything(), input, (target, sinceAt) => {
+    const report = await this.#finish(this.#everything(), input, (target) => {
       const service = this.#service(target.service);
       if (service === undefined || service.isRemoved) return this.#hasStopped(target);
       if (target.number > service.plan.instances) return this.#hasStopped(target);
-      return service.target === "up" ? this.#isUp(target, sinceAt) : arrived;
+      return service.target === "up" ? this.#isUp(target, at) : arrived;
     });
     return { ...report, changes };
   }
@@ -210,7 +208,10 @@ export class ServiceManager implements Manager {
     return this.#operate(
       input,
       (service) => ({ type: "target", at: this.#host.now(), service, target: "down" }),
-      (target) => this.#hasStopped(target),
+      (target) =>
+        this.#service(target.service)?.target === "up"
+          ? { ok: false, sentence: "it was started again meanwhile" }
+          : this.#hasStopped(target),
     );
   }
 
@@ -218,7 +219,10 @@ export class ServiceManager implements Manager {
     return this.#operate(
       input,
       (service) => ({ type: "removed", at: this.#host.now(), service }),
-      (target) => this.#hasStopped(target),
+      (target) =>
+        this.#service(target.service)?.isRemoved === false
+          ? { ok: false, sentence: "it was added again meanwhile" }
+          : this.#hasStopped(target),
     );
   }
 
@@ -239,25 +243,35 @@ export class ServiceManager implements Manager {
     }
     this.#refuseWhenEnding();
     const before = this.#targetsOf(service);
-    await this.#commit([{ type: "scaled", at: this.#host.now(), service: service.plan.name, instances }]);
+    const at = this.#host.now();
+    await this.#commit([{ type: "scaled", at, service: service.plan.name, instances }]);
     const after = this.#targetsOf(service);
     return this.#finish(
       [...new Map([...before, ...after].map((each) => [each.number, each])).values()],
       input,
-      (target, sinceAt) => {
-        if (target.number > instances) return this.#hasStopped(target);
-        return this.#service(target.service)?.target === "up" ? this.#isUp(target, sinceAt) : arrived;
+      (target) => {
+        const now = this.#service(target.service);
+        if (target.number <= instances) return now?.target === "up" ? this.#isUp(target, at) : arrived;
+        if (now !== undefined && target.number <= now.plan.instances)
+          return { ok: false, sentence: "it was added again meanwhile" };
+        return this.#hasStopped(target);
       },
     );
   }
 
   async kill(input: { readonly names: readonly string[]; readonly signal: string }): Promise<OperationReport> {
+    if (!Object.hasOwn(osConstants.signals, input.signal))
+      throw new ManagerError("invalid", `${input.signal} is no OS signal here`, "kill -l lists what there is");
     const targets = this.#targets(input.names);
+    const problems: InstanceProblem[] = [];
     for (const target of targets) {
       const live = this.#live(target);
-      for (const run of live === undefined ? [] : runsOf(live)) this.#host.runs.signal(run.id, input.signal);
+      const runs = live === undefined ? [] : runsOf(live).filter(({ phase }) => phase !== "asked");
+      for (const run of runs) this.#host.runs.signal(run.id, input.signal);
+      const name = live?.name ?? target.service;
+      if (runs.length === 0) problems.push({ name, sentence: `${name} does not run`, lastLines: [] });
     }
-    return { instances: this.#statuses(targets), problems: [] };
+    return { instances: this.#statuses(targets), problems };
   }
 
   async send({ name, text }: { readonly name: string; readonly text: string }): Promise<void> {
@@ -280,14 +294,14 @@ export class ServiceManager implements Manager {
   async down(input: WaitOptions): Promise<OperationReport> {
     const targets = this.#everything();
     this.#core.end();
+    // First: also when nobody waits for it any more, the daemon ends when nothing runs.
+    const ended = this.#until(() => this.#core.isIdle, undefined).then(() => this.#finished("down"));
     const report = await this.#finish(targets, input, (target) => this.#hasStopped(target));
-    if (this.#core.isIdle) this.#finished("down");
-    else this.#waits.add(() => this.#core.isIdle && this.#finished("down"));
+    if (this.#core.isIdle) await ended;
     return report;
   }
 
   async handOver(): Promise<void> {
-    await this.#host.flushed();
     this.#finished("handOver");
   }
 
@@ -318,7 +332,7 @@ export class ServiceManager implements Manager {
       .filter((service) => this.#service(service)?.target === "down")
       .map((service): Entry => ({ type: "target", at, service, target: "up" }));
     await this.#commit([...ups, ...entries]);
-    return this.#finish(targets, input, (target, sinceAt) => this.#isUp(target, sinceAt));
+    return this.#finish(targets, input, (target) => this.#isUp(target, at));
   }
 
   async #operate(
@@ -338,24 +352,24 @@ export class ServiceManager implements Manager {
     }
     const targets = this.#targets(input.names);
     const services = [...new Set(targets.map(({ service }) => service))];
+    const sinceAt = this.#host.now();
     await this.#commit(services.map(entryOf));
-    return this.#finish(targets, input, isDone);
+    return this.#finish(targets, input, (target) => isDone(target, sinceAt));
   }
 
   /** Written and synced, then done. */
   async #commit(entries: readonly Entry[]): Promise<void> {
-    await this.#host.flushed();
     try {
-      await this.#options.journal.append(entries, { sync: true });
+      await this.#host.commit(entries);
     } catch (error) {
+      if (error instanceof JournalError) throw new ManagerError("busy", `nothing was done: ${error.message}`);
       throw new ManagerError(
         "busy",
         `nothing was done, because it could not be written down: ${reasonText(error)}`,
         "make room on the disk and try again",
       );
     }
-    this.#core.commit(entries);
-    this.#options.applied(this.#core.record);
+    if (entries.some(({ type }) => planEntries.has(type))) this.#options.applied(this.#core.record);
   }
 
   #changesTo(plan: SystemPlan): readonly PlanChange[] {
@@ -374,18 +388,17 @@ export class ServiceManager implements Manager {
   async #finish(
     targets: readonly Target[],
     input: WaitOptions,
-    isDone: (target: Target, sinceAt: number) => Arrival,
+    isDone: (target: Target) => Arrival,
   ): Promise<OperationReport> {
-    const sinceAt = this.#host.now();
     if (input.wait === false) return { instances: this.#statuses(targets), problems: [] };
     await this.#until(
-      () => targets.every((each) => (isDone(each, sinceAt) ?? this.#stuck(each)) !== undefined),
+      () => targets.every((each) => (isDone(each) ?? this.#stuck(each)) !== undefined),
       input.timeoutMs,
     );
     const problems: InstanceProblem[] = [];
     // Before anything else happens: what is told belongs together.
     const instances = this.#statuses(targets);
-    const arrivals = targets.map((target) => [target, isDone(target, sinceAt) ?? this.#stuck(target)] as const);
+    const arrivals = targets.map((target) => [target, isDone(target) ?? this.#stuck(target)] as const);
     for (const [target, arrival] of arrivals) {
       if (arrival?.ok === false) problems.push(await this.#problem(target, arrival.sentence));
     }
@@ -431,7 +444,10 @@ export class ServiceManager implements Manager {
       if (record?.heldBack === undefined) return this.#survives(service, live);
       return { ok: false, sentence: live.reason ?? "the older version goes on" };
     }
-    if (live.state === "scheduled" || (live.state === "stopped" && record?.outcome?.kind === "done")) return arrived;
+    const outcome = record?.outcome;
+    if (live.state === "scheduled" && outcome?.kind === "done" && !outcome.isOk && isNew(record, sinceAt))
+      return { ok: false, sentence: `${live.name} has failed: ${outcome.reason}` };
+    if (live.state === "scheduled" || (live.state === "stopped" && outcome?.kind === "done")) return arrived;
     // Not ready in time: the next try would take as long again.
     const late = record?.runs.find(
       ({ startedAt, stopping, end }) => end !== undefined && startedAt >= sinceAt && stopping?.isFailure === true,
@@ -444,11 +460,20 @@ export class ServiceManager implements Manager {
 
   /** Of what declared no check, nothing better is known than that it has not ended at once. */
   #survives({ plan }: ServiceRecord, { current }: LiveInstance): Arrival {
-    if (plan.ready.kind !== "none" || current?.readyAt === undefined) return arrived;
+    if (plan.ready.kind !== "none" || current?.readyAt === undefined || this.#survivors.has(current)) return arrived;
     const leftMs = current.readyAt + survivalMs - this.#host.now();
+    const isOver = leftMs <= 0 || leftMs > survivalMs; // or the clock was set back
     // What has ended may not have been told yet: its output is still being read.
-    if (leftMs <= 0) return this.#host.runs.members(current.id).length > 0 ? arrived : undefined;
-    this.#options.clock.timer(leftMs, () => this.#settled());
+    if (isOver && this.#host.runs.members(current.id).length > 0) {
+      this.#survivors.add(current);
+      return arrived;
+    }
+    if (this.#onProbation.has(current)) return undefined;
+    this.#onProbation.add(current);
+    this.#options.clock.timer(isOver ? survivalMs : leftMs, () => {
+      this.#onProbation.delete(current);
+      this.#settled();
+    });
     return undefined;
   }
 
@@ -457,15 +482,12 @@ export class ServiceManager implements Manager {
     return live === undefined || runsOf(live).length === 0 ? arrived : undefined;
   }
 
-  /** Waiting for something that nothing is under way to. */
+  /** Waiting for something that nothing is on its way to. */
   #stuck(target: Target): Arrival {
+    const service = this.#service(target.service);
     const live = this.#live(target);
-    if (live?.state !== "waiting") return undefined;
-    for (const each of this.#everything()) {
-      const other = this.#live(each);
-      if (other !== undefined && movingStates.has(other.state)) return undefined;
-    }
-    return { ok: false, sentence: `${live.name} ${live.reason ?? "waits"}` };
+    const why = service === undefined || live === undefined ? undefined : stuckOf(this.#core, service, live);
+    return why === undefined ? undefined : { ok: false, sentence: `${live!.name} ${why}` };
   }
 
   async #problem(target: Target, sentence: string): Promise<InstanceProblem> {
@@ -503,7 +525,9 @@ export class ServiceManager implements Manager {
     const [, base, digits] = /^([^.]+)(?:\.(\d+))?$/.exec(name) ?? [];
     const service = base === undefined ? undefined : this.#service(base);
     const number = digits === undefined ? undefined : Number(digits);
-    if (service !== undefined && (number === undefined || service.instances.has(number))) {
+    const isThere =
+      number === undefined || (service !== undefined && this.#core.instance(service, number) !== undefined);
+    if (service !== undefined && isThere) {
       return { service, ...(number === undefined ? {} : { number }) };
     }
     const known = this.#everything().map((each) => this.#live(each)?.name ?? each.service);
@@ -521,7 +545,7 @@ export class ServiceManager implements Manager {
 
   #live({ service, number }: Target): LiveInstance | undefined {
     const record = this.#service(service);
-    return record === undefined ? undefined : this.#core.live(record).find((each) => each.number === number);
+    return record === undefined ? undefined : this.#core.instance(record, number);
   }
 
   // --- telling ---
@@ -546,7 +570,7 @@ export class ServiceManager implements Manager {
 
   #changed(service: ServiceRecord, instance: LiveInstance, before: InstanceState): void {
     this.#options.changed(service, instance);
-    if (this.#subscribers.size === 0) return;
+    if (this.#subscribers.size === 0 || instance.state === before) return;
     const at = this.#host.now();
     this.#emit({ type: "state", at, status: statusOf(service, instance, this.#samples, at), before });
   }
@@ -572,6 +596,11 @@ export class ServiceManager implements Manager {
   #endEvents(): void {
     for (const feed of this.#subscribers) feed.end();
   }
+}
+
+/** Whether its last run began then or later. */
+function isNew(record: InstanceRecord | undefined, sinceAt: number): boolean {
+  return (record?.runs[0]?.startedAt ?? -Infinity) >= sinceAt;
 }
 
 /** The journal's own state stays as it is; this one is changed in place. */

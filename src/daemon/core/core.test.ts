@@ -163,6 +163,15 @@ class Machine implements CoreHost {
     this.core.wake();
   }
 
+  /** What would change when it looked at everything once more. */
+  overlooked(): readonly unknown[] {
+    const seen = (): unknown => structuredClone([this.asked, this.checked, [...this.running], this.states()]);
+    const before = seen();
+    this.core.reconcileAll();
+    const after = seen();
+    return JSON.stringify(before) === JSON.stringify(after) ? [] : [before, after];
+  }
+
   /** The daemon is killed, with all that it had asked for and had not begun; a new one takes over. */
   killDaemon(more: readonly RecoveredRun[] = []): void {
     this.asked.length = 0;
@@ -706,6 +715,7 @@ describe("the death of the daemon", () => {
           if (each.type === "renew") machine.core.renew(each.service, "asked");
           if (each.type === "scale")
             machine.commit({ type: "scaled", at: 0, service: "web", instances: each.instances });
+          expect(machine.overlooked()).toEqual([]);
           expect(new Set(machine.startedEver).size).toBe(machine.startedEver.length);
           for (const name of new Set(ids.map((id) => id.replace(/\.\d+$/, "")))) {
             const others = [...machine.running].filter(

@@ -28,6 +28,7 @@ import {
   type SystemRecord,
 } from "./record.ts";
 import { runKey } from "./run-key.ts";
+import { ServiceOrder } from "./service-order.ts";
 
 /** How long the core waits when colos itself is short of something, in milliseconds. */
 export const ownTroubleRetryMs = 1_000;
@@ -66,6 +67,9 @@ export interface CoreHost {
   nextDue(plan: ServicePlan, lastAt: number, now: number): number | undefined;
 }
 
+/** A change of the time of day against the monotonic clock that counts as setting it, in milliseconds. */
+export const clockStepMinMs = 500;
+
 /** Whose failure the end of a run is. */
 type Blame = "service" | "colos" | "nobody";
 
@@ -75,13 +79,21 @@ export class Core {
   readonly #live = new Map<string, Map<number, LiveInstance>>();
   /** Nothing starts any more. */
   #isEnding = false;
-  #wakeAt: number | undefined;
+  /** Services that something has happened to, or around. */
+  #touched: Set<string> | "all" = "all";
+  #order: ServiceOrder;
+  /** When each service is to be looked at again. */
+  readonly #wakes = new Map<string, number>();
+  /** Between the time of day and the monotonic clock: it changes when the clock is set. */
+  #clockOffsetMs: number;
   /** Before it is known what runs already, nothing is decided. */
   #hasRecovered = false;
 
   constructor(record: SystemRecord, host: CoreHost) {
     this.record = record;
     this.#host = host;
+    this.#order = new ServiceOrder(record.services);
+    this.#clockOffsetMs = host.now() - host.monotonicMs();
   }
 
   // --- what there is ---
@@ -93,6 +105,13 @@ export class Core {
       (number) => number <= service.plan.instances || hasRuns(known.get(number)),
     );
     return numbers.toSorted((a, b) => a - b).map((number) => this.#instance(service.plan.name, number));
+  }
+
+  /** One of them. */
+  instance(service: ServiceRecord, number: number): LiveInstance | undefined {
+    const live = this.#live.get(service.plan.name)?.get(number);
+    if (number > service.plan.instances) return hasRuns(live) ? live : undefined;
+    return service.instances.has(number) ? this.#instance(service.plan.name, number) : undefined;
   }
 
   /** When a job runs next. */
@@ -108,8 +127,7 @@ export class Core {
 
   /** Whether nothing runs. */
   get isIdle(): boolean {
-    for (const instances of this.#live.values())
-      for (const each of instances.values()) if (runsOf(each).length > 0) return false;
+    for (const instances of this.#live.values()) for (const each of instances.values()) if (hasRuns(each)) return false;
     return true;
   }
 
@@ -144,14 +162,17 @@ export class Core {
 
   /** Entries that an operation has kept are taken into the record, and acted on. */
   commit(entries: readonly Entry[]): void {
-    for (const entry of entries) foldInto(this.record, entry);
+    for (const entry of entries) {
+      foldInto(this.record, entry);
+      this.#touchFor(entry);
+    }
     this.reconcile();
   }
 
   /** Everything is stopped, in reverse order, and stays so while this daemon lives. */
   end(): void {
     this.#isEnding = true;
-    this.reconcile();
+    this.reconcileAll();
   }
 
   started(id: RunId, osPid: number): void {
@@ -198,13 +219,16 @@ export class Core {
     const found = this.#findRun(id);
     if (found === undefined || found.run.isHealthy === true) return;
     found.run.isHealthy = true;
+    this.#touch(found.service.plan.name);
     this.reconcile();
   }
 
   /** What the run says of itself. */
   says(id: RunId, text: string): void {
     const found = this.#findRun(id);
-    if (found !== undefined) found.run.says = text;
+    if (found === undefined || found.run.says === text) return;
+    found.run.says = text;
+    this.#show(found.service, found.instance);
   }
 
   ended(id: RunId, end: RunEnd): void {
@@ -225,18 +249,51 @@ export class Core {
 
   /** The time of `wakeAt` has come. */
   wake(): void {
-    this.#wakeAt = undefined;
+    const now = this.#host.now();
+    if (this.#touched !== "all") for (const [name, at] of this.#wakes) if (at <= now) this.#touched.add(name);
     this.reconcile();
   }
 
   // --- decisions ---
 
-  /** Looks at everything and does what is due. */
+  /** Looks at everything. Whatever happened has been looked at where it matters, so this finds nothing new but the time. */
+  reconcileAll(): void {
+    this.#touched = "all";
+    this.reconcile();
+  }
+
+  /** Looks at what was touched, and at what that touches, and does what is due. */
   reconcile(): void {
     if (!this.#hasRecovered) return;
-    const services = [...this.record.services.values()];
-    this.#wakeAt = undefined;
-    for (const service of services) this.#fire(service);
+    this.#noticeClock();
+    for (let touched = this.#take(); touched.length > 0; touched = this.#take()) this.#pass(touched);
+    let wakeAt: number | undefined;
+    for (const at of this.#wakes.values()) if (wakeAt === undefined || at < wakeAt) wakeAt = at;
+    this.#host.wakeAt(wakeAt);
+  }
+
+  #noticeClock(): void {
+    const offsetMs = this.#host.now() - this.#host.monotonicMs();
+    if (Math.abs(offsetMs - this.#clockOffsetMs) < clockStepMinMs) return;
+    this.#clockOffsetMs = offsetMs;
+    this.#touched = "all";
+  }
+
+  /** What is to be looked at now, dependencies first. */
+  #take(): ServiceRecord[] {
+    const { services } = this.record;
+    if (!this.#order.isOf(services)) this.#order = new ServiceOrder(services);
+    const touched = this.#touched;
+    this.#touched = new Set();
+    if (touched === "all") return [...services.values()];
+    return this.#order.sorted(touched).flatMap((name) => services.get(name) ?? []);
+  }
+
+  #pass(services: readonly ServiceRecord[]): void {
+    for (const service of services) {
+      this.#wakes.delete(service.plan.name);
+      this.#fire(service);
+    }
     // Dependents first, so that those they wait for may stop in the same pass.
     for (const service of services.toReversed())
       for (const instance of this.#allOf(service)) this.#reconcileStop(service, instance);
@@ -244,13 +301,26 @@ export class Core {
       for (const instance of this.#allOf(service)) this.#reconcileStart(service, instance);
       this.#renewNext(service);
       for (const instance of this.#allOf(service)) this.#show(service, instance);
-      if (service.isRemoved && this.#allOf(service).every((each) => runsOf(each).length === 0)) {
-        this.#keep({ type: "gone", at: this.#host.now(), service: service.plan.name });
-        this.#live.delete(service.plan.name);
-        this.#host.gone(service);
-      }
+      if (service.isRemoved && !this.#allOf(service).some(hasRuns)) this.#leave(service);
     }
-    this.#host.wakeAt(this.#wakeAt);
+  }
+
+  #leave(service: ServiceRecord): void {
+    const { name } = service.plan;
+    this.#keep({ type: "gone", at: this.#host.now(), service: name });
+    this.#live.delete(name);
+    this.#wakes.delete(name);
+    this.#host.gone(service);
+  }
+
+  #touchFor(entry: Entry): void {
+    if (entry.type === "applied") this.#touched = "all";
+    else if ("run" in entry && typeof entry.run === "string") this.#touch(runParts(entry.run).service);
+    else if (entry.type !== "note" && "service" in entry) this.#touch(entry.service);
+  }
+
+  #touch(name: string): void {
+    if (this.#touched !== "all") for (const each of this.#order.around(name)) this.#touched.add(each);
   }
 
   #isWanted(service: ServiceRecord, number: number): boolean {
@@ -264,11 +334,11 @@ export class Core {
 
   #reconcileStop(service: ServiceRecord, instance: LiveInstance): void {
     const { plan } = service;
+    if (!hasRuns(instance)) return;
     for (const run of runsOf(instance)) if (run.stop !== undefined) this.#killWhenDue(run);
     if (!this.#isWanted(service, instance.number)) {
-      const holder = this.#stopsFirst(service);
-      if (holder === undefined)
-        for (const run of runsOf(instance)) this.#stop(service, run, stopReason(service, this.#isEnding));
+      if (this.#mustOutlive(service)) return;
+      for (const run of runsOf(instance)) this.#stop(service, run, stopReason(service, this.#isEnding));
       return;
     }
     const { current } = instance;
@@ -303,14 +373,14 @@ export class Core {
     return service.plan.instances === 0 ? "has no instance" : undefined;
   }
 
-  /** A dependent that is being stopped too, and is not gone yet. */
-  #stopsFirst(service: ServiceRecord): string | undefined {
-    for (const other of this.record.services.values()) {
-      if (!other.plan.dependsOn.some(({ name }) => name === service.plan.name)) continue;
-      const runs = this.#allOf(other).filter((each) => runsOf(each).length > 0 && !this.#isWanted(other, each.number));
-      if (runs.length > 0) return other.plan.name;
-    }
-    return undefined;
+  /** Whether a dependent is being stopped too, and is not gone yet. */
+  #mustOutlive(service: ServiceRecord): boolean {
+    return this.#order.dependentsOf(service.plan.name).some((name) => {
+      const other = this.record.services.get(name);
+      return (
+        other !== undefined && this.#allOf(other).some((each) => hasRuns(each) && !this.#isWanted(other, each.number))
+      );
+    });
   }
 
   #reconcileStart(service: ServiceRecord, instance: LiveInstance): void {
@@ -320,7 +390,7 @@ export class Core {
     if (instance.current !== undefined || !this.#isWanted(service, instance.number)) return;
     if (this.#unmet(service.plan) !== undefined) return;
     const dueAt = this.#dueAt(record);
-    if (dueAt > this.#host.now()) return this.#wake(dueAt);
+    if (dueAt > this.#host.now()) return this.#wake(service.plan.name, dueAt);
     instance.current = this.#begin(service, instance, record);
   }
 
@@ -358,7 +428,7 @@ export class Core {
     // Both accept on the socket that colos holds, so the old one stays until the new one is ready.
     if (this.#unmet(plan) !== undefined) return;
     const leftMs = stale.nextNotBeforeMs - this.#host.monotonicMs();
-    if (leftMs > 0) return this.#wake(this.#host.now() + leftMs);
+    if (leftMs > 0) return this.#wake(plan.name, this.#host.now() + leftMs);
     stale.next = this.#begin(service, stale, service.instances.get(stale.number)!);
   }
 
@@ -397,7 +467,7 @@ export class Core {
     const { stop } = run;
     if (stop === undefined || stop.isKilled || stop.killDueMs === undefined || run.phase === "asked") return;
     const leftMs = stop.killDueMs - this.#host.monotonicMs();
-    if (leftMs > 0) return this.#wake(this.#host.now() + leftMs);
+    if (leftMs > 0) return this.#wake(runParts(run.id).service, this.#host.now() + leftMs);
     stop.isKilled = true;
     this.#host.kill(run.id);
   }
@@ -548,7 +618,7 @@ export class Core {
     if (record.outcome === undefined && record.attempts === 0 && !record.isExhausted) return;
     if (current?.readyAt === undefined || current.stop !== undefined || current.isHealthy === false) return;
     const dueAt = current.readyAt + service.plan.backoff.resetAfterMs;
-    if (dueAt > this.#host.now()) return this.#wake(dueAt);
+    if (dueAt > this.#host.now()) return this.#wake(service.plan.name, dueAt);
     this.#keep({ type: "recovered", at: this.#host.now(), service: service.plan.name, instance: number });
   }
 
@@ -562,8 +632,7 @@ export class Core {
     if (service.isQueued === true && runs.length === 0) this.#keepFired(service, firedAt ?? now, "run");
     const dueAt = this.#host.nextDue(plan, service.firedAt ?? scheduledAt ?? now, now);
     if (dueAt === undefined) return;
-    if (dueAt > now) return this.#wake(Math.min(dueAt, now + lookAgainMs));
-    this.#wake(now);
+    if (dueAt > now) return this.#wake(plan.name, Math.min(dueAt, now + lookAgainMs));
     const { overlap } = plan.schedule;
     if (runs.length === 0) return this.#keepFired(service, dueAt, "run");
     if (overlap === "queue") return this.#keepFired(service, dueAt, "queue");
@@ -584,11 +653,16 @@ export class Core {
 
   /** What a service waits for; undefined when it may start. */
   #unmet(plan: ServicePlan): string | undefined {
+    for (const { sentence } of this.unmetOf(plan)) return sentence;
+    return undefined;
+  }
+
+  /** Each dependency that does not fulfil its condition. */
+  *unmetOf(plan: ServicePlan): Generator<{ readonly dependency: DependencyPlan; readonly sentence: string }> {
     for (const dependency of plan.dependsOn) {
       const missing = this.#missing(dependency);
-      if (missing !== undefined) return `waits for ${dependency.name}, which ${missing}`;
+      if (missing !== undefined) yield { dependency, sentence: `waits for ${dependency.name}, which ${missing}` };
     }
-    return undefined;
   }
 
   /** Why a dependency does not fulfil its condition: the words after its name. */
@@ -739,11 +813,12 @@ export class Core {
 
   #keep(entry: Entry): void {
     foldInto(this.record, entry);
+    this.#touchFor(entry);
     this.#host.keep(entry);
   }
 
-  #wake(at: number): void {
-    if (this.#wakeAt === undefined || at < this.#wakeAt) this.#wakeAt = at;
+  #wake(name: string, at: number): void {
+    this.#wakes.set(name, Math.min(at, this.#wakes.get(name) ?? at));
   }
 
   #findRun(
