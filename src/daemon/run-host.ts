@@ -10,7 +10,7 @@
  * @module
  */
 import type { Clock } from "../base/platform.ts";
-import type { ServicePlan } from "../control/config.ts";
+import type { ReadyPlan, ServicePlan } from "../control/config.ts";
 import { nextDue } from "../control/schedule.ts";
 import type { InstanceState } from "../control/service.ts";
 import { assertPortFree } from "../os/port-holder.ts";
@@ -200,7 +200,7 @@ export class RunHost implements CoreHost {
     const checks = this.#checks.get(run.id) ?? this.#newChecks(run.id);
     const { clock, log } = this.#options;
     const begin = (): Promise<void> =>
-      this.#subject(run, plan, instance, checks).then(
+      this.#subject(run, plan, instance, checks, plan.live!.probe.kind).then(
         (subject) => {
           if (!this.#isCurrent(run.id, checks)) return;
           checks.endLive = startLive(plan.live!, subject, {
@@ -280,7 +280,7 @@ export class RunHost implements CoreHost {
     const { clock, log } = this.#options;
     for (;;) {
       try {
-        const subject = await this.#subject(run, plan, instance, checks);
+        const subject = await this.#subject(run, plan, instance, checks, plan.ready.kind);
         return await awaitReady(plan.ready, subject, checks.end.signal);
       } catch (error) {
         const isOwn = error instanceof NotReadyError || error instanceof EnvironmentError ? error.isOwnTrouble : false;
@@ -324,9 +324,14 @@ export class RunHost implements CoreHost {
     return !this.#isClosed && this.#checks.get(id) === checks;
   }
 
-  async #subject(run: LiveRun, plan: ServicePlan, instance: number, checks: Checks): Promise<ReadySubject> {
-    const needsEnv = plan.ready.kind === "exec" || plan.live?.probe.kind === "exec";
-    const env = needsEnv ? await this.#options.environmentOf(plan, instance) : {};
+  async #subject(
+    run: LiveRun,
+    plan: ServicePlan,
+    instance: number,
+    checks: Checks,
+    kind: ReadyPlan["kind"],
+  ): Promise<ReadySubject> {
+    const env = kind === "exec" ? await this.#options.environmentOf(plan, instance) : {};
     return {
       env,
       cwd: plan.cwd,
