@@ -258,11 +258,11 @@ function placeOf(stack: string | undefined): string[] | undefined {
     .slice(1)
     .map((line) => line.trim().replace(/^at /, ""));
   const first = lines?.findIndex((line) => !kernelFrame.test(line)) ?? -1;
-  return lines?.slice(first < 0 ? lines.length : first).filter((line) => !/^node:/.test(line));
+  return lines?.slice(first < 0 ? lines.length : first).filter((line) => !line.startsWith("node:"));
 }
 
 const kernelFrame =
-  /^(?:async )?(?:_?(?:Observer|Process|Kernel)\.|new Promise\b)|\/kernel\/(?:process|observer)\.[jt]s/;
+  /^(?:async )?(?:(?:_?(?:Observer|Process|Kernel)\.)?#?(?:waits|receive\w*) |new Promise\b)|\/kernel\/(?:process|observer)\.[jt]s/;
 
 /** What the kernel holds for a process, estimated in bytes. */
 export function memoryOf(process: AnyProcess, care: Care = roughly): number {
