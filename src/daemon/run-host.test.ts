@@ -130,22 +130,14 @@ describe("run host: the journal", () => {
 
 describe("run host: recovery", () => {
   test("an end that comes before the core knows the run is told when it does", async () => {
-    const { host, core, runs, state } = hosted();
-    core.record.services = new Map();
+    const { host, core, runs } = hosted();
+    core.commit([applied(web)]);
+    runs.found = [running];
+    runs.listener.ended("web.1.1", { code: 4, signal: null, at: 0 });
+    expect(runs.forgotten).toEqual([]);
     await host.recover(core);
-    await host.commit([applied(web)]);
     await settle();
-
-    const next = hosted();
-    next.core.commit([applied(web)]);
-    next.runs.found = [running];
-    runs.end("web.1.1");
-    next.runs.listener.ended("web.1.1", { code: 4, signal: null, at: 0 });
-    await next.host.recover(next.core);
-    expect(next.state()).toBe("backoff");
-    await settle();
-    expect(next.runs.forgotten).toEqual(["web.1.1"]);
-    expect(state()).toBe("backoff");
+    expect([runs.forgotten, runs.started]).toEqual([["web.1.1"], ["web.1.2"]]);
   });
 
   test("what has said that it is ready while no daemon lived is ready, and stays so", async () => {

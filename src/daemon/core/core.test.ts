@@ -339,6 +339,16 @@ describe("what nobody asked for", () => {
     expect(restarts).toBe(5);
   });
 
+  test("of restarts no more are remembered than the window has room for", () => {
+    const machine = upAndReady({ web: { ...quick, maxRestarts: 2 } });
+    for (let count = 0; count < 9; count++) {
+      machine.end(machine.startedEver.at(-1)!, 1);
+      machine.pass(70_000);
+      machine.settle();
+    }
+    expect(machine.core.record.services.get("web")!.instances.get(1)!.restartsAt.length).toBeLessThanOrEqual(2);
+  });
+
   test("the policy failed gives up until somebody starts it again", () => {
     const machine = upAndReady({ web: { ...quick, maxRestarts: 0, exhausted: { policy: "failed", retryEveryMs: 1 } } });
     machine.end("web.1.1", 1);
@@ -526,6 +536,15 @@ describe("renewal", () => {
     const machine = upAndReady({ web: quick });
     machine.core.notReady("web.1.1", "it said nothing");
     expect(machine.stopping()).toEqual([]);
+  });
+
+  test("an instance that is added again begins anew", () => {
+    const exhausted = { policy: "failed", retryEveryMs: 1 } as const;
+    const machine = upAndReady({ web: { ...quick, instances: 2, maxRestarts: 0, exhausted } });
+    machine.end("web.2.1", 1);
+    expect(machine.states()).toEqual({ web: "ready", "web.2": "failed" });
+    for (const instances of [1, 2]) machine.commit({ type: "scaled", at: 0, service: "web", instances });
+    expect(machine.asked).toEqual(["web.2.2"]);
   });
 
   test("an instance that makes room is there until it has ended", () => {

@@ -344,6 +344,8 @@ function foldService(record: SystemRecord, service: ServiceRecord, entry: Servic
       service.target = "down";
       return;
     case "scaled":
+      // Those that are added again begin anew.
+      for (const [number, instance] of service.instances) if (number > service.plan.instances) forgive(instance);
       service.plan = { ...service.plan, instances: entry.instances };
       addInstances(service);
       return;
@@ -399,8 +401,9 @@ type RunEntry = Extract<Entry, { type: "running" | "ready" | "stopping" | "ended
 
 function foldRun(record: SystemRecord, entry: RunEntry): void {
   const { service, instance: number } = runParts(entry.run);
-  const instance = record.services.get(service)?.instances.get(number);
-  if (instance === undefined) return;
+  const { plan, instances } = record.services.get(service) ?? {};
+  const instance = instances?.get(number);
+  if (plan === undefined || instance === undefined) return;
   instance.runs = instance.runs.map((run) => (run.id === entry.run ? changedRun(run, entry) : run));
   if (entry.type !== "ended") return;
   if (entry.outcome === undefined) return;
@@ -413,11 +416,9 @@ function foldRun(record: SystemRecord, entry: RunEntry): void {
   instance.isExhausted = entry.outcome.isExhausted;
   if (entry.counts !== true) return;
   instance.attempts += 1;
-  instance.restartsAt = [...instance.restartsAt, entry.at].slice(-restartsAtMax);
+  // No more than decide whether the window is used up.
+  instance.restartsAt = [...instance.restartsAt, entry.at].slice(-Math.max(1, plan.maxRestarts));
 }
-
-/** Restart times that are remembered; the largest window a config may ask for. */
-const restartsAtMax = 10_001;
 
 function changedRun(run: RunRecord, entry: RunEntry): RunRecord {
   switch (entry.type) {

@@ -20,7 +20,8 @@ import { leftOf, newHome, openTestRuns, shellSpec, specOf } from "../../../test/
 import { gone } from "../../../test/system/os-processes.ts";
 import { turn } from "../../../test/system/turn.ts";
 import type { Home } from "../home.ts";
-import { bootId, pipeFile, runFile, tryClaim, writeRecord } from "./run-files.ts";
+import { bootId } from "../os-identity.ts";
+import { pipeFile, runFile, tryClaim, writeRecord } from "./run-files.ts";
 import { launchShim, shimCall } from "./run-launch.ts";
 import type { RunId, RunSpec } from "./run.ts";
 import { shimStatus } from "./shim-script.ts";
@@ -191,7 +192,7 @@ test("a run whose shim never came is one that never began", async () => {
     limits,
     logs,
     startedAt: 5,
-    bootId: bootId(),
+    bootId: bootId()!,
   };
   writeRecord(home, record);
 

@@ -14,6 +14,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
 import type { Home } from "../home.ts";
 import type { Recorder } from "../log/recorder.ts";
+import { bootId, isAlive } from "../os-identity.ts";
 import { newRun, ownerOf, recordedRun, recordOf, type ActiveRun } from "./active-run.ts";
 import * as files from "./run-files.ts";
 import type { RunRecord } from "./run-files.ts";
@@ -117,7 +118,7 @@ class HomeRuns implements Runs {
 
   signal(id: RunId, name: string): void {
     const run = this.#runs.get(id);
-    if (run?.identity === undefined || run.phase !== "running" || !files.isAlive(run.identity)) return;
+    if (run?.identity === undefined || run.phase !== "running" || !isAlive(run.identity)) return;
     if (sendTo(-run.identity.osPid, name) === "absent") sendTo(run.identity.osPid, name);
   }
 
@@ -157,9 +158,9 @@ class HomeRuns implements Runs {
 
   async forget(id: RunId): Promise<void> {
     this.#runs.delete(id);
-    const shim = files.readIdentity(files.runFile(this.#home, id, "shim"), files.bootId());
+    const shim = files.readIdentity(files.runFile(this.#home, id, "shim"), bootId() ?? "");
     // It holds what the run wrote until now.
-    if (shim !== undefined && files.isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
+    if (shim !== undefined && isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
     files.removeRun(this.#home, id);
   }
 
@@ -237,10 +238,10 @@ class HomeRuns implements Runs {
   /** What no file says: who lives. */
   #check(run: ActiveRun): void {
     this.#look(run);
-    if (run.shim === undefined || files.isAlive(run.shim)) return;
+    if (run.shim === undefined || isAlive(run.shim)) return;
     this.#look(run); // it may have written its last file between the two looks
     if (run.phase === "starting") run.began(new RunStartError(lostBeforeBegin, "EIO", true));
-    if (run.phase === "running" && !files.isAlive(run.identity!)) void this.#finish(run, this.#lost(lostShim));
+    if (run.phase === "running" && !isAlive(run.identity!)) void this.#finish(run, this.#lost(lostShim));
   }
 
   #shimEnded(run: ActiveRun, error: RunStartError): void {
@@ -265,8 +266,10 @@ class HomeRuns implements Runs {
       // The disk is full: then no shim has claimed it either, and its spec is removed.
     }
     const shim = run.shim ?? files.readIdentity(files.runFile(this.#home, run.record.id, "shim"), run.record.bootId);
-    if (shim !== undefined && files.isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
+    if (shim !== undefined && isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
     await this.#stopLeftovers(run, "SIGKILL");
+    // The recorder may have opened what belongs to it already.
+    if (run.isAttached) this.#recorder.drained(run.record.id, drainMs).catch(() => {});
   }
 
   async #finish(run: ActiveRun, end: RunEnd): Promise<void> {
@@ -305,11 +308,11 @@ class HomeRuns implements Runs {
 
   /** How it ended; undefined while it runs. */
   async #recoveredEnd(run: ActiveRun): Promise<RunEnd | undefined> {
-    const { id, bootId } = run.record;
-    run.identity = files.readIdentity(files.runFile(this.#home, id, "pid"), bootId);
-    run.shim = files.readIdentity(files.runFile(this.#home, id, "shim"), bootId);
+    const { id, bootId: boot } = run.record;
+    run.identity = files.readIdentity(files.runFile(this.#home, id, "pid"), boot);
+    run.shim = files.readIdentity(files.runFile(this.#home, id, "shim"), boot);
     run.isReady = existsSync(files.runFile(this.#home, id, "ready"));
-    if (bootId !== files.bootId()) return files.readExit(this.#home, id) ?? this.#lost(lostBoot);
+    if (boot !== (bootId() ?? "")) return files.readExit(this.#home, id) ?? this.#lost(lostBoot);
     if (files.tryClaim(this.#home, id)) return this.#lost(neverBegan);
     if (run.identity === undefined) {
       this.#limitBeginning(run);
@@ -322,15 +325,15 @@ class HomeRuns implements Runs {
     }
     // While the phase is this, no file wakes anybody: the end found here is told here alone.
     run.phase = "ending";
-    const isAlive = files.isAlive(run.identity);
+    const isServiceAlive = isAlive(run.identity);
     const end = files.readExit(this.#home, id);
-    if (end === undefined && (isAlive || (run.shim !== undefined && files.isAlive(run.shim)))) {
+    if (end === undefined && (isServiceAlive || (run.shim !== undefined && isAlive(run.shim)))) {
       run.phase = "running";
       this.#attach(run);
       return undefined;
     }
     // With nobody who holds its pipes there is nothing left to read.
-    if (run.shim !== undefined && files.isAlive(run.shim)) this.#attach(run);
+    if (run.shim !== undefined && isAlive(run.shim)) this.#attach(run);
     await this.#stopLeftovers(run, "SIGTERM");
     await this.#recorder.drained(id, drainMs).catch((error: unknown) => this.#log("error", `${id}: ${String(error)}`));
     return end ?? files.readExit(this.#home, id) ?? this.#lost(lostShim);
