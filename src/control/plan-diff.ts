@@ -17,7 +17,7 @@ import { type ConfigPath, isPlainObject, pathText } from "./value-schema.ts";
 export const fieldTextMax = 200;
 
 /** What a change of each field does: an instance cannot get another program or environment while it runs. */
-const effects = {
+const effects: Readonly<Record<Exclude<keyof ServicePlan, "name">, "restart" | "scale" | "note">> = {
   run: "restart",
   carrier: "restart",
   listenPort: "restart",
@@ -49,10 +49,10 @@ const effects = {
   watch: "note",
   drainMs: "note",
   logs: "note",
-} as const satisfies Readonly<Record<Exclude<keyof ServicePlan, "name">, "restart" | "scale" | "note">>;
+};
 
 /** The fields that a run takes from its plan when it begins and that cannot be changed later. */
-export const runFields: readonly (keyof typeof effects)[] = (Object.keys(effects) as (keyof typeof effects)[]).filter(
+export const runFields: readonly (keyof ServicePlan)[] = (Object.keys(effects) as (keyof typeof effects)[]).filter(
   (field) => effects[field] === "restart",
 );
 

@@ -21,7 +21,6 @@ import { environmentOf } from "./environment.ts";
 import { keepHeart } from "./heart.ts";
 import { runHook } from "./hook.ts";
 import { openLimitedRuns } from "./limited-runs.ts";
-import { daemonLog } from "./launch.ts";
 import { openLimits, type Limits } from "./limits/limits.ts";
 import { lastLines, onLine } from "./log/read-logs.ts";
 import type { Preparation } from "./run/run-launch.ts";
@@ -34,7 +33,6 @@ import { acquireLock } from "./lock.ts";
 import { openRecorder } from "./log/recorder-client.ts";
 import { ServiceManager } from "./manager.ts";
 import { identityLines, identityOf } from "./os-identity.ts";
-import { keepOwnLog } from "./own-log.ts";
 import { reasonText } from "./reason-text.ts";
 import { openRuns } from "./run/runs.ts";
 import { StateFiles } from "./state-files.ts";
@@ -224,11 +222,9 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   });
   log("info", `the daemon serves ${home.root}; ${journal.recovery.entriesCount} entries were read`);
 
-  const stopOwnLog = keepOwnLog(daemonLog(home), clock);
   let closing: Promise<void> | undefined;
   const close = async (how?: "down" | "handOver"): Promise<void> => {
     if (how !== undefined) heart?.rest(how === "down" ? "down" : { handOverMs });
-    stopOwnLog();
     watches.close();
     limits.close();
     await control.close();

@@ -10,7 +10,6 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { acquireLock, isLock } from "../lock.ts";
-import { keepOwnLog } from "../own-log.ts";
 import { RecorderServer, type RecorderServerOptions } from "./recorder-server.ts";
 
 /** Runs until there is nothing more to do. */
@@ -25,5 +24,4 @@ export async function runRecorder(options: Omit<RecorderServerOptions, "onEnd">)
   process.on("SIGHUP", () => {});
   process.on("uncaughtException", (error) => platform.log("error", error.stack ?? error.message));
   await server.listen();
-  keepOwnLog(join(home.log, "recorder"), platform.clock);
 }
