@@ -81,6 +81,14 @@ const host: CliHost = {
     const { readdir } = await import("node:fs/promises");
     return readdir(join(home, "services")).catch(() => []);
   },
+  watchEnd: async (home) => {
+    const [{ awaitGone, homeProcesses }, { homeAt }] = await Promise.all([
+      import("./daemon/home-processes.ts"),
+      import("./daemon/home.ts"),
+    ]);
+    const processes = homeProcesses(homeAt(home));
+    return () => awaitGone(processes);
+  },
   findHeart: async (home) => {
     const [{ findHeart }, { homeAt }] = await Promise.all([import("./daemon/heart.ts"), import("./daemon/home.ts")]);
     return findHeart(homeAt(home))?.osPid;

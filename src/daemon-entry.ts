@@ -8,6 +8,9 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { DaemonRefusedError, startDaemon } from "./daemon/daemon.ts";
 import { homeAt } from "./daemon/home.ts";
+import { JournalError } from "./daemon/journal.ts";
+import { refusedCode } from "./daemon/launch.ts";
+import { LockError } from "./daemon/lock.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 
 const [root = ""] = process.argv.slice(2);
@@ -39,7 +42,9 @@ try {
   await daemon.ended;
   process.exit(0);
 } catch (error) {
-  if (!(error instanceof DaemonRefusedError)) throw error;
-  process.stderr.write(`colos: ${error.message}\n`);
-  process.exit(5);
+  // What only a person can mend is a sentence; anything else is a fault, with its place.
+  const isForPeople = [DaemonRefusedError, JournalError, LockError].some((kind) => error instanceof kind);
+  if (!isForPeople) throw error;
+  process.stderr.write(`colos: ${(error as Error).message}\n`);
+  process.exit(error instanceof DaemonRefusedError ? refusedCode : 1);
 }

@@ -2,14 +2,16 @@
  * The daemon as a person meets it: the built command, a home of its own, real OS processes, and `kill -9`. What only one part
  * of it does is tested with that part.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
+import { findHeart } from "../src/daemon/heart.ts";
 import { instanceFolder } from "../src/daemon/home.ts";
 import { needsLinux } from "./debian.ts";
 import { freePort } from "./system/place.ts";
 import { test, type DaemonPlace } from "./system/daemon-place.ts";
+import { osProcessesOf } from "./system/os-processes.ts";
 
 const linux = needsLinux();
 /** A service that says `up` and stays. */
@@ -89,6 +91,80 @@ linux.describe("colos up", () => {
 
     expect(second.status).toBe(5);
     expect(second.stderr).toContain(`a daemon (OS process ${place.daemonPid()}) runs in ${place.home.root} already`);
+  });
+});
+
+linux.describe("colos down", () => {
+  test("leaves nothing that runs, and nobody who writes: the home can be removed at once", async ({ place }) => {
+    const busy = ["sh", "-c", "echo up; while :; do echo more; sleep 0.01; done"];
+    place.config({ web: { command: busy, ready, instances: 2 }, other: { command: staying, ready } });
+    await place.colos("up");
+
+    expect(await place.colos("down")).toMatchObject({ code: 0, stderr: "" });
+    const left = osProcessesOf(place);
+    rmSync(place.home.root, { recursive: true });
+
+    expect(left).toEqual([]);
+    expect(existsSync(place.home.root)).toBe(false);
+  });
+});
+
+linux.describe("what whoever starts a daemon has", () => {
+  test("of it, the daemon, its heart and the recorder get nothing that was meant for one OS process", async ({
+    place,
+  }) => {
+    place.config({ web: { command: staying, ready } });
+    const personal = { COLOS_RUN: "web.1.1", LISTEN_FDS: "1", LISTEN_PID: "1", NOTIFY_SOCKET: "/nowhere" };
+    await place.colosWith(personal, "up");
+    const recorder = Number(readFileSync(join(place.home.root, "recorder.lock"), "utf8").split("\n")[0]);
+    const heart = await place.until(() => findHeart(place.home)?.osPid);
+
+    for (const osPid of [place.daemonPid(), heart, recorder]) {
+      const names = readFileSync(`/proc/${osPid}/environ`, "utf8")
+        .split("\0")
+        .map((each) => each.split("=")[0]);
+      expect(names).toContain("PATH");
+      for (const name of Object.keys(personal)) expect(names).not.toContain(name);
+    }
+  });
+});
+
+linux.describe("a home that takes no daemon", () => {
+  test("is refused with a sentence and exit code 5: where no folder can be", async ({ place }) => {
+    place.config({ web: { command: staying } });
+
+    const { code, stderr } = await place.colos("up", "--home", "/proc/nope");
+
+    expect(code).toBe(5);
+    expect(stderr).toContain("/proc/nope cannot be made: this file system takes no folders");
+  });
+
+  test("is refused with a sentence and exit code 5: when it is open to others", async ({ place }) => {
+    place.config({ web: { command: staying } });
+    mkdirSync(place.home.root, { mode: 0o700 });
+    chmodSync(place.home.root, 0o755);
+
+    const { code, stderr } = await place.colos("up");
+
+    expect(code).toBe(5);
+    expect(stderr).toBe(
+      `colos: ${place.home.root} is open to other users; close it with chmod 700 ${place.home.root}\n`,
+    );
+  });
+
+  test("says in a sentence that its journal is damaged, and no heart tries it again", async ({ place }) => {
+    place.config({ web: { command: staying } });
+    await place.colos("up");
+    await place.colos("down");
+    const lines = readFileSync(place.home.journal, "utf8").split("\n");
+    writeFileSync(place.home.journal, [lines[0], "damaged", ...lines.slice(2)].join("\n"));
+
+    const { code, stderr } = await place.colos("up");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("is damaged in line 2");
+    expect(stderr).not.toMatch(/^\s*\|?\s*at /m);
+    expect(findHeart(place.home)).toBeUndefined();
   });
 });
 

@@ -325,6 +325,16 @@ export class FakeHost implements CliHost {
     yield* this.input;
   }
 
+  /** How often somebody has waited until nothing of colos was left. */
+  endsWatchedCount = 0;
+
+  watchEnd(_home: string): Promise<() => Promise<void>> {
+    return Promise.resolve(() => {
+      this.endsWatchedCount += 1;
+      return Promise.resolve();
+    });
+  }
+
   findHeart(_home: string): Promise<number | undefined> {
     return Promise.resolve(this.heartPid);
   }

@@ -102,6 +102,11 @@ export interface CliHost {
    * a sentence when it does not.
    */
   startDaemon(home: string, after?: number): Promise<void>;
+  /**
+   * Remembers who of colos (daemon, heart, recorder) lives in the home (absolute) now. What it returns settles when none of them
+   * lives any more, and rejects with a sentence when that takes too long.
+   */
+  watchEnd(home: string): Promise<() => Promise<void>>;
   /** The OS process id of the heart of the home (absolute); undefined when none beats. */
   findHeart(home: string): Promise<number | undefined>;
   /** Rejects with a sentence when a daemon of this version could not read what is in the home (absolute). */

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { statSync } from "node:fs";
 import type { Platform } from "../base/platform.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { parsePlan } from "../control/plan-check.ts";
@@ -27,11 +27,12 @@ import type { RunListener, Runs, RunSpec } from "./run/run.ts";
 import { listenHostDefault } from "./run-host.ts";
 import { Watches } from "./watches.ts";
 import type { Home } from "./home.ts";
-import { openJournal } from "./journal.ts";
+import { JournalError, openJournal } from "./journal.ts";
 import { acquireLock } from "./lock.ts";
 import { openRecorder } from "./log/recorder-client.ts";
 import { ServiceManager } from "./manager.ts";
-import { identityLines, identityOf } from "./os-identity.ts";
+import { nameDaemon } from "./daemon-name.ts";
+import { FolderError, makeFolder } from "./folders.ts";
 import { reasonText } from "./reason-text.ts";
 import { openRuns } from "./run/runs.ts";
 import { StateFiles } from "./state-files.ts";
@@ -69,9 +70,9 @@ export class DaemonRefusedError extends Error {
   override readonly name = "DaemonRefusedError";
 }
 
-/** Takes the home over and serves it. @throws DaemonRefusedError */
+/** Takes the home over and serves it. @throws DaemonRefusedError, LockError, JournalError, each a sentence for a person */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { home, platform } = options;
+  const { home } = options;
   makeHome(home);
   const lock = await acquireLock(home.lock);
   if ("heldBy" in lock) {
@@ -82,14 +83,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     return await compose(options);
   } catch (error) {
     await lock.release();
-    platform.log("error", `the daemon did not start: ${reasonText(error)}`);
     throw error;
   }
 }
 
 /** Only whoever runs the daemon may look into the home: logs and sockets are in it. */
 function makeHome({ root, runs, pipes, services, log }: Home): void {
-  for (const folder of [root, runs, pipes, services, log]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    for (const folder of [root, runs, pipes, services, log]) makeFolder(folder);
+  } catch (error) {
+    throw error instanceof FolderError ? new DaemonRefusedError(error.message, { cause: error }) : error;
+  }
   const { uid, mode } = statSync(root);
   if (process.getuid !== undefined && uid !== process.getuid()) {
     throw new DaemonRefusedError(`${root} belongs to another user (${uid}); choose another home with --home`);
@@ -104,7 +108,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   const { clock } = platform;
   const startedAt = clock.wallMs();
   const log = (level: "info" | "warning" | "error", message: string): void => platform.log(level, message);
-  writeFileSync(home.daemon, `${identityLines(identityOf(process.pid)!)}${version}\n`, { mode: 0o600 });
+  const stopNaming = nameDaemon(home, version, clock, (sentence) => log("error", sentence));
 
   const { restartCommand } = options;
   const heart =
@@ -120,6 +124,10 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     snapshot: snapshotOf,
     decode: decodeEntry,
     salvage: options.salvage === true,
+  }).catch((error: unknown) => {
+    // Only a person can mend it: to start again for it changes nothing.
+    if (error instanceof JournalError) heart?.rest("down");
+    throw error;
   });
   const { damagedFile, cutBytes, problem } = journal.recovery;
   if (damagedFile !== undefined)
@@ -217,6 +225,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   let closing: Promise<void> | undefined;
   const close = async (how?: "down" | "handOver"): Promise<void> => {
     if (how !== undefined) heart?.rest(how === "down" ? "down" : { handOverMs });
+    stopNaming();
     watches.close();
     limits.close();
     await control.close();

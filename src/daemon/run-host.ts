@@ -32,6 +32,9 @@ export const entriesWaitingMax = 100_000;
 /** The longest wait before the time of day is looked at again, in milliseconds: the clock may be set, and the machine may sleep. */
 export const wakeMaxMs = 60_000;
 
+/** How long the end of the daemon waits for a disk that takes nothing, in milliseconds. */
+export const closeFlushMs = 5_000;
+
 export interface RunHostOptions {
   readonly clock: Clock;
   random(): number;
@@ -63,6 +66,8 @@ export class RunHost implements CoreHost {
   readonly #options: RunHostOptions;
   readonly #checks = new Map<RunId, Checks>();
   readonly #entries: Entry[] = [];
+  /** Runs whose files are being removed. */
+  readonly #forgetting = new Set<Promise<void>>();
   readonly #written: (() => void)[] = [];
   #isWriting = false;
   #core: Core | undefined;
@@ -89,11 +94,18 @@ export class RunHost implements CoreHost {
     return new Promise((resolve) => void this.#written.push(resolve));
   }
 
+  async #flushedOr(timeoutMs: number): Promise<void> {
+    let cancel = (): void => {};
+    const late = new Promise<void>((resolve) => (cancel = this.#options.clock.timer(timeoutMs, resolve)));
+    await Promise.race([this.flushed(), late]).finally(() => cancel());
+  }
+
   /** Nothing is done any more; what runs goes on. */
   async close(): Promise<void> {
-    await this.flushed();
+    await this.#flushedOr(closeFlushMs);
     this.#isClosed = true;
     this.#cancelWake();
+    await Promise.all(this.#forgetting);
     for (const id of this.#checks.keys()) this.endChecks(id);
     await this.runs.close();
   }
@@ -161,11 +173,14 @@ export class RunHost implements CoreHost {
   }
 
   forget(run: RunId): void {
-    void this.flushed()
-      .then(() => this.runs.forget(run))
+    const forgotten = this.flushed()
+      // What the disk did not take until the end, the next daemon reads in the run's files.
+      .then(() => (this.#entries.length > 0 ? undefined : this.runs.forget(run)))
       .catch((error: unknown) =>
         this.#options.log("warning", `what is left of ${run} was not removed: ${reasonText(error)}`),
-      );
+      )
+      .finally(() => this.#forgetting.delete(forgotten));
+    this.#forgetting.add(forgotten);
   }
 
   changed(service: ServiceRecord, instance: LiveInstance, before: InstanceState): void {

@@ -1,5 +1,5 @@
 /**
- * `colos down`: everything stops in reverse order, then the daemon ends.
+ * `colos down`: everything stops in reverse order, then the daemon ends. When it settles, nothing of colos runs in the home.
  *
  * @module
  */
@@ -19,7 +19,10 @@ export const down: Verb = managerVerb({
   },
   run: async (input, call) => {
     const options = { goal: "stopped" as const, concerns: () => true, showsUnchanged: false };
+    const ended = await call.host.watchEnd(call.home);
     const report = await withProgress(call, options, (manager) => manager.down(input));
+    // Whoever removes the home next finds nobody who writes into it.
+    if (input.wait !== false) await ended();
     const exitCode = tellReport(report, call);
     if (call.isTalking && exitCode === exitCodes.ok) {
       call.print([input.wait === false ? "colos: stopping" : "colos: everything is stopped, the daemon has ended"]);
