@@ -1,5 +1,5 @@
 /**
- * Daemon entry: the first file of the daemon's OS process. Arguments: the home.
+ * Daemon entry: the first file of the daemon's OS process. Arguments: the home; `again` when its heart starts it.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { refusedCode } from "./daemon/launch.ts";
 import { LockError } from "./daemon/lock.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 
-const [root = ""] = process.argv.slice(2);
+const [root = "", isAgain] = process.argv.slice(2);
 const manifest = JSON.parse(readFileSync(new URL(import.meta.resolve("colos/package.json")), "utf8")) as {
   version: string;
 };
@@ -30,7 +30,8 @@ try {
     version: manifest.version,
     recorderEntry: new URL("./recorder-entry.js", import.meta.url),
     salvage,
-    restartCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), root],
+    restartCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), root, "again"],
+    isAgain: isAgain === "again",
     programCommand: ({ name, carrier }) =>
       carrier === "os-process"
         ? [process.execPath, programEntry]

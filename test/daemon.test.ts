@@ -109,6 +109,37 @@ linux.describe("colos down", () => {
   });
 });
 
+linux.describe("a system that was stopped", () => {
+  test("a daemon that is killed in the middle of down is followed by one that ends it", async ({ place }) => {
+    const may = place.write("may", "");
+    const command = ["sh", "-c", `trap '' TERM; echo up; while [ ! -s ${may} ]; do sleep 0.02; done`];
+    place.config({ slow: { command, ready, shutdown: "1h" }, quick: { command: staying, ready } });
+    await place.colos("up");
+    const down = place.colos("down");
+    await place.until(async () => ((await place.instance("quick"))?.["state"] === "stopped" ? true : undefined));
+
+    await killDaemon(place);
+    expect(await place.instance("quick")).toMatchObject({ state: "stopped", restartsCount: 0 });
+    expect(await place.instance("slow")).toMatchObject({ state: "stopping" });
+    place.write("may", "end");
+    await place.until(() => (osProcessesOf(place).length === 0 ? true : undefined));
+
+    expect((await down).code).not.toBe(0);
+  });
+
+  test("starts nothing of the old config when another one is applied", async ({ place }) => {
+    place.config({ old: { command: staying, ready } });
+    await place.colos("up");
+    await place.colos("down");
+    place.config({ young: { command: staying, ready } });
+
+    expect(await place.colos("up")).toMatchObject({ code: 0 });
+
+    const { stdout } = await place.colos("logs", "old", "--quiet");
+    expect(stdout.match(/^up$/gm)).toHaveLength(1);
+  });
+});
+
 linux.describe("what whoever starts a daemon has", () => {
   test("of it, the daemon, its heart and the recorder get nothing that was meant for one OS process", async ({
     place,

@@ -50,6 +50,8 @@ export interface DaemonOptions {
   programCommand(plan: ServicePlan): readonly [string, ...string[]];
   /** The command that starts a daemon for this home; absent: no heart watches over this one. */
   readonly restartCommand?: readonly [string, ...string[]];
+  /** The heart started this one, after another that was not told to end. */
+  readonly isAgain?: boolean;
   /** Goes on with what is whole of a damaged journal. */
   readonly salvage?: boolean;
   /** Services' lines that are forwarded to stdout come out of this OS process's. */
@@ -211,6 +213,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
         for (let number = 1; number <= plan.instances; number++) recorder.setLimits(plan.name, number, plan.logs);
       }
     },
+    isAgain: options.isAgain === true,
     finished: (how) => resolveEnded(how),
   });
   holder.manager = manager;

@@ -64,6 +64,8 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   changed(service: ServiceRecord, instance: LiveInstance): void;
   /** Called when the plan of the system is another. */
   applied(record: SystemRecord): void;
+  /** An earlier daemon of the home has ended without being told to. */
+  readonly isAgain: boolean;
   /** `down` is done, or the daemon hands over: it is to end. */
   finished(how: "down" | "handOver"): void;
 }
@@ -89,6 +91,8 @@ export class ServiceManager implements Manager {
   readonly #samples = new Samples();
   readonly #waits = new Set<() => void>();
   readonly #subscribers = new Set<Feed<ManagerEvent>>();
+  /** This daemon was told to stop everything. */
+  #isEnding = false;
   #isFinished = false;
 
   private constructor(options: ManagerOptions) {
@@ -119,6 +123,8 @@ export class ServiceManager implements Manager {
     this.#core.recover(found);
     for (const run of found) if (run.state === "running" && run.isReady) this.#core.ready(run.id);
     this.#options.applied(this.#core.record);
+    // An earlier daemon was told so, and did not get to its end.
+    if (this.#core.record.isDown && (this.#options.isAgain || !this.#core.isIdle)) this.#finishWhenDown();
     return this;
   }
 
@@ -246,7 +252,7 @@ export class ServiceManager implements Manager {
       input,
       (target, sinceAt) => {
         if (target.number > instances) return this.#hasStopped(target);
-        return this.#service(target.service)?.target === "up" ? this.#isUp(target, sinceAt) : arrived;
+        return this.#isWantedUp(target) ? this.#isUp(target, sinceAt) : arrived;
       },
     );
   }
@@ -279,11 +285,27 @@ export class ServiceManager implements Manager {
 
   async down(input: WaitOptions): Promise<OperationReport> {
     const targets = this.#everything();
-    this.#core.end();
+    this.#isEnding = true;
+    const entry: Entry = { type: "down", at: this.#host.now() };
+    // A system can be stopped whatever the disk takes; only a daemon that dies meanwhile would not know of it.
+    await this.#options.journal.append([entry], { sync: true }).catch((error: unknown) => {
+      this.#options.log("error", `the journal does not take that the system is stopped: ${reasonText(error)}`);
+    });
+    this.#core.commit([entry]);
     const report = await this.#finish(targets, input, (target) => this.#hasStopped(target));
-    if (this.#core.isIdle) this.#finished("down");
-    else this.#waits.add(() => this.#core.isIdle && this.#finished("down"));
+    this.#finishWhenDown();
     return report;
+  }
+
+  /** Ends the daemon once nothing runs any more, unless somebody applies a plan before. */
+  #finishWhenDown(): void {
+    const look = (): void => {
+      const { isDown } = this.#core.record;
+      if (!isDown) this.#waits.delete(look);
+      else if (this.#core.isIdle) this.#finished("down");
+    };
+    this.#waits.add(look);
+    look();
   }
 
   async handOver(): Promise<void> {
@@ -315,7 +337,7 @@ export class ServiceManager implements Manager {
       why: "somebody asked for it",
     }));
     const ups = [...new Set(targets.map(({ service }) => service))]
-      .filter((service) => this.#service(service)?.target === "down")
+      .filter((service) => this.#core.record.isDown || this.#service(service)?.target === "down")
       .map((service): Entry => ({ type: "target", at, service, target: "up" }));
     await this.#commit([...ups, ...entries]);
     return this.#finish(targets, input, (target, sinceAt) => this.#isUp(target, sinceAt));
@@ -366,7 +388,7 @@ export class ServiceManager implements Manager {
   }
 
   #refuseWhenEnding(): void {
-    if (this.#core.isEnding || this.#isFinished) throw new ManagerError("refused", "the system is being stopped");
+    if (this.#isEnding || this.#isFinished) throw new ManagerError("refused", "the system is being stopped");
   }
 
   // --- waiting ---
@@ -425,7 +447,8 @@ export class ServiceManager implements Manager {
     const record = service?.instances.get(target.number);
     if (service === undefined || live === undefined || service.isRemoved)
       return { ok: false, sentence: "it was removed meanwhile" };
-    if (service.target === "down") return { ok: false, sentence: "it was stopped meanwhile" };
+    if (service.target === "down" || this.#core.record.isDown)
+      return { ok: false, sentence: "it was stopped meanwhile" };
     if (live.state === "ready") {
       if (live.next !== undefined || this.#core.isStale(service, live)) return undefined;
       if (record?.heldBack === undefined) return this.#survives(service, live);
@@ -517,6 +540,10 @@ export class ServiceManager implements Manager {
 
   #service(name: string): ServiceRecord | undefined {
     return this.#core.record.services.get(name);
+  }
+
+  #isWantedUp({ service }: Target): boolean {
+    return !this.#core.record.isDown && this.#service(service)?.target === "up";
   }
 
   #live({ service, number }: Target): LiveInstance | undefined {

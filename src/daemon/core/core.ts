@@ -69,8 +69,6 @@ export class Core {
   readonly record: SystemRecord;
   readonly #host: CoreHost;
   readonly #live = new Map<string, Map<number, LiveInstance>>();
-  /** Nothing starts any more. */
-  #isEnding = false;
   #wakeAt: number | undefined;
   /** Before it is known what runs already, nothing is decided. */
   #hasRecovered = false;
@@ -95,11 +93,6 @@ export class Core {
   nextTime(service: ServiceRecord): number | undefined {
     const now = this.#host.now();
     return this.#host.nextDue(service.plan, service.firedAt ?? service.scheduledAt ?? now, now);
-  }
-
-  /** Nothing is to be started any more, until the daemon ends. */
-  get isEnding(): boolean {
-    return this.#isEnding;
   }
 
   /** Whether nothing runs. */
@@ -132,12 +125,6 @@ export class Core {
   /** Entries that an operation has kept are taken into the record, and acted on. */
   commit(entries: readonly Entry[]): void {
     for (const entry of entries) foldInto(this.record, entry);
-    this.reconcile();
-  }
-
-  /** Everything is stopped, in reverse order, and stays so while this daemon lives. */
-  end(): void {
-    this.#isEnding = true;
     this.reconcile();
   }
 
@@ -239,7 +226,7 @@ export class Core {
   }
 
   #isWanted(service: ServiceRecord, number: number): boolean {
-    if (this.#isEnding || service.target === "down" || service.isRemoved || number > service.plan.instances)
+    if (this.record.isDown || service.target === "down" || service.isRemoved || number > service.plan.instances)
       return false;
     const record = service.instances.get(number);
     if (record === undefined) return false;
@@ -253,7 +240,7 @@ export class Core {
     if (!this.#isWanted(service, instance.number)) {
       const holder = this.#stopsFirst(service);
       if (holder === undefined)
-        for (const run of runsOf(instance)) this.#stop(service, run, stopReason(service, this.#isEnding));
+        for (const run of runsOf(instance)) this.#stop(service, run, stopReason(service, this.record.isDown));
       return;
     }
     const { current } = instance;
@@ -517,7 +504,7 @@ export class Core {
 
   #fire(service: ServiceRecord): void {
     const { plan, firedAt, scheduledAt } = service;
-    if (plan.schedule === undefined || service.target === "down" || service.isRemoved || this.#isEnding) return;
+    if (plan.schedule === undefined || service.target === "down" || service.isRemoved || this.record.isDown) return;
     const now = this.#host.now();
     const runs = this.#allOf(service).flatMap((each) => runsOf(each));
     if (service.isQueued === true && runs.length === 0) this.#keepFired(service, firedAt ?? now, "run");
@@ -674,7 +661,7 @@ export class Core {
     const outcome = record?.outcome;
     if (outcome?.kind === "failed") return { state: "failed", reason: outcome.reason };
     if (!this.#isWanted(service, instance.number)) {
-      if (service.plan.schedule !== undefined && service.target === "up")
+      if (service.plan.schedule !== undefined && service.target === "up" && !this.record.isDown)
         return { state: "scheduled", reason: outcome?.reason };
       return outcome?.kind === "done" && !outcome.isOk
         ? { state: "failed", reason: outcome.reason }
@@ -744,8 +731,8 @@ function killAt(plan: ServicePlan, at: number, drains: boolean): number | undefi
   return plan.shutdown === "brutal" ? at : at + plan.shutdown;
 }
 
-function stopReason(service: ServiceRecord, isEnding: boolean): string {
-  if (isEnding) return "the system is stopped";
+function stopReason(service: ServiceRecord, isDown: boolean): string {
+  if (isDown) return "the system is stopped";
   return service.isRemoved
     ? "it is removed"
     : service.target === "down"
