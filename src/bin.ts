@@ -71,11 +71,13 @@ const host: CliHost = {
     return startForegroundSystem(plan, options);
   },
   connect: async (home) => {
-    const [{ managerClient }, { unixHttp }] = await Promise.all([
+    const [{ managerClient }, { unixHttp }, { patientTransport }] = await Promise.all([
       import("./control/manager-client.ts"),
       import("./platforms/node/unix-http.ts"),
+      import("./control/patient-transport.ts"),
     ]);
-    return managerClient(unixHttp(join(home, "control.sock")));
+    const isExpected = async (): Promise<boolean> => (await host.findHeart(home)) !== undefined;
+    return managerClient(patientTransport(unixHttp(join(home, "control.sock")), { clock: nodeClock, isExpected }));
   },
   loggedServices: async (home) => {
     const { readdir } = await import("node:fs/promises");
@@ -88,6 +90,13 @@ const host: CliHost = {
     ]);
     const processes = homeProcesses(homeAt(home));
     return () => awaitGone(processes);
+  },
+  runningCount: async (home) => {
+    const [{ livingRunsCount }, { homeAt }] = await Promise.all([
+      import("./daemon/home-processes.ts"),
+      import("./daemon/home.ts"),
+    ]);
+    return livingRunsCount(homeAt(home));
   },
   findHeart: async (home) => {
     const [{ findHeart }, { homeAt }] = await Promise.all([import("./daemon/heart.ts"), import("./daemon/home.ts")]);

@@ -2,16 +2,20 @@
  * The daemon as a person meets it: the built command, a home of its own, real OS processes, and `kill -9`. What only one part
  * of it does is tested with that part.
  */
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
+import { managerClient } from "../src/control/manager-client.ts";
+import type { ManagerError } from "../src/control/manager.ts";
 import { findHeart } from "../src/daemon/heart.ts";
 import { instanceFolder } from "../src/daemon/home.ts";
+import { unixHttp } from "../src/platforms/node/unix-http.ts";
 import { needsLinux } from "./debian.ts";
 import { freePort } from "./system/place.ts";
 import { test, type DaemonPlace } from "./system/daemon-place.ts";
-import { osProcessesOf } from "./system/os-processes.ts";
+import { gone, osProcessesOf } from "./system/os-processes.ts";
 
 const linux = needsLinux();
 /** A service that says `up` and stays. */
@@ -199,6 +203,55 @@ linux.describe("a home that takes no daemon", () => {
   });
 });
 
+linux.describe("a plan", () => {
+  test("that no machine could run is bad input, also when only its changes are asked for", async ({ place }) => {
+    place.config({ web: { command: staying, ready } });
+    await place.colos("up");
+    const client = managerClient(unixHttp(place.home.controlSocket));
+    const { plan } = await client.show({ name: "web" });
+    const dependsOn = [{ name: "nobody", condition: "ready" as const, onEnd: "ignore" as const }];
+    const input = { plan: { services: [{ ...plan, dependsOn }] }, env: {}, source: "test" };
+
+    for (const asked of [client.preview(input), client.apply(input)]) {
+      const error = (await asked.catch((refused: unknown) => refused)) as ManagerError;
+      expect(error).toMatchObject({ code: "invalid", message: expect.stringContaining("nobody") as unknown });
+    }
+  });
+
+  test("a socket that no plan wants is let go by the next daemon, whoever opened it", async ({ place }) => {
+    place.config({ web: { command: staying, ready } });
+    await place.colos("up");
+    const heart = await place.until(() => findHeart(place.home)?.osPid);
+    process.kill(heart, "SIGKILL");
+    process.kill(place.daemonPid(), "SIGKILL");
+    const port = await freePort();
+    const files = [join(place.home.runs, `hold-${port}-127.0.0.1`), join(place.home.pipes, `${port}-127.0.0.1.hold`)];
+    const holder = spawn("/bin/sh", [join(place.home.root, "shim"), "hold", ...files], { stdio: "ignore" });
+    await place.until(() => (existsSync(files[0]!) && statSync(files[0]!).size > 0 ? true : undefined));
+
+    expect(await place.colos("up")).toMatchObject({ code: 0 });
+    await gone(holder.pid!);
+
+    expect(existsSync(files[0]!)).toBe(false);
+  });
+});
+
+linux.describe("a secret", () => {
+  test("is looked up once for a run, however often it is checked", async ({ place }) => {
+    const count = place.write("count", "");
+    const secrets = { KEY: { exec: ["sh", "-c", `echo asked >>${count}; echo value`] } };
+    const probe = place.write("probe", "");
+    const check = ["sh", "-c", `test "$KEY" = value && echo checked >>${probe}`];
+    const live = { exec: check, everyMs: 50 };
+    place.config({ web: { command: staying, ready: { exec: check }, live, secrets } });
+
+    expect(await place.colos("up")).toMatchObject({ code: 0, stderr: "" });
+    await place.until(() => (readFileSync(probe, "utf8").split("\n").length > 5 ? true : undefined));
+
+    expect(readFileSync(count, "utf8")).toBe("asked\n");
+  });
+});
+
 linux.describe("the home", () => {
   test("shows each instance as files, and what it wrote", async ({ place }) => {
     place.config({ web: { command: staying, ready } });
@@ -336,6 +389,46 @@ linux.describe("colos reload", () => {
     expect(stderr).toContain("it is broken");
     expect(await place.instance("api")).toMatchObject({ state: "ready", osPid: before });
   }, 60_000);
+});
+
+linux.describe("daemon and heart both killed", () => {
+  async function killBoth(place: DaemonPlace): Promise<void> {
+    place.config({ web: { command: staying, ready, instances: 2 } });
+    await place.colos("up");
+    const heart = await place.until(() => findHeart(place.home)?.osPid);
+    const daemon = place.daemonPid();
+    process.kill(heart, "SIGKILL");
+    process.kill(daemon, "SIGKILL");
+    await gone(heart, daemon);
+  }
+
+  test("ps says what runs on, and up takes it over", async ({ place }) => {
+    await killBoth(place);
+
+    const { code, stderr } = await place.colos("ps");
+    expect(code).toBe(3);
+    expect(stderr).toContain(`no daemon is running in ${place.home.root}, but 2 services run on`);
+
+    expect((await place.colos("up")).stdout).toContain("nothing changed; 2 ready");
+  });
+
+  test("down stops what runs on", async ({ place }) => {
+    await killBoth(place);
+
+    expect(await place.colos("down")).toMatchObject({ code: 0, stderr: "" });
+    expect(osProcessesOf(place)).toEqual([]);
+  });
+});
+
+linux.describe("a daemon that is being started again by its heart", () => {
+  test("is waited for", async ({ place }) => {
+    place.config({ web: { command: staying, ready } });
+    await place.colos("up");
+    await place.until(() => findHeart(place.home));
+    process.kill(place.daemonPid(), "SIGKILL");
+
+    expect(await place.colos("ps", "--quiet")).toEqual({ code: 0, stdout: "web\n", stderr: "" });
+  });
 });
 
 describe("without a daemon", () => {

@@ -325,6 +325,13 @@ export class FakeHost implements CliHost {
     yield* this.input;
   }
 
+  /** Instances that run, with a daemon or without. */
+  instancesCount = 0;
+
+  runningCount(_home: string): Promise<number> {
+    return Promise.resolve(this.instancesCount);
+  }
+
   /** How often somebody has waited until nothing of colos was left. */
   endsWatchedCount = 0;
 

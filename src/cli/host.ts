@@ -88,7 +88,8 @@ export interface CliHost {
   /** Starts a system and returns without waiting for readiness. Throws or rejects when nothing could be started. */
   startSystem(plan: SystemPlan, options: StartOptions): RunningSystem | Promise<RunningSystem>;
   /**
-   * The manager of the home (absolute). Each of its operations rejects with a DaemonAbsentError when no daemon lives there.
+   * The manager of the home (absolute). Each of its operations rejects with a DaemonAbsentError when no daemon lives there. One that
+   * died and is being started again by its heart is waited for.
    */
   connect(home: string): Promise<Manager>;
   /** The services of the home (absolute) that have logs; no daemon is needed. Empty when there is no home. */
@@ -107,6 +108,8 @@ export interface CliHost {
    * lives any more, and rejects with a sentence when that takes too long.
    */
   watchEnd(home: string): Promise<() => Promise<void>>;
+  /** How many instances run in the home (absolute), also when no daemon does. */
+  runningCount(home: string): Promise<number>;
   /** The OS process id of the heart of the home (absolute); undefined when none beats. */
   findHeart(home: string): Promise<number | undefined>;
   /** Rejects with a sentence when a daemon of this version could not read what is in the home (absolute). */

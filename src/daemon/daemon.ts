@@ -11,7 +11,6 @@
 import { statSync } from "node:fs";
 import type { Platform } from "../base/platform.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
-import { parsePlan } from "../control/plan-check.ts";
 import { apiVersion } from "../control/manager-routes.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
 import { serveControl } from "./control-server.ts";
@@ -206,7 +205,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     lastLines: (service, instance, linesMax) => lastLines(home, service, instance, "stderr", linesMax),
     changed: (service, instance) => stateFiles.changed(service, instance),
     applied: (next) => {
-      releaseSockets(holder.record, next, holder.runs);
+      releaseSockets(next, holder.runs);
       holder.record = copyOfPlans(next);
       void watches.set([...next.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan])));
       for (const { plan } of next.services.values()) {
@@ -253,8 +252,6 @@ export const handOverMs = 30_000;
 
 /** Why a plan cannot be run here: one sentence each. */
 async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<readonly string[]> {
-  const checked = parsePlan({ services });
-  if ("problems" in checked) return checked.problems;
   const problems: string[] = [];
   for (const plan of services) {
     for (const sentence of await limits.refusals(plan)) problems.push(`services.${plan.name}.${sentence}`);
@@ -267,18 +264,15 @@ async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<rea
   return problems;
 }
 
-/** Sockets that no plan wants any more are let go. */
-function releaseSockets(before: SystemRecord, after: SystemRecord, runs: Runs | undefined): void {
-  const socketsOf = (record: SystemRecord): Map<string, readonly [number, string]> => {
-    const plans = [...record.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan]));
-    return new Map(
-      plans.flatMap(({ listenPort: port, listenHost: host = listenHostDefault }) =>
-        port === undefined ? [] : [[`${host}:${port}`, [port, host] as const] as const],
-      ),
-    );
-  };
-  const wanted = socketsOf(after);
-  for (const [key, [port, host]] of socketsOf(before)) if (!wanted.has(key)) runs?.releaseListen(port, host);
+/** Sockets that no plan wants are let go, also those that an earlier daemon opened. */
+function releaseSockets({ services }: SystemRecord, runs: Runs | undefined): void {
+  const wanted = new Set(
+    [...services.values()].flatMap(({ plan: { listenPort, listenHost = listenHostDefault }, isRemoved }) =>
+      listenPort === undefined || isRemoved ? [] : [`${listenHost}:${listenPort}`],
+    ),
+  );
+  for (const { port, host } of runs?.heldListens() ?? [])
+    if (!wanted.has(`${host}:${port}`)) runs?.releaseListen(port, host);
 }
 
 /** Also those that an earlier daemon opened. */

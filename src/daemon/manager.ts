@@ -31,6 +31,7 @@ import {
 } from "../control/manager.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { instancesMax } from "../control/config-limit.ts";
+import { parsePlan } from "../control/plan-check.ts";
 import { planChanges } from "../control/plan-diff.ts";
 import type { InstanceState, InstanceStatus } from "../control/service.ts";
 import { Core } from "./core/core.ts";
@@ -183,11 +184,13 @@ export class ServiceManager implements Manager {
   // --- doing ---
 
   async preview(input: PlanInput): Promise<{ readonly changes: readonly PlanChange[] }> {
+    assertPlan(input.plan);
     return { changes: this.#changesTo(input.plan) };
   }
 
   async apply(input: PlanInput & WaitOptions): Promise<ApplyReport> {
     this.#refuseWhenEnding();
+    assertPlan(input.plan);
     const refusals = await this.#options.refusals(input.plan);
     if (refusals.length > 0) throw new ManagerError("refused", refusals.join("\n"));
     const changes = this.#changesTo(input.plan);
@@ -599,6 +602,12 @@ export class ServiceManager implements Manager {
   #endEvents(): void {
     for (const feed of this.#subscribers) feed.end();
   }
+}
+
+/** @throws ManagerError `invalid` for a plan that no machine could run */
+function assertPlan({ services }: SystemPlan): void {
+  const checked = parsePlan({ services });
+  if ("problems" in checked) throw new ManagerError("invalid", checked.problems.join("\n"));
 }
 
 /** The journal's own state stays as it is; this one is changed in place. */

@@ -65,6 +65,8 @@ export class RunHost implements CoreHost {
   readonly runs: Runs;
   readonly #options: RunHostOptions;
   readonly #checks = new Map<RunId, Checks>();
+  /** What the runs that this daemon has started were given, for their checks; secrets are looked up once for each run. */
+  readonly #environments = new Map<RunId, Readonly<Record<string, string>>>();
   readonly #entries: Entry[] = [];
   /** Runs whose files are being removed. */
   readonly #forgetting = new Set<Promise<void>>();
@@ -207,8 +209,14 @@ export class RunHost implements CoreHost {
     const { ready } = plan;
     if (ready.kind === "port" && plan.listenPort !== ready.port) await assertPortFree(ready.port, ready.host);
     const [env, argv] = await Promise.all([this.#options.environmentOf(plan, instance), this.#options.argvOf(plan)]);
-    const { osPid } = await this.runs.start(specOf(run, plan, instance, argv, env));
-    return osPid;
+    if (needsEnvironment(plan)) this.#environments.set(run.id, env);
+    try {
+      const { osPid } = await this.runs.start(specOf(run, plan, instance, argv, env));
+      return osPid;
+    } catch (error) {
+      this.#environments.delete(run.id);
+      throw error;
+    }
   }
 
   /** Checks again when colos itself was short of something. */
@@ -225,6 +233,7 @@ export class RunHost implements CoreHost {
   }
 
   #ended(id: RunId, end: RunEnd): void {
+    this.#environments.delete(id);
     this.#core?.ended(id, end);
   }
 
@@ -242,14 +251,21 @@ export class RunHost implements CoreHost {
   }
 
   async #subject(run: LiveRun, plan: ServicePlan, instance: number, checks: Checks): Promise<ReadySubject> {
-    const needsEnv = plan.ready.kind === "exec" || plan.live?.probe.kind === "exec";
-    const env = needsEnv ? await this.#options.environmentOf(plan, instance) : {};
     return {
-      env,
+      env: needsEnvironment(plan) ? await this.#environmentOf(run.id, plan, instance) : {},
       cwd: plan.cwd,
       onLine: (listener) => this.#options.onLine(plan.name, instance, run.startedAt, listener),
       signalled: checks.whenSignalled,
     };
+  }
+
+  /** Only of what an earlier daemon started it is made again. */
+  async #environmentOf(id: RunId, plan: ServicePlan, instance: number): Promise<Readonly<Record<string, string>>> {
+    const known = this.#environments.get(id);
+    if (known !== undefined) return known;
+    const env = await this.#options.environmentOf(plan, instance);
+    if (this.#checks.has(id)) this.#environments.set(id, env);
+    return env;
   }
 
   async #write(): Promise<void> {
@@ -267,6 +283,11 @@ export class RunHost implements CoreHost {
     this.#isWriting = false;
     for (const resolve of this.#written.splice(0)) resolve();
   }
+}
+
+/** Its checks are commands, which have the environment of the run. */
+function needsEnvironment({ ready, live }: ServicePlan): boolean {
+  return ready.kind === "exec" || live?.probe.kind === "exec";
 }
 
 /** Entries that are written at once. */
