@@ -9,8 +9,9 @@ import { fileURLToPath } from "node:url";
 import { DaemonRefusedError, startDaemon } from "./daemon/daemon.ts";
 import { homeAt } from "./daemon/home.ts";
 import { JournalError } from "./daemon/journal.ts";
-import { refusedCode } from "./daemon/launch.ts";
+import { daemonLog, refusedCode } from "./daemon/launch.ts";
 import { LockError } from "./daemon/lock.ts";
+import { ownLogWriter } from "./daemon/log/own-log.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 
 const [root = "", isAgain] = process.argv.slice(2);
@@ -23,10 +24,12 @@ const programEntry = fileURLToPath(new URL("./program-entry.js", import.meta.url
 const salvage = process.env["COLOS_SALVAGE"] === "1";
 delete process.env["COLOS_SALVAGE"];
 
+const home = homeAt(root);
+
 try {
   const daemon = await startDaemon({
-    home: homeAt(root),
-    platform: nodePlatform(),
+    home,
+    platform: nodePlatform({ writeLine: ownLogWriter(daemonLog(home)) }),
     version: manifest.version,
     recorderEntry: new URL("./recorder-entry.js", import.meta.url),
     salvage,

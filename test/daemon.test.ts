@@ -391,13 +391,31 @@ linux.describe("colos reload", () => {
   }, 60_000);
 });
 
+linux.describe("a recorder that cannot write", () => {
+  test("is an alarm in ps and a cause in why, for as long as it lasts", async ({ place }) => {
+    place.config({ web: { command: staying }, other: { command: staying } });
+    const inTheWay = place.write("home/services/web/1/log", "");
+    for (const folder of [place.home.root, place.home.services]) chmodSync(folder, 0o700);
+
+    await place.colos("up");
+    const trouble = await place.until(async () => /^! .*web\/1\/log.*$/m.exec((await place.colos("ps")).stdout)?.[0]);
+    expect(trouble).toContain("trying again until it works");
+    expect((await place.colos("why", "web")).stdout).toContain("trying again until it works");
+    expect((await place.colos("why", "other")).stdout).not.toContain("trying again");
+
+    rmSync(inTheWay);
+    await place.until(async () => ((await place.colos("ps")).stdout.includes("! ") ? undefined : true));
+    expect((await place.colos("why", "web")).stdout).not.toContain("trying again");
+  });
+});
+
 linux.describe("daemon and heart both killed", () => {
   async function killBoth(place: DaemonPlace): Promise<void> {
     place.config({ web: { command: staying, ready, instances: 2 } });
     await place.colos("up");
     const heart = await place.until(() => findHeart(place.home)?.osPid);
     const daemon = place.daemonPid();
-    process.kill(heart, "SIGKILL");
+    process.kill(-heart, "SIGKILL");
     process.kill(daemon, "SIGKILL");
     await gone(heart, daemon);
   }

@@ -23,12 +23,11 @@ function failing(...codes: readonly string[]): HttpTransport & { postsCount: num
 
 /** Lets time pass whenever somebody waits for it. */
 async function settled<T>(promise: Promise<T>, clock: FakeClock): Promise<T> {
-  let isDone = false;
-  promise.then(
-    () => (isDone = true),
-    () => (isDone = true),
+  const over = promise.then(
+    () => true,
+    () => true,
   );
-  while (!isDone) {
+  while (!(await Promise.race([over, false]))) {
     await new Promise((resolve) => setImmediate(resolve));
     if (clock.timersCount > 0) clock.advance(daemonBackLookMs);
   }

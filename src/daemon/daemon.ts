@@ -28,6 +28,7 @@ import { Watches } from "./watches.ts";
 import type { Home } from "./home.ts";
 import { JournalError, openJournal } from "./journal.ts";
 import { acquireLock } from "./lock.ts";
+import { RecorderAlarms } from "./log/recorder-alarms.ts";
 import { openRecorder } from "./log/recorder-client.ts";
 import { ServiceManager } from "./manager.ts";
 import { nameDaemon } from "./daemon-name.ts";
@@ -142,6 +143,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     entry: options.recorderEntry,
     stdout: options.forwards === true ? "inherit" : "ignore",
   });
+  const alarms = new RecorderAlarms(home, recorder);
   const stateFiles = new StateFiles(home, (message) => log("warning", message));
   const holder: { manager?: ServiceManager; runs?: Runs; record: SystemRecord } = { record: journal.state };
   const planOf = (service: string): ServicePlan | undefined => holder.record.services.get(service)?.plan;
@@ -199,9 +201,11 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
       memoryBytes: process.memoryUsage.rss(),
       node: process.version,
       abilities: limits.abilities,
+      ...(alarms.all.length === 0 ? {} : { alarms: alarms.all }),
     }),
     refusals: (plan) => refusalsOf(plan, limits),
     describeLimits: (plan) => limits.describe(plan),
+    alarmsOf: (service) => alarms.of(service),
     lastLines: (service, instance, linesMax) => lastLines(home, service, instance, "stderr", linesMax),
     changed: (service, instance) => stateFiles.changed(service, instance),
     applied: (next) => {

@@ -60,6 +60,8 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   refusals(plan: SystemPlan): Promise<readonly string[]>;
   /** How each limit of a service is held: one sentence each. */
   describeLimits(plan: ServicePlan): Promise<readonly string[]>;
+  /** What is wrong at this moment with what colos itself does for a service: one sentence each. */
+  alarmsOf(service: string): readonly string[];
   lastLines(service: string, instance: number, linesMax: number): Promise<readonly string[]>;
   /** Called after each change of state of an instance. */
   changed(service: ServiceRecord, instance: LiveInstance): void;
@@ -170,7 +172,9 @@ export class ServiceManager implements Manager {
 
   async why({ name }: { readonly name: string }): Promise<Cause> {
     const { service, number } = this.#named(name);
-    return whyOf(this.#core, service, number);
+    const cause = whyOf(this.#core, service, number);
+    const alarms = this.#options.alarmsOf(service.plan.name).map((sentence): Cause => ({ sentence, causes: [] }));
+    return { ...cause, causes: [...alarms, ...cause.causes] };
   }
 
   async tree(): Promise<TreeNode> {

@@ -65,6 +65,8 @@ class RecorderClient implements Recorder {
   /** Runs that are read, as far as this daemon knows; attached again after a loss. */
   readonly #runs = new Map<RunId, RecordedRun>();
   readonly #noteListeners = new Set<(id: RunId, note: string) => void>();
+  /** Folders that the recorder is in trouble with. */
+  readonly #troubled = new Set<string>();
   readonly #troubleListeners = new Set<(directory: string, message: string | undefined) => void>();
   #nextAsk = 1;
   #socket: Socket | undefined;
@@ -253,14 +255,22 @@ class RecorderClient implements Recorder {
   #down(): void {
     this.#socket = undefined;
     this.#osPid = undefined;
+    // Its troubles end with it; the next one says its own.
+    for (const directory of this.#troubled) this.#trouble(directory, undefined);
     if (!this.#isStopped && !this.#isClosed) this.#options.log("warning", "the recorder has ended; a new one goes on");
+  }
+
+  #trouble(directory: string, message: string | undefined): void {
+    if (message === undefined) this.#troubled.delete(directory);
+    else this.#troubled.add(directory);
+    for (const listener of this.#troubleListeners) listener(directory, message);
   }
 
   #read(report: Exclude<Report, { type: "hello" }>): void {
     if (report.type === "note") {
       for (const listener of this.#noteListeners) listener(report.id, report.note);
     } else if (report.type === "trouble") {
-      for (const listener of this.#troubleListeners) listener(report.directory, report.message);
+      this.#trouble(report.directory, report.message);
     } else {
       const ask = this.#asks.get(report.ask);
       this.#asks.delete(report.ask);

@@ -50,6 +50,8 @@ export class RecorderServer {
   readonly #daemons = new Set<Socket>();
   readonly #runs = new Map<string, Recording>();
   readonly #folders = new Map<string, { readonly folder: LogFolder; users: number }>();
+  /** What does not work now, by the folder that it is about. */
+  readonly #troubles = new Map<string, string>();
   readonly #notifySockets = new NotifySockets();
   readonly #patience: Patience;
   #cancelIdle: (() => void) | undefined;
@@ -101,6 +103,7 @@ export class RecorderServer {
       this.#watchIdle();
     });
     send(socket, { type: "hello", version: protocolVersion, osPid: process.pid } satisfies Report);
+    for (const [directory, message] of this.#troubles) send(socket, { type: "trouble", directory, message });
   }
 
   async #request(socket: Socket, request: Request): Promise<void> {
@@ -198,6 +201,8 @@ export class RecorderServer {
   }
 
   #trouble(directory: string, message: string | undefined): void {
+    if (message === undefined) this.#troubles.delete(directory);
+    else this.#troubles.set(directory, message);
     this.#options.platform.log("warning", message ?? `${directory}: it works again, and nothing was lost`);
     for (const daemon of this.#daemons) {
       send(daemon, message === undefined ? { type: "trouble", directory } : { type: "trouble", directory, message });
