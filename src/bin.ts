@@ -83,6 +83,26 @@ const host: CliHost = {
     const { readdir } = await import("node:fs/promises");
     return readdir(join(home, "services")).catch(() => []);
   },
+  startContained: async (home) => {
+    const [{ DaemonRefusedError, startDaemon }, { homeAt }, { daemonParts }, { nodePlatform }, { ManagerError }] =
+      await Promise.all([
+        import("./daemon/daemon.ts"),
+        import("./daemon/home.ts"),
+        import("./daemon-parts.ts"),
+        import("./platforms/node/node-platform.ts"),
+        import("./control/manager.ts"),
+      ]);
+    const parts = daemonParts(import.meta.url);
+    return startDaemon({
+      ...parts,
+      home: homeAt(home),
+      platform: nodePlatform(),
+      version: host.version,
+      isContained: true,
+    }).catch((error: unknown) => {
+      throw error instanceof DaemonRefusedError ? new ManagerError("refused", error.message) : error;
+    });
+  },
   watchEnd: async (home) => {
     const [{ awaitGone, homeProcesses }, { homeAt }] = await Promise.all([
       import("./daemon/home-processes.ts"),

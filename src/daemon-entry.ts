@@ -6,6 +6,7 @@
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { daemonParts } from "./daemon-parts.ts";
 import { DaemonRefusedError, startDaemon } from "./daemon/daemon.ts";
 import { homeAt } from "./daemon/home.ts";
 import { JournalError } from "./daemon/journal.ts";
@@ -18,8 +19,6 @@ const [root = "", isAgain] = process.argv.slice(2);
 const manifest = JSON.parse(readFileSync(new URL(import.meta.resolve("colos/package.json")), "utf8")) as {
   version: string;
 };
-const bin = fileURLToPath(new URL("./bin.js", import.meta.url));
-const programEntry = fileURLToPath(new URL("./program-entry.js", import.meta.url));
 // For this start alone: what this daemon starts, its heart too, is not to have it.
 const salvage = process.env["COLOS_SALVAGE"] === "1";
 delete process.env["COLOS_SALVAGE"];
@@ -28,17 +27,13 @@ const home = homeAt(root);
 
 try {
   const daemon = await startDaemon({
+    ...daemonParts(import.meta.url),
     home,
     platform: nodePlatform({ writeLine: ownLogWriter(daemonLog(home)) }),
     version: manifest.version,
-    recorderEntry: new URL("./recorder-entry.js", import.meta.url),
     salvage,
     restartCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), root, "again"],
     isAgain: isAgain === "again",
-    programCommand: ({ name, carrier }) =>
-      carrier === "os-process"
-        ? [process.execPath, programEntry]
-        : [process.execPath, bin, "run", "--carrier", carrier, "--name", name, "--shutdown", "infinity"],
   });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => void daemon.close().then(() => process.exit(0)));

@@ -67,6 +67,14 @@ export interface StartupAction {
   readonly user?: string;
 }
 
+/** A daemon in this very OS process. */
+export interface ContainedDaemon {
+  /** How it came to its end. */
+  readonly ended: Promise<"down" | "handOver">;
+  /** Stops every service, then the daemon. */
+  down(): Promise<void>;
+}
+
 /** The place where `colos` runs. */
 export interface CliHost {
   readonly version: string;
@@ -103,6 +111,11 @@ export interface CliHost {
    * a sentence when it does not.
    */
   startDaemon(home: string, after?: number): Promise<void>;
+  /**
+   * Runs the daemon of the home (absolute) in this OS process, and forwards what services write to stdout. Rejects with a sentence when
+   * it cannot be.
+   */
+  startContained(home: string): Promise<ContainedDaemon>;
   /**
    * Remembers who of colos (daemon, heart, recorder) lives in the home (absolute) now. What it returns settles when none of them
    * lives any more, and rejects with a sentence when that takes too long.

@@ -13,6 +13,7 @@ import type { Platform } from "../base/platform.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { apiVersion } from "../control/manager-routes.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
+import { containerSentences, initProblem, readContainerLimits } from "./container.ts";
 import { serveControl } from "./control-server.ts";
 import { decodeEntry, emptyRecord, fold, runParts, snapshotOf, type SystemRecord } from "./core/record.ts";
 import { environmentOf } from "./environment.ts";
@@ -54,8 +55,11 @@ export interface DaemonOptions {
   readonly isAgain?: boolean;
   /** Goes on with what is whole of a damaged journal. */
   readonly salvage?: boolean;
-  /** Services' lines that are forwarded to stdout come out of this OS process's. */
-  readonly forwards?: boolean;
+  /**
+   * This OS process is what a container is for: lines that are forwarded to stdout come out of its own, and what the container
+   * allows is among the daemon's abilities.
+   */
+  readonly isContained?: boolean;
 }
 
 export interface Daemon {
@@ -141,8 +145,12 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     clock,
     log: platform.log,
     entry: options.recorderEntry,
-    stdout: options.forwards === true ? "inherit" : "ignore",
+    stdout: options.isContained === true ? "inherit" : "ignore",
   });
+  const contained = options.isContained === true ? containerSentences(readContainerLimits()) : [];
+  const pidProblem = options.isContained === true ? initProblem(process.pid) : undefined;
+  const ownAlarms = pidProblem === undefined ? [] : [pidProblem];
+  for (const problem of ownAlarms) log("warning", problem);
   const alarms = new RecorderAlarms(home, recorder);
   const stateFiles = new StateFiles(home, (message) => log("warning", message));
   const holder: { manager?: ServiceManager; runs?: Runs; record: SystemRecord } = { record: journal.state };
@@ -200,8 +208,8 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
       startedAt,
       memoryBytes: process.memoryUsage.rss(),
       node: process.version,
-      abilities: limits.abilities,
-      ...(alarms.all.length === 0 ? {} : { alarms: alarms.all }),
+      abilities: [...limits.abilities, ...contained],
+      alarms: [...ownAlarms, ...alarms.all],
     }),
     refusals: (plan) => refusalsOf(plan, limits),
     describeLimits: (plan) => limits.describe(plan),

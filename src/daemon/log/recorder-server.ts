@@ -29,6 +29,9 @@ const unopenedMs = 500;
 /** How long `stop` waits for a disk that takes nothing, in milliseconds. */
 export const stopTimeoutMs = 5_000;
 
+/** How long `stop` waits for a stdout that takes nothing of what is forwarded to it, in milliseconds. */
+export const forwardTimeoutMs = 1_000;
+
 export interface RecorderServerOptions {
   readonly home: Home;
   readonly platform: Pick<Platform, "clock" | "log">;
@@ -86,9 +89,19 @@ export class RecorderServer {
     const runs = [...this.#runs.values()];
     await Promise.allSettled(runs.map(({ recorder }) => recorder.leave()));
     await Promise.allSettled(runs.map(({ recorder }) => recorder.done));
+    await this.#forwarded();
     this.#notifySockets.close();
     for (const daemon of this.#daemons) daemon.end();
     this.#options.onEnd();
+  }
+
+  /** The last lines of a container are those that people look for. */
+  async #forwarded(): Promise<void> {
+    let cancel = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#options.platform.clock.timer(forwardTimeoutMs, resolve);
+    });
+    await Promise.race([Forward.flushed(), late]).finally(() => cancel());
   }
 
   #serve(socket: Socket): void {
