@@ -3,7 +3,7 @@
  * of it does is tested with that part.
  */
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
@@ -186,6 +186,21 @@ linux.describe("a home that takes no daemon", () => {
       `colos: ${place.home.root} is open to other users; close it with chmod 700 ${place.home.root}\n`,
     );
   });
+
+  test("is refused with a sentence and exit code 5: when another daemon has it and does not answer", async ({
+    place,
+  }) => {
+    place.config({ web: { command: staying } });
+    await place.colos("up");
+    const { controlSocket, root } = place.home;
+    renameSync(controlSocket, `${controlSocket}.away`);
+
+    const { code, stderr } = await place.colos("up");
+    renameSync(`${controlSocket}.away`, controlSocket);
+
+    expect(code).toBe(5);
+    expect(stderr).toBe(`colos: a daemon (OS process ${place.daemonPid()}) runs in ${root} already\n`);
+  }, 60_000);
 
   test("says in a sentence that its journal is damaged, and no heart tries it again", async ({ place }) => {
     place.config({ web: { command: staying } });

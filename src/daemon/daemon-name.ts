@@ -38,7 +38,7 @@ function write(path: string, text: string): void {
     writeFileSync(`${path}.new`, text, { mode: 0o600 });
     renameSync(`${path}.new`, path);
   } catch {
-    rmSync(`${path}.new`, { force: true });
+    rmSync(`${path}.new`, { force: true, recursive: true });
     overwrite(path, text);
   }
 }

@@ -30,7 +30,8 @@ const containerOptions: Options = {
   container: { help: "run the daemon here, as the command of a container, until SIGTERM" },
 };
 
-interface UpInput extends WaitOptions {
+interface UpInput {
+  readonly wait: WaitOptions;
   readonly config: string | undefined;
   readonly isContained: boolean;
 }
@@ -47,7 +48,7 @@ const withDaemon: Verb = managerVerb<UpInput>({
     if (waits !== undefined) throw words.wrong(`--${waits} is for a daemon of its own; with --container nobody waits`);
     const given = ["plain", "no-tty"].find((option) => words.has(option));
     if (given !== undefined) throw words.wrong(`--${given} is for --foreground`);
-    return { config: words.one("config"), isContained, ...readWait(words) };
+    return { config: words.one("config"), isContained, wait: readWait(words) };
   },
   run: async (input, call) => {
     if (!input.isContained) return applyConfig(input, call);
@@ -73,7 +74,7 @@ async function runForegroundUp(words: Words, host: Call["host"]): Promise<number
   return upForeground({ plain, ...(config === undefined ? {} : { config }) }, host);
 }
 
-async function applyConfig({ config, isContained: _, ...wait }: UpInput, call: Call): Promise<number> {
+async function applyConfig({ config, wait }: UpInput, call: Call): Promise<number> {
   const { host } = call;
   const input = await readPlan(config, call);
   if (input === undefined) return exitCodes.usage;
