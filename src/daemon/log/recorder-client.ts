@@ -65,8 +65,8 @@ class RecorderClient implements Recorder {
   /** Runs that are read, as far as this daemon knows; attached again after a loss. */
   readonly #runs = new Map<RunId, RecordedRun>();
   readonly #noteListeners = new Set<(id: RunId, note: string) => void>();
-  /** Folders that the recorder is in trouble with. */
-  readonly #troubled = new Set<string>();
+  /** What the recorder is in trouble with now, by folder. */
+  readonly #troubles = new Map<string, string>();
   readonly #troubleListeners = new Set<(directory: string, message: string | undefined) => void>();
   #nextAsk = 1;
   #socket: Socket | undefined;
@@ -137,6 +137,7 @@ class RecorderClient implements Recorder {
 
   onTrouble(listener: (directory: string, message: string | undefined) => void): () => void {
     this.#troubleListeners.add(listener);
+    for (const [directory, message] of this.#troubles) listener(directory, message);
     return () => void this.#troubleListeners.delete(listener);
   }
 
@@ -256,13 +257,13 @@ class RecorderClient implements Recorder {
     this.#socket = undefined;
     this.#osPid = undefined;
     // Its troubles end with it; the next one says its own.
-    for (const directory of this.#troubled) this.#trouble(directory, undefined);
+    for (const directory of this.#troubles.keys()) this.#trouble(directory, undefined);
     if (!this.#isStopped && !this.#isClosed) this.#options.log("warning", "the recorder has ended; a new one goes on");
   }
 
   #trouble(directory: string, message: string | undefined): void {
-    if (message === undefined) this.#troubled.delete(directory);
-    else this.#troubled.add(directory);
+    if (message === undefined) this.#troubles.delete(directory);
+    else this.#troubles.set(directory, message);
     for (const listener of this.#troubleListeners) listener(directory, message);
   }
 
