@@ -71,15 +71,52 @@ const host: CliHost = {
     return startForegroundSystem(plan, options);
   },
   connect: async (home) => {
-    const [{ managerClient }, { unixHttp }] = await Promise.all([
+    const [{ managerClient }, { unixHttp }, { patientTransport }] = await Promise.all([
       import("./control/manager-client.ts"),
       import("./platforms/node/unix-http.ts"),
+      import("./control/patient-transport.ts"),
     ]);
-    return managerClient(unixHttp(join(home, "control.sock")));
+    const isExpected = async (): Promise<boolean> => (await host.findHeart(home)) !== undefined;
+    return managerClient(patientTransport(unixHttp(join(home, "control.sock")), { clock: nodeClock, isExpected }));
   },
   loggedServices: async (home) => {
     const { readdir } = await import("node:fs/promises");
     return readdir(join(home, "services")).catch(() => []);
+  },
+  startContained: async (home) => {
+    const [{ DaemonRefusedError, startDaemon }, { homeAt }, { daemonParts }, { nodePlatform }, { ManagerError }] =
+      await Promise.all([
+        import("./daemon/daemon.ts"),
+        import("./daemon/home.ts"),
+        import("./daemon-parts.ts"),
+        import("./platforms/node/node-platform.ts"),
+        import("./control/manager.ts"),
+      ]);
+    const parts = daemonParts(import.meta.url);
+    return startDaemon({
+      ...parts,
+      home: homeAt(home),
+      platform: nodePlatform(),
+      version: host.version,
+      isContained: true,
+    }).catch((error: unknown) => {
+      throw error instanceof DaemonRefusedError ? new ManagerError("refused", error.message) : error;
+    });
+  },
+  watchEnd: async (home) => {
+    const [{ awaitGone, homeProcesses }, { homeAt }] = await Promise.all([
+      import("./daemon/home-processes.ts"),
+      import("./daemon/home.ts"),
+    ]);
+    const processes = homeProcesses(homeAt(home));
+    return () => awaitGone(processes);
+  },
+  runningCount: async (home) => {
+    const [{ livingRunsCount }, { homeAt }] = await Promise.all([
+      import("./daemon/home-processes.ts"),
+      import("./daemon/home.ts"),
+    ]);
+    return livingRunsCount(homeAt(home));
   },
   findHeart: async (home) => {
     const [{ findHeart }, { homeAt }] = await Promise.all([import("./daemon/heart.ts"), import("./daemon/home.ts")]);

@@ -1,32 +1,17 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FakeClock } from "../../test/fake-cli-host.ts";
 import { FakeJournal, FakeRuns } from "../../test/fake-runs.ts";
+import { planOf } from "../../test/plan-arbitraries.ts";
 import type { ServicePlan } from "../control/config.ts";
 import type { ManagerError, ManagerEvent, OperationReport } from "../control/manager.ts";
-import { serviceDefaults } from "../control/service-plan.ts";
 import { dependencyOrder } from "../control/dependency-order.ts";
 import { homeAt } from "./home.ts";
 import { JournalError } from "./journal.ts";
 import { ServiceManager, survivalMs } from "./manager.ts";
 import type { RunListener } from "./run/run.ts";
 
-const basePlan: ServicePlan = {
-  ...serviceDefaults,
-  name: "",
-  run: { kind: "command", command: ["true"] },
-  carrier: "command",
-  autostart: true,
-  env: {},
-  envFiles: [],
-  secrets: {},
-  cwd: "/",
-  stdin: "pipe",
-  shutdown: 5000,
-  ready: { kind: "none" },
-  dependsOn: [],
-  limits: {},
-  backoff: { ...serviceDefaults.backoff, jitter: 0 },
-};
+const [web] = planOf({ services: { web: { command: ["true"] } } }).services;
+const basePlan: ServicePlan = { ...web!, backoff: { ...web!.backoff, jitter: 0 } };
 
 type Services = Readonly<Record<string, Partial<ServicePlan>>>;
 const fd: Pick<ServicePlan, "ready"> = { ready: { kind: "fd", fd: 3, timeoutMs: 60_000 } };
@@ -62,6 +47,8 @@ async function opened({ journal = new FakeJournal(), obeys = true } = {}) {
     log: (_level, message) => void logged.push(message),
     daemon: () => ({ api: 1, osPid: 1, startedAt: 0, memoryBytes: 0, node: "v20", abilities: [] }),
     refusals: ({ services }) => Promise.resolve(services.some(({ name }) => name === "no") ? ["no is refused"] : []),
+    alarmsOf: () => [],
+    isAgain: false,
     describeLimits: () => Promise.resolve([]),
     lastLines: () => Promise.resolve(["it said this last"]),
     changed: () => {},
@@ -240,7 +227,7 @@ describe("manager: operations", () => {
 describe("manager: waits", () => {
   test("a service that ends at once is a problem, with what it wrote last", async () => {
     const system = await opened();
-    const exhausted = { policy: "failed", retryEveryMs: 1000 } as const;
+    const exhausted = { policy: "failed", retryEveryMs: web!.exhausted.retryEveryMs } as const;
     const applied = system.manager.apply(up({ bad: { maxRestarts: 0, exhausted } }));
     await settle();
     system.runs.end("bad.1.1", { code: 3 });
@@ -354,7 +341,7 @@ describe("manager: the journal", () => {
 
   test("what happens while an operation is written counts after it, in the journal too", async () => {
     const system = await opened();
-    const exhausted = { policy: "failed", retryEveryMs: 1000 } as const;
+    const exhausted = { policy: "failed", retryEveryMs: web!.exhausted.retryEveryMs } as const;
     await answered(system, system.manager.apply(up({ web: { maxRestarts: 0, exhausted } })));
     let proceed = (): void => {};
     system.journal.hold = (resolve) => (proceed = resolve);

@@ -32,6 +32,7 @@ import {
 } from "../control/manager.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { instancesMax } from "../control/config-limit.ts";
+import { parsePlan } from "../control/plan-check.ts";
 import { planChanges } from "../control/plan-diff.ts";
 import type { InstanceState, InstanceStatus } from "../control/service.ts";
 import { Core } from "./core/core.ts";
@@ -61,11 +62,15 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   refusals(plan: SystemPlan): Promise<readonly string[]>;
   /** How each limit of a service is held: one sentence each. */
   describeLimits(plan: ServicePlan): Promise<readonly string[]>;
+  /** What is wrong at this moment with what colos itself does for a service: one sentence each. */
+  alarmsOf(service: string): readonly string[];
   lastLines(service: string, instance: number, linesMax: number): Promise<readonly string[]>;
   /** Called after each change of state of an instance. */
   changed(service: ServiceRecord, instance: LiveInstance): void;
   /** Called when the plan of the system is another. */
   applied(record: SystemRecord): void;
+  /** An earlier daemon of the home has ended without being told to. */
+  readonly isAgain: boolean;
   /** `down` is done, or the daemon hands over: it is to end. */
   finished(how: "down" | "handOver"): void;
 }
@@ -94,6 +99,8 @@ export class ServiceManager implements Manager {
   /** Runs without a readiness check that have not ended at once, and those of which that is not known yet. */
   readonly #survivors = new WeakSet<LiveRun>();
   readonly #onProbation = new WeakSet<LiveRun>();
+  /** This daemon was told to stop everything. */
+  #isEnding = false;
   #isFinished = false;
 
   private constructor(options: ManagerOptions) {
@@ -117,6 +124,8 @@ export class ServiceManager implements Manager {
     foldInto(manager.#core.record, entry);
     await manager.#host.recover(manager.#core);
     options.applied(manager.#core.record);
+    // An earlier daemon was told so, and did not get to its end.
+    if (manager.#core.record.isDown && (options.isAgain || !manager.#core.isIdle)) manager.#finishWhenDown();
     return manager;
   }
 
@@ -161,7 +170,9 @@ export class ServiceManager implements Manager {
 
   async why({ name }: { readonly name: string }): Promise<Cause> {
     const { service, number } = this.#named(name);
-    return whyOf(this.#core, service, number);
+    const cause = whyOf(this.#core, service, number);
+    const alarms = this.#options.alarmsOf(service.plan.name).map((sentence): Cause => ({ sentence, causes: [] }));
+    return { ...cause, causes: [...alarms, ...cause.causes] };
   }
 
   async tree(): Promise<TreeNode> {
@@ -175,11 +186,13 @@ export class ServiceManager implements Manager {
   // --- doing ---
 
   async preview(input: PlanInput): Promise<{ readonly changes: readonly PlanChange[] }> {
+    assertPlan(input.plan);
     return { changes: this.#changesTo(input.plan) };
   }
 
   async apply(input: PlanInput & WaitOptions): Promise<ApplyReport> {
     this.#refuseWhenEnding();
+    assertPlan(input.plan);
     const refusals = await this.#options.refusals(input.plan);
     if (refusals.length > 0) throw new ManagerError("refused", refusals.join("\n"));
     const changes = this.#changesTo(input.plan);
@@ -251,7 +264,7 @@ export class ServiceManager implements Manager {
       input,
       (target) => {
         const now = this.#service(target.service);
-        if (target.number <= instances) return now?.target === "up" ? this.#isUp(target, at) : arrived;
+        if (target.number <= instances) return this.#isWantedUp(target) ? this.#isUp(target, at) : arrived;
         if (now !== undefined && target.number <= now.plan.instances)
           return { ok: false, sentence: "it was added again meanwhile" };
         return this.#hasStopped(target);
@@ -293,12 +306,26 @@ export class ServiceManager implements Manager {
 
   async down(input: WaitOptions): Promise<OperationReport> {
     const targets = this.#everything();
-    this.#core.end();
-    // First: also when nobody waits for it any more, the daemon ends when nothing runs.
-    const ended = this.#until(() => this.#core.isIdle, undefined).then(() => this.#finished("down"));
-    const report = await this.#finish(targets, input, (target) => this.#hasStopped(target));
-    if (this.#core.isIdle) await ended;
-    return report;
+    this.#isEnding = true;
+    // A system can be stopped whatever the disk takes; only a daemon that dies meanwhile would not know of it.
+    await this.#host.commitAnyway([{ type: "down", at: this.#host.now() }]);
+    try {
+      return await this.#finish(targets, input, (target) => this.#hasStopped(target));
+    } finally {
+      // Also when nobody waits for it any more.
+      this.#finishWhenDown();
+    }
+  }
+
+  /** Ends the daemon once nothing runs any more, unless somebody applies a plan before. */
+  #finishWhenDown(): void {
+    const look = (): void => {
+      const { isDown } = this.#core.record;
+      if (!isDown) this.#waits.delete(look);
+      else if (this.#core.isIdle) this.#finished("down");
+    };
+    this.#waits.add(look);
+    look();
   }
 
   async handOver(): Promise<void> {
@@ -329,7 +356,7 @@ export class ServiceManager implements Manager {
       why: "somebody asked for it",
     }));
     const ups = [...new Set(targets.map(({ service }) => service))]
-      .filter((service) => this.#service(service)?.target === "down")
+      .filter((service) => this.#core.record.isDown || this.#service(service)?.target === "down")
       .map((service): Entry => ({ type: "target", at, service, target: "up" }));
     await this.#commit([...ups, ...entries]);
     return this.#finish(targets, input, (target) => this.#isUp(target, at));
@@ -380,7 +407,7 @@ export class ServiceManager implements Manager {
   }
 
   #refuseWhenEnding(): void {
-    if (this.#core.isEnding || this.#isFinished) throw new ManagerError("refused", "the system is being stopped");
+    if (this.#isEnding || this.#isFinished) throw new ManagerError("refused", "the system is being stopped");
   }
 
   // --- waiting ---
@@ -438,7 +465,8 @@ export class ServiceManager implements Manager {
     const record = service?.instances.get(target.number);
     if (service === undefined || live === undefined || service.isRemoved)
       return { ok: false, sentence: "it was removed meanwhile" };
-    if (service.target === "down") return { ok: false, sentence: "it was stopped meanwhile" };
+    if (service.target === "down" || this.#core.record.isDown)
+      return { ok: false, sentence: "it was stopped meanwhile" };
     if (live.state === "ready") {
       if (live.next !== undefined || this.#core.isStale(service, live)) return undefined;
       if (record?.heldBack === undefined) return this.#survives(service, live);
@@ -543,6 +571,10 @@ export class ServiceManager implements Manager {
     return this.#core.record.services.get(name);
   }
 
+  #isWantedUp({ service }: Target): boolean {
+    return !this.#core.record.isDown && this.#service(service)?.target === "up";
+  }
+
   #live({ service, number }: Target): LiveInstance | undefined {
     const record = this.#service(service);
     return record === undefined ? undefined : this.#core.instance(record, number);
@@ -601,6 +633,12 @@ export class ServiceManager implements Manager {
 /** Whether its last run began then or later. */
 function isNew(record: InstanceRecord | undefined, sinceAt: number): boolean {
   return (record?.runs[0]?.startedAt ?? -Infinity) >= sinceAt;
+}
+
+/** @throws ManagerError `invalid` for a plan that no machine could run */
+function assertPlan({ services }: SystemPlan): void {
+  const checked = parsePlan({ services });
+  if ("problems" in checked) throw new ManagerError("invalid", checked.problems.join("\n"));
 }
 
 /** The journal's own state stays as it is; this one is changed in place. */

@@ -167,15 +167,15 @@ describe("run host: checks", () => {
 
   test("liveness checks that cannot begin are tried again, and nobody ends for it", async () => {
     const { host, core, runs, clock, environment, logged, state } = hosted();
-    await host.recover(core);
     const live: ServicePlan["live"] = {
       probe: { kind: "exec", command: ["true"], timeoutMs: 1000 },
       everyMs: 1000,
       failuresMax: 1,
     };
-    environment.answer = () =>
-      runs.started.length === 0 ? Promise.resolve({}) : Promise.reject(new Error("the env file is gone"));
-    await host.commit([applied({ ...web, live })]);
+    core.commit([applied({ ...web, live })]);
+    runs.found = [running];
+    environment.answer = () => Promise.reject(new Error("the env file is gone"));
+    await host.recover(core);
     await settle();
     expect(state()).toBe("ready");
     clock.advance(watchRetryMs);

@@ -36,6 +36,9 @@ export const watchRetryMs = 5_000;
 /** The longest wait before the time of day is looked at again, in milliseconds: the clock may be set, and the machine may sleep. */
 export const wakeMaxMs = 60_000;
 
+/** How long the end of the daemon waits for a disk that takes nothing, in milliseconds. */
+export const closeFlushMs = 5_000;
+
 export interface RunHostOptions {
   readonly clock: Clock;
   random(): number;
@@ -68,6 +71,8 @@ export class RunHost implements CoreHost {
   readonly runs: Runs;
   readonly #options: RunHostOptions;
   readonly #checks = new Map<RunId, Checks>();
+  /** What the runs that this daemon has started were given, for their checks; secrets are looked up once for each run. */
+  readonly #environments = new Map<RunId, Readonly<Record<string, string>>>();
   /** Runs that have said that they are ready, as far as they are checked or not yet known to run. */
   readonly #signalled = new Set<RunId>();
   /** What the core made and the journal does not have. */
@@ -89,7 +94,10 @@ export class RunHost implements CoreHost {
   constructor(options: RunHostOptions) {
     this.#options = options;
     this.runs = options.openRuns({
-      ended: (id, end) => this.tell((core) => core.ended(id, end)),
+      ended: (id, end) => {
+        this.#environments.delete(id);
+        this.tell((core) => core.ended(id, end));
+      },
       ready: (id) => this.#ready(id),
       status: (id, text) => this.tell((core) => core.says(id, text)),
     });
@@ -129,6 +137,19 @@ export class RunHost implements CoreHost {
     return committed;
   }
 
+  /** The same, also when the disk does not take it; then it is tried again. */
+  async commitAnyway(entries: readonly Entry[]): Promise<void> {
+    try {
+      await this.commit(entries);
+    } catch (error) {
+      this.#options.log("error", `the journal does not take what was asked for yet: ${reasonText(error)}`);
+      this.tell((core) => {
+        for (const entry of entries) this.keep(entry);
+        core.commit(entries);
+      });
+    }
+  }
+
   /** Settles when everything kept so far stands in the journal; with false when it never will. */
   flushed(): Promise<boolean> {
     if (this.#isClosed || (this.#entries.length === 0 && !this.#isWriting))
@@ -140,12 +161,21 @@ export class RunHost implements CoreHost {
     for (const resolve of this.#written.splice(0)) resolve(this.#entries.length === 0);
   }
 
+  /** Writes all that it can, unless the disk takes longer than the limit. */
+  async #writeLast(): Promise<void> {
+    let cancel = (): void => {};
+    const late = new Promise<void>((resolve) => (cancel = this.#options.clock.timer(closeFlushMs, resolve)));
+    const written = this.#lastCommit.then(() => this.#append([]));
+    await Promise.race([written, late])
+      .catch((error: unknown) =>
+        this.#options.log("error", `the journal does not take what happened: ${reasonText(error)}`),
+      )
+      .finally(() => cancel());
+  }
+
   /** Nothing is done any more; what runs goes on. What the disk does not take now, the next daemon finds in the runs. */
   async close(): Promise<void> {
-    await this.#lastCommit;
-    await this.#append([]).catch((error: unknown) =>
-      this.#options.log("error", `the journal does not take what happened: ${reasonText(error)}`),
-    );
+    await this.#writeLast();
     this.#isClosed = true;
     this.#cancelWake();
     this.#settleWritten();
@@ -271,8 +301,14 @@ export class RunHost implements CoreHost {
     const { ready } = plan;
     if (ready.kind === "port" && plan.listenPort !== ready.port) await assertPortFree(ready.port, ready.host);
     const [env, argv] = await Promise.all([this.#options.environmentOf(plan, instance), this.#options.argvOf(plan)]);
-    const { osPid } = await this.runs.start(specOf(run, plan, instance, argv, env));
-    return osPid;
+    if (needsEnvironment(plan)) this.#environments.set(run.id, env);
+    try {
+      const { osPid } = await this.runs.start(specOf(run, plan, instance, argv, env));
+      return osPid;
+    } catch (error) {
+      this.#environments.delete(run.id);
+      throw error;
+    }
   }
 
   /** Checks again when colos itself was short of something. */
@@ -331,13 +367,22 @@ export class RunHost implements CoreHost {
     checks: Checks,
     kind: ReadyPlan["kind"],
   ): Promise<ReadySubject> {
-    const env = kind === "exec" ? await this.#options.environmentOf(plan, instance) : {};
+    const env = kind === "exec" ? await this.#environmentOf(run.id, plan, instance) : {};
     return {
       env,
       cwd: plan.cwd,
       onLine: (listener) => this.#options.onLine(plan.name, instance, run.startedAt, listener),
       signalled: checks.whenSignalled,
     };
+  }
+
+  /** Only of what an earlier daemon started it is made again. */
+  async #environmentOf(id: RunId, plan: ServicePlan, instance: number): Promise<Readonly<Record<string, string>>> {
+    const known = this.#environments.get(id);
+    if (known !== undefined) return known;
+    const env = await this.#options.environmentOf(plan, instance);
+    if (this.#checks.has(id)) this.#environments.set(id, env);
+    return env;
   }
 
   /** Writes what waits, as long as there is something. */
@@ -373,6 +418,11 @@ export class RunHost implements CoreHost {
     this.#lastWrite = written.catch(() => {});
     return written;
   }
+}
+
+/** Its checks are commands, which have the environment of the run. */
+function needsEnvironment({ ready, live }: ServicePlan): boolean {
+  return ready.kind === "exec" || live?.probe.kind === "exec";
 }
 
 /** Entries that are written at once. */

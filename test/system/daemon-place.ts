@@ -47,9 +47,14 @@ export class DaemonPlace implements Belonging {
 
   /** Runs `colos` with these words to its end. */
   colos(...words: string[]): Promise<Said> {
+    return this.colosWith({}, ...words);
+  }
+
+  /** The same, with more variables. */
+  colosWith(env: Readonly<Record<string, string>>, ...words: string[]): Promise<Said> {
     const child = spawn(process.execPath, [colosFile, ...words], {
       cwd: this.folder,
-      env: { ...process.env, NO_COLOR: "1", COLOS_HOME: this.home.root, [markVariable]: this.mark },
+      env: { ...process.env, NO_COLOR: "1", COLOS_HOME: this.home.root, [markVariable]: this.mark, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const said = { stdout: "", stderr: "" };

@@ -219,6 +219,10 @@ const quick: Partial<ServicePlan> = {};
 const on = (name: string, onEnd: DependencyEndPolicy = "ignore"): Pick<ServicePlan, "dependsOn"> => ({
   dependsOn: [{ name, condition: "ready", onEnd }],
 });
+const hourly: Partial<ServicePlan> = {
+  restart: "temporary",
+  schedule: { when: { kind: "every", everyMs: 3_600_000 }, overlap: "skip", missed: "skip" },
+};
 const target = (service: string, to: "up" | "down"): Entry => ({ type: "target", at: 0, service, target: to });
 
 function upAndReady(services: Services): Machine {
@@ -243,12 +247,51 @@ describe("start and stop", () => {
   test("at the end of the system dependents end first", () => {
     const machine = upAndReady({ web: { ...quick, ...on("db") }, db: quick });
 
-    machine.core.end();
+    machine.commit({ type: "down", at: machine.now() });
     expect(machine.stopping()).toEqual(["web.1.1"]);
     machine.end("web.1.1", 0);
     expect(machine.stopping()).toEqual(["db.1.1"]);
     machine.end("db.1.1", 0);
     expect(machine.core.isIdle).toBe(true);
+  });
+
+  test("a daemon that is killed while everything is stopped is followed by one that goes on with it", () => {
+    const machine = upAndReady({ web: { ...quick, ...on("db") }, db: quick, job: hourly });
+    machine.commit({ type: "down", at: machine.now() });
+
+    machine.killDaemon();
+    expect(machine.stopping()).toEqual(["web.1.1"]);
+    machine.end("web.1.1", 0);
+    machine.end("db.1.1", 0);
+    machine.killDaemon();
+    machine.pass(7_200_000);
+
+    expect(machine.asked).toEqual([]);
+    expect(machine.states()).toEqual({ web: "stopped", db: "stopped", job: "stopped" });
+  });
+
+  test("a system that was stopped is up again by a plan, of which alone something starts", () => {
+    const machine = upAndReady({ web: quick, db: quick });
+    machine.commit({ type: "down", at: machine.now() });
+    machine.settle();
+
+    machine.killDaemon();
+    machine.up({ other: quick, db: quick });
+
+    expect(machine.asked).toEqual(["other.1.1", "db.1.2"]);
+  });
+
+  test("in a system that was stopped a service is started alone", () => {
+    const machine = upAndReady({ web: quick, db: quick });
+    machine.commit({ type: "down", at: machine.now() });
+    machine.settle();
+
+    machine.commit(target("db", "up"));
+    machine.settle();
+    machine.killDaemon();
+    machine.settle();
+
+    expect(machine.states()).toEqual({ web: "stopped", db: "ready" });
   });
 
   test("what does not end in time is killed", () => {
@@ -751,7 +794,7 @@ describe("the death of the daemon", () => {
           machine.pass(70_000);
         }
         expect(new Set(Object.values(machine.states()))).toEqual(new Set(["ready"]));
-        machine.core.end();
+        machine.commit({ type: "down", at: machine.now() });
         machine.settle();
         expect(machine.core.isIdle).toBe(true);
       }),

@@ -77,8 +77,6 @@ export class Core {
   readonly record: SystemRecord;
   readonly #host: CoreHost;
   readonly #live = new Map<string, Map<number, LiveInstance>>();
-  /** Nothing starts any more. */
-  #isEnding = false;
   /** Services that something has happened to, or around. */
   #touched: Set<string> | "all" = "all";
   #order: ServiceOrder;
@@ -118,11 +116,6 @@ export class Core {
   nextTime(service: ServiceRecord): number | undefined {
     const now = this.#host.now();
     return this.#host.nextDue(service.plan, service.firedAt ?? service.scheduledAt ?? now, now);
-  }
-
-  /** Nothing is to be started any more, until the daemon ends. */
-  get isEnding(): boolean {
-    return this.#isEnding;
   }
 
   /** Whether nothing runs. */
@@ -167,12 +160,6 @@ export class Core {
       this.#touchFor(entry);
     }
     this.reconcile();
-  }
-
-  /** Everything is stopped, in reverse order, and stays so while this daemon lives. */
-  end(): void {
-    this.#isEnding = true;
-    this.reconcileAll();
   }
 
   started(id: RunId, osPid: number): void {
@@ -314,7 +301,7 @@ export class Core {
   }
 
   #touchFor(entry: Entry): void {
-    if (entry.type === "applied") this.#touched = "all";
+    if (entry.type === "applied" || entry.type === "down" || entry.type === "target") this.#touched = "all";
     else if ("run" in entry && typeof entry.run === "string") this.#touch(runParts(entry.run).service);
     else if (entry.type !== "note" && "service" in entry) this.#touch(entry.service);
   }
@@ -324,7 +311,7 @@ export class Core {
   }
 
   #isWanted(service: ServiceRecord, number: number): boolean {
-    if (this.#isEnding || service.target === "down" || service.isRemoved || number > service.plan.instances)
+    if (this.record.isDown || service.target === "down" || service.isRemoved || number > service.plan.instances)
       return false;
     const record = service.instances.get(number);
     if (record === undefined) return false;
@@ -338,7 +325,7 @@ export class Core {
     for (const run of runsOf(instance)) if (run.stop !== undefined) this.#killWhenDue(run);
     if (!this.#isWanted(service, instance.number)) {
       if (this.#mustOutlive(service)) return;
-      for (const run of runsOf(instance)) this.#stop(service, run, stopReason(service, this.#isEnding));
+      for (const run of runsOf(instance)) this.#stop(service, run, stopReason(service, this.record.isDown));
       return;
     }
     const { current } = instance;
@@ -628,7 +615,7 @@ export class Core {
 
   #fire(service: ServiceRecord): void {
     const { plan, firedAt, scheduledAt } = service;
-    if (plan.schedule === undefined || service.target === "down" || service.isRemoved || this.#isEnding) return;
+    if (plan.schedule === undefined || service.target === "down" || service.isRemoved || this.record.isDown) return;
     const now = this.#host.now();
     const runs = this.#allOf(service).flatMap((each) => runsOf(each));
     if (service.isQueued === true && runs.length === 0) this.#keepFired(service, firedAt ?? now, "run");
@@ -796,7 +783,7 @@ export class Core {
     const outcome = record?.outcome;
     if (outcome?.kind === "failed") return { state: "failed", reason: outcome.reason };
     if (!this.#isWanted(service, instance.number)) {
-      if (service.plan.schedule !== undefined && service.target === "up")
+      if (service.plan.schedule !== undefined && service.target === "up" && !this.record.isDown)
         return { state: "scheduled", reason: outcome?.reason };
       return outcome?.kind === "done" && !outcome.isOk
         ? { state: "failed", reason: outcome.reason }
@@ -874,8 +861,8 @@ function hasRuns(instance: LiveInstance | undefined): boolean {
   );
 }
 
-function stopReason(service: ServiceRecord, isEnding: boolean): string {
-  if (isEnding) return "the system is stopped";
+function stopReason(service: ServiceRecord, isDown: boolean): string {
+  if (isDown) return "the system is stopped";
   return service.isRemoved
     ? "it is removed"
     : service.target === "down"

@@ -15,7 +15,9 @@ import { fileURLToPath } from "node:url";
 import type { Clock, Platform } from "../../base/platform.ts";
 import type { LogsPlan } from "../../control/config.ts";
 import type { Home } from "../home.ts";
-import type { RunId } from "../run/run.ts";
+import { identityOf, isAlive } from "../os-identity.ts";
+import { ownEnvironment } from "../own-environment.ts";
+import type { OsIdentity, RunId } from "../run/run.ts";
 import { protocolVersion, receive, send, type Report, type Request } from "./protocol.ts";
 import type { RecordedRun, Recorder } from "./recorder.ts";
 
@@ -27,6 +29,10 @@ export const reconnectMaxMs = 100;
 /** The first and the longest wait before a recorder is started again that has failed, in milliseconds; it doubles. */
 export const restartInitialMs = 100;
 export const restartMaxMs = 5_000;
+
+/** How long `stop` waits for the end of the recorder's OS process, in milliseconds. */
+export const endTimeoutMs = 5_000;
+const endLookMs = 5;
 
 export interface RecorderOptions {
   readonly home: Home;
@@ -59,6 +65,8 @@ class RecorderClient implements Recorder {
   /** Runs that are read, as far as this daemon knows; attached again after a loss. */
   readonly #runs = new Map<RunId, RecordedRun>();
   readonly #noteListeners = new Set<(id: RunId, note: string) => void>();
+  /** What the recorder is in trouble with now, by folder. */
+  readonly #troubles = new Map<string, string>();
   readonly #troubleListeners = new Set<(directory: string, message: string | undefined) => void>();
   #nextAsk = 1;
   #socket: Socket | undefined;
@@ -129,6 +137,7 @@ class RecorderClient implements Recorder {
 
   onTrouble(listener: (directory: string, message: string | undefined) => void): () => void {
     this.#troubleListeners.add(listener);
+    for (const [directory, message] of this.#troubles) listener(directory, message);
     return () => void this.#troubleListeners.delete(listener);
   }
 
@@ -157,11 +166,25 @@ class RecorderClient implements Recorder {
     this.#cancelRetry?.();
     const socket = this.#socket;
     if (socket === undefined) return;
+    const recorder = this.#osPid === undefined ? undefined : identityOf(this.#osPid);
     await new Promise<void>((resolve) => {
       this.#onClosed = resolve;
       send(socket, { type: "stop" });
     });
     this.#refuseAsks("the recorder was stopped");
+    if (recorder !== undefined) await this.#untilEnded(recorder);
+  }
+
+  /** The connection ends before the OS process. */
+  async #untilEnded(recorder: OsIdentity): Promise<void> {
+    const { clock, log } = this.#options;
+    const dueMs = clock.monotonicMs() + endTimeoutMs;
+    while (isAlive(recorder)) {
+      if (clock.monotonicMs() > dueMs)
+        return log("warning", `the recorder (OS process ${recorder.osPid}) did not end within ${endTimeoutMs} ms`);
+      await new Promise<void>((resolve) => void clock.timer(endLookMs, resolve));
+    }
+    return undefined;
   }
 
   #refuseAsks(problem: string): void {
@@ -233,14 +256,22 @@ class RecorderClient implements Recorder {
   #down(): void {
     this.#socket = undefined;
     this.#osPid = undefined;
+    // Its troubles end with it; the next one says its own.
+    for (const directory of this.#troubles.keys()) this.#trouble(directory, undefined);
     if (!this.#isStopped && !this.#isClosed) this.#options.log("warning", "the recorder has ended; a new one goes on");
+  }
+
+  #trouble(directory: string, message: string | undefined): void {
+    if (message === undefined) this.#troubles.delete(directory);
+    else this.#troubles.set(directory, message);
+    for (const listener of this.#troubleListeners) listener(directory, message);
   }
 
   #read(report: Exclude<Report, { type: "hello" }>): void {
     if (report.type === "note") {
       for (const listener of this.#noteListeners) listener(report.id, report.note);
     } else if (report.type === "trouble") {
-      for (const listener of this.#troubleListeners) listener(report.directory, report.message);
+      this.#trouble(report.directory, report.message);
     } else {
       const ask = this.#asks.get(report.ask);
       this.#asks.delete(report.ask);
@@ -259,7 +290,13 @@ class RecorderClient implements Recorder {
     const ownLog = openSync(join(home.log, "recorder"), "a", 0o640);
     try {
       const args = [...nodeOptions, fileURLToPath(entry), home.root, ...(idleMs === undefined ? [] : [String(idleMs)])];
-      const recorder = spawn(process.execPath, args, { detached: true, cwd: "/", stdio: ["ignore", stdout, ownLog] });
+      const stdio = ["ignore", stdout, ownLog] as const;
+      const recorder = spawn(process.execPath, args, {
+        detached: true,
+        cwd: "/",
+        env: ownEnvironment(),
+        stdio: [...stdio],
+      });
       this.#startedOsPid = recorder.pid;
       recorder.once("error", (error) => {
         log("error", `the recorder could not be started: ${error.message}`);

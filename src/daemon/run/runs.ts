@@ -41,6 +41,10 @@ export const startMs: Milliseconds = 15_000;
 /** How long the end of a run waits for the recorder to have read all, in milliseconds. */
 export const drainMs: Milliseconds = 5_000;
 
+/** How long `forget` waits for the end of a shim that was killed, in milliseconds. */
+export const shimEndMs: Milliseconds = 2_000;
+const shimLookMs: Milliseconds = 2;
+
 export interface RunsOptions {
   readonly home: Home;
   readonly listener: RunListener;
@@ -162,6 +166,15 @@ class HomeRuns implements Runs {
     // It holds what the run wrote until now.
     if (shim !== undefined && isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
     files.removeRun(this.#home, id);
+    if (shim !== undefined) await this.#untilDead(shim);
+  }
+
+  /** SIGKILL comes before the end itself. */
+  async #untilDead(identity: OsIdentity): Promise<void> {
+    const { clock } = this.#platform;
+    const dueMs = clock.monotonicMs() + shimEndMs;
+    while (isAlive(identity) && clock.monotonicMs() < dueMs)
+      await new Promise<void>((resolve) => void clock.timer(shimLookMs, resolve));
   }
 
   async close(): Promise<void> {
