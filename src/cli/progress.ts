@@ -133,7 +133,10 @@ function startLines(watched: Watched, call: Call, names: readonly string[]): () 
   let width = Math.max(0, ...known.map(({ length }) => length));
   watched.onChange((status) => {
     width = Math.min(nameWidthMax, Math.max(width, status.name.length));
-    call.print([`${fitted(status.name, width)} = ${stateText(status, call.colour)}`]);
+    // Why the run before ended was told when it ended.
+    const { reason: _, ...starting } = status;
+    const told = status.state === "starting" ? starting : status;
+    call.print([`${fitted(status.name, width)} = ${stateText(told, call.colour)}`]);
   });
   return () => {};
 }

@@ -32,13 +32,15 @@ import {
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { instancesMax } from "../control/config-limit.ts";
 import { planChanges } from "../control/plan-diff.ts";
+import { spanText } from "../control/quantity.ts";
 import type { InstanceState, InstanceStatus } from "../control/service.ts";
 import { Core } from "./core/core.ts";
 import { runsOf, type LiveInstance } from "./core/live.ts";
 import { foldInto, type Entry, type ServiceRecord, type SystemRecord } from "./core/record.ts";
 import type { Home } from "./home.ts";
 import type { Journal } from "./journal.ts";
-import { detailOf, Samples, statusOf, treeOf, whyOf, type OsProcess } from "./manager-view.ts";
+import { tellingLine, tellingLines } from "./last-words.ts";
+import { detailOf, Samples, stateWords, statusOf, treeOf, whyOf, type OsProcess } from "./manager-view.ts";
 import { reasonText } from "./reason-text.ts";
 import { RunHost, type RunHostOptions } from "./run-host.ts";
 
@@ -46,6 +48,10 @@ import { RunHost, type RunHostOptions } from "./run-host.ts";
 export const eventsMax = 1_000;
 /** How long a service without a readiness check must run, in milliseconds, before an operation that waits says that it is up. */
 export const survivalMs = 300;
+/** Instances whose last line is read at the same time. */
+export const lastLinesAtOnceMax = 16;
+/** Characters of the last line that a list repeats. */
+export const lastLineCharactersMax = 1_000;
 /** Lines of stderr that a problem repeats. */
 export const lastLinesMax = 10;
 
@@ -59,7 +65,10 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   refusals(plan: SystemPlan): Promise<readonly string[]>;
   /** How each limit of a service is held: one sentence each. */
   describeLimits(plan: ServicePlan): Promise<readonly string[]>;
-  lastLines(service: string, instance: number, linesMax: number): Promise<readonly string[]>;
+  /** The last lines that an instance has written to stderr since then. */
+  lastErrors(service: string, instance: number, sinceAt: number): Promise<readonly string[]>;
+  /** The last line that an instance has written. */
+  lastLine(service: string, instance: number): Promise<string | undefined>;
   /** Called after each change of state of an instance. */
   changed(service: ServiceRecord, instance: LiveInstance): void;
   /** Called when the plan of the system is another. */
@@ -151,7 +160,7 @@ export class ServiceManager implements Manager {
 
   async list(): Promise<SystemStatus> {
     this.#sample();
-    return { daemon: this.#daemon(), instances: this.#statuses(this.#everything()) };
+    return { daemon: this.#daemon(), instances: await this.#withLastLines(this.#statuses(this.#everything())) };
   }
 
   async show({ name }: { readonly name: string }): Promise<ServiceDetail> {
@@ -163,7 +172,12 @@ export class ServiceManager implements Manager {
 
   async why({ name }: { readonly name: string }): Promise<Cause> {
     const { service, number } = this.#named(name);
-    return whyOf(this.#core, service, number);
+    const lastWords = new Map<string, string>();
+    for (const live of this.#core.live(service)) {
+      const words = tellingLine(await this.#lastErrors({ service: service.plan.name, number: live.number }));
+      if (words !== undefined) lastWords.set(live.name, words);
+    }
+    return whyOf(this.#core, service, lastWords, number);
   }
 
   async tree(): Promise<TreeNode> {
@@ -403,7 +417,7 @@ export class ServiceManager implements Manager {
               reject(
                 new ManagerError(
                   "timeout",
-                  `it was not done within ${timeoutMs} ms, and goes on`,
+                  `it was not done within ${spanText(timeoutMs)}, and goes on`,
                   "colos ps shows where it is",
                 ),
               );
@@ -436,9 +450,10 @@ export class ServiceManager implements Manager {
     const late = record?.runs.find(
       ({ startedAt, stopping, end }) => end !== undefined && startedAt >= sinceAt && stopping?.isFailure === true,
     );
-    if (late !== undefined) return { ok: false, sentence: `${live.name} is ${live.state}: ${late.stopping!.why}` };
+    if (late !== undefined)
+      return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${late.stopping!.why}` };
     if (live.state === "failed" || live.state === "degraded")
-      return { ok: false, sentence: `${live.name} is ${live.state}: ${live.reason ?? ""}` };
+      return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${live.reason ?? ""}` };
     return undefined;
   }
 
@@ -470,9 +485,30 @@ export class ServiceManager implements Manager {
 
   async #problem(target: Target, sentence: string): Promise<InstanceProblem> {
     const live = this.#live(target);
-    const lastLines = await this.#options.lastLines(target.service, target.number, lastLinesMax).catch(() => []);
+    const lastLines = tellingLines(await this.#lastErrors(target), lastLinesMax);
     const name = live?.name ?? target.service;
     return { name, sentence, lastLines, advice: `colos why ${name} tells more, colos logs ${name} all that it wrote` };
+  }
+
+  /** What the last run wrote to stderr; that of earlier ones would mislead. */
+  async #lastErrors({ service, number }: Target): Promise<readonly string[]> {
+    const last = this.#service(service)?.instances.get(number)?.runs[0];
+    return last === undefined ? [] : this.#options.lastErrors(service, number, last.startedAt).catch(() => []);
+  }
+
+  /** A few at a time, for each has files open. */
+  async #withLastLines(statuses: readonly InstanceStatus[]): Promise<InstanceStatus[]> {
+    const shown: InstanceStatus[] = [];
+    for (let at = 0; at < statuses.length; at += lastLinesAtOnceMax) {
+      const some = statuses.slice(at, at + lastLinesAtOnceMax).map(async (status) => {
+        const lastLogLine = await this.#options.lastLine(status.service, status.instance).catch(() => undefined);
+        return lastLogLine === undefined
+          ? status
+          : { ...status, lastLogLine: lastLogLine.slice(0, lastLineCharactersMax) };
+      });
+      shown.push(...(await Promise.all(some)));
+    }
+    return shown;
   }
 
   #settled(): void {

@@ -488,17 +488,18 @@ describe("colos show", () => {
 
     expect(await colos("show web.1", host)).toBe(0);
     expect(host.stdout.lines).toEqual([
-      "web: to be up",
+      "web is to be up",
       "  runs       serve --port 80 (command)",
       "  in         /srv",
       "  instances  1",
       "  ready      as soon as it runs",
-      "  restart    always, pauses of 100 ms to 15.0 s, degraded after 5 in 30.0 s",
+      "  restart    always, pauses of 100 ms to 15 s, degraded after 5 in 30 s",
+      "  stop       SIGTERM, SIGKILL after 5 s",
       "  needed by  shop",
       "",
       "web.1 = ready",
       "  process   pid 42, up 11s",
-      "  restarts  0; 1 of 5 in the last 30.0 s",
+      "  restarts  0; 1 of 5 in the last 30 s",
       "  files     /h/services/web/1",
       "  logs      /h/services/web/1/log",
       expect.stringMatching(/^ {2}runs {6}web\.1\.2 started \d{4}-\d\d-\d\d \d\d:\d\d:01, ready after 120 ms$/),

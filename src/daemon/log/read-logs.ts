@@ -256,17 +256,18 @@ async function namesIn(directory: string): Promise<string[]> {
   }
 }
 
-/** The last lines that an instance wrote to a stream, oldest first, such as those that a failure is told with. */
+/** The last lines that an instance wrote to a stream (undefined: to any) since then, oldest first, such as those that a failure is told with. */
 export async function lastLines(
   home: Home,
   service: string,
   instance: number,
-  stream: LogEntry["stream"],
+  stream: LogEntry["stream"] | undefined,
   linesMax: number,
+  sinceAt = 0,
 ): Promise<string[]> {
   const log = new InstanceLog(logFolder(home, service, instance), { service, instance });
   try {
-    const entries = await log.last(linesMax, 0, (entry) => entry.stream === stream);
+    const entries = await log.last(linesMax, sinceAt, (entry) => stream === undefined || entry.stream === stream);
     return entries.map(({ text }) => text);
   } finally {
     await log.close();
