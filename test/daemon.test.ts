@@ -71,6 +71,25 @@ linux.describe("colos up", () => {
     expect(stderr).toContain("| no disk");
   });
 
+  test("ps shows what each wrote last, and why what the run that failed said", async ({ place }) => {
+    const dying = "require('net').createServer().listen('/nowhere/socket')";
+    place.config({
+      calm: { command: ["sh", "-c", "echo one; echo two; echo; exec sleep 1000"], ready: { log: "two" } },
+      wrong: { command: [process.execPath, "-e", dying], maxRestarts: 0 },
+    });
+    const up = await place.colos("up");
+    const why = await place.colos("why", "wrong");
+    place.config({ wrong: { command: ["sleep", "1000"], secrets: { KEY: { file: "nowhere" } }, maxRestarts: 0 } });
+    const again = await place.colos("up");
+
+    expect(up.stderr).toMatch(/ {2}\| Error: listen .*nowhere/);
+    expect(up.stderr).not.toContain("node:internal");
+    expect(why.stdout).toMatch(/it said: Error: listen .*\/nowhere\/socket/);
+    expect(again.stderr).toContain("the secret KEY");
+    expect(again.stderr).not.toContain("Error");
+    await place.colos("stop", "all");
+  });
+
   test("a service that is not ready in time is told as that, and not as ready", async ({ place }) => {
     place.config({ slow: { command: staying, ready: { log: "never", timeoutMs: 300 } } });
 
