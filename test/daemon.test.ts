@@ -79,11 +79,14 @@ linux.describe("colos up", () => {
     });
     const up = await place.colos("up");
     const why = await place.colos("why", "wrong");
+    const [calm, wrong] = [await place.instance("calm"), await place.instance("wrong")];
     place.config({ wrong: { command: ["sleep", "1000"], secrets: { KEY: { file: "nowhere" } }, maxRestarts: 0 } });
     const again = await place.colos("up");
 
     expect(up.stderr).toMatch(/ {2}\| Error: listen .*nowhere/);
     expect(up.stderr).not.toContain("node:internal");
+    expect(calm).toHaveProperty("lastLogLine", "two");
+    expect(wrong).toHaveProperty("lastLogLine", expect.stringMatching(/^Error: listen/));
     expect(why.stdout).toMatch(/it said: Error: listen .*\/nowhere\/socket/);
     expect(again.stderr).toContain("the secret KEY");
     expect(again.stderr).not.toContain("Error");

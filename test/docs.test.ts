@@ -3,6 +3,7 @@
  *
  *   <!-- run: first.ts -->       `colos run first.ts` writes what the comments behind `console.log(…);` say
  *   <!-- up: colos.config.ts --> `colos up --foreground` gets every service ready
+ *   <!-- daemon: name.sh -->     runs to its end without a failure, in a home of its own; `colos` is this one
  *   <!-- config: name.json -->   is a right config
  *   <!-- env: name.env -->       is a right env file
  *   <!-- import: Procfile -->    is imported, and gives the config in
@@ -21,7 +22,8 @@ import { importFile } from "../src/cli/import/source-file.ts";
 import { parseConfig } from "../src/control/config-parser.ts";
 import { parseEnvFile } from "../src/control/env-file.ts";
 import { needsLinux, needsProgram } from "./debian.ts";
-import { test, type Place } from "./system/place.ts";
+import { test as daemonTest } from "./system/daemon-place.ts";
+import { freePort, test } from "./system/place.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)];
@@ -33,7 +35,7 @@ const unshown: Readonly<Record<string, string>> = {
 const port = /\b(?:6379|7777|8000|8001|8080)\b/g;
 
 interface Example {
-  readonly kind: "run" | "up" | "config" | "env" | "import" | "imported" | "file" | "example";
+  readonly kind: "run" | "up" | "daemon" | "config" | "env" | "import" | "imported" | "file" | "example";
   readonly name: string;
   readonly text: string;
   /** A program it cannot do without. */
@@ -44,7 +46,7 @@ interface Example {
 function examplesIn(markdown: string): Example[] {
   const examples = new Map<string, Example>();
   const block =
-    /<!-- (run|up|config|env|import|imported|file|example): ([\w.-]+)(?:, needs ([\w-]+))? -->\n```\w+\n(.*?)```\n/gs;
+    /<!-- (run|up|daemon|config|env|import|imported|file|example): ([\w.-]+)(?:, needs ([\w-]+))? -->\n```\w+\n(.*?)```\n/gs;
   for (const [, kind, name, needs, text] of markdown.matchAll(block)) {
     const before = examples.get(name!)?.text ?? "";
     examples.set(name!, { kind: kind as Example["kind"], name: name!, needs, text: before + text! });
@@ -62,11 +64,16 @@ function escaped(text: string): string {
   return text.replaceAll(/[$()*+.?[\\\]^{|}]/g, "\\$&");
 }
 
+/** A folder that a test may write to. */
+interface Writable {
+  write(name: string, content: unknown): unknown;
+}
+
 /** Writes all examples of a document to one folder, each port replaced by a free one. */
-async function write(place: Place, examples: readonly Example[]): Promise<void> {
+async function write(place: Writable, examples: readonly Example[]): Promise<void> {
   const ports = new Map<string, number>();
   for (const [found] of examples.flatMap(({ text }) => [...text.matchAll(port)])) {
-    if (!ports.has(found)) ports.set(found, await place.port());
+    if (!ports.has(found)) ports.set(found, await freePort());
   }
   for (const [name, text] of Object.entries(unshown)) place.write(name, text);
   for (const { name, text } of examples) {
@@ -101,6 +108,15 @@ const tests: Readonly<
       await colos.line(/every service is ready/);
 
       expect(await colos.stop()).toEqual({ code: 0, signal: null });
+    });
+  },
+  daemon({ name }, examples) {
+    daemonTest(`${name} runs to its end`, async ({ place }) => {
+      await write(place, examples);
+
+      const said = await place.script(`. ./${name}`);
+
+      expect(said).toMatchObject({ code: 0, stderr: "" });
     });
   },
   config({ name, text }) {

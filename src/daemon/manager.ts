@@ -91,6 +91,9 @@ const arrived: Arrival = { ok: true };
 /** In these something else follows by itself. */
 const movingStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["starting", "stopping", "backoff"]);
 
+/** Its last run failed, and none is there. */
+const failedStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["backoff", "degraded", "failed"]);
+
 export class ServiceManager implements Manager {
   readonly #options: ManagerOptions;
   readonly #host: RunHost;
@@ -496,12 +499,20 @@ export class ServiceManager implements Manager {
     return last === undefined ? [] : this.#options.lastErrors(service, number, last.startedAt).catch(() => []);
   }
 
+  /** What it wrote last; of what failed, what says most: few programs end with the error itself. */
+  async #lastWords({ service, instance, state }: InstanceStatus): Promise<string | undefined> {
+    const telling = failedStates.has(state)
+      ? tellingLine(await this.#lastErrors({ service, number: instance }))
+      : undefined;
+    return telling ?? (await this.#options.lastLine(service, instance).catch(() => undefined));
+  }
+
   /** A few at a time, for each has files open. */
   async #withLastLines(statuses: readonly InstanceStatus[]): Promise<InstanceStatus[]> {
     const shown: InstanceStatus[] = [];
     for (let at = 0; at < statuses.length; at += lastLinesAtOnceMax) {
       const some = statuses.slice(at, at + lastLinesAtOnceMax).map(async (status) => {
-        const lastLogLine = await this.#options.lastLine(status.service, status.instance).catch(() => undefined);
+        const lastLogLine = await this.#lastWords(status);
         return lastLogLine === undefined
           ? status
           : { ...status, lastLogLine: lastLogLine.slice(0, lastLineCharactersMax) };
