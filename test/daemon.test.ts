@@ -71,6 +71,20 @@ linux.describe("colos up", () => {
     expect(stderr).toContain("| no disk");
   });
 
+  test("what was stopped is started by up, and plan says so", async ({ place }) => {
+    place.config({ one: { command: staying, ready }, off: { command: staying, autostart: false } });
+    await place.colos("up");
+    await place.colos("stop", "one");
+
+    const plan = await place.colos("plan", "--check");
+    const up = await place.colos("up");
+
+    expect(plan).toMatchObject({ code: 6, stdout: "~ one: starts\n" });
+    expect(up.stdout).toContain("~ one: starts");
+    expect((await place.instance("one"))?.["state"]).toBe("ready");
+    expect((await place.instance("off"))?.["state"]).toBe("stopped");
+  });
+
   test("ps shows what each wrote last, and why what the run that failed said", async ({ place }) => {
     const dying = "require('net').createServer().listen('/nowhere/socket')";
     place.config({

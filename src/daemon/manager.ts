@@ -379,7 +379,12 @@ export class ServiceManager implements Manager {
     const services = [...this.#core.record.services.values()]
       .filter(({ isRemoved }) => !isRemoved)
       .map((each) => each.plan);
-    return planChanges({ services }, plan);
+    return planChanges({ services }, plan).map((change) => {
+      const isStopped = this.#service(change.service)?.target === "down";
+      const next = plan.services.find(({ name }) => name === change.service);
+      if (!isStopped || change.kind !== "keep" || next?.autostart !== true) return change;
+      return { ...change, kind: "change", effect: next.schedule === undefined ? "start" : "none" };
+    });
   }
 
   #refuseWhenEnding(): void {

@@ -15,7 +15,7 @@ export const start: Verb = operation("ready", (manager, input) => manager.start(
 ]);
 
 export const stop: Verb = operation("stopped", (manager, input) => manager.stop(input), [
-  "What is stopped stays stopped, also when the daemon or the machine is started again.",
+  "What is stopped stays stopped, also when the daemon is killed, until colos start or the next colos up.",
 ]);
 
 export const restart: Verb = operation("ready", (manager, input) => manager.restart(input), [
