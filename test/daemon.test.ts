@@ -55,7 +55,13 @@ linux.describe("colos up", () => {
     place.config({ kept: { command: staying }, other: { command: staying, env: { A: "1" } } });
     await place.colos("up");
 
+    const stateOf = (name: string): string =>
+      readFileSync(join(instanceFolder(place.home, name, 1), "state"), "utf8").trim();
     expect(await place.instance("gone")).toBeUndefined();
+    await place.until(() => (stateOf("gone") === "removed" ? true : undefined));
+    expect(stateOf("kept")).toBe("ready");
+    expect((await place.colos("logs")).stdout).not.toContain("gone");
+    expect((await place.colos("logs", "gone")).stdout).toBe("gone | up\n");
     expect(await osPidOf(place, "kept")).toBe(kept);
     expect(await osPidOf(place, "other")).not.toBe(other);
   });

@@ -202,6 +202,9 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     changed: (service, instance) => stateFiles.changed(service, instance),
     applied: (next) => {
       releaseSockets(holder.record, next, holder.runs);
+      for (const [name, { instances }] of holder.record.services) {
+        if (!next.services.has(name)) for (const number of instances.keys()) stateFiles.removed(name, number);
+      }
       holder.record = copyOfPlans(next);
       void watches.set([...next.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan])));
       for (const { plan } of next.services.values()) {
