@@ -165,9 +165,11 @@ const goalStates: Readonly<Record<ProgressOptions["goal"], ReadonlySet<InstanceS
 };
 
 function progressText(instances: readonly InstanceStatus[], goal: ProgressOptions["goal"]): string {
-  const there = instances.filter(({ state }) => goalStates[goal].has(state)).length;
+  // What has done its work, is not to start or is removed does not become ready, and need not.
+  const meant = goal === "ready" ? instances.filter(({ state }) => state !== "stopped") : instances;
+  const there = meant.filter(({ state }) => goalStates[goal].has(state)).length;
   const problems = countsText(instances, ["failed", "degraded", "backoff"]);
-  return `${there} of ${instances.length} ${goal}${problems === "" ? "" : `, ${problems}`}`;
+  return `${there} of ${meant.length} ${goal}${problems === "" ? "" : `, ${problems}`}`;
 }
 
 function progressLines(

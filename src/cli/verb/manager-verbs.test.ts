@@ -522,6 +522,17 @@ describe("colos up", () => {
     { service: "web", kind: "change", effect: "restart", fields: [{ path: "env.PORT", from: '"80"', to: '"81"' }] },
   ] as const;
 
+  test("on a terminal it does not count as missing what is stopped and is to be", async () => {
+    const host = hostOf(shop());
+    const terminal = new FakeTerminal();
+    host.stdout = terminal;
+    host.cwd = folder();
+    host.env["NO_COLOR"] = "1";
+
+    expect(await colos("up shop.json", host)).toBe(0);
+    expect(terminal.screen[0]).toBe("up: 2 of 2 ready after 0 ms");
+  });
+
   test("prints the changes, what becomes of them, and how it all is", async () => {
     const manager = shop();
     manager.changes = added;
