@@ -329,7 +329,7 @@ linux.describe("the shop under a daemon", () => {
     const env = { SHOP_API_PORT: String(api), SHOP_PAGE_PORT: String(page) };
     const daemonConfig = fileURLToPath(new URL("../examples/shop/daemon.config.ts", import.meta.url));
 
-    const { code, stderr } = await place.withEnv(env).colos("up", daemonConfig);
+    const { code, stderr } = await place.colosWith(env, "up", daemonConfig);
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect((await ask(api, "GET", "/sessions/7", undefined, false)).body).toMatchObject({ customer: 7 });

@@ -31,7 +31,6 @@ export class DaemonPlace implements Belonging {
   /** Absolute, without symbolic links. */
   readonly folder: string = realpathSync(mkdtempSync(join(tmpdir(), "colos-daemon-")));
   readonly home: Home = homeAt(join(this.folder, "home"));
-  readonly #env: Record<string, string> = {};
 
   /** Writes a file, JSON unless it is text, and gives its absolute path. */
   write(name: string, content: unknown): string {
@@ -46,30 +45,26 @@ export class DaemonPlace implements Belonging {
     this.write("colos.config.json", { services });
   }
 
-  /** Variables for what is run from now on. */
-  withEnv(env: Readonly<Record<string, string>>): this {
-    Object.assign(this.#env, env);
-    return this;
-  }
-
   /** Runs `colos` with these words to its end. */
   colos(...words: string[]): Promise<Said> {
-    return this.#run([process.execPath, colosFile, ...words]);
+    return this.colosWith({}, ...words);
+  }
+
+  /** The same, with more variables. */
+  colosWith(env: Readonly<Record<string, string>>, ...words: string[]): Promise<Said> {
+    return this.#run([process.execPath, colosFile, ...words], env);
   }
 
   /** Runs a script in which `colos` is this one, up to the first line that fails. */
   script(text: string): Promise<Said> {
     const colos = `colos() { '${process.execPath}' '${colosFile}' "$@"; }`;
-    return this.#run(["/bin/bash", "-ec", `${colos}\n${text}`]);
+    return this.#run(["/bin/bash", "-ec", `${colos}\n${text}`], {});
   }
 
-  #run([file, ...args]: readonly [string, ...string[]]): Promise<Said> {
+  #run([file, ...args]: readonly [string, ...string[]], env: Readonly<Record<string, string>>): Promise<Said> {
     const child = spawn(file, args, {
       cwd: this.folder,
-      env: {
-        ...{ ...process.env, NO_COLOR: "1", COLOS_HOME: this.home.root },
-        ...{ ...this.#env, [markVariable]: this.mark },
-      },
+      env: { ...process.env, NO_COLOR: "1", COLOS_HOME: this.home.root, [markVariable]: this.mark, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const said = { stdout: "", stderr: "" };
