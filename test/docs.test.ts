@@ -11,10 +11,10 @@
  *   <!-- file: sum.ts -->        stands beside the others
  *   <!-- example: 01.test.ts --> is that file of `examples/failure`, which runs by itself
  *
- * Blocks of one name are one file. `, needs redis-server` names a program that may be absent.
+ * Blocks of one name are one file. README links to every page. `, needs redis-server` names a program that may be absent.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
 import { parse } from "yaml";
@@ -26,7 +26,12 @@ import { test as daemonTest } from "./system/daemon-place.ts";
 import { freePort, test } from "./system/place.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)];
+const documents = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CHANGELOG.md",
+  ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`),
+];
 /** Files that a document speaks of and does not show. */
 const unshown: Readonly<Record<string, string>> = {
   "primes.ts": "setInterval(() => {}, 1000);\n",
@@ -57,6 +62,28 @@ function examplesIn(markdown: string): Example[] {
 /** What a program says that it writes. */
 function promised(text: string): string[] {
   return [...text.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, line]) => line!);
+}
+
+/** The links of a document to files of the project, with what is wrong with them. */
+function brokenLinks(path: string): string[] {
+  const text = readFileSync(join(root, path), "utf8");
+  const links = [...text.matchAll(/\]\(((?!https?:)[^()\s]+)\)/g)].map(([, link]) => link!);
+  return links.filter((link) => {
+    const [file = "", anchor] = link.split("#");
+    const target = file === "" ? join(root, path) : join(root, dirname(path), file);
+    if (!existsSync(target)) return true;
+    return anchor !== undefined && !anchorsOf(readFileSync(target, "utf8")).includes(anchor);
+  });
+}
+
+/** What its headings are called in links. */
+function anchorsOf(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
 }
 
 /** A text as a regular expression. */
@@ -154,6 +181,13 @@ const tests: Readonly<
 };
 
 describe("the documentation", () => {
+  test("README links to every page", () => {
+    const readme = readFileSync(join(root, "README.md"), "utf8");
+    const missing = readdirSync(join(root, "docs")).filter((name) => !readme.includes(`(docs/${name})`));
+
+    expect(missing).toEqual([]);
+  });
+
   for (const path of documents) {
     const examples = examplesIn(readFileSync(join(root, path), "utf8"));
 
@@ -163,6 +197,10 @@ describe("the documentation", () => {
         const where = needs === undefined ? needsLinux() : needsProgram(needs, needs);
         if (kind !== "file" && kind !== "imported") where.describe(example.name, () => tests[kind](example, examples));
       }
+
+      test("its links lead somewhere", () => {
+        expect(brokenLinks(path)).toEqual([]);
+      });
 
       test("its TypeScript has no type errors", async ({ place }) => {
         await write(place, examples);
