@@ -202,7 +202,8 @@ function whyOutcome(plan: ServicePlan, record: InstanceRecord, lastWords: string
   if (record.isExhausted) {
     causes.push({
       sentence:
-        `its ${plan.maxRestarts} restarts within ${spanText(plan.periodMs)} are used up, ` +
+        `its ${plan.maxRestarts === 1 ? "restart" : `${plan.maxRestarts} restarts`} within ${spanText(plan.periodMs)} ` +
+        `${plan.maxRestarts === 1 ? "is" : "are"} used up, ` +
         `so it is tried every ${spanText(plan.exhausted.retryEveryMs)}`,
       causes: [],
     });

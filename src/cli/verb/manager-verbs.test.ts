@@ -65,6 +65,16 @@ describe("colos ps", () => {
     expect(host.stdout.lines[1]).toContain("y".repeat(300));
   });
 
+  test("shows why an instance is as it is, and what it wrote last", async () => {
+    const host = hostOf(
+      new FakeDaemon(instance("job", { state: "scheduled", reason: "exit code 3", lastLogLine: "oops" })),
+    );
+
+    await colos("ps", host);
+
+    expect(host.stdout.lines[1]).toMatch(/ exit code 3 · oops$/);
+  });
+
   test("--json gives what the daemon said", async () => {
     const manager = shop();
     const host = hostOf(manager);
