@@ -61,7 +61,13 @@ linux.describe("colos up", () => {
     place.config({ kept: { command: staying }, other: { command: staying, env: { A: "1" } } });
     await place.colos("up");
 
+    const stateOf = (name: string): string =>
+      readFileSync(join(instanceFolder(place.home, name, 1), "state"), "utf8").trim();
     expect(await place.instance("gone")).toBeUndefined();
+    await place.until(() => (stateOf("gone") === "removed" ? true : undefined));
+    expect(stateOf("kept")).toBe("ready");
+    expect((await place.colos("logs")).stdout).not.toContain("gone");
+    expect((await place.colos("logs", "gone")).stdout).toBe("gone | up\n");
     expect(await osPidOf(place, "kept")).toBe(kept);
     expect(await osPidOf(place, "other")).not.toBe(other);
   });
@@ -75,6 +81,42 @@ linux.describe("colos up", () => {
     expect(code).toBe(1);
     expect(stderr).toContain("bad is failed: exit code 3");
     expect(stderr).toContain("| no disk");
+  });
+
+  test("what was stopped is started by up, and plan says so", async ({ place }) => {
+    place.config({ one: { command: staying, ready }, off: { command: staying, autostart: false } });
+    await place.colos("up");
+    await place.colos("stop", "one");
+
+    const plan = await place.colos("plan", "--check");
+    const up = await place.colos("up");
+
+    expect(plan).toMatchObject({ code: 6, stdout: "~ one: starts\n" });
+    expect(up.stdout).toContain("~ one: starts");
+    expect((await place.instance("one"))?.["state"]).toBe("ready");
+    expect((await place.instance("off"))?.["state"]).toBe("stopped");
+  });
+
+  test("ps shows what each wrote last, and why what the run that failed said", async ({ place }) => {
+    const dying = "require('net').createServer().listen('/nowhere/socket')";
+    place.config({
+      calm: { command: ["sh", "-c", "echo one; echo two; echo; exec sleep 1000"], ready: { log: "two" } },
+      wrong: { command: [process.execPath, "-e", dying], maxRestarts: 0 },
+    });
+    const up = await place.colos("up");
+    const why = await place.colos("why", "wrong");
+    const [calm, wrong] = [await place.instance("calm"), await place.instance("wrong")];
+    place.config({ wrong: { command: ["sleep", "1000"], secrets: { KEY: { file: "nowhere" } }, maxRestarts: 0 } });
+    const again = await place.colos("up");
+
+    expect(up.stderr).toMatch(/ {2}\| Error: listen .*nowhere/);
+    expect(up.stderr).not.toContain("node:internal");
+    expect(calm).toHaveProperty("lastLogLine", "two");
+    expect(wrong).toHaveProperty("lastLogLine", expect.stringMatching(/^Error: listen/));
+    expect(why.stdout).toMatch(/it said: Error: listen .*\/nowhere\/socket/);
+    expect(again.stderr).toContain("the secret KEY");
+    expect(again.stderr).not.toContain("Error");
+    await place.colos("stop", "all");
   });
 
   test("a service that is not ready in time is told as that, and not as ready", async ({ place }) => {

@@ -22,6 +22,7 @@ import { keepHeart } from "./heart.ts";
 import { runHook } from "./hook.ts";
 import { openLimitedRuns } from "./limited-runs.ts";
 import { openLimits, type Limits } from "./limits/limits.ts";
+import { readLinesMax } from "./last-words.ts";
 import { lastLines, onLine } from "./log/read-logs.ts";
 import type { Preparation } from "./run/run-launch.ts";
 import type { RunListener, Runs, RunSpec } from "./run/run.ts";
@@ -41,6 +42,8 @@ import { StateFiles } from "./state-files.ts";
 
 /** The version of the journal's entries. */
 export const journalVersion = 1;
+/** Lines that are looked at to find one that is not blank. */
+const blankLinesMax = 5;
 
 export interface DaemonOptions {
   readonly home: Home;
@@ -217,7 +220,9 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     refusals: (plan) => refusalsOf(plan, limits),
     describeLimits: (plan) => limits.describe(plan),
     alarmsOf: (service) => alarms.of(service),
-    lastLines: (service, instance, linesMax) => lastLines(home, service, instance, "stderr", linesMax),
+    lastErrors: (service, instance, sinceAt) => lastLines(home, service, instance, "stderr", readLinesMax, sinceAt),
+    lastLine: async (service, instance) =>
+      (await lastLines(home, service, instance, undefined, blankLinesMax)).findLast((line) => line.trim() !== ""),
     changed: (service, instance) => stateFiles.changed(service, instance),
     gone: ({ plan, instances }) => {
       for (const number of instances.keys()) stateFiles.removed(plan.name, number);

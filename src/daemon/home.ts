@@ -66,3 +66,6 @@ export function instanceFolder(home: Home, service: string, instance: number): s
 export function logFolder(home: Home, service: string, instance: number): string {
   return join(instanceFolder(home, service, instance), "log");
 }
+
+/** What the file `state` of an instance says that is no part of the system any more. */
+export const removedState = "removed";

@@ -34,6 +34,7 @@ import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { instancesMax } from "../control/config-limit.ts";
 import { parsePlan } from "../control/plan-check.ts";
 import { planChanges } from "../control/plan-diff.ts";
+import { spanText } from "../control/quantity.ts";
 import type { InstanceState, InstanceStatus } from "../control/service.ts";
 import { Core } from "./core/core.ts";
 import { runsOf, type LiveInstance, type LiveRun } from "./core/live.ts";
@@ -41,7 +42,8 @@ import { foldInto, type Entry, type InstanceRecord, type ServiceRecord, type Sys
 import { stuckOf } from "./core/stuck.ts";
 import type { Home } from "./home.ts";
 import { JournalError, type Journal } from "./journal.ts";
-import { detailOf, Samples, statusOf, treeOf, whyOf, type OsProcess } from "./manager-view.ts";
+import { tellingLine, tellingLines } from "./last-words.ts";
+import { detailOf, Samples, stateWords, statusOf, treeOf, whyOf, type OsProcess } from "./manager-view.ts";
 import { reasonText } from "./reason-text.ts";
 import { RunHost, type RunHostOptions } from "./run-host.ts";
 
@@ -49,6 +51,10 @@ import { RunHost, type RunHostOptions } from "./run-host.ts";
 export const eventsMax = 1_000;
 /** How long a service without a readiness check must run, in milliseconds, before an operation that waits says that it is up. */
 export const survivalMs = 300;
+/** Instances whose last line is read at the same time. */
+export const lastLinesAtOnceMax = 16;
+/** Characters of the last line that a list repeats. */
+export const lastLineCharactersMax = 1_000;
 /** Lines of stderr that a problem repeats. */
 export const lastLinesMax = 10;
 
@@ -64,7 +70,10 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   describeLimits(plan: ServicePlan): Promise<readonly string[]>;
   /** What is wrong at this moment with what colos itself does for a service: one sentence each. */
   alarmsOf(service: string): readonly string[];
-  lastLines(service: string, instance: number, linesMax: number): Promise<readonly string[]>;
+  /** The last lines that an instance has written to stderr since then. */
+  lastErrors(service: string, instance: number, sinceAt: number): Promise<readonly string[]>;
+  /** The last line that an instance has written. */
+  lastLine(service: string, instance: number): Promise<string | undefined>;
   /** Called after each change of state of an instance. */
   changed(service: ServiceRecord, instance: LiveInstance): void;
   /** Called when the plan of the system is another. */
@@ -88,6 +97,9 @@ const arrived: Arrival = { ok: true };
 
 /** What changes the plan of the system. */
 const planEntries: ReadonlySet<Entry["type"]> = new Set<Entry["type"]>(["applied", "removed", "scaled"]);
+
+/** Its last run failed, and none is there. */
+const failedStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["backoff", "degraded", "failed"]);
 
 export class ServiceManager implements Manager {
   readonly #options: ManagerOptions;
@@ -158,7 +170,7 @@ export class ServiceManager implements Manager {
 
   async list(): Promise<SystemStatus> {
     this.#sample();
-    return { daemon: this.#daemon(), instances: this.#statuses(this.#everything()) };
+    return { daemon: this.#daemon(), instances: await this.#withLastLines(this.#statuses(this.#everything())) };
   }
 
   async show({ name }: { readonly name: string }): Promise<ServiceDetail> {
@@ -170,7 +182,12 @@ export class ServiceManager implements Manager {
 
   async why({ name }: { readonly name: string }): Promise<Cause> {
     const { service, number } = this.#named(name);
-    const cause = whyOf(this.#core, service, number);
+    const lastWords = new Map<string, string>();
+    for (const live of this.#core.live(service)) {
+      const words = tellingLine(await this.#lastErrors({ service: service.plan.name, number: live.number }));
+      if (words !== undefined) lastWords.set(live.name, words);
+    }
+    const cause = whyOf(this.#core, service, lastWords, number);
     const alarms = this.#options.alarmsOf(service.plan.name).map((sentence): Cause => ({ sentence, causes: [] }));
     return { ...cause, causes: [...alarms, ...cause.causes] };
   }
@@ -403,7 +420,12 @@ export class ServiceManager implements Manager {
     const services = [...this.#core.record.services.values()]
       .filter(({ isRemoved }) => !isRemoved)
       .map((each) => each.plan);
-    return planChanges({ services }, plan);
+    return planChanges({ services }, plan).map((change) => {
+      const isStopped = this.#service(change.service)?.target === "down";
+      const next = plan.services.find(({ name }) => name === change.service);
+      if (!isStopped || change.kind !== "keep" || next?.autostart !== true) return change;
+      return { ...change, kind: "change", effect: next.schedule === undefined ? "start" : "none" };
+    });
   }
 
   #refuseWhenEnding(): void {
@@ -443,7 +465,7 @@ export class ServiceManager implements Manager {
               reject(
                 new ManagerError(
                   "timeout",
-                  `it was not done within ${timeoutMs} ms, and goes on`,
+                  `it was not done within ${spanText(timeoutMs)}, and goes on`,
                   "colos ps shows where it is",
                 ),
               );
@@ -480,9 +502,10 @@ export class ServiceManager implements Manager {
     const late = record?.runs.find(
       ({ startedAt, stopping, end }) => end !== undefined && startedAt >= sinceAt && stopping?.isFailure === true,
     );
-    if (late !== undefined) return { ok: false, sentence: `${live.name} is ${live.state}: ${late.stopping!.why}` };
+    if (late !== undefined)
+      return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${late.stopping!.why}` };
     if (live.state === "failed" || live.state === "degraded")
-      return { ok: false, sentence: `${live.name} is ${live.state}: ${live.reason ?? ""}` };
+      return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${live.reason ?? ""}` };
     return undefined;
   }
 
@@ -520,9 +543,38 @@ export class ServiceManager implements Manager {
 
   async #problem(target: Target, sentence: string): Promise<InstanceProblem> {
     const live = this.#live(target);
-    const lastLines = await this.#options.lastLines(target.service, target.number, lastLinesMax).catch(() => []);
+    const lastLines = tellingLines(await this.#lastErrors(target), lastLinesMax);
     const name = live?.name ?? target.service;
     return { name, sentence, lastLines, advice: `colos why ${name} tells more, colos logs ${name} all that it wrote` };
+  }
+
+  /** What the last run wrote to stderr; that of earlier ones would mislead. */
+  async #lastErrors({ service, number }: Target): Promise<readonly string[]> {
+    const last = this.#service(service)?.instances.get(number)?.runs[0];
+    return last === undefined ? [] : this.#options.lastErrors(service, number, last.startedAt).catch(() => []);
+  }
+
+  /** What it wrote last; of what failed, what says most: few programs end with the error itself. */
+  async #lastWords({ service, instance, state }: InstanceStatus): Promise<string | undefined> {
+    const telling = failedStates.has(state)
+      ? tellingLine(await this.#lastErrors({ service, number: instance }))
+      : undefined;
+    return telling ?? (await this.#options.lastLine(service, instance).catch(() => undefined));
+  }
+
+  /** A few at a time, for each has files open. */
+  async #withLastLines(statuses: readonly InstanceStatus[]): Promise<InstanceStatus[]> {
+    const shown: InstanceStatus[] = [];
+    for (let at = 0; at < statuses.length; at += lastLinesAtOnceMax) {
+      const some = statuses.slice(at, at + lastLinesAtOnceMax).map(async (status) => {
+        const lastLogLine = await this.#lastWords(status);
+        return lastLogLine === undefined
+          ? status
+          : { ...status, lastLogLine: lastLogLine.slice(0, lastLineCharactersMax) };
+      });
+      shown.push(...(await Promise.all(some)));
+    }
+    return shown;
   }
 
   #settled(): void {

@@ -6,7 +6,7 @@ import type { ServicePlan } from "../control/config.ts";
 import { serviceDefaults } from "../control/service-plan.ts";
 import { liveInstance, type LiveInstance } from "./core/live.ts";
 import { emptyRecord, foldInto, type ServiceRecord } from "./core/record.ts";
-import { homeAt, instanceFolder, type Home } from "./home.ts";
+import { homeAt, instanceFolder, removedState, type Home } from "./home.ts";
 import { StateFiles } from "./state-files.ts";
 
 const plan: ServicePlan = {
@@ -67,7 +67,7 @@ test("state files: one plain file for each fact; a fact that is no more has none
   expect(factsOf(folder)).toEqual({ state: "backoff", reason: "exit code 1", restarts: "0", limits: "pidsMax 9" });
 });
 
-test("state files: of changes that come together the newest counts, and a removed service has none", async () => {
+test("state files: of changes that come together the newest counts, and of a removed service that it is removed", async () => {
   const home = newHome();
   const files = new StateFiles(home, () => {});
   const { service, live } = ready();
@@ -75,7 +75,7 @@ test("state files: of changes that come together the newest counts, and a remove
   files.changed(service, live);
   files.removed("web", 1);
   await files.flushed();
-  expect(readdirSync(instanceFolder(home, "web", 1))).toEqual([]);
+  expect(factsOf(instanceFolder(home, "web", 1))).toEqual({ state: removedState });
 });
 
 test("state files: a disk that takes none is told, and later ones are written", async () => {

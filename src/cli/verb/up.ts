@@ -81,6 +81,13 @@ async function applyConfig({ config, wait }: UpInput, call: Call): Promise<numbe
   const startedMs = host.clock.monotonicMs();
   await ensureDaemon(call);
   if (call.isTalking) call.print(changeLines((await (await call.connect()).preview(input)).changes, call.colour));
+  const alone = input.plan.services.filter(({ carrier }) => carrier === "thread" || carrier === "coroutine");
+  if (call.isTalking && alone.length > 0) {
+    const names = alone.map(({ name }) => name).join(", ");
+    call.print([
+      `colos: under a daemon each service has OS processes of its own, also ${names}; their processes do not find each other by name`,
+    ]);
+  }
   const names = input.plan.services.map(({ name, instances }) => (instances === 1 ? name : `${name}.${instances}`));
   const options = { goal: "ready" as const, concerns: () => true, showsUnchanged: false, names };
   const report = await withProgress(call, options, (manager) => manager.apply({ ...input, ...wait }));

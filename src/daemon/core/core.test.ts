@@ -352,7 +352,7 @@ describe("what nobody asked for", () => {
       machine.settle();
     }
     expect(machine.states()).toEqual({ web: "degraded" });
-    expect(machine.reason("web")).toBe("exit code 7; tried again slowly, in 5000 ms");
+    expect(machine.reason("web")).toBe("exit code 7; tried again slowly, in 5 s");
     expect(machine.exhaustedBy).toEqual(["web"]);
 
     machine.pass(5000);

@@ -12,6 +12,7 @@
  * @module
  */
 import type { DependencyPlan, ServicePlan } from "../../control/config.ts";
+import { spanText } from "../../control/quantity.ts";
 import type { InstanceState } from "../../control/service.ts";
 import { backoffDelay } from "../../supervisor/restart-window.ts";
 import type { RecoveredRun, RunEnd, RunId, RunStartError } from "../run/run.ts";
@@ -792,7 +793,8 @@ export class Core {
     const unmet = this.#unmet(service.plan);
     if (unmet !== undefined) return { state: "waiting", reason: unmet };
     if (outcome?.kind === "again") {
-      const when = `tried again ${outcome.isExhausted ? "slowly, " : ""}in ${Math.max(0, this.#dueAt(record!) - this.#host.now())} ms`;
+      const inTime = spanText(Math.max(0, this.#dueAt(record!) - this.#host.now()));
+      const when = `tried again ${outcome.isExhausted ? "slowly, " : ""}in ${inTime}`;
       return { state: outcome.isExhausted ? "degraded" : "backoff", reason: `${outcome.reason}; ${when}` };
     }
     return { state: "waiting", reason: undefined };
