@@ -56,9 +56,12 @@ describe("rotation", () => {
     const count = 1_000_000;
     const shim = holdPipes(run, `seq 0 ${count - 1}`);
     const kills = 5;
+    let killed: number | undefined;
     for (let kill = 1; kill <= kills; kill++) {
-      await until(() => readdirSync(run.directory).length > kill * 30 && recorder.osPid !== undefined);
-      await killNow(recorder.osPid!);
+      const isNew = (): boolean => recorder.osPid !== undefined && recorder.osPid !== killed;
+      await until(() => readdirSync(run.directory).length > kill * 30 && isNew());
+      killed = recorder.osPid!;
+      await killNow(killed);
     }
     await endOf(shim);
     await recorder.drained(run.id, 20_000);

@@ -164,6 +164,7 @@ class RecorderClient implements Recorder {
     this.#isClosed = true;
     this.#isStopped = true;
     this.#cancelRetry?.();
+    await this.#endLate();
     const socket = this.#socket;
     if (socket === undefined) return;
     const recorder = this.#osPid === undefined ? undefined : identityOf(this.#osPid);
@@ -173,6 +174,19 @@ class RecorderClient implements Recorder {
     });
     this.#refuseAsks("the recorder was stopped");
     if (recorder !== undefined) await this.#untilEnded(recorder);
+  }
+
+  /** One that was started and came too late for the lock would have it once the other is gone. */
+  async #endLate(): Promise<void> {
+    const osPid = this.#startedOsPid;
+    const late = osPid === undefined || osPid === this.#osPid ? undefined : identityOf(osPid);
+    if (late === undefined) return;
+    try {
+      process.kill(late.osPid, "SIGTERM");
+    } catch {
+      return; // it has ended in between
+    }
+    await this.#untilEnded(late);
   }
 
   /** The connection ends before the OS process. */
