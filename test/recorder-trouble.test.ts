@@ -56,9 +56,13 @@ describe("rotation", () => {
     const count = 1_000_000;
     const shim = holdPipes(run, `seq 0 ${count - 1}`);
     const kills = 5;
+    let killed: number | undefined;
     for (let kill = 1; kill <= kills; kill++) {
-      await until(() => readdirSync(run.directory).length > kill * 30 && recorder.osPid !== undefined);
-      await killNow(recorder.osPid!);
+      // That the last one is gone is known here a moment later.
+      await until(() => ![undefined, killed].includes(recorder.osPid));
+      await until(() => readdirSync(run.directory).length > kill * 30);
+      killed = recorder.osPid!;
+      await killNow(killed);
     }
     await endOf(shim);
     await recorder.drained(run.id, 20_000);

@@ -131,6 +131,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     clock,
     log: platform.log,
     entry: options.recorderEntry,
+    startsLate: true,
     stdout: options.forwards === true ? "inherit" : "ignore",
   });
   const stateFiles = new StateFiles(home, (message) => log("warning", message));

@@ -33,7 +33,9 @@ export async function launchDaemon(home: Home, command: readonly [string, ...str
   const log = openSync(file, "a", 0o600);
   const from = statSync(file).size;
   const [executable, ...args] = command;
-  const daemon = spawn(executable, args, { cwd: "/", detached: true, stdio: ["ignore", log, log] });
+  // Meant for a person's programs, which get it with their environment. NODE_EXTRA_CA_CERTS stays: https checks may need it.
+  const { NODE_OPTIONS: _, ...env } = process.env;
+  const daemon = spawn(executable, args, { cwd: "/", env, detached: true, stdio: ["ignore", log, log] });
   closeSync(log);
   let problem: string | undefined;
   daemon.once("error", (error) => (problem = `it could not be started: ${error.message}`));

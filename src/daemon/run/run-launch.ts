@@ -157,10 +157,13 @@ export function shimPath(ownPath: string): string {
   return ownPath === "" ? toolsPath : `${ownPath}:${toolsPath}`;
 }
 
+let knownSetsid: { readonly path: string; readonly file: string } | undefined;
+
 /** Absolute: when it is executed, PATH is the service's own. */
 function setsidOn(path: string, { argv }: RunSpec): string {
   try {
-    return findExecutable("setsid", path);
+    if (knownSetsid?.path !== path) knownSetsid = { path, file: findExecutable("setsid", path) };
+    return knownSetsid.file;
   } catch (cause) {
     const sentence = `${argv[0]} could not be started: colos needs setsid, which is not on PATH; install util-linux`;
     throw new RunStartError(sentence, "ENOENT", true, { cause });
