@@ -14,7 +14,6 @@ import { nodeClock } from "./platforms/node/node-clock.ts";
 
 // Whatever is not on the way of every verb is loaded when it is needed: `colos ps` is to cost little more than Node.js.
 const stopSignals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
-const colosUrl = new URL("./index.js", import.meta.url).href;
 
 /**
  * A daemon is at rest most of its life: code that is never optimized and a small heap halve its private memory after 150 lists
@@ -48,7 +47,7 @@ function faceOutput(stream: NodeJS.WriteStream): Output {
 
 const host: CliHost = {
   get version() {
-    const file = new URL(import.meta.resolve("colos/package.json"));
+    const file = join(dirname(fileURLToPath(import.meta.url)), "..", "package.json");
     return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
   },
   userId: process.getuid?.() ?? 0,
@@ -63,7 +62,7 @@ const host: CliHost = {
   loadModule: async (file) => {
     process.setSourceMapsEnabled(true);
     const { loadModule } = await import("./platforms/node/program-bundle.ts");
-    return loadModule(file, { colosUrl });
+    return loadModule(file, { colosUrl: new URL("./index.js", import.meta.url).href });
   },
   startSystem: async (plan, options) => {
     process.setSourceMapsEnabled(true);
@@ -189,7 +188,11 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => void stream.write("", () => resolve()));
 }
 
-const exitCode = await runCli(process.argv.slice(2), host);
-// What ran in this heap, a config or a service on a coroutine, may have left a timer that would keep colos running.
-await Promise.all([drained(process.stdout), drained(process.stderr)]);
-process.exit(exitCode);
+async function main(): Promise<void> {
+  const exitCode = await runCli(process.argv.slice(2), host);
+  // What ran in this heap, a config or a service on a coroutine, may have left a timer that would keep colos running.
+  await Promise.all([drained(process.stdout), drained(process.stderr)]);
+  process.exit(exitCode);
+}
+
+void main();

@@ -151,6 +151,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     clock,
     log: platform.log,
     entry: options.recorderEntry,
+    startsLate: true,
     stdout: options.isContained === true ? "inherit" : "ignore",
   });
   const contained = options.isContained === true ? containerSentences(readContainerLimits()) : [];

@@ -20,6 +20,7 @@
  * runs/hold-<port>-<host>      pid, start ticks and boot id of the holder of a listening socket
  * pipes/<port>-<host>.hold     FIFO by which the daemon tells it what to start
  * pipes/<run>.out .err .in     FIFOs between service, recorder and daemon
+ * spare/                       FIFOs that no run has yet
  * services/<name>/<instance>/  for people: state, pid, exit, ready, restarts, limits, log/current
  * ```
  *
@@ -37,6 +38,7 @@ export interface Home {
   readonly journal: string;
   readonly runs: string;
   readonly pipes: string;
+  readonly spare: string;
   readonly services: string;
   readonly log: string;
 }
@@ -52,6 +54,7 @@ export function homeAt(root: string): Home {
     journal: join(root, "journal"),
     runs: join(root, "runs"),
     pipes: join(root, "pipes"),
+    spare: join(root, "spare"),
     services: join(root, "services"),
     log: join(root, "log"),
   };

@@ -21,6 +21,8 @@ export const personalVariables: readonly string[] = [
   "WATCHDOG_USEC",
   "INVOCATION_ID",
   "JOURNAL_STREAM",
+  // What a person has Node load is meant for their programs, which get it with their environment.
+  "NODE_OPTIONS",
   "NODE_CHANNEL_FD",
   "NODE_CHANNEL_SERIALIZATION_MODE",
 ];

@@ -44,9 +44,11 @@ export interface RecorderOptions {
   readonly stdout?: "inherit" | "ignore";
   /** After how many milliseconds without work the recorder ends; default: its own. */
   readonly idleMs?: number;
+  /** Without it a recorder is started at once; with it, when there is something to record. */
+  readonly startsLate?: boolean;
 }
 
-/** Connects to the recorder of the home, and starts it when none lives. @throws Error with a sentence when that fails */
+/** Connects to the recorder of the home; none may live yet, with `startsLate`. @throws Error with a sentence when that fails */
 export async function openRecorder(options: RecorderOptions): Promise<Recorder> {
   const client = new RecorderClient(options);
   await client.opened();
@@ -73,6 +75,10 @@ class RecorderClient implements Recorder {
   #osPid: number | undefined;
   #isClosed = false;
   #isStopped = false;
+  /** Without a recorder one is started. */
+  #isNeeded: boolean;
+  /** A connection is there, or is tried for. */
+  #isTrying = false;
   #cancelRetry: (() => void) | undefined;
   #retryMs = reconnectInitialMs;
   /** The recorder that this daemon started and that has not ended. */
@@ -86,6 +92,7 @@ class RecorderClient implements Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+    this.#isNeeded = options.startsLate !== true;
   }
 
   async opened(): Promise<void> {
@@ -211,15 +218,20 @@ class RecorderClient implements Recorder {
     return new Promise((resolve, reject) => {
       const ask = this.#nextAsk++;
       this.#asks.set(ask, { request, resolve, reject });
-      if (this.#socket !== undefined) send(this.#socket, request(ask));
+      this.#isNeeded = true;
+      if (this.#socket !== undefined) return send(this.#socket, request(ask));
+      if (!this.#isTrying) this.#connect();
+      return undefined;
     });
   }
 
   #connect(): void {
+    this.#isTrying = true;
     const socket = connect(this.#options.home.recorderSocket);
     let isUp = false;
+    let isAbsent = false;
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") this.#start();
+      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") isAbsent = true;
       else this.#options.log("warning", `the recorder cannot be reached: ${error.message}`);
     });
     receive<Report>(socket, (report) => {
@@ -235,6 +247,11 @@ class RecorderClient implements Recorder {
     socket.on("close", () => {
       if (isUp) this.#down();
       if (this.#isClosed) return this.#onClosed?.();
+      if (isAbsent && !this.#isNeeded) {
+        this.#isTrying = false;
+        return this.#opened();
+      }
+      if (isAbsent) this.#start();
       this.#cancelRetry = this.#options.clock.timer(this.#retryMs, () => this.#connect());
       this.#retryMs = Math.min(2 * this.#retryMs, reconnectMaxMs);
       return undefined;
@@ -252,9 +269,12 @@ class RecorderClient implements Recorder {
     // Before what waits: a run that the recorder does not know counts as drained.
     for (const [id, run] of this.#runs) if (!asked.has(id)) void this.#attachAgain(run);
     for (const request of waiting) send(socket, request);
+    return this.#opened();
+  }
+
+  #opened(): void {
     this.#onUp?.();
     this.#onUp = undefined;
-    return undefined;
   }
 
   async #attachAgain(run: RecordedRun): Promise<void> {
@@ -298,24 +318,18 @@ class RecorderClient implements Recorder {
   #start(): void {
     const { clock } = this.#options;
     if (this.#startedOsPid !== undefined || this.#isClosed || clock.monotonicMs() < this.#nextStartMs) return;
-    const { home, log, entry, stdout = "ignore", idleMs } = this.#options;
+    const { home, entry, stdout = "ignore", idleMs } = this.#options;
     mkdirSync(dirname(home.recorderSocket), { recursive: true });
     mkdirSync(home.log, { recursive: true });
     const ownLog = openSync(join(home.log, "recorder"), "a", 0o640);
     try {
       const args = [...nodeOptions, fileURLToPath(entry), home.root, ...(idleMs === undefined ? [] : [String(idleMs)])];
+      // What a person has Node load is meant for their programs, and would cost each start of this one up to 30 ms and 1 MB.
+      const { NODE_EXTRA_CA_CERTS: _certificates, ...env } = ownEnvironment();
       const stdio = ["ignore", stdout, ownLog] as const;
-      const recorder = spawn(process.execPath, args, {
-        detached: true,
-        cwd: "/",
-        env: ownEnvironment(),
-        stdio: [...stdio],
-      });
+      const recorder = spawn(process.execPath, args, { detached: true, cwd: "/", env, stdio: [...stdio] });
       this.#startedOsPid = recorder.pid;
-      recorder.once("error", (error) => {
-        log("error", `the recorder could not be started: ${error.message}`);
-        this.#startFailed(error.message);
-      });
+      recorder.once("error", (error) => this.#startFailed(error.message));
       recorder.once("exit", (code) => {
         this.#startedOsPid = undefined;
         // Killed is not failed, nor is having come too late for the lock.
@@ -328,6 +342,7 @@ class RecorderClient implements Recorder {
   }
 
   #startFailed(problem: string): void {
+    this.#options.log("error", `the recorder could not be started: ${problem}`);
     this.#problem = problem;
     this.#nextStartMs = this.#options.clock.monotonicMs() + this.#restartMs;
     this.#restartMs = Math.min(2 * this.#restartMs, restartMaxMs);

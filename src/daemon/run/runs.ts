@@ -20,7 +20,15 @@ import * as files from "./run-files.ts";
 import type { RunRecord } from "./run-files.ts";
 import { ListenHolders, type ListenPlace } from "./listen-holder.ts";
 import { RunInput } from "./run-input.ts";
-import { launchShim, shimCall, shimError, startError, type Preparation, type ShimCall } from "./run-launch.ts";
+import {
+  launchShim,
+  shimCall,
+  shimError,
+  shimPath,
+  startError,
+  type Preparation,
+  type ShimCall,
+} from "./run-launch.ts";
 import { RunMembers, type Member } from "./run-members.ts";
 import { stopLeftovers } from "./run-leftovers.ts";
 import {
@@ -35,9 +43,12 @@ import {
 } from "./run.ts";
 import { watchRuns } from "./run-watch.ts";
 import { installShim } from "./shim-script.ts";
+import { SpareFifos } from "./spare-fifos.ts";
 
 /** How long a shim may take until its service runs, in milliseconds; then the start has failed. */
 export const startMs: Milliseconds = 15_000;
+/** The FIFOs of every run; the shim takes the last one for a sign that it has all. */
+const pipeKindsAlways: readonly files.PipeKind[] = ["out", "err", "in"];
 /** How long the end of a run waits for the recorder to have read all, in milliseconds. */
 export const drainMs: Milliseconds = 5_000;
 
@@ -59,7 +70,8 @@ export interface RunsOptions {
 /** Makes the folders of the home that runs need. Nothing is watched before `recover`. */
 export function openRuns(options: RunsOptions): Runs {
   const { home } = options;
-  for (const folder of [home.root, home.runs, home.pipes]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const folder of [home.root, home.runs, home.pipes, home.spare])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
   installShim(home);
   return new HomeRuns(options);
 }
@@ -74,6 +86,7 @@ class HomeRuns implements Runs {
   readonly #runs = new Map<RunId, ActiveRun>();
   readonly #holders: ListenHolders;
   readonly #members: RunMembers;
+  readonly #spare: SpareFifos;
   #watching: (() => void) | undefined;
   #stopNotes: (() => void) | undefined;
   #recovery: Promise<unknown> | undefined;
@@ -89,6 +102,7 @@ class HomeRuns implements Runs {
     this.#holders = new ListenHolders(options.home, options.platform.clock);
     this.#ownPath = options.ownPath ?? process.env["PATH"] ?? "";
     this.#prepare = options.prepare ?? (() => ({}));
+    this.#spare = new SpareFifos(options.home.spare, shimPath(this.#ownPath));
   }
 
   recover(): Promise<readonly RecoveredRun[]> {
@@ -105,6 +119,7 @@ class HomeRuns implements Runs {
     const run = this.#add(recordOf(spec, preparation, this.#platform.clock.wallMs()));
     try {
       files.writeRecord(this.#home, run.record);
+      this.#spare.take(pipeKindsAlways.map((kind) => files.pipeFile(this.#home, spec.id, kind)));
       const release = await this.#launch(run, call, spec);
       this.#limitBeginning(run);
       this.#look(run);
@@ -182,10 +197,12 @@ class HomeRuns implements Runs {
     this.#watching?.();
     this.#stopNotes?.();
     this.#runs.clear();
+    await this.#spare.close();
   }
 
   async #recover(): Promise<readonly RecoveredRun[]> {
     this.#untold = [];
+    this.#spare.fill();
     this.#watch();
     const found: Promise<RecoveredRun>[] = [];
     for (const record of files.recordsIn(this.#home)) found.push(this.#recoverRun(record));
