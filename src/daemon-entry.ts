@@ -1,5 +1,6 @@
 /**
- * Daemon entry: the first file of the daemon's OS process. Arguments: the home.
+ * Daemon entry: the first file of the daemon's OS process. Arguments: the home, and `--no-heart` for a
+ * daemon that its starter starts again, so that no heart does.
  *
  * @module
  */
@@ -10,7 +11,7 @@ import { DaemonRefusedError, startDaemon } from "./daemon/daemon.ts";
 import { homeAt } from "./daemon/home.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 
-const [root = ""] = process.argv.slice(2);
+const [root = "", ...flags] = process.argv.slice(2);
 const manifest = JSON.parse(readFileSync(new URL(import.meta.resolve("colos/package.json")), "utf8")) as {
   version: string;
 };
@@ -23,7 +24,9 @@ try {
     platform: nodePlatform(),
     version: manifest.version,
     recorderEntry: new URL("./recorder-entry.js", import.meta.url),
-    restartCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), root],
+    ...(flags.includes("--no-heart")
+      ? {}
+      : { restartCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), root] as const }),
     programCommand: ({ name, carrier }) =>
       carrier === "os-process"
         ? [process.execPath, programEntry]
