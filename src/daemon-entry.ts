@@ -17,6 +17,9 @@ const manifest = JSON.parse(readFileSync(new URL(import.meta.resolve("colos/pack
 };
 const bin = fileURLToPath(new URL("./bin.js", import.meta.url));
 const programEntry = fileURLToPath(new URL("./program-entry.js", import.meta.url));
+// For this start alone: what this daemon starts, its heart too, is not to have it.
+const salvage = process.env["COLOS_SALVAGE"] === "1";
+delete process.env["COLOS_SALVAGE"];
 
 try {
   const daemon = await startDaemon({
@@ -27,6 +30,7 @@ try {
     ...(flags.includes("--no-heart")
       ? {}
       : { restartCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), root] as const }),
+    salvage,
     programCommand: ({ name, carrier }) =>
       carrier === "os-process"
         ? [process.execPath, programEntry]

@@ -283,5 +283,6 @@ export {
   type SupervisorFlags,
 } from "./supervisor/child-spec.ts";
 export { defineConfig, type ReadyConfig, type ServiceConfig, type SystemConfig } from "./control/config.ts";
+export { drainOnStop, type DrainOptions } from "./platforms/node/drain.ts";
 export { listenOptions } from "./platforms/node/listen-options.ts";
 export { createSystem, nodeCarriers, type System, type SystemOptions } from "./node-system.ts";

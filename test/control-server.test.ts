@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { connect, type Socket } from "node:net";
+import { servicesMax } from "../src/control/config-limit.ts";
 import { managerClient } from "../src/control/manager-client.ts";
 import { managerGroups } from "../src/control/manager-routes.ts";
 import { ManagerError, type Manager, type ManagerEvent } from "../src/control/manager.ts";
@@ -428,7 +429,7 @@ describe("control server: limits", () => {
   });
 
   test("bodies beyond bodiesBytesMax together are answered with 503, and the room comes back", async () => {
-    const { socket } = await serve({ limits: { bodiesBytesMax: 1000 } });
+    const { socket } = await serve({ limits: { bodiesBytesMax: 1000, bodyFreeBytes: 50 } });
     const first = new RawClient(socket);
     first.socket.write(`${head}content-length: 900\r\n\r\n${" ".repeat(899)}`);
     const body = JSON.stringify({ name: "web" }).padEnd(500);
@@ -436,6 +437,8 @@ describe("control server: limits", () => {
       ask(socket, { method: "POST", path: "/v1/services/show", headers: jsonType, body });
 
     await expect.poll(async () => (await again()).status).toBe(503);
+    const small = { method: "POST", path: "/v1/services/show", headers: jsonType, body: '{"name":"web"}' };
+    expect(await ask(socket, small)).toMatchObject({ status: 200 });
     first.socket.destroy();
 
     await expect.poll(async () => (await again()).status).toBe(200);
@@ -453,6 +456,28 @@ describe("control server: limits", () => {
 
     expect((await nested(11)).body).toContain("nested deeper than 10 levels");
     expect((await nested(10)).body).toContain("is not an object");
+  });
+
+  test("a body of more than bodyValuesMax values is answered with 413", async () => {
+    const { socket } = await serve({ limits: { bodyValuesMax: 10 } });
+    const listed = (count: number): Promise<Answer> => {
+      const body = JSON.stringify(Array.from({ length: count }, () => ",[,"));
+      return ask(socket, { method: "POST", path: "/v1/services/show", headers: jsonType, body });
+    };
+
+    expect(await listed(11)).toMatchObject({ status: 413 });
+    expect((await listed(10)).body).toContain("is not an object");
+  });
+
+  test("the largest system that a config may have fits into a plan's limits", async () => {
+    const { client, manager } = await serve();
+    const env = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`VARIABLE_${at}`, "x".repeat(50)]));
+    const names = Array.from({ length: servicesMax }, (_, at) => `service-${at}`);
+    const services = Object.fromEntries(names.map((name) => [name, { command: ["sleep", "60"], env }]));
+
+    await client.preview({ plan: planOf(services), env: {}, source: "colos.config.ts" });
+
+    expect(manager.asked.map(([operation]) => operation)).toEqual(["preview"]);
   });
 
   test("a head that does not come within headTimeoutMs is answered with 408", async () => {
@@ -555,6 +580,24 @@ describe("control server: limits", () => {
     await expect.poll(() => asked).toBe(1);
 
     expect(await new RawClient(socket).status()).toBe(503);
+  });
+
+  test("an answer that does not come within closeTimeoutMs keeps no daemon from closing", async () => {
+    const { client, manager, server } = await serve({ limits: { closeTimeoutMs: 50 } });
+    let asked = false;
+    manager.list = () => {
+      asked = true;
+      return new Promise(() => {});
+    };
+    const failure = client.list().catch((error: unknown) => error);
+    await expect.poll(() => asked).toBe(true);
+
+    await server.close();
+
+    expect(await failure).toMatchObject({
+      code: "internal",
+      message: expect.stringMatching(/^the connection to the daemon was lost before its answer/),
+    });
   });
 
   test("a limit that is none is refused", async () => {

@@ -10,6 +10,7 @@ import { describe, expect } from "vitest";
 import { pieceBytesMax } from "../src/daemon/log/cri-format.ts";
 import { chunkBytesMax } from "../src/daemon/log/pipe-reader.ts";
 import { messageBytesMax } from "../src/daemon/log/protocol.ts";
+import { unreadBytesMax } from "../src/daemon/log/recorder-server.ts";
 import { findProgram } from "./debian.ts";
 import { childrenOf, osProcessesOf } from "./system/os-processes.ts";
 import { test } from "./system/place.ts";
@@ -283,6 +284,34 @@ describe("sd_notify", () => {
     expect(notes).toEqual(["STATUS=again"]);
     await recorder.stop();
   });
+});
+
+test("a daemon that does not read loses notes beyond a limit", { timeout: 60_000 }, async ({ place }) => {
+  const home = homeIn(place);
+  const recorder = await recorderOf(home);
+  const run = runIn(home, "web.1.1", { notify: join(home.pipes, "web.1.1.notify") });
+  const count = 3_000;
+  await recorder.attach(run);
+  const deaf = connect(home.recorderSocket);
+  await new Promise<void>((resolve) => void deaf.once("connect", resolve));
+  const sender = `use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0);
+    send($s, $ARGV[1] x $ARGV[2], 0, sockaddr_un($ARGV[0])) or die $! for 1 .. $ARGV[3]`;
+  const notify = async (text: string, times: number, count: number): Promise<void> => {
+    const args = ["-e", sender, run.notify!, text, String(times), String(count)];
+    expect(await endOf(spawn("perl", args, { stdio: "inherit" }))).toBe(0);
+  };
+  await notify("x", 3_000, count);
+  let heard = "";
+  deaf.setEncoding("utf8").on("data", (text: string) => (heard += text));
+  await until(async () => {
+    await notify("last", 1, 1);
+    return heard.includes("last");
+  });
+  const heardCount = heard.match(/"note":"x/g)!.length;
+  expect(heardCount * 3_000).toBeGreaterThan(unreadBytesMax);
+  expect(heardCount).toBeLessThan(count);
+  deaf.destroy();
+  await recorder.stop();
 });
 
 describe("a daemon that talks nonsense", () => {

@@ -11,7 +11,7 @@ import type { Manager } from "../control/manager.ts";
 import { wantsColour } from "./colour.ts";
 import { signalExitCode } from "./exit-codes.ts";
 import { type Failure, failureOf } from "./failure.ts";
-import { homeFolder } from "./home.ts";
+import { homeBytesMax, homeFolder } from "./home.ts";
 import type { CliHost } from "./host.ts";
 import { Interrupted } from "./interrupt.ts";
 import { plainText } from "./text.ts";
@@ -53,6 +53,11 @@ export class Call {
   constructor(words: Words, host: CliHost) {
     this.host = host;
     this.home = homeFolder(words.last("home"), host);
+    if (Buffer.byteLength(this.home) > homeBytesMax) {
+      throw words.wrong(
+        `the home ${this.home} is longer than ${homeBytesMax} bytes, too long for sockets; name a shorter one`,
+      );
+    }
     this.verb = words.command.replace(/^colos /, "");
     this.isJson = words.has("json");
     this.isQuiet = words.has("quiet");

@@ -5,10 +5,14 @@
  * `~/.local/state/colos` unless set. A relative path is relative to the working directory; a relative XDG_STATE_HOME counts
  * as not set, as its specification wants.
  *
+ * Limit: `homeBytesMax`; the OS cuts longer names of sockets off.
+ *
  * @module
  */
 import { isAbsolute, join, resolve } from "node:path";
 
+/** Bytes: with the longest name of a socket in it (`/recorder.sock`) what sun_path of unix(7) holds on Linux. */
+export const homeBytesMax = 93;
 /** The home of root. */
 export const rootHome = "/var/lib/colos";
 

@@ -2,7 +2,7 @@
  * Schedule: when a job is due, counted from when it was due last, whatever happened to the clock and the daemon meanwhile.
  *
  * The caller keeps `lastAt` and does one thing: when `nextDue` is not later than now, it runs the job and takes the answer as the
- * new `lastAt`; otherwise it looks again then, and at least once an hour, because the clock may be set.
+ * new `lastAt`; otherwise it looks again then, and at least once a minute, because the clock may be set.
  *
  * Guarantees: of several times that passed, at most one is made up for. A time counts as kept up to `lateMaxMs` after it.
  * A clock that is set back by up to `clockStepMaxMs` makes nothing run twice; by more, `lastAt` is not believed.

@@ -127,9 +127,9 @@ class ControlFace {
   }
 
   async #carryOut(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { bodyBytesMax, bodyDepthMax: depthMax } = this.#limits;
+    const { bodyBytesMax, bodyDepthMax: depthMax, bodyValuesMax: valuesMax, bodyFreeBytes: freeBytes } = this.#limits;
     const bytesMax = route.endpoint.inputBytesMax ?? bodyBytesMax;
-    const body = await readBody(request, { bytesMax, depthMax, budget: this.#budget });
+    const body = await readBody(request, { bytesMax, depthMax, valuesMax, freeBytes, budget: this.#budget });
     if ("isGone" in body) return;
     if ("problem" in body) return this.#refuse(response, body.problem);
     const answer = await this.#operations.run(route, body.value);

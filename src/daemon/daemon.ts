@@ -49,6 +49,8 @@ export interface DaemonOptions {
   programCommand(plan: ServicePlan): readonly [string, ...string[]];
   /** The command that starts a daemon for this home; absent: no heart watches over this one. */
   readonly restartCommand?: readonly [string, ...string[]];
+  /** Goes on with what is whole of a damaged journal. */
+  readonly salvage?: boolean;
   /** Services' lines that are forwarded to stdout come out of this OS process's. */
   readonly forwards?: boolean;
 }
@@ -117,7 +119,13 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     fold,
     snapshot: snapshotOf,
     decode: decodeEntry,
+    salvage: options.salvage === true,
   });
+  const { damagedFile, cutBytes, problem } = journal.recovery;
+  if (damagedFile !== undefined)
+    log("error", `the journal was damaged; what was whole is used, the rest is in ${damagedFile}`);
+  if (cutBytes > 0) log("warning", `${cutBytes} bytes that were never finished were cut off the journal`);
+  if (problem !== undefined) log("error", `the journal takes nothing for now: ${problem}`);
   const recorder = await openRecorder({
     home,
     clock,

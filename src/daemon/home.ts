@@ -9,6 +9,8 @@
  * recorder.sock                how the daemon speaks to the recorder
  * journal                      what was asked for and what happened; the truth
  * log/daemon, log/recorder     what colos itself has to say
+ * log/heart                    when the heart started a daemon or killed one, and why
+ * heart/pid, start, ask, answer, rest  who watches over the daemon, and what it is told (heart.ts)
  * shim                         the shell script that runs beside each service
  * runs/<run>.spec              what was started, without secrets (JSON)
  * runs/<run>.claim             whoever made it decides whether the run begins

@@ -435,7 +435,7 @@ function damagedError(path: string, lineNumber: number): JournalError {
   return new JournalError(
     "damaged",
     `${path} is damaged in line ${lineNumber}, in what the disk had promised to keep: put a copy of the file back, ` +
-      `or salvage what is whole (the damaged file is kept beside it)`,
+      `or set COLOS_SALVAGE=1 for one start to go on with what is whole (the damaged file is kept beside it)`,
   );
 }
 

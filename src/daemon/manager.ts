@@ -446,7 +446,8 @@ export class ServiceManager implements Manager {
   #survives({ plan }: ServiceRecord, { current }: LiveInstance): Arrival {
     if (plan.ready.kind !== "none" || current?.readyAt === undefined) return arrived;
     const leftMs = current.readyAt + survivalMs - this.#host.now();
-    if (leftMs <= 0) return arrived;
+    // What has ended may not have been told yet: its output is still being read.
+    if (leftMs <= 0) return this.#host.runs.members(current.id).length > 0 ? arrived : undefined;
     this.#options.clock.timer(leftMs, () => this.#settled());
     return undefined;
   }

@@ -29,8 +29,8 @@ export const listenHostDefault = "0.0.0.0";
 export const journalRetryMs = 1_000;
 /** Entries that wait for the disk. */
 export const entriesWaitingMax = 100_000;
-/** The longest time that a host timer waits, in milliseconds. */
-const hostTimerMaxMs = 2 ** 31 - 1;
+/** The longest wait before the time of day is looked at again, in milliseconds: the clock may be set, and the machine may sleep. */
+export const wakeMaxMs = 60_000;
 
 export interface RunHostOptions {
   readonly clock: Clock;
@@ -176,7 +176,7 @@ export class RunHost implements CoreHost {
     this.#cancelWake();
     this.#cancelWake = () => {};
     if (at !== undefined && !this.#isClosed) {
-      const delayMs = Math.min(Math.max(0, at - this.now()), hostTimerMaxMs);
+      const delayMs = Math.min(Math.max(0, at - this.now()), wakeMaxMs);
       this.#cancelWake = this.#options.clock.timer(delayMs, () => this.#core?.wake());
     }
     this.#options.settled();

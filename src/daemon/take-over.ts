@@ -15,8 +15,6 @@ import type { Home } from "./home.ts";
 import { checkJournal } from "./journal.ts";
 import { identityOf, isAlive } from "./os-identity.ts";
 
-/** For so long the heart starts nothing while one daemon takes the place of another, in milliseconds. */
-export const handOverMs = 60_000;
 /** How long a daemon may take to end after it has handed over, in milliseconds. */
 export const endTimeoutMs = 30_000;
 /** Milliseconds between two looks. */

@@ -3,7 +3,7 @@
  *
  * Guarantees: symlinks in a folder are not followed, so no scan is endless; a path that is given may be one, and then counts as
  * what it leads to. What vanishes during a scan counts as gone. A folder that cannot be read counts as empty.
- * Limit: `filesMax`; what is beyond is not seen, and `isCut` says so.
+ * Limit: `filesMax`, unless another is given; what is beyond is not seen, and `isCut` says so.
  * Not here: when to scan (watch.ts).
  *
  * @module
@@ -42,7 +42,7 @@ export interface Scan {
 export type Ignore = (path: string) => boolean;
 
 /** All that is at these absolute paths now. Rejects when the OS refuses for want of something (EMFILE, ENOMEM). */
-export async function scanPaths(paths: readonly string[], isIgnored: Ignore): Promise<Scan> {
+export async function scanPaths(paths: readonly string[], isIgnored: Ignore, most: number = filesMax): Promise<Scan> {
   const files = new Map<string, FileStamp>();
   const folders = new Map<string, ScannedFolder>();
   const open: string[] = [];
@@ -60,7 +60,7 @@ export async function scanPaths(paths: readonly string[], isIgnored: Ignore): Pr
     const kept = entries.filter((entry) => !isIgnored(join(folder!, entry.name)));
     for (const entry of kept) if (entry.isDirectory()) open.push(join(folder, entry.name));
     const names = kept.filter((entry) => !entry.isDirectory()).map((entry) => join(folder!, entry.name));
-    if (files.size + names.length > filesMax) return { files, folders, isCut: true };
+    if (files.size + names.length > most) return { files, folders, isCut: true };
     for (const [path, stamp] of await stampsOf(names)) files.set(path, stamp);
   }
   return { files, folders, isCut: false };

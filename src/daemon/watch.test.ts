@@ -14,16 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { nodePlatform } from "../platforms/node/node-platform.ts";
-import { filesMax } from "./watch-scan.ts";
-import {
-  foldersMax,
-  ignoreOf,
-  pathsToldMax,
-  pollEveryMs,
-  watchPaths,
-  type WatchFolder,
-  type WatchOptions,
-} from "./watch.ts";
+import { ignoreOf, pathsToldMax, pollEveryMs, watchPaths, type WatchFolder, type WatchOptions } from "./watch.ts";
 
 interface Setup {
   readonly paths?: (root: string) => string[];
@@ -290,25 +281,46 @@ describe("watch: limits", () => {
     expect(notices).toEqual([`${why}; it is looked every ${pollEveryMs} ms whether files have changed`]);
   });
 
+  const most = { folders: 5, files: 5 };
+
+  test("as many folders and files as are allowed are watched", async () => {
+    const { next, notices, write } = await watched({
+      before: (root) => {
+        for (const name of ["1", "2", "3"]) mkdirSync(join(root, name)); // two more: the root and the one above
+        for (const name of ["1/a", "1/b", "2/a", "a"]) writeFileSync(join(root, name), "");
+      },
+      options: () => ({ most }),
+    });
+
+    write("3/a");
+
+    expect(await next()).toEqual(["3/a"]);
+    expect(notices).toEqual([]);
+  });
+
   test("more folders than the limit are looked at from time to time", async () => {
     const { notices } = await watched({
       before: (root) => {
-        for (let folder = 0; folder < foldersMax; folder++) mkdirSync(join(root, String(folder)));
+        for (const name of ["1", "2", "3", "4"]) mkdirSync(join(root, name));
       },
+      options: () => ({ most }),
     });
 
-    expect(notices[0]).toContain(`more than ${foldersMax} folders are to be watched; it is looked every`);
+    expect(notices).toEqual([
+      `more than 5 folders are to be watched; it is looked every ${pollEveryMs} ms whether files have changed`,
+    ]);
   });
 
   test("files beyond the limit are said to be unseen", async () => {
     const { notices } = await watched({
       before: (root) => {
-        for (let file = 0; file <= filesMax; file++) symlinkSync("x", join(root, String(file)));
+        for (let file = 0; file <= 5; file++) writeFileSync(join(root, String(file)), "");
       },
+      options: () => ({ most }),
     });
 
     expect(notices).toEqual([
-      `more than ${filesMax} files are to be watched, the rest is not seen; narrow watch.paths or add to watch.ignore`,
+      "more than 5 files are to be watched, the rest is not seen; narrow watch.paths or add to watch.ignore",
     ]);
   });
 });

@@ -51,6 +51,8 @@ export interface WatchOptions {
   readonly home?: string;
   /** Default: the OS's. */
   readonly watchFolder?: WatchFolder;
+  /** Default: `foldersMax` and `filesMax`. */
+  readonly most?: { readonly folders: number; readonly files: number };
 }
 
 /** A watch that has begun. */
@@ -100,6 +102,7 @@ class PathWatcher {
   readonly #delayMs: number;
   readonly #options: WatchOptions;
   readonly #isIgnored: Ignore;
+  readonly #most: { readonly folders: number; readonly files: number };
   readonly #watches: Map<string, { readonly inode: number; readonly stop: () => void }> = new Map();
   #scan: Scan | undefined;
   /** Wall time before the last scan began. */
@@ -118,6 +121,7 @@ class PathWatcher {
     this.#paths = paths;
     this.#delayMs = delayMs;
     this.#options = options;
+    this.#most = options.most ?? { folders: foldersMax, files: filesMax };
     this.#isIgnored = ignoreOf(paths, ignore, options.home);
   }
 
@@ -171,7 +175,7 @@ class PathWatcher {
     const hinted = this.#hinted;
     this.#hinted = new Set();
     const startedAt = this.#options.clock.wallMs();
-    const after = await scanPaths(this.#paths, this.#isIgnored);
+    const after = await scanPaths(this.#paths, this.#isIgnored, this.#most.files);
     const before = this.#scan;
     const isRacy = (path: string): boolean => (before?.files.get(path)?.modifiedMs ?? 0) >= this.#scanAt - racyWindowMs;
     const doubtful = new Set([...hinted].filter(isRacy));
@@ -184,7 +188,7 @@ class PathWatcher {
   #tellCut({ isCut }: Scan): void {
     if (isCut && !this.#isCutTold)
       this.#options.onNotice?.(
-        `more than ${filesMax} files are to be watched, the rest is not seen; narrow watch.paths or add to watch.ignore`,
+        `more than ${this.#most.files} files are to be watched, the rest is not seen; narrow watch.paths or add to watch.ignore`,
       );
     this.#isCutTold = isCut;
   }
@@ -197,8 +201,8 @@ class PathWatcher {
       stop();
       this.#watches.delete(path);
     }
-    if (folders.size > foldersMax) {
-      this.#poll(`more than ${foldersMax} folders are to be watched`);
+    if (folders.size > this.#most.folders) {
+      this.#poll(`more than ${this.#most.folders} folders are to be watched`);
       return false;
     }
     const fresh = [...folders].filter(([path]) => !this.#watches.has(path));

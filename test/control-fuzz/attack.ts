@@ -226,8 +226,25 @@ function framing(random: Random): Buffer {
   );
 }
 
+/** As large as a plan may be, and nothing but keys. */
+const manyKeys = Buffer.from(
+  `{${Array.from({ length: 400_000 }, (_, at) => `"a${at}":1`).join(",")}`
+    .slice(0, 3_999_999)
+    .replace(/[^1]*$/, "")
+    .padEnd(3_999_999)
+    .concat("}"),
+);
+
 function oversized(random: Random): Partial<Attack> & { pieces: Buffer[] } {
   const pieces = random.pick([
+    () => [
+      Buffer.concat([
+        Buffer.from(
+          "POST /v1/plan/preview HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 4000000\r\n\r\n",
+        ),
+        manyKeys,
+      ]),
+    ],
     () => [get("/v1/health", `x: ${"y".repeat(9000)}\r\n`)],
     () => [get("/v1/health", "a: b\r\n".repeat(3000))],
     () => [get(`/v1/${"x".repeat(20_000)}`)],

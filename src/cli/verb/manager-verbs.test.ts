@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { FakeHost, FakeOutput, FakeTerminal, instance } from "../../../test/fake-cli-host.ts";
 import { FakeDaemon } from "../../../test/fake-daemon.ts";
 import { ManagerError } from "../../control/manager.ts";
+import { homeBytesMax } from "../home.ts";
 import { runCli } from "../main.ts";
 import { textWidth } from "../text.ts";
 
@@ -642,6 +643,16 @@ describe("colos: when it cannot be asked", () => {
 
     expect(await colos("stop web --quiet", host)).toBe(exitCode);
     expect(host.stderr.text).toMatch(sentence);
+  });
+
+  test.each([
+    [homeBytesMax, 0],
+    [homeBytesMax + 1, 2],
+  ])("a home of %s bytes: exit code %s", async (bytes, exitCode) => {
+    const host = hostOf(shop());
+
+    expect(await colos(`ps --home /${"x".repeat(bytes - 1)}`, host)).toBe(exitCode);
+    expect(host.connected).toHaveLength(exitCode === 0 ? 1 : 0);
   });
 
   test("with --json the error is JSON, too", async () => {

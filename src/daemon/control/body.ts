@@ -1,8 +1,9 @@
 /**
  * Body: reads the JSON of a request, within limits.
  *
- * Guarantees: no byte beyond `bytesMax` is kept; what all requests hold together is bounded by a `Budget`; nesting is counted
- * before the text is parsed, so a body of brackets costs no more than a look at each.
+ * Guarantees: no byte beyond `bytesMax` is kept; what all requests hold together is bounded by a `Budget`; nesting and values
+ * are counted before the text is parsed, because a few megabytes of brackets or keys cost far more time and memory to parse
+ * than to look at.
  *
  * @module
  */
@@ -34,7 +35,10 @@ export class Budget {
 export interface BodyLimits {
   readonly bytesMax: number;
   readonly depthMax: number;
+  readonly valuesMax: number;
   readonly budget: Budget;
+  /** Bytes of each body that do not count, so that large ones never keep small ones out. */
+  readonly freeBytes: number;
 }
 
 /** What came; `isGone`: the client left before the end. */
@@ -42,25 +46,28 @@ export type Body = { readonly value: unknown } | { readonly problem: Problem } |
 
 /** Reads and parses; an absent body is `{}`. Never rejects. */
 export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Body> {
-  const { bytesMax, budget } = limits;
+  const { bytesMax, budget, freeBytes } = limits;
   if (Number(request.headers["content-length"] ?? 0) > bytesMax) return tooLarge(bytesMax);
   const chunks: Buffer[] = [];
   let bytes = 0;
+  let counted = 0;
   try {
     // Not `for await`, which would destroy the connection when the loop ends early, and with it the answer.
     for (;;) {
       const chunk = await nextChunk(request);
       if (chunk === undefined) break;
       if (bytes + chunk.length > bytesMax) return tooLarge(bytesMax);
-      if (!budget.take(chunk.length)) return tooMuch();
       bytes += chunk.length;
+      const more = Math.max(0, bytes - freeBytes) - counted;
+      if (!budget.take(more)) return tooMuch();
+      counted += more;
       chunks.push(chunk);
     }
-    return parse(Buffer.concat(chunks), limits.depthMax);
+    return parse(Buffer.concat(chunks), limits);
   } catch {
     return { isGone: true };
   } finally {
-    budget.giveBack(bytes);
+    budget.giveBack(counted);
   }
 }
 
@@ -81,10 +88,12 @@ function nextChunk(request: IncomingMessage): Promise<Buffer | undefined> {
   });
 }
 
-function parse(bytes: Buffer, depthMax: number): Body {
+function parse(bytes: Buffer, { depthMax, valuesMax }: BodyLimits): Body {
   if (bytes.length === 0) return { value: {} };
-  if (depthOf(bytes) > depthMax) {
-    return { problem: problem("invalid", `the body is nested deeper than ${depthMax} levels`) };
+  const { depth, values } = measure(bytes);
+  if (depth > depthMax) return { problem: problem("invalid", `the body is nested deeper than ${depthMax} levels`) };
+  if (values > valuesMax) {
+    return { problem: problem("invalid", `the body has more than ${valuesMax} values`, { status: 413 }) };
   }
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -97,11 +106,13 @@ function parse(bytes: Buffer, depthMax: number): Body {
 
 const quote = 0x22;
 const backslash = 0x5c;
+const comma = 0x2c;
 
-/** The deepest nesting of lists and objects. */
-function depthOf(bytes: Buffer): number {
+/** The deepest nesting of lists and objects, and about how many values are in them. */
+function measure(bytes: Buffer): { readonly depth: number; readonly values: number } {
   let depth = 0;
   let deepest = 0;
+  let values = 1;
   let isText = false;
   for (let index = 0; index < bytes.length; index += 1) {
     const byte = bytes[index]!;
@@ -115,9 +126,11 @@ function depthOf(bytes: Buffer): number {
       if (depth > deepest) deepest = depth;
     } else if (byte === 0x5d || byte === 0x7d) {
       depth -= 1;
+    } else if (byte === comma) {
+      values += 1;
     }
   }
-  return deepest;
+  return { depth: deepest, values };
 }
 
 function tooLarge(bytesMax: number): Body {

@@ -42,11 +42,11 @@ export class Connections {
     else this.#startDeadline(response);
   }
 
-  /** Closes the server; connections get `answerTimeoutMs` to take what is written for them. */
+  /** Closes the server; connections get `closeTimeoutMs` for their answers. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
-    const deadline = setTimeout(() => this.#server.closeAllConnections(), this.#limits.answerTimeoutMs);
+    const deadline = setTimeout(() => this.#server.closeAllConnections(), this.#limits.closeTimeoutMs);
     for (const [socket, answers] of this.#sockets) {
       if (answers.size === 0) socket.destroySoon();
     }

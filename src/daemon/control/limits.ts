@@ -13,10 +13,14 @@ export interface ControlLimits {
   readonly headBytesMax: number;
   /** A body, when its endpoint says nothing else; beyond it 413. */
   readonly bodyBytesMax: number;
-  /** All bodies that are being read, together; beyond it 503. */
+  /** What bodies that are being read have beyond `bodyFreeBytes`, together; beyond it 503. */
   readonly bodiesBytesMax: number;
+  /** Bytes of each body that do not count in that, so that large requests never keep small ones out. */
+  readonly bodyFreeBytes: number;
   /** Levels of lists and objects in a body; beyond it 400. */
   readonly bodyDepthMax: number;
+  /** Values in a body, a thousand services with all their settings among them; beyond it 413. */
+  readonly bodyValuesMax: number;
   /** From the first byte of a request, or the connection, to the end of its headers; then 408. */
   readonly headTimeoutMs: number;
   /** From the first byte of a request to the end of its body; then 408. */
@@ -25,6 +29,8 @@ export interface ControlLimits {
   readonly idleTimeoutMs: number;
   /** For the client to take an answer once it is there; then the connection is closed. */
   readonly answerTimeoutMs: number;
+  /** For answers under way when the daemon closes; then their connections are closed. */
+  readonly closeTimeoutMs: number;
   /** Reading operations under way; beyond it 503. Apart from the others, so that waiting ones never keep `list` out. */
   readonly readsMax: number;
   /** Other operations under way, those included whose client has left; beyond it 503. */
@@ -43,11 +49,14 @@ export const controlLimitsDefault: ControlLimits = {
   headBytesMax: 8_192,
   bodyBytesMax: 524_288,
   bodiesBytesMax: 16_777_216,
+  bodyFreeBytes: 65_536,
   bodyDepthMax: 32,
+  bodyValuesMax: 100_000,
   headTimeoutMs: 5_000,
   requestTimeoutMs: 10_000,
   idleTimeoutMs: 5_000,
   answerTimeoutMs: 10_000,
+  closeTimeoutMs: 1_000,
   readsMax: 64,
   actsMax: 64,
   streamsMax: 32,

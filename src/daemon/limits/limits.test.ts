@@ -145,7 +145,7 @@ describe("limits: what is said", () => {
       { ...person, may: () => true, changer: { path: "/bin/setpriv", kind: "setpriv" } },
       bare,
     );
-    const looked = "looked at every 1000 ms (cgroup v2 is not mounted)";
+    const looked = "looked at every 1000 ms, as cgroup v2 does not hold it here";
 
     expect(await limits.describe({ limits: all, user: "nobody" })).toEqual([
       "user: nobody (user 65534, group 65534), by /bin/setpriv",
@@ -166,7 +166,7 @@ describe("limits: what is said", () => {
 
     expect(await limits.describe({ limits: all })).toEqual([
       `memory: 100 MiB for all its OS processes; ${byKernel}, which ends all of them`,
-      "CPU: 50 % of a core; looked at every 1000 ms (the daemon's cgroup has only memory, pids); more for 10000 ms is told and not held",
+      "CPU: 50 % of a core; looked at every 1000 ms, as cgroup v2 does not hold it here; more for 10000 ms is told and not held",
       `OS processes and threads: 20; ${byKernel}, which refuses more`,
       "file descriptors: 64 for each of its OS processes; held by the OS kernel (rlimit)",
     ]);

@@ -9,7 +9,7 @@
  * | fdsMax | rlimit, for each OS process | the same |
  *
  * Guarantees: what cannot be is refused before anything starts. `describe` says of each limit how it is held, `abilities` what
- * the machine has. The limits are set before the service executes, so it never runs without them.
+ * the machine has, and why not more. The limits are set before the service executes, so it never runs without them.
  * Limits: Linux; elsewhere nothing is held, and `describe` says so. What the sampler cannot see (sampler.ts).
  * Not here: when a run is started and ended (manager.ts, run/).
  *
@@ -186,7 +186,7 @@ export class Limits {
   }
 
   #describeLimits({ memoryBytes, cpuPercent, fdsMax, pidsMax }: LimitsPlan, isOtherUser: boolean): string[] {
-    const looked = `looked at every ${sampleEveryMs} ms (${this.#absent})`;
+    const looked = `looked at every ${sampleEveryMs} ms, as cgroup v2 does not hold it here`;
     const byKernel = "held by the OS kernel (cgroup v2)";
     const said: string[] = [];
     if (memoryBytes !== undefined)

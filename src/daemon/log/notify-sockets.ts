@@ -49,11 +49,16 @@ for (;;) {
   }
 }`;
 
+interface Problem {
+  readonly sentence: string;
+  readonly cause?: Error;
+}
+
 interface Bound {
   readonly key: number;
   readonly path: string;
   readonly take: (datagram: string) => void;
-  readonly settle: (problem: string | undefined) => void;
+  readonly settle: (problem: Problem | undefined) => void;
   restartsLeft: number;
 }
 
@@ -64,24 +69,25 @@ export class NotifySockets {
 
   /**
    * Binds the path, and calls `take` for each datagram. Returns what closes it.
-   * @throws Error with a sentence when that cannot be done
+   * @throws Error with a sentence when that cannot be done; its cause is that of the OS when no OS process could be started
    */
   async bind(path: string, take: (datagram: string) => void): Promise<() => void> {
     const key = this.#nextKey++;
-    const problem = await new Promise<string | undefined>((settle) => {
+    const problem = await new Promise<Problem | undefined>((settle) => {
       this.#bound.set(key, { key, path, take, settle, restartsLeft: restartsMax });
       this.#start();
       this.#tell(key, path);
     });
     if (problem === undefined) return () => this.#close(key);
     this.#close(key);
-    throw new Error(`the notify socket ${path} cannot be bound: ${problem}`);
+    throw new Error(`the notify socket ${path} cannot be bound: ${problem.sentence}`, { cause: problem.cause });
   }
 
   /** Ends perl. */
   close(): void {
     this.#bound.clear();
     this.#perl?.stdin?.end();
+    this.#perl = undefined;
   }
 
   #close(key: number): void {
@@ -96,25 +102,27 @@ export class NotifySockets {
 
   #start(): void {
     if (this.#perl !== undefined) return;
-    const perl = spawn("perl", ["-e", script], { stdio: ["pipe", "pipe", "inherit"] });
+    const perl: ChildProcess = spawn("perl", ["-e", script], { stdio: ["pipe", "pipe", "inherit"] });
     this.#perl = perl;
-    perl.stdin.on("error", () => {}); // it has ended; `exit` says so
-    createInterface({ input: perl.stdout }).on("line", (line) => this.#read(line));
+    // Without file descriptors there are no pipes either; `error` says so.
+    perl.stdin?.on("error", () => {}); // it has ended; `exit` says so
+    if (perl.stdout) createInterface({ input: perl.stdout }).on("line", (line) => this.#read(line));
     perl.once("error", (error: NodeJS.ErrnoException) => {
-      const isAbsent = error.code === "ENOENT";
-      this.#failed(perl, isAbsent ? "that takes perl, which is not installed (Debian: perl-base)" : error.message);
+      if (error.code === "ENOENT")
+        this.#failed(perl, { sentence: "that takes perl, which is not installed (Debian: perl-base)" });
+      else this.#failed(perl, { sentence: error.message, cause: error });
     });
-    perl.once("exit", () => this.#failed(perl, "perl has ended again and again"));
+    perl.once("exit", () => this.#failed(perl, { sentence: "perl has ended again and again" }));
   }
 
   #read(line: string): void {
     const answer = /^=(\d+) (.*)$/.exec(line);
-    if (answer !== null) this.#bound.get(Number(answer[1]))?.settle(answer[2] === "" ? undefined : answer[2]);
+    if (answer !== null) this.#bound.get(Number(answer[1]))?.settle(answer[2] ? { sentence: answer[2] } : undefined);
     const [key = "", hex = ""] = line.split(" ");
     if (answer === null) this.#bound.get(Number(key))?.take(Buffer.from(hex, "hex").toString("utf8"));
   }
 
-  #failed(perl: ChildProcess, problem: string): void {
+  #failed(perl: ChildProcess, problem: Problem): void {
     if (this.#perl !== perl) return;
     this.#perl = undefined;
     for (const bound of this.#bound.values()) {

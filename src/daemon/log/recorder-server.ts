@@ -135,15 +135,14 @@ export class RecorderServer {
       forward,
       onNote: (note) => this.#note(run.id, note),
     });
-    const opened = this.#open(run, recorder, folder);
+    const opened = this.#open(run, recorder);
     this.#runs.set(run.id, { run, recorder, opened });
     this.#watchIdle();
     return opened;
   }
 
-  async #open(run: RecordedRun, recorder: RunRecorder, folder: LogFolder): Promise<void> {
+  async #open(run: RecordedRun, recorder: RunRecorder): Promise<void> {
     try {
-      await folder.prepare();
       await recorder.open();
     } catch (error) {
       await this.#forget(run);

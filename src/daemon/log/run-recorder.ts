@@ -63,6 +63,8 @@ export class RunRecorder {
     try {
       if (run.notify !== undefined) await this.#bindNotify(run.notify);
       if (run.ready !== undefined) await this.#openReady(run.ready);
+      // After these: a service that waits to say that it is ready does not wait for a full disk.
+      await this.#options.folder.prepare();
       await this.#openOutput("stdout", run.stdout);
       await this.#openOutput("stderr", run.stderr);
     } catch (error) {
@@ -127,12 +129,23 @@ export class RunRecorder {
   }
 
   async #bindNotify(path: string): Promise<void> {
-    this.#closeNotify = await this.#options.notifySockets.bind(path, (datagram) => {
+    const take = (datagram: string): void => {
       for (const assignment of datagram.split("\n")) {
         if (assignment === "READY=1") this.#ready();
         else if (assignment !== "") this.#options.onNote(assignment);
       }
+    };
+    const bound = await this.#options.patience.until(`cannot listen on ${path}`, async () => {
+      try {
+        return await this.#options.notifySockets.bind(path, take);
+      } catch (error) {
+        // That no OS process can be started passes; everything else is told to who asked.
+        if ((error as Error).cause !== undefined) throw error;
+        return error as Error;
+      }
     });
+    if (bound instanceof Error) throw bound;
+    this.#closeNotify = bound;
   }
 
   /** The file first: who is told may look for it. At once, so that what the service says next is not told before. */

@@ -2,11 +2,14 @@ import {
   closeSync,
   constants,
   existsSync,
+  statSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
-  readdirSync,
   readFileSync,
+  readdirSync,
   rmSync,
+  rmdirSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,7 +37,8 @@ const linesOf = (path: string): string[] =>
 const pidIn = (path: string): number => Number(readFileSync(path, "utf8").split(" ")[0]);
 
 async function exists(path: string): Promise<void> {
-  while (!existsSync(path)) await turn();
+  // A shell makes a file and then fills it.
+  while ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) await turn();
 }
 
 test("an exit status that nobody was there to see is found by the next daemon", async () => {
@@ -86,7 +90,7 @@ test("a service goes on while no daemon lives", async () => {
   expect(await next.report("ended", "web.1.1")).toMatchObject({ end: { code: null, signal: "SIGTERM" } });
 });
 
-test("whenever a daemon is killed, no run is executed twice and none is lost", { timeout: 120_000 }, async () => {
+test("whenever a daemon is killed, no run is executed twice and none is lost", { timeout: 240_000 }, async () => {
   const home = newHome();
   const began = join(home.root, "began");
   const asked: RunId[] = [];
@@ -252,6 +256,19 @@ test("a service whose shim is killed goes on, and its end is one that nobody saw
     signal: null,
     lost: "its shim was killed, so nobody saw how it ended",
   });
+});
+
+test("an exit status that the disk does not take is written when it does", async () => {
+  const { home, runs, end } = openTestRuns(newHome());
+  const [go, exit] = [join(home.root, "go"), runFile(home, "web.1.1", "exit")];
+  const { osPid } = await runs.start(shellSpec(home, "web.1.1", `until [ -e ${go} ]; do sleep 0.01; done; exit 7`));
+  mkdirSync(exit); // nothing can be written there now
+  writeFileSync(go, "");
+  await gone(osPid);
+
+  rmdirSync(exit);
+
+  expect(await end("web.1.1")).toMatchObject({ code: 7 });
 });
 
 test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("a shim does not end by %s", async (signal) => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -109,6 +109,20 @@ test("a released port is free again, and nothing of its holder is left", async (
   while (leftOf(home).length > 0) await turn();
   await runs.start(serverSpec(home, "web.1.2", port));
   expect(await answerOf(port)).toEqual(["web.1.2", "1", true, ""]);
+});
+
+test("a holder that an earlier daemon has started and that is not there yet is waited for", async () => {
+  const { home, runs } = openTestRuns(newHome());
+  const port = await freePort();
+  await runs.start(serverSpec(home, "web.1.1", port));
+  const hold = join(home.runs, `hold-${port}-${host}`);
+  renameSync(hold, `${hold}.later`);
+  const starting = runs.start(serverSpec(home, "web.2.1", port));
+  while (!existsSync(join(home.runs, "web.2.1.spec"))) await turn();
+
+  renameSync(`${hold}.later`, hold);
+
+  expect(await starting).toMatchObject({ osPid: expect.any(Number) as number });
 });
 
 test("a port that somebody else has is refused with who it is", async () => {

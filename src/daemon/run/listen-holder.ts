@@ -16,7 +16,7 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Milliseconds } from "../../base/platform.ts";
-import { PortInUseError } from "../../os/port-holder.ts";
+import { allStats, isAlive as isLiving } from "../../os/process-sample.ts";
 import type { Home } from "../home.ts";
 import { openListenSocket } from "../listen-socket.ts";
 import { writeFifo } from "./fifo.ts";
@@ -79,28 +79,23 @@ export class ListenHolders {
 
   async #open(place: ListenPlace): Promise<void> {
     if (this.#isHeld(place)) return;
+    // A daemon that was killed meanwhile may have started it, and it says who it is in a moment. Its port would not tell: until
+    // somebody listens, the OS lets another socket be bound to it.
+    if (isRunning(["/bin/sh", ...this.#args(place)])) return this.#untilHeld(place);
+    const socket = await openListenSocket(place.port, place.host);
     try {
-      const socket = await openListenSocket(place.port, place.host);
-      try {
-        this.#spawn(place, socket.fd);
-        await this.#untilHeld(place);
-      } finally {
-        socket.close();
-      }
-    } catch (error) {
-      // A daemon that was killed meanwhile may have started it, and it says who it is in a moment.
-      if (!(error instanceof PortInUseError) || error.holder?.command.includes(holdFile(this.#home, place)) !== true) {
-        throw error;
-      }
+      this.#spawn(place, socket.fd);
       await this.#untilHeld(place);
+    } finally {
+      socket.close();
     }
+    return undefined;
   }
 
   #spawn(place: ListenPlace, fd: number): void {
     this.release(place);
-    const args = [shimFile(this.#home), "hold", holdFile(this.#home, place), holdPipe(this.#home, place)];
     const env = { PATH: process.env["PATH"] ?? "/usr/bin:/bin" };
-    const holder = spawn("/bin/sh", args, {
+    const holder = spawn("/bin/sh", this.#args(place), {
       detached: true,
       cwd: "/",
       env,
@@ -108,6 +103,10 @@ export class ListenHolders {
     });
     holder.on("error", () => {}); // then it is not there in time
     holder.unref();
+  }
+
+  #args(place: ListenPlace): string[] {
+    return [shimFile(this.#home), "hold", holdFile(this.#home, place), holdPipe(this.#home, place)];
   }
 
   async #untilHeld(place: ListenPlace): Promise<void> {
@@ -124,6 +123,21 @@ export class ListenHolders {
   #isHeld(place: ListenPlace): boolean {
     const holder = readHolder(this.#home, place);
     return holder !== undefined && isAlive(holder);
+  }
+}
+
+/** Whether an OS process has this command line. */
+function isRunning(argv: readonly string[]): boolean {
+  const commandLine = `${argv.join("\0")}\0`;
+  for (const stat of allStats()) if (isLiving(stat) && commandLineOf(stat.pid) === commandLine) return true;
+  return false;
+}
+
+function commandLineOf(osPid: number): string {
+  try {
+    return readFileSync(`/proc/${osPid}/cmdline`, "utf8");
+  } catch {
+    return ""; // it has ended
   }
 }
 

@@ -38,7 +38,10 @@ export interface Preparation {
 /** Variables that a shell passes on. */
 const passableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Variables that shells keep for themselves, so that setting them to anything may end the shell. */
-const notPassable: ReadonlySet<string> = new Set(["OPTIND", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"]);
+const shellsOwn = ["OPTIND", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"];
+/** What was meant for whoever the variables were taken from: sd_listen_fds(3), sd_notify(3). */
+const othersOwn = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"];
+const notPassable: ReadonlySet<string> = new Set([...shellsOwn, ...othersOwn]);
 
 /** How a shim is called. */
 export interface ShimCall {

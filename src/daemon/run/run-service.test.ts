@@ -46,6 +46,16 @@ describe("what a service gets", () => {
     expect(JSON.parse(recorder.textOf("web.1.1").stdout)).toEqual(["COLOS_HOME", "COLOS_RUN", "COLOS_TEST_MARK"]);
   });
 
+  test("is not what was meant for somebody else, nor what would end a shell", async () => {
+    const { home, runs, recorder, end } = openTestRuns(newHome());
+    const env = { LISTEN_FDS: "3", NOTIFY_SOCKET: "/run/systemd/notify", OPTIND: "none", "not.a-name": "1", kept: "1" };
+    const names = says(`Object.keys(process.env).filter((name) => ${JSON.stringify(Object.keys(env))}.includes(name))`);
+    await runs.start(specOf(home, "web.1.1", { argv: names, env }));
+    await end("web.1.1");
+
+    expect(JSON.parse(recorder.textOf("web.1.1").stdout)).toEqual(["kept"]);
+  });
+
   test("is no file descriptor of the shim's, and a session of its own", async () => {
     const { home, runs, recorder, end } = openTestRuns(newHome());
     const inherited = execFileSync("ls", ["/proc/self/fd"]).toString(); // what the tests themselves were started with

@@ -138,7 +138,9 @@ export function isCutOff(error: unknown): boolean {
 /** Stable text, for comparing and for people. */
 export function textOf(wanted: Wanted): string {
   const services = [...wanted].toSorted(([one], [other]) => (one < other ? -1 : 1));
-  return services.map(([name, { target, instances, version }]) => `${name} ${target} ×${instances} v${version}`).join(", ");
+  return services
+    .map(([name, { target, instances, version }]) => `${name} ${target} ×${instances} v${version}`)
+    .join(", ");
 }
 
 async function within<T>(work: Promise<T>, sentence: string): Promise<T> {

@@ -64,14 +64,36 @@ export class Exits {
 
   read(instances: readonly InstanceDetail[]): void {
     for (const { id, exit } of instances.flatMap(({ runs }) => runs)) {
-      if (exit === undefined) continue;
-      const before = this.exits.get(id);
-      this.exits.set(id, exit);
-      if (before !== undefined && JSON.stringify(before) !== JSON.stringify(exit)) {
-        this.problems.push(`${id} ended with ${JSON.stringify(before)} and with ${JSON.stringify(exit)}`);
-      }
+      if (exit !== undefined) this.take(id, exit);
     }
   }
+
+  take(id: string, exit: RunExit): void {
+    const before = this.exits.get(id);
+    this.exits.set(id, exit);
+    if (before === undefined || (before.code === exit.code && before.signal === exit.signal)) return;
+    this.problems.push(`${id} ended with ${JSON.stringify(before)} and with ${JSON.stringify(exit)}`);
+  }
+}
+
+/** What the journal of a daemon that has ended says of runs that ended last. */
+export function readJournal(home: Home, exits: Exits): void {
+  for (const line of readFileSync(home.journal, "utf8").split("\n")) {
+    const entry = line.includes("{") ? (JSON.parse(line.slice(line.indexOf("{"))) as JournalEntry) : undefined;
+    if (entry?.type === "ended") exits.take(entry.run, entry.end);
+    for (const [, { runs }] of entry?.kept?.instances ?? []) {
+      for (const { id, end } of runs) if (end !== undefined) exits.take(id, end);
+    }
+  }
+}
+
+interface JournalEntry {
+  readonly type: string;
+  readonly run: string;
+  readonly end: RunExit;
+  readonly kept?: {
+    readonly instances: readonly (readonly [number, { readonly runs: readonly { id: string; end?: RunExit }[] }])[];
+  };
 }
 
 /** Exit codes that are not those that the services chose. */
@@ -90,7 +112,9 @@ export function wrongLines(home: Home, service: string, instances: number, facts
   const seen = new Map<string, number>();
   for (let instance = 1; instance <= instances; instance++) {
     for (const { stream, text } of linesOf(home, service, instance)) {
-      const [run = "", number] = text.split(" ");
+      // A shell says by itself that its child was told to end.
+      const [, run, number] = /^([a-z]+\.\d+\.\d+) (\d+)$/.exec(text) ?? [];
+      if (run === undefined) continue;
       const key = `${run} ${stream}`;
       const next = (seen.get(key) ?? 0) + 1;
       if (Number(number) !== next) wrong.push(`${service}.${instance} ${stream}: "${text}" where line ${next} is due`);
@@ -129,7 +153,9 @@ interface Line {
 function linesOf(home: Home, service: string, instance: number): Line[] {
   const folder = logFolder(home, service, instance);
   if (!existsSync(folder)) return [];
-  const names = readdirSync(folder).filter((name) => name.endsWith(".log")).toSorted();
+  const names = readdirSync(folder)
+    .filter((name) => name.endsWith(".log"))
+    .toSorted();
   const lines: Line[] = [];
   const open = new Map<string, string>();
   for (const name of [...names, "current"]) {

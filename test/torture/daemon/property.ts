@@ -18,8 +18,8 @@ import { homeAt, type Home } from "../../../src/daemon/home.ts";
 import { markVariable as sweptVariable, startSweeper } from "../../../src/testing/sweep.ts";
 import { freePort } from "../../system/free-port.ts";
 import { markVariable, osProcessesOf } from "../../system/os-processes.ts";
-import { Client, type Operation } from "./client.ts";
-import { Exits, Facts, linesCount, wrongExits, wrongLines } from "./evidence.ts";
+import { Client, type Operation, type Pausing } from "./client.ts";
+import { Exits, Facts, linesCount, readJournal, wrongExits, wrongLines } from "./evidence.ts";
 import { changed, planOf, servers, writeFleet, type Programs, type Wanted, type WantedService } from "./fleet.ts";
 import { Keeper } from "./keeper.ts";
 import { openLoads, work, type Load } from "./loads.ts";
@@ -50,6 +50,9 @@ export const plan: Plan = {
 const settledMsMax = 60_000;
 /** After a kill the next comes at most so late, when it strikes a daemon that starts, in milliseconds. */
 const startMsMax = 250;
+
+/** The history of an instance has 20 runs, and the busiest begins one each 200 ms. */
+const watchEveryMs = 500;
 
 /** The system under torture. */
 export interface Campaign {
@@ -125,26 +128,32 @@ async function setup(self: Process, world: TortureWorld, { dist, programs, keep 
 }
 
 async function workload(self: Process, campaign: Campaign, world: World, options: CampaignOptions): Promise<void> {
-  const { keeper, client, facts, exits, loads } = campaign;
+  const { keeper, client, loads } = campaign;
   let isOver = false;
   self.own({ close: () => void (isOver = true) });
   const { clock } = world.platform;
   const pausing = { sleep: (ms: number) => new Promise<void>((resolve) => void clock.timer(ms, resolve)) };
   const atWork = loads.map((load) => work(pausing, load, () => isOver));
+  const watching = watch(pausing, campaign, () => isOver);
   const killed = (): number => keeper.startsCount - 1;
   while (killed() < options.kills || world.nowMs < windowMs) {
     await strike(self, campaign, world);
     await client.look(self);
-    exits.read(await client.details(self, "talker"));
-    exits.read(await client.details(self, "crasher"));
-    facts.read();
     options.progress?.(killed());
   }
   campaign.atEnd.unsettled.push(...(await unsettled(self, campaign)));
   isOver = true;
-  await Promise.all(atWork);
-  for (const service of ["talker", "crasher"]) exits.read(await client.details(self, service));
+  await Promise.all([...atWork, watching]);
   await end(self, campaign, world as TortureWorld);
+}
+
+/** Reads what services and daemon say of what ends, more often than the daemon forgets it. */
+async function watch(pausing: Pausing, { client, facts, exits }: Campaign, isOver: () => boolean): Promise<void> {
+  while (!isOver()) {
+    facts.read();
+    for (const service of ["talker", "crasher"]) exits.read(await client.details(pausing, service));
+    await pausing.sleep(watchEveryMs);
+  }
 }
 
 /** One operation of the client, and a kill at one of the moments that matter. */
@@ -182,11 +191,15 @@ function operationOf(client: Client, world: World): Operation {
   const service = wanted.get(name);
   if (service === undefined || kind === "apply") {
     // Two services at once, and all that was removed is back.
-    return client.apply(new Map(changed.map((each) => [each, renewed(wanted.get(each), each)])), { wait });
+    return client.apply(new Map(changed.map((each) => [each, renewed(wanted.get(each), each)])));
   }
   switch (kind) {
     case "stop":
-      return { name: kind, effect: withService(wanted, name, { ...service, target: "down" }), run: (m) => m.stop(names) };
+      return {
+        name: kind,
+        effect: withService(wanted, name, { ...service, target: "down" }),
+        run: (m) => m.stop(names),
+      };
     case "remove":
       // The web's clients are to be served all the time.
       if (name === "web") return { name: "reload", effect: wanted, run: (m) => m.reload(names) };
@@ -246,7 +259,7 @@ async function unsettled(self: Process, { client, serverPids }: Campaign): Promi
 
 /** Stops everything, and looks what is left and what was recorded. */
 async function end(self: Process, campaign: Campaign, { directory }: TortureWorld): Promise<void> {
-  const { client, keeper, facts, home, atEnd } = campaign;
+  const { client, keeper, facts, exits, home, atEnd } = campaign;
   const ended = keeper.ended();
   await client.manager.down({ wait: false });
   await ended;
@@ -256,6 +269,7 @@ async function end(self: Process, campaign: Campaign, { directory }: TortureWorl
   for (; left.length > 0 && performance.now() < dueMs; left = osProcessesOf(mark)) await self.sleep(20);
   atEnd.left.push(...left.map(({ pid, command }) => `${pid}: ${command}`));
   facts.read();
+  readJournal(home, exits);
   atEnd.lines.push(...wrongLines(home, "logger", 2, facts), ...wrongLines(home, "talker", 1, facts));
   atEnd.linesCount = linesCount(home);
 }
@@ -269,7 +283,9 @@ function none(problems: readonly string[]): true | string {
 }
 
 /** What is known when the workload is over. */
-function atLast(problemsOf: (campaign: Campaign) => readonly string[]): NonNullable<Property<Campaign>["eventually"]>[string] {
+function atLast(
+  problemsOf: (campaign: Campaign) => readonly string[],
+): NonNullable<Property<Campaign>["eventually"]>[string] {
   return { withinMs: 1, holds: (campaign) => none(problemsOf(campaign)) };
 }
 
