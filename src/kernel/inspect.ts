@@ -262,7 +262,7 @@ function placeOf(stack: string | undefined): string[] | undefined {
 }
 
 const kernelFrame =
-  /^(?:async )?(?:_?(?:Observer|Process|Kernel)\.|new Promise\b)|\/kernel\/(?:process|observer)\.[jt]s/;
+  /^(?:async )?(?:(?:_?(?:Observer|Process|Kernel)\.)?#?(?:waits|receive\w*) |new Promise\b)|\/kernel\/(?:process|observer)\.[jt]s/;
 
 /** What the kernel holds for a process, estimated in bytes. */
 export function memoryOf(process: AnyProcess, care: Care = roughly): number {

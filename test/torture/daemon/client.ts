@@ -25,7 +25,7 @@ export interface Operation {
 }
 
 export interface Pausing {
-  sleep(ms: number): Promise<void>;
+  readonly sleep: (ms: number) => Promise<void>;
 }
 
 export class Client {
