@@ -33,7 +33,6 @@ export class Client {
   /** Effects that were lost, halved, or came later by themselves. */
   readonly problems: string[] = [];
   readonly counts = { acknowledged: 0, cutOff: 0, cutOffAndDone: 0, refused: 0 };
-  /** The slowest answer to `list` of a daemon that took the question, in milliseconds. */
   wanted: Wanted;
   #possible: readonly Wanted[];
   readonly #planOf: (wanted: Wanted) => SystemPlan;
@@ -69,7 +68,11 @@ export class Client {
       return true;
     } catch (error) {
       if (error instanceof DaemonAbsentError) this.#possible = [before];
-      else if (isCutOff(error)) this.counts.cutOff += 1;
+      else if (error instanceof ManagerError && error.code === "timeout") {
+        // It was taken, and something that it waits for does not come: a dependency that was removed.
+        this.#possible = [effect];
+        return true;
+      } else if (isCutOff(error)) this.counts.cutOff += 1;
       else {
         this.counts.refused += 1;
         this.problems.push(`${name} was refused: ${String(error)}`);

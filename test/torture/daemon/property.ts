@@ -51,6 +51,8 @@ const settledMsMax = 60_000;
 /** After a kill the next comes at most so late, when it strikes a daemon that starts, in milliseconds. */
 const startMsMax = 250;
 
+/** How long an operation waits that waits, in milliseconds. */
+const waitMsMax = 2_000;
 /** The history of an instance has 20 runs, and the busiest begins one each 200 ms. */
 const watchEveryMs = 500;
 
@@ -187,7 +189,7 @@ function operationOf(client: Client, world: World): Operation {
   const name = world.choose("service", changed);
   const kind = world.choose("operation", ["apply", "stop", "start", "restart", "reload", "scale", "remove"] as const);
   const wait = world.chance("wait", 0.2);
-  const names = { names: [name], wait, timeoutMs: 30_000 };
+  const names = { names: [name], wait, timeoutMs: waitMsMax };
   const service = wanted.get(name);
   if (service === undefined || kind === "apply") {
     // Two services at once, and all that was removed is back.
@@ -207,7 +209,7 @@ function operationOf(client: Client, world: World): Operation {
     case "scale": {
       const instances = world.choose("instances", [1, 2, 3]);
       const effect = withService(wanted, name, { ...service, instances });
-      return { name: kind, effect, run: (m) => m.scale({ name, instances, wait, timeoutMs: 30_000 }) };
+      return { name: kind, effect, run: (m) => m.scale({ name, instances, wait, timeoutMs: waitMsMax }) };
     }
     default: {
       const effect = withService(wanted, name, { ...service, target: "up" });
@@ -241,6 +243,9 @@ async function settled(self: Process, client: Client, names: readonly string[]):
 }
 
 async function unsettled(self: Process, { client, serverPids }: Campaign): Promise<string[]> {
+  // Whoever depends on what was removed waits for it; what is wanted last has everything.
+  await client.perform(client.apply(new Map(changed.map((each) => [each, renewed(client.wanted.get(each), each)]))));
+  await client.look(self);
   const up = [...client.wanted].filter(([, { target }]) => target === "up").map(([name]) => name);
   const late = await settled(self, client, ["logger", ...serverPids.keys(), ...up]);
   const { instances } = await client.list(self);
