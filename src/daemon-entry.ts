@@ -1,5 +1,6 @@
 /**
- * Daemon entry: the first file of the daemon's OS process. Arguments: the home; `again` when its heart starts it.
+ * Daemon entry: the first file of the daemon's OS process. Arguments: the home; `again` when its heart starts it; `--no-heart` for
+ * a daemon that its starter starts again, so that no heart does.
  *
  * @module
  */
@@ -15,7 +16,7 @@ import { LockError } from "./daemon/lock.ts";
 import { ownLogWriter } from "./daemon/log/own-log.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 
-const [root = "", isAgain] = process.argv.slice(2);
+const [root = "", ...flags] = process.argv.slice(2);
 const manifest = JSON.parse(readFileSync(new URL(import.meta.resolve("colos/package.json")), "utf8")) as {
   version: string;
 };
@@ -24,6 +25,7 @@ const salvage = process.env["COLOS_SALVAGE"] === "1";
 delete process.env["COLOS_SALVAGE"];
 
 const home = homeAt(root);
+const own = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)] as const;
 
 try {
   const daemon = await startDaemon({
@@ -32,8 +34,8 @@ try {
     platform: nodePlatform({ writeLine: ownLogWriter(daemonLog(home)) }),
     version: manifest.version,
     salvage,
-    restartCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), root, "again"],
-    isAgain: isAgain === "again",
+    ...(flags.includes("--no-heart") ? {} : { restartCommand: [...own, root, "again"] as const }),
+    isAgain: flags.includes("again"),
   });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => void daemon.close().then(() => process.exit(0)));
