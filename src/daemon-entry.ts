@@ -26,6 +26,7 @@ try {
     platform: nodePlatform(),
     version: manifest.version,
     recorderEntry: new URL("./recorder-entry.js", import.meta.url),
+    listenEntry: new URL("./listen-entry.js", import.meta.url),
     salvage,
     restartCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), root],
     programCommand: ({ name, carrier }) =>

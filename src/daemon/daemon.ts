@@ -32,6 +32,7 @@ import { acquireLock } from "./lock.ts";
 import { openRecorder } from "./log/recorder-client.ts";
 import { ServiceManager } from "./manager.ts";
 import { identityLines, identityOf } from "./os-identity.ts";
+import { listenEnv } from "./program-env.ts";
 import { reasonText } from "./reason-text.ts";
 import { openRuns } from "./run/runs.ts";
 import { StateFiles } from "./state-files.ts";
@@ -47,6 +48,8 @@ export interface DaemonOptions {
   readonly recorderEntry: URL;
   /** What runs a program in an OS process of its own: words before the program's file and arguments. */
   programCommand(plan: ServicePlan): readonly [string, ...string[]];
+  /** What Node loads before a program that was handed a listening socket. */
+  readonly listenEntry: URL;
   /** The command that starts a daemon for this home; absent: no heart watches over this one. */
   readonly restartCommand?: readonly [string, ...string[]];
   /** Goes on with what is whole of a damaged journal. */
@@ -150,7 +153,10 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     notice: (sentence) => log("warning", sentence),
   });
   const openSystemRuns = (listener: RunListener): Runs => {
-    const prepare = (spec: RunSpec): Promise<Preparation> => limits.prepare(spec);
+    const prepare = async (spec: RunSpec): Promise<Preparation> => {
+      const prepared = await limits.prepare(spec);
+      return { ...prepared, env: { ...prepared.env, ...listenEnv(spec, options.listenEntry) } };
+    };
     const open = (told: RunListener): Runs => openRuns({ home, listener: told, recorder, platform, prepare });
     return (holder.runs = openLimitedRuns(open, listener, limits, (service) => planOf(service)?.limits ?? {}));
   };
