@@ -32,7 +32,7 @@ import { acquireLock } from "./lock.ts";
 import { openRecorder } from "./log/recorder-client.ts";
 import { ServiceManager } from "./manager.ts";
 import { identityLines, identityOf } from "./os-identity.ts";
-import { listenEnv } from "./program-env.ts";
+import { callEnv, listenEnv } from "./program/program-env.ts";
 import { reasonText } from "./reason-text.ts";
 import { openRuns } from "./run/runs.ts";
 import { StateFiles } from "./state-files.ts";
@@ -155,7 +155,8 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   const openSystemRuns = (listener: RunListener): Runs => {
     const prepare = async (spec: RunSpec): Promise<Preparation> => {
       const prepared = await limits.prepare(spec);
-      return { ...prepared, env: { ...prepared.env, ...listenEnv(spec, options.listenEntry) } };
+      const env = { ...listenEnv(spec, options.listenEntry), ...callEnv(home, planOf(spec.service), spec) };
+      return { ...prepared, env: { ...prepared.env, ...env } };
     };
     const open = (told: RunListener): Runs => openRuns({ home, listener: told, recorder, platform, prepare });
     return (holder.runs = openLimitedRuns(open, listener, limits, (service) => planOf(service)?.limits ?? {}));
@@ -252,9 +253,14 @@ async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<rea
   const problems: string[] = [];
   for (const plan of services) {
     for (const sentence of await limits.refusals(plan)) problems.push(`services.${plan.name}.${sentence}`);
-    if (plan.ready.kind === "call") {
+    if (plan.ready.kind === "call" && plan.carrier !== "os-process") {
       problems.push(
-        `services.${plan.name}.ready.call: a program in an OS process of its own cannot be called yet; use log, fd or port`,
+        `services.${plan.name}.ready.call: the daemon calls programs on the carrier os-process alone; use log or port on ${plan.carrier}`,
+      );
+    }
+    if (plan.ready.kind === "call" && plan.user !== undefined) {
+      problems.push(
+        `services.${plan.name}.ready.call: the daemon calls programs of its own user alone; leave out user, or use log, fd or port`,
       );
     }
   }

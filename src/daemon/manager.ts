@@ -15,6 +15,8 @@ import { Feed } from "../context/stream.ts";
 import {
   ManagerError,
   type ApplyReport,
+  type CallInput,
+  type CallReport,
   type Cause,
   type DaemonStatus,
   type InstanceProblem,
@@ -30,6 +32,7 @@ import {
   type WaitOptions,
 } from "../control/manager.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
+import { callMsDefault, type ListedProcesses } from "../control/program-call.ts";
 import { instancesMax } from "../control/config-limit.ts";
 import { planChanges } from "../control/plan-diff.ts";
 import type { InstanceState, InstanceStatus } from "../control/service.ts";
@@ -39,6 +42,7 @@ import { foldInto, type Entry, type ServiceRecord, type SystemRecord } from "./c
 import type { Home } from "./home.ts";
 import type { Journal } from "./journal.ts";
 import { detailOf, Samples, statusOf, treeOf, whyOf, type OsProcess } from "./manager-view.ts";
+import { callProgram, listProgram, ProgramCallError } from "./program/program-calls.ts";
 import { reasonText } from "./reason-text.ts";
 import { RunHost, type RunHostOptions } from "./run-host.ts";
 
@@ -167,7 +171,12 @@ export class ServiceManager implements Manager {
   }
 
   async tree(): Promise<TreeNode> {
-    return treeOf(this.#core, this.#options.home, (run) => this.#host.runs.members(run).map(osProcess));
+    const { home } = this.#options;
+    const processes = await this.#processes();
+    return treeOf(this.#core, home, {
+      members: (run) => this.#host.runs.members(run).map(osProcess),
+      processes: (run) => processes.get(run),
+    });
   }
 
   events(): AsyncIterable<ManagerEvent> {
@@ -277,6 +286,26 @@ export class ServiceManager implements Manager {
     }
   }
 
+  async call({ name, request, timeoutMs = callMsDefault }: CallInput): Promise<CallReport> {
+    const { service, number = 1 } = this.#named(name);
+    const { plan } = service;
+    const live = this.#live({ service: plan.name, number });
+    const called = live?.name ?? name;
+    if (plan.run.kind !== "program" || plan.carrier !== "os-process") {
+      const what = plan.run.kind === "command" ? "a command" : `a program on the carrier ${plan.carrier}`;
+      throw new ManagerError("refused", `${called} is ${what}, not a program of processes on the carrier os-process`);
+    }
+    if (live?.current === undefined || live.current.phase === "asked") {
+      throw new ManagerError("refused", `${called} does not run, so nobody answers`, `colos start ${name}`);
+    }
+    try {
+      return { reply: await callProgram(this.#options.home, live.current.id, request, timeoutMs) };
+    } catch (error) {
+      const why = error instanceof ProgramCallError ? error.message : reasonText(error);
+      throw new ManagerError("refused", `${called}: ${why}`);
+    }
+  }
+
   async down(input: WaitOptions): Promise<OperationReport> {
     const targets = this.#everything();
     this.#core.end();
@@ -289,6 +318,15 @@ export class ServiceManager implements Manager {
   async handOver(): Promise<void> {
     await this.#host.flushed();
     this.#finished("handOver");
+  }
+
+  /** What programs of processes say of theirs, all asked at the same time. */
+  async #processes(): Promise<ReadonlyMap<string, ListedProcesses>> {
+    const runs = [...this.#core.record.services.values()]
+      .filter(({ plan }) => plan.run.kind === "program" && plan.carrier === "os-process")
+      .flatMap((service) => this.#core.live(service).flatMap(({ current }) => current?.id ?? []));
+    const lists = await Promise.all(runs.map((run) => listProgram(this.#options.home, run)));
+    return new Map(runs.flatMap((run, at) => (lists[at] === undefined ? [] : [[run, lists[at]] as const])));
   }
 
   #finished(how: "down" | "handOver"): void {

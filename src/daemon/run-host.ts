@@ -17,8 +17,10 @@ import { assertPortFree } from "../os/port-holder.ts";
 import type { Core, CoreHost } from "./core/core.ts";
 import type { LiveInstance, LiveRun } from "./core/live.ts";
 import type { Entry, ServiceRecord, SystemRecord } from "./core/record.ts";
+import type { Home } from "./home.ts";
 import type { Journal } from "./journal.ts";
 import { startLive } from "./live.ts";
+import { untilAnswered } from "./program/program-calls.ts";
 import { awaitReady, NotReadyError, type ReadySubject } from "./readiness.ts";
 import { reasonText } from "./reason-text.ts";
 import { RunStartError, type RunEnd, type RunId, type RunListener, type Runs, type RunSpec } from "./run/run.ts";
@@ -33,6 +35,7 @@ export const entriesWaitingMax = 100_000;
 export const wakeMaxMs = 60_000;
 
 export interface RunHostOptions {
+  readonly home: Home;
   readonly clock: Clock;
   random(): number;
   readonly journal: Journal<SystemRecord, Entry>;
@@ -198,10 +201,16 @@ export class RunHost implements CoreHost {
 
   /** Checks again when colos itself was short of something. */
   async #check(run: LiveRun, plan: ServicePlan, instance: number, checks: Checks): Promise<void> {
+    const { ready } = plan;
     const subject = await this.#subject(run, plan, instance, checks);
     for (;;) {
       try {
-        return await awaitReady(plan.ready, subject, checks.end.signal);
+        const answered =
+          ready.kind === "call"
+            ? untilAnswered(this.#options.home, run.id, ready.request, checks.end.signal)
+            : undefined;
+        const asked = answered === undefined ? subject : { ...subject, signalled: answered };
+        return await awaitReady(ready, asked, checks.end.signal);
       } catch (error) {
         if (!(error instanceof NotReadyError) || !error.isOwnTrouble) throw error;
         this.#options.log("warning", `${run.id} is checked again: ${error.message}`);
