@@ -60,6 +60,7 @@ async function bundle() {
     write: false,
     plugins: [placesKept(texts)],
   });
+  checkLongLived(result.metafile.outputs);
   for (const { path, text } of result.outputFiles) {
     mkdirSync(dirname(path), { recursive: true });
     const name = relative(".", path);
@@ -82,6 +83,20 @@ function placesKept(texts) {
       });
     },
   };
+}
+
+/** They live on when an update replaces dist/, so what they need must be in memory from the start. */
+const longLived = ["dist/daemon-entry.js", "dist/recorder-entry.js"];
+
+function checkLongLived(outputs) {
+  const loaded = new Set(longLived.filter((name) => outputs[name] !== undefined));
+  for (const name of loaded) {
+    for (const { path, kind } of outputs[name].imports) {
+      if (outputs[path] === undefined) continue;
+      if (kind === "dynamic-import") throw new Error(`${name}, part of ${longLived.join(" or ")}, loads ${path} late`);
+      loaded.add(path);
+    }
+  }
 }
 
 function finished(name, text, { imports }) {

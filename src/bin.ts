@@ -16,6 +16,12 @@ import { nodeClock } from "./platforms/node/node-clock.ts";
 const stopSignals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 const colosUrl = new URL("./index.js", import.meta.url).href;
 
+/**
+ * A daemon is at rest most of its life: code that is never optimized and a small heap halve its private memory after 150 lists
+ * of 50 services (22 to 11 MB), at no more CPU time.
+ */
+const daemonNodeOptions = ["--no-opt", "--max-lazy", "--optimize-for-size", "--max-semi-space-size=1"];
+
 type OutputEvent = "error" | "resize" | "drain";
 
 /** A stream of this OS process as a face sees it: also while the system captures what others write there. */
@@ -99,6 +105,7 @@ const host: CliHost = {
     if (after !== undefined) await awaitEnd(after);
     await launchDaemon(homeAt(home), [
       process.execPath,
+      ...daemonNodeOptions,
       fileURLToPath(new URL("./daemon-entry.js", import.meta.url)),
       home,
     ]);

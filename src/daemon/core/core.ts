@@ -488,7 +488,9 @@ export class Core {
       const delayMs = plan.exhausted.retryEveryMs;
       return { kind: "again", notBeforeAt: now + delayMs, delayMs, isExhausted: true, reason, counts: !isExhausted };
     }
-    const delayMs = backoffDelay(plan.backoff, wasHealthy ? 0 : record.attempts, this.#host.random());
+    const attempts = wasHealthy ? 0 : record.attempts;
+    // Whoever was well until now need not wait; only a second failure says that waiting may help.
+    const delayMs = attempts === 0 ? 0 : backoffDelay(plan.backoff, attempts - 1, this.#host.random());
     return { kind: "again", notBeforeAt: now + delayMs, delayMs, isExhausted: false, reason, counts: true };
   }
 

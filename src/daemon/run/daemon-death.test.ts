@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  statSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -36,7 +37,8 @@ const linesOf = (path: string): string[] =>
 const pidIn = (path: string): number => Number(readFileSync(path, "utf8").split(" ")[0]);
 
 async function exists(path: string): Promise<void> {
-  while (!existsSync(path)) await turn();
+  // A shell makes a file and then fills it.
+  while ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) await turn();
 }
 
 test("an exit status that nobody was there to see is found by the next daemon", async () => {
