@@ -5,23 +5,38 @@
  *
  * @module
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { loadProgram } from "./carriers/hosted-kernel-load.ts";
 import { definedProgramOf } from "./kernel/program.ts";
 import { callVariable, scriptMark } from "./platforms/node/call-socket.ts";
-import { bundleProgram } from "./platforms/node/program-bundle.ts";
 import { ProgramError } from "./platforms/node/program-error.ts";
+import { isPlain, programPath } from "./platforms/node/program-file.ts";
 
 const colosUrl = new URL("./index.js", import.meta.url).href;
 
 async function runProgram(file: string, argv: readonly string[], callSocket: string | undefined): Promise<void> {
-  const { url } = await bundleProgram(pathToFileURL(file), { colosUrl });
+  const path = programPath(file);
+  const url = isPlain(path) ? pathToFileURL(path).href : await bundled(path);
+  if (!isPlain(path) && isOfColos(url)) await Promise.all([import(colosUrl), import("./program-process.ts")]);
   const module = await loadProgram({ programFile: file, programUrl: url, argv });
   const defined = definedProgramOf(module["default"]);
   if (defined === undefined) markAsScript(callSocket);
   else await (await import("./program-process.ts")).runProgramProcess(defined, callSocket);
+}
+
+async function bundled(path: string): Promise<string> {
+  const { bundleProgram } = await import("./platforms/node/program-bundle.ts");
+  return (await bundleProgram(path, { colosUrl })).url;
+}
+
+/**
+ * Whether a bundle imports colos. Then colos is loaded before `loadProgram` has Node read source maps, which for colos's own files
+ * would be a fourth of the whole start.
+ */
+function isOfColos(url: string): boolean {
+  return readFileSync(fileURLToPath(url), "utf8").includes(colosUrl);
 }
 
 /** So that who wants to call it learns that it never answers. */
