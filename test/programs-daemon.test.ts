@@ -157,6 +157,24 @@ linux.describe("listen with a handed socket", () => {
     expect(said).toBe("up EADDRINUSE\nend 0\n");
   });
 
+  test("workers of a cluster have it through their primary", async ({ place }) => {
+    const said = await runHanded(
+      place,
+      `import cluster from "node:cluster";
+       import { createServer, get } from "node:http";
+       if (cluster.isPrimary) {
+         const worker = cluster.fork();
+         cluster.on("listening", () => {
+           get({ port: ${port}, host: "127.0.0.1" }, (r) => r.on("data", (d) => {
+             worker.kill("SIGKILL");
+             worker.once("exit", () => console.log(String(d), "up"));
+           }));
+         });
+       } else createServer((request, response) => response.end("answered")).listen(${port});`,
+    );
+    expect(said).toMatch(/^answered up\nend /);
+  });
+
   test("what it starts inherits nothing of it", async ({ place }) => {
     const said = await runHanded(
       place,

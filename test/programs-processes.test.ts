@@ -126,6 +126,21 @@ linux.describe("readiness by a call", () => {
   }, 60_000);
 });
 
+linux.describe("readiness by a call, where the daemon cannot call", () => {
+  test.for([
+    [{ carrier: "thread" }, "use log or port on thread"],
+    [{ user: "root" }, "leave out user"],
+  ] as const)("%o is refused", async ([more, sentence], { place }) => {
+    place.write("sum.ts", server);
+    place.config({ sum: { program: "sum.ts", ready: { call: "ready?" }, ...more } });
+    const { code, stderr } = await place.colos("up");
+
+    expect(code).toBe(5);
+    expect(stderr).toContain("services.sum.ready.call: ");
+    expect(stderr).toContain(sentence);
+  });
+});
+
 linux.describe("a supervisor as a program", () => {
   test("ends its children in order at the stop signal, whatever signals follow, and shows them in the tree", async ({
     place,
