@@ -62,8 +62,9 @@ async function measure(kind, check, configOf, ready) {
       child.stdin.end();
       const [calm, busy] = JSON.parse(await answer);
       const lost = { ...calm.failures, ...busy.failures };
-      isWhole &&= Object.keys(lost).length === 0;
-      const text = isWhole ? "0" : JSON.stringify(lost);
+      const isNone = Object.keys(lost).length === 0;
+      isWhole &&= isNone;
+      const text = isNone ? "0" : JSON.stringify(lost);
       const figures = [quantile(calm.ms, 0.99), quantile(busy.ms, 0.99), median(times)];
       const cells = [kind, check, name, busy.ms.length, text, ...figures.map((each) => each.toFixed(0))];
       console.log(`| ${cells.join(" | ")} |`);

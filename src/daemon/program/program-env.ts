@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { realpathSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { findExecutable } from "../../os/executable.ts";
 import { listenVariable } from "../../platforms/node/shared-socket.ts";
 import type { ServicePlan } from "../../control/config.ts";
@@ -21,9 +23,25 @@ export function listenEnv(spec: RunSpec, entry: URL): Record<string, string> {
   const [place] = spec.listen;
   if (place === undefined) return {};
   const at = { [listenVariable]: `${place.host}:${place.port}` };
-  if (!isOwnNode(spec)) return at;
   const others = spec.env["NODE_OPTIONS"];
+  if (!isOwnNode(spec) || mayNotRead(spec, others, fileURLToPath(entry))) return at;
   return { ...at, NODE_OPTIONS: `--import=${entry.href}${others === undefined ? "" : ` ${others}`}` };
+}
+
+/** A Node that may not read what it is to load first would not start. */
+function mayNotRead({ argv, user }: RunSpec, nodeOptions: string | undefined, file: string): boolean {
+  const isConfined = [...argv, ...(nodeOptions ?? "").split(" ")].some((word) => permissionModel.test(word));
+  return isConfined || (user !== undefined && !isOpenToAll(file));
+}
+
+/** Node reads only what it was told then. */
+const permissionModel = /^--(?:experimental-)?permission$/;
+
+/** Whether every user can read the file and go through its folders. */
+function isOpenToAll(file: string): boolean {
+  const folders: string[] = [];
+  for (let at = dirname(file); at !== dirname(at); at = dirname(at)) folders.push(at);
+  return (statSync(file).mode & 0o004) !== 0 && folders.every((folder) => (statSync(folder).mode & 0o001) !== 0);
 }
 
 /** Where a program in an OS process of its own is called. */
