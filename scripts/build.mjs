@@ -3,10 +3,13 @@
 // dist/ holds what `exports` and `bin` name, the first files of threads and OS processes, and the chunks they share, so that
 // a start loads a few files instead of two hundred. All entries are one build: a module is in one file only, so what a user's program
 // imports as `colos` is the same kernel that the entry it runs under has. An `import()` stays a file that is loaded when it is needed.
+//
+// dist/bin.cjs, what `bin` names, is bin.ts once more, as one CommonJS file with the verbs that only ask the manager in it: Node's loader of
+// ES modules and its way through a dozen small ones take as long as all the rest of `colos ps`. Any other verb is left to dist/bin.js.
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 
 const stamp = "dist/.built";
 const inputs = ["src", "scripts/build.mjs", "tsconfig.base.json", "tsconfig.build.json", "package-lock.json"];
@@ -66,7 +69,62 @@ async function bundle() {
     const name = relative(".", path);
     writeFileSync(path, name.endsWith(".js") ? finished(name, text, result.metafile.outputs[name]) : text);
   }
+  await bundleQuick(result.metafile);
   writeFileSync("dist/LICENSES", licencesOf(Object.keys(result.metafile.inputs)));
+}
+
+/** Makes dist/bin.cjs. `whole` is about the files that it leaves everything else to. */
+async function bundleQuick(whole) {
+  await build({
+    entryPoints: ["src/bin.ts"],
+    outfile: "dist/bin.cjs",
+    bundle: true,
+    format: "cjs",
+    platform: "node",
+    target: "node20",
+    // What does not run is not compiled, but V8 reads all of it: half the text is half of that time.
+    minify: true,
+    sourcemap: true,
+    sourcesContent: false,
+    define: { "import.meta.url": "thisFile.url" },
+    banner: { js: 'const thisFile={get url(){return require("node:url").pathToFileURL(__filename).href}};' },
+    charset: "ascii",
+    legalComments: "none",
+    logLevel: "warning",
+    plugins: [quickPart(whole)],
+  });
+}
+
+/** Of what would be loaded late, only what asks the manager and tells of it is in the quick file. */
+function quickPart({ inputs, outputs }) {
+  const isQuick = (name) => [...needed(name, inputs)].every((each) => quickSources.test(each));
+  const files = new Map(Object.entries(outputs).map(([file, { entryPoint }]) => [entryPoint, `./${basename(file)}`]));
+  return {
+    name: "quick-part",
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^\./, namespace: "file" }, ({ path, kind, importer, resolveDir }) => {
+        const name = relative(".", join(resolveDir, path));
+        if (kind !== "dynamic-import" || isQuick(name)) return undefined;
+        // A host's function is loaded from its file. A verb shares classes with what has called it, so it is left to the whole command.
+        const isVerb = relative(".", importer) === "src/cli/verbs.ts";
+        return isVerb ? { path: name, namespace: "left" } : { path: files.get(name), external: true };
+      });
+      // A module with a `then` of its own that never calls back: who loads it waits until the whole command ends this OS process.
+      const contents = 'export const then = () => { void import("./bin.js"); };';
+      onLoad({ filter: /./, namespace: "left" }, () => ({ contents }));
+      onResolve({ filter: /./, namespace: "left" }, ({ path }) => ({ path, external: true }));
+    },
+  };
+}
+
+const quickSources = /^src\/(base|cli|control)\/|^src\/platforms\/node\/(unix-http|http-answer)\.ts$/;
+
+/** The module and all that it may ever load. */
+function needed(name, inputs, found = new Set()) {
+  if (found.has(name)) return found;
+  found.add(name);
+  for (const { path, external } of inputs[name].imports) if (!external) needed(path, inputs, found);
+  return found;
 }
 
 /** A module that looks for files beside it does so from where its source stands below src/, whichever file it ends up in. */
@@ -142,6 +200,6 @@ if (newestInput >= built) {
     stdio: "inherit",
   });
   await bundle();
-  chmodSync("dist/bin.js", 0o755);
+  for (const file of ["dist/bin.cjs", "dist/bin.js"]) chmodSync(file, 0o755);
   writeFileSync(stamp, "");
 }

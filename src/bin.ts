@@ -14,7 +14,6 @@ import { nodeClock } from "./platforms/node/node-clock.ts";
 
 // Whatever is not on the way of every verb is loaded when it is needed: `colos ps` is to cost little more than Node.js.
 const stopSignals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
-const colosUrl = new URL("./index.js", import.meta.url).href;
 
 /**
  * A daemon is at rest most of its life: code that is never optimized and a small heap halve its private memory after 150 lists
@@ -48,7 +47,7 @@ function faceOutput(stream: NodeJS.WriteStream): Output {
 
 const host: CliHost = {
   get version() {
-    const file = new URL(import.meta.resolve("colos/package.json"));
+    const file = join(dirname(fileURLToPath(import.meta.url)), "..", "package.json");
     return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
   },
   userId: process.getuid?.() ?? 0,
@@ -66,7 +65,7 @@ const host: CliHost = {
   loadModule: async (file) => {
     process.setSourceMapsEnabled(true);
     const { loadModule } = await import("./platforms/node/program-bundle.ts");
-    return loadModule(file, { colosUrl });
+    return loadModule(file, { colosUrl: new URL("./index.js", import.meta.url).href });
   },
   startSystem: async (plan, options) => {
     process.setSourceMapsEnabled(true);
@@ -74,15 +73,52 @@ const host: CliHost = {
     return startForegroundSystem(plan, options);
   },
   connect: async (home) => {
-    const [{ managerClient }, { unixHttp }] = await Promise.all([
+    const [{ managerClient }, { unixHttp }, { patientTransport }] = await Promise.all([
       import("./control/manager-client.ts"),
       import("./platforms/node/unix-http.ts"),
+      import("./control/patient-transport.ts"),
     ]);
-    return managerClient(unixHttp(join(home, "control.sock")));
+    const isExpected = async (): Promise<boolean> => (await host.findHeart(home)) !== undefined;
+    return managerClient(patientTransport(unixHttp(join(home, "control.sock")), { clock: nodeClock, isExpected }));
   },
   loggedServices: async (home) => {
     const { readdir } = await import("node:fs/promises");
     return readdir(join(home, "services")).catch(() => []);
+  },
+  startContained: async (home) => {
+    const [{ DaemonRefusedError, startDaemon }, { homeAt }, { daemonParts }, { nodePlatform }, { ManagerError }] =
+      await Promise.all([
+        import("./daemon/daemon.ts"),
+        import("./daemon/home.ts"),
+        import("./daemon-parts.ts"),
+        import("./platforms/node/node-platform.ts"),
+        import("./control/manager.ts"),
+      ]);
+    const parts = daemonParts(import.meta.url);
+    return startDaemon({
+      ...parts,
+      home: homeAt(home),
+      platform: nodePlatform(),
+      version: host.version,
+      isContained: true,
+    }).catch((error: unknown) => {
+      throw error instanceof DaemonRefusedError ? new ManagerError("refused", error.message) : error;
+    });
+  },
+  watchEnd: async (home) => {
+    const [{ awaitGone, homeProcesses }, { homeAt }] = await Promise.all([
+      import("./daemon/home-processes.ts"),
+      import("./daemon/home.ts"),
+    ]);
+    const processes = homeProcesses(homeAt(home));
+    return () => awaitGone(processes);
+  },
+  runningCount: async (home) => {
+    const [{ livingRunsCount }, { homeAt }] = await Promise.all([
+      import("./daemon/home-processes.ts"),
+      import("./daemon/home.ts"),
+    ]);
+    return livingRunsCount(homeAt(home));
   },
   findHeart: async (home) => {
     const [{ findHeart }, { homeAt }] = await Promise.all([import("./daemon/heart.ts"), import("./daemon/home.ts")]);
@@ -159,7 +195,11 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => void stream.write("", () => resolve()));
 }
 
-const exitCode = await runCli(process.argv.slice(2), host);
-// What ran in this heap, a config or a service on a coroutine, may have left a timer that would keep colos running.
-await Promise.all([drained(process.stdout), drained(process.stderr)]);
-process.exit(exitCode);
+async function main(): Promise<void> {
+  const exitCode = await runCli(process.argv.slice(2), host);
+  // What ran in this heap, a config or a service on a coroutine, may have left a timer that would keep colos running.
+  await Promise.all([drained(process.stdout), drained(process.stderr)]);
+  process.exit(exitCode);
+}
+
+void main();

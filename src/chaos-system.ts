@@ -11,7 +11,7 @@ import { managerClient } from "./control/manager-client.ts";
 import { findHeart } from "./daemon/heart.ts";
 import { homeAt, type Home } from "./daemon/home.ts";
 import { identityOfLines, isAlive } from "./daemon/os-identity.ts";
-import { isAlive as isAliveRun, readIdentity, readRecord, runFile, runIdOf } from "./daemon/run/run-files.ts";
+import { readIdentity, readRecord, runFile, runIdOf } from "./daemon/run/run-files.ts";
 import { RunMembers, type RunOwner } from "./daemon/run/run-members.ts";
 import type { OsIdentity } from "./daemon/run/run.ts";
 import { startTicks } from "./os/process-sample.ts";
@@ -51,7 +51,7 @@ function ownerOf(home: Home, service: string, instance: number): RunOwner | unde
     const record = readRecord(home, file.id);
     if (record === undefined || record.service !== service || record.instance !== instance) continue;
     const identity = readIdentity(runFile(home, file.id, "pid"), record.bootId);
-    if (identity === undefined || !isAliveRun(identity)) continue;
+    if (identity === undefined || !isAlive(identity)) continue;
     const shim = living(readIdentity(runFile(home, file.id, "shim"), record.bootId));
     return { id: file.id, service: identity, shim, cgroup: record.cgroup };
   }
@@ -72,7 +72,7 @@ function membersNow(members: RunMembers, owner: RunOwner): readonly OsProcess[] 
 }
 
 function living(identity: OsIdentity | undefined): OsIdentity | undefined {
-  return identity !== undefined && isAliveRun(identity) ? identity : undefined;
+  return identity !== undefined && isAlive(identity) ? identity : undefined;
 }
 
 function namesIn(folder: string): readonly string[] {

@@ -1,37 +1,41 @@
 /**
- * Daemon entry: the first file of the daemon's OS process. Arguments: the home.
+ * Daemon entry: the first file of the daemon's OS process. Arguments: the home; `again` when its heart starts it; `--no-heart` for
+ * a daemon that its starter starts again, so that no heart does.
  *
  * @module
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { daemonParts } from "./daemon-parts.ts";
 import { DaemonRefusedError, startDaemon } from "./daemon/daemon.ts";
 import { homeAt } from "./daemon/home.ts";
+import { JournalError } from "./daemon/journal.ts";
+import { daemonLog, refusedCode } from "./daemon/launch.ts";
+import { LockError } from "./daemon/lock.ts";
+import { ownLogWriter } from "./daemon/log/own-log.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 
-const [root = ""] = process.argv.slice(2);
+const [root = "", ...flags] = process.argv.slice(2);
 const manifest = JSON.parse(readFileSync(new URL(import.meta.resolve("colos/package.json")), "utf8")) as {
   version: string;
 };
-const bin = fileURLToPath(new URL("./bin.js", import.meta.url));
-const programEntry = fileURLToPath(new URL("./program-entry.js", import.meta.url));
 // For this start alone: what this daemon starts, its heart too, is not to have it.
 const salvage = process.env["COLOS_SALVAGE"] === "1";
 delete process.env["COLOS_SALVAGE"];
 
+const home = homeAt(root);
+const own = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)] as const;
+
 try {
   const daemon = await startDaemon({
-    home: homeAt(root),
-    platform: nodePlatform(),
+    ...daemonParts(import.meta.url),
+    home,
+    platform: nodePlatform({ writeLine: ownLogWriter(daemonLog(home)) }),
     version: manifest.version,
-    recorderEntry: new URL("./recorder-entry.js", import.meta.url),
     salvage,
-    restartCommand: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url), root],
-    programCommand: ({ name, carrier }) =>
-      carrier === "os-process"
-        ? [process.execPath, programEntry]
-        : [process.execPath, bin, "run", "--carrier", carrier, "--name", name, "--shutdown", "infinity"],
+    ...(flags.includes("--no-heart") ? {} : { restartCommand: [...own, root, "again"] as const }),
+    isAgain: flags.includes("again"),
   });
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     process.on(signal, () => void daemon.close().then(() => process.exit(0)));
@@ -39,7 +43,9 @@ try {
   await daemon.ended;
   process.exit(0);
 } catch (error) {
-  if (!(error instanceof DaemonRefusedError)) throw error;
-  process.stderr.write(`colos: ${error.message}\n`);
-  process.exit(5);
+  // What only a person can mend is a sentence; anything else is a fault, with its place.
+  const isForPeople = [DaemonRefusedError, JournalError, LockError].some((kind) => error instanceof kind);
+  if (!isForPeople) throw error;
+  process.stderr.write(`colos: ${(error as Error).message}\n`);
+  process.exit(error instanceof DaemonRefusedError ? refusedCode : 1);
 }

@@ -4,14 +4,17 @@
  *
  * @module
  */
+import { join } from "node:path";
 import process from "node:process";
 import { homeAt } from "./daemon/home.ts";
+import { ownLogWriter } from "./daemon/log/own-log.ts";
 import { runRecorder } from "./daemon/log/recorder-process.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 
 const [root = "", idleMs] = process.argv.slice(2);
+const home = homeAt(root);
 await runRecorder({
-  home: homeAt(root),
-  platform: nodePlatform(),
+  home,
+  platform: nodePlatform({ writeLine: ownLogWriter(join(home.log, "recorder")) }),
   ...(idleMs === undefined ? {} : { idleMs: Number(idleMs) }),
 });

@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -13,7 +13,9 @@ import {
   readContainerLimits,
 } from "../src/daemon/container.ts";
 import type { Words } from "../src/daemon/startup.ts";
+import { colosFile } from "./system/colos-process.ts";
 import { childrenOf } from "./system/os-processes.ts";
+import { turn } from "./system/turn.ts";
 
 let folder: string;
 const children: ChildProcess[] = [];
@@ -137,6 +139,69 @@ describe("container: pid 1", () => {
 
     expect(await lineOf(box)).toBe("hello");
     expect(await exitOf(box)).toBe(0);
+  });
+});
+
+describe("colos up --container", () => {
+  beforeEach((context) => {
+    if (!hasNamespaces) context.skip("this machine forbids pid namespaces, or has no unshare(1)");
+  });
+
+  /** colos behind its init, with these services, and everything that it says. */
+  function colos(services: object): { readonly box: ChildProcess; said: string } {
+    const config = join(folder, "colos.config.json");
+    writeFileSync(config, JSON.stringify({ services }));
+    const command = [process.execPath, colosFile, "up", "--container", config, "--home", join(folder, "home")] as const;
+    const system = { box: container(containerCommand(command)), said: "" };
+    system.box.stdout!.setEncoding("utf8").on("data", (text: string) => void (system.said += text));
+    return system;
+  }
+
+  async function says(system: { readonly said: string }, ...texts: readonly string[]): Promise<void> {
+    while (!texts.every((text) => system.said.includes(text))) await turn();
+  }
+
+  const initOf = (box: ChildProcess): number => childrenOf(box.pid!)[0]!.pid;
+
+  test("what services write comes out, and SIGTERM stops them in order: exit code 0", async () => {
+    const command = (name: string): string[] => [
+      "sh",
+      "-c",
+      `trap 'echo ${name} goes; exit 0' TERM; echo ${name} is up; while :; do sleep 0.02; done`,
+    ];
+    const system = colos({
+      db: { command: command("db"), ready: { log: "up" } },
+      web: { command: command("web"), ready: { log: "up" }, dependsOn: ["db"] },
+    });
+    await says(system, "db.1 | db is up", "web.1 | web is up", "colos | web is ready");
+
+    process.kill(initOf(system.box), "SIGTERM");
+    expect(await exitOf(system.box)).toBe(0);
+    await says(system, "db.1 | db goes");
+
+    expect(system.said.indexOf("web.1 | web goes")).toBeGreaterThanOrEqual(0);
+    expect(system.said.indexOf("web.1 | web goes")).toBeLessThan(system.said.indexOf("db.1 | db goes"));
+    expect(existsSync(join(folder, "home/heart"))).toBe(false);
+  });
+
+  test("a service that fails does not end it, and its orphans are reaped", async () => {
+    const orphan = `p=$(sh -c 'true >/dev/null & echo $!'); while [ -e /proc/$p ]; do sleep 0.02; done`;
+    const system = colos({
+      bad: { command: ["sh", "-c", "exit 3"], restart: "temporary" },
+      web: { command: ["sh", "-c", `${orphan}; echo reaped; exec sleep 1000`] },
+    });
+
+    await says(system, "web.1 | reaped", "colos | bad is failed: exit code 3");
+
+    process.kill(initOf(system.box), "SIGINT");
+    expect(await exitOf(system.box)).toBe(0);
+  });
+
+  test("a daemon that cannot be is an exit code and a sentence", async () => {
+    mkdirSync(join(folder, "home"), { mode: 0o755 });
+    const { box } = colos({ web: { command: ["sleep", "1000"] } });
+
+    expect(await exitOf(box)).toBe(5);
   });
 });
 

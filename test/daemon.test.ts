@@ -2,14 +2,20 @@
  * The daemon as a person meets it: the built command, a home of its own, real OS processes, and `kill -9`. What only one part
  * of it does is tested with that part.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { Agent, get } from "node:http";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
+import { managerClient } from "../src/control/manager-client.ts";
+import type { ManagerError } from "../src/control/manager.ts";
+import { findHeart } from "../src/daemon/heart.ts";
 import { instanceFolder } from "../src/daemon/home.ts";
+import { unixHttp } from "../src/platforms/node/unix-http.ts";
 import { needsLinux } from "./debian.ts";
 import { freePort } from "./system/place.ts";
 import { test, type DaemonPlace } from "./system/daemon-place.ts";
+import { gone, osProcessesOf } from "./system/os-processes.ts";
 
 const linux = needsLinux();
 /** A service that says `up` and stays. */
@@ -55,7 +61,13 @@ linux.describe("colos up", () => {
     place.config({ kept: { command: staying }, other: { command: staying, env: { A: "1" } } });
     await place.colos("up");
 
+    const stateOf = (name: string): string =>
+      readFileSync(join(instanceFolder(place.home, name, 1), "state"), "utf8").trim();
     expect(await place.instance("gone")).toBeUndefined();
+    await place.until(() => (stateOf("gone") === "removed" ? true : undefined));
+    expect(stateOf("kept")).toBe("ready");
+    expect((await place.colos("logs")).stdout).not.toContain("gone");
+    expect((await place.colos("logs", "gone")).stdout).toBe("gone | up\n");
     expect(await osPidOf(place, "kept")).toBe(kept);
     expect(await osPidOf(place, "other")).not.toBe(other);
   });
@@ -69,6 +81,42 @@ linux.describe("colos up", () => {
     expect(code).toBe(1);
     expect(stderr).toContain("bad is failed: exit code 3");
     expect(stderr).toContain("| no disk");
+  });
+
+  test("what was stopped is started by up, and plan says so", async ({ place }) => {
+    place.config({ one: { command: staying, ready }, off: { command: staying, autostart: false } });
+    await place.colos("up");
+    await place.colos("stop", "one");
+
+    const plan = await place.colos("plan", "--check");
+    const up = await place.colos("up");
+
+    expect(plan).toMatchObject({ code: 6, stdout: "~ one: starts\n" });
+    expect(up.stdout).toContain("~ one: starts");
+    expect((await place.instance("one"))?.["state"]).toBe("ready");
+    expect((await place.instance("off"))?.["state"]).toBe("stopped");
+  });
+
+  test("ps shows what each wrote last, and why what the run that failed said", async ({ place }) => {
+    const dying = "require('net').createServer().listen('/nowhere/socket')";
+    place.config({
+      calm: { command: ["sh", "-c", "echo one; echo two; echo; exec sleep 1000"], ready: { log: "two" } },
+      wrong: { command: [process.execPath, "-e", dying], maxRestarts: 0 },
+    });
+    const up = await place.colos("up");
+    const why = await place.colos("why", "wrong");
+    const [calm, wrong] = [await place.instance("calm"), await place.instance("wrong")];
+    place.config({ wrong: { command: ["sleep", "1000"], secrets: { KEY: { file: "nowhere" } }, maxRestarts: 0 } });
+    const again = await place.colos("up");
+
+    expect(up.stderr).toMatch(/ {2}\| Error: listen .*nowhere/);
+    expect(up.stderr).not.toContain("node:internal");
+    expect(calm).toHaveProperty("lastLogLine", "two");
+    expect(wrong).toHaveProperty("lastLogLine", expect.stringMatching(/^Error: listen/));
+    expect(why.stdout).toMatch(/it said: Error: listen .*\/nowhere\/socket/);
+    expect(again.stderr).toContain("the secret KEY");
+    expect(again.stderr).not.toContain("Error");
+    await place.colos("stop", "all");
   });
 
   test("a service that is not ready in time is told as that, and not as ready", async ({ place }) => {
@@ -89,6 +137,175 @@ linux.describe("colos up", () => {
 
     expect(second.status).toBe(5);
     expect(second.stderr).toContain(`a daemon (OS process ${place.daemonPid()}) runs in ${place.home.root} already`);
+  });
+});
+
+linux.describe("colos down", () => {
+  test("leaves nothing that runs, and nobody who writes: the home can be removed at once", async ({ place }) => {
+    const busy = ["sh", "-c", "echo up; while :; do echo more; sleep 0.01; done"];
+    place.config({ web: { command: busy, ready, instances: 2 }, other: { command: staying, ready } });
+    await place.colos("up");
+
+    expect(await place.colos("down")).toMatchObject({ code: 0, stderr: "" });
+    const left = osProcessesOf(place);
+    rmSync(place.home.root, { recursive: true });
+
+    expect(left).toEqual([]);
+    expect(existsSync(place.home.root)).toBe(false);
+  });
+});
+
+linux.describe("a system that was stopped", () => {
+  test("a daemon that is killed in the middle of down is followed by one that ends it", async ({ place }) => {
+    const may = place.write("may", "");
+    const command = ["sh", "-c", `trap '' TERM; echo up; while [ ! -s ${may} ]; do sleep 0.02; done`];
+    place.config({ slow: { command, ready, shutdown: "1h" }, quick: { command: staying, ready } });
+    await place.colos("up");
+    const down = place.colos("down");
+    await place.until(async () => ((await place.instance("quick"))?.["state"] === "stopped" ? true : undefined));
+
+    await killDaemon(place);
+    expect(await place.instance("quick")).toMatchObject({ state: "stopped", restartsCount: 0 });
+    expect(await place.instance("slow")).toMatchObject({ state: "stopping" });
+    place.write("may", "end");
+    await place.until(() => (osProcessesOf(place).length === 0 ? true : undefined));
+
+    expect((await down).code).not.toBe(0);
+  });
+
+  test("starts nothing of the old config when another one is applied", async ({ place }) => {
+    place.config({ old: { command: staying, ready } });
+    await place.colos("up");
+    await place.colos("down");
+    place.config({ young: { command: staying, ready } });
+
+    expect(await place.colos("up")).toMatchObject({ code: 0 });
+
+    const { stdout } = await place.colos("logs", "old", "--quiet");
+    expect(stdout.match(/^up$/gm)).toHaveLength(1);
+  });
+});
+
+linux.describe("what whoever starts a daemon has", () => {
+  test("of it, the daemon, its heart and the recorder get nothing that was meant for one OS process", async ({
+    place,
+  }) => {
+    place.config({ web: { command: staying, ready } });
+    const personal = { COLOS_RUN: "web.1.1", LISTEN_FDS: "1", LISTEN_PID: "1", NOTIFY_SOCKET: "/nowhere" };
+    await place.colosWith(personal, "up");
+    const recorder = Number(readFileSync(join(place.home.root, "recorder.lock"), "utf8").split("\n")[0]);
+    const heart = await place.until(() => findHeart(place.home)?.osPid);
+
+    for (const osPid of [place.daemonPid(), heart, recorder]) {
+      const names = readFileSync(`/proc/${osPid}/environ`, "utf8")
+        .split("\0")
+        .map((each) => each.split("=")[0]);
+      expect(names).toContain("PATH");
+      for (const name of Object.keys(personal)) expect(names).not.toContain(name);
+    }
+  });
+});
+
+linux.describe("a home that takes no daemon", () => {
+  test("is refused with a sentence and exit code 5: where no folder can be", async ({ place }) => {
+    place.config({ web: { command: staying } });
+
+    const { code, stderr } = await place.colos("up", "--home", "/proc/nope");
+
+    expect(code).toBe(5);
+    expect(stderr).toContain("/proc/nope cannot be made: this file system takes no folders");
+  });
+
+  test("is refused with a sentence and exit code 5: when it is open to others", async ({ place }) => {
+    place.config({ web: { command: staying } });
+    mkdirSync(place.home.root, { mode: 0o700 });
+    chmodSync(place.home.root, 0o755);
+
+    const { code, stderr } = await place.colos("up");
+
+    expect(code).toBe(5);
+    expect(stderr).toBe(
+      `colos: ${place.home.root} is open to other users; close it with chmod 700 ${place.home.root}\n`,
+    );
+  });
+
+  test("is refused with a sentence and exit code 5: when another daemon has it and does not answer", async ({
+    place,
+  }) => {
+    place.config({ web: { command: staying } });
+    await place.colos("up");
+    const { controlSocket, root } = place.home;
+    renameSync(controlSocket, `${controlSocket}.away`);
+
+    const { code, stderr } = await place.colos("up");
+    renameSync(`${controlSocket}.away`, controlSocket);
+
+    expect(code).toBe(5);
+    expect(stderr).toBe(`colos: a daemon (OS process ${place.daemonPid()}) runs in ${root} already\n`);
+  }, 60_000);
+
+  test("says in a sentence that its journal is damaged, and no heart tries it again", async ({ place }) => {
+    place.config({ web: { command: staying } });
+    await place.colos("up");
+    await place.colos("down");
+    const lines = readFileSync(place.home.journal, "utf8").split("\n");
+    writeFileSync(place.home.journal, [lines[0], "damaged", ...lines.slice(2)].join("\n"));
+
+    const { code, stderr } = await place.colos("up");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain("is damaged in line 2");
+    expect(stderr).not.toMatch(/^\s*\|?\s*at /m);
+    expect(findHeart(place.home)).toBeUndefined();
+  });
+});
+
+linux.describe("a plan", () => {
+  test("that no machine could run is bad input, also when only its changes are asked for", async ({ place }) => {
+    place.config({ web: { command: staying, ready } });
+    await place.colos("up");
+    const client = managerClient(unixHttp(place.home.controlSocket));
+    const { plan } = await client.show({ name: "web" });
+    const dependsOn = [{ name: "nobody", condition: "ready" as const, onEnd: "ignore" as const }];
+    const input = { plan: { services: [{ ...plan, dependsOn }] }, env: {}, source: "test" };
+
+    for (const asked of [client.preview(input), client.apply(input)]) {
+      const error = (await asked.catch((refused: unknown) => refused)) as ManagerError;
+      expect(error).toMatchObject({ code: "invalid", message: expect.stringContaining("nobody") as unknown });
+    }
+  });
+
+  test("a socket that no plan wants is let go by the next daemon, whoever opened it", async ({ place }) => {
+    place.config({ web: { command: staying, ready } });
+    await place.colos("up");
+    const heart = await place.until(() => findHeart(place.home)?.osPid);
+    process.kill(heart, "SIGKILL");
+    process.kill(place.daemonPid(), "SIGKILL");
+    const port = await freePort();
+    const files = [join(place.home.runs, `hold-${port}-127.0.0.1`), join(place.home.pipes, `${port}-127.0.0.1.hold`)];
+    const holder = spawn("/bin/sh", [join(place.home.root, "shim"), "hold", ...files], { stdio: "ignore" });
+    await place.until(() => (existsSync(files[0]!) && statSync(files[0]!).size > 0 ? true : undefined));
+
+    expect(await place.colos("up")).toMatchObject({ code: 0 });
+    await gone(holder.pid!);
+
+    expect(existsSync(files[0]!)).toBe(false);
+  });
+});
+
+linux.describe("a secret", () => {
+  test("is looked up once for a run, however often it is checked", async ({ place }) => {
+    const count = place.write("count", "");
+    const secrets = { KEY: { exec: ["sh", "-c", `echo asked >>${count}; echo value`] } };
+    const probe = place.write("probe", "");
+    const check = ["sh", "-c", `test "$KEY" = value && echo checked >>${probe}`];
+    const live = { exec: check, everyMs: 50 };
+    place.config({ web: { command: staying, ready: { exec: check }, live, secrets } });
+
+    expect(await place.colos("up")).toMatchObject({ code: 0, stderr: "" });
+    await place.until(() => (readFileSync(probe, "utf8").split("\n").length > 5 ? true : undefined));
+
+    expect(readFileSync(count, "utf8")).toBe("asked\n");
   });
 });
 
@@ -229,6 +446,64 @@ linux.describe("colos reload", () => {
     expect(stderr).toContain("it is broken");
     expect(await place.instance("api")).toMatchObject({ state: "ready", osPid: before });
   }, 60_000);
+});
+
+linux.describe("a recorder that cannot write", () => {
+  test("is an alarm in ps and a cause in why, for as long as it lasts", async ({ place }) => {
+    place.config({ web: { command: staying }, other: { command: staying } });
+    const inTheWay = place.write("home/services/web/1/log", "");
+    for (const folder of [place.home.root, place.home.services]) chmodSync(folder, 0o700);
+
+    await place.colos("up");
+    const trouble = await place.until(async () => /^! .*web\/1\/log.*$/m.exec((await place.colos("ps")).stdout)?.[0]);
+    expect(trouble).toContain("trying again until it works");
+    expect((await place.colos("why", "web")).stdout).toContain("trying again until it works");
+    expect((await place.colos("why", "other")).stdout).not.toContain("trying again");
+
+    rmSync(inTheWay);
+    await place.until(async () => ((await place.colos("ps")).stdout.includes("! ") ? undefined : true));
+    expect((await place.colos("why", "web")).stdout).not.toContain("trying again");
+  });
+});
+
+linux.describe("daemon and heart both killed", () => {
+  async function killBoth(place: DaemonPlace): Promise<void> {
+    place.config({ web: { command: staying, ready, instances: 2 } });
+    await place.colos("up");
+    const heart = await place.until(() => findHeart(place.home)?.osPid);
+    const daemon = place.daemonPid();
+    process.kill(-heart, "SIGKILL");
+    process.kill(daemon, "SIGKILL");
+    await gone(heart, daemon);
+  }
+
+  test("ps says what runs on, and up takes it over", async ({ place }) => {
+    await killBoth(place);
+
+    const { code, stderr } = await place.colos("ps");
+    expect(code).toBe(3);
+    expect(stderr).toContain(`no daemon is running in ${place.home.root}, but 2 services run on`);
+
+    expect((await place.colos("up")).stdout).toContain("nothing changed; 2 ready");
+  });
+
+  test("down stops what runs on", async ({ place }) => {
+    await killBoth(place);
+
+    expect(await place.colos("down")).toMatchObject({ code: 0, stderr: "" });
+    expect(osProcessesOf(place)).toEqual([]);
+  });
+});
+
+linux.describe("a daemon that is being started again by its heart", () => {
+  test("is waited for", async ({ place }) => {
+    place.config({ web: { command: staying, ready } });
+    await place.colos("up");
+    await place.until(() => findHeart(place.home));
+    process.kill(place.daemonPid(), "SIGKILL");
+
+    expect(await place.colos("ps", "--quiet")).toEqual({ code: 0, stdout: "web\n", stderr: "" });
+  });
 });
 
 describe("without a daemon", () => {

@@ -6,12 +6,10 @@
  *
  * @module
  */
-import { accessSync, constants, statSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { describe, test } from "vitest";
+import { findProgram } from "./system/find-program.ts";
 
-/** System folders that a person's PATH often lacks; Debian puts nginx there. */
-const systemFolders = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+export { findProgram };
 
 /** `describe` and `test` for what a machine may lack. */
 export interface ConditionalTests {
@@ -38,24 +36,6 @@ export function needsProgram(program: string, debianPackage: string): ProgramTes
 /** Gives the `describe` and `test` for tests that read what only Linux has, such as /proc. */
 export function needsLinux(): ConditionalTests {
   return process.platform === "linux" ? running : skipping("needs Linux");
-}
-
-/** The absolute path of an executable, in PATH or in a system folder; undefined when there is none. */
-export function findProgram(program: string): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), ...systemFolders];
-  return folders
-    .filter((folder) => folder !== "")
-    .map((folder) => join(folder, program))
-    .find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }
 
 const running: ConditionalTests = { describe: (name, body) => void describe(name, body), test };

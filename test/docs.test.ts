@@ -3,6 +3,7 @@
  *
  *   <!-- run: first.ts -->       `colos run first.ts` writes what the comments behind `console.log(…);` say
  *   <!-- up: colos.config.ts --> `colos up --foreground` gets every service ready
+ *   <!-- daemon: name.sh -->     runs to its end without a failure, in a home of its own; `colos` is this one
  *   <!-- config: name.json -->   is a right config
  *   <!-- env: name.env -->       is a right env file
  *   <!-- import: Procfile -->    is imported, and gives the config in
@@ -10,10 +11,10 @@
  *   <!-- file: sum.ts -->        stands beside the others
  *   <!-- example: 01.test.ts --> is that file of `examples/failure`, which runs by itself
  *
- * Blocks of one name are one file. `, needs redis-server` names a program that may be absent.
+ * Blocks of one name are one file. README links to every page. `, needs redis-server` names a program that may be absent.
  */
-import { readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
 import { parse } from "yaml";
@@ -21,10 +22,16 @@ import { importFile } from "../src/cli/import/source-file.ts";
 import { parseConfig } from "../src/control/config-parser.ts";
 import { parseEnvFile } from "../src/control/env-file.ts";
 import { needsLinux, needsProgram } from "./debian.ts";
-import { test, type Place } from "./system/place.ts";
+import { test as daemonTest } from "./system/daemon-place.ts";
+import { freePort, test } from "./system/place.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)];
+const documents = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "CHANGELOG.md",
+  ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`),
+];
 /** Files that a document speaks of and does not show. */
 const unshown: Readonly<Record<string, string>> = {
   "primes.ts": "setInterval(() => {}, 1000);\n",
@@ -33,7 +40,7 @@ const unshown: Readonly<Record<string, string>> = {
 const port = /\b(?:6379|7777|8000|8001|8080)\b/g;
 
 interface Example {
-  readonly kind: "run" | "up" | "config" | "env" | "import" | "imported" | "file" | "example";
+  readonly kind: "run" | "up" | "daemon" | "config" | "env" | "import" | "imported" | "file" | "example";
   readonly name: string;
   readonly text: string;
   /** A program it cannot do without. */
@@ -44,7 +51,7 @@ interface Example {
 function examplesIn(markdown: string): Example[] {
   const examples = new Map<string, Example>();
   const block =
-    /<!-- (run|up|config|env|import|imported|file|example): ([\w.-]+)(?:, needs ([\w-]+))? -->\n```\w+\n(.*?)```\n/gs;
+    /<!-- (run|up|daemon|config|env|import|imported|file|example): ([\w.-]+)(?:, needs ([\w-]+))? -->\n```\w+\n(.*?)```\n/gs;
   for (const [, kind, name, needs, text] of markdown.matchAll(block)) {
     const before = examples.get(name!)?.text ?? "";
     examples.set(name!, { kind: kind as Example["kind"], name: name!, needs, text: before + text! });
@@ -57,16 +64,43 @@ function promised(text: string): string[] {
   return [...text.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, line]) => line!);
 }
 
+/** The links of a document to files of the project, with what is wrong with them. */
+function brokenLinks(path: string): string[] {
+  const text = readFileSync(join(root, path), "utf8");
+  const links = [...text.matchAll(/\]\(((?!https?:)[^()\s]+)\)/g)].map(([, link]) => link!);
+  return links.filter((link) => {
+    const [file = "", anchor] = link.split("#");
+    const target = file === "" ? join(root, path) : join(root, dirname(path), file);
+    if (!existsSync(target)) return true;
+    return anchor !== undefined && !anchorsOf(readFileSync(target, "utf8")).includes(anchor);
+  });
+}
+
+/** What its headings are called in links. */
+function anchorsOf(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
 /** A text as a regular expression. */
 function escaped(text: string): string {
   return text.replaceAll(/[$()*+.?[\\\]^{|}]/g, "\\$&");
 }
 
+/** A folder that a test may write to. */
+interface Writable {
+  write(name: string, content: unknown): unknown;
+}
+
 /** Writes all examples of a document to one folder, each port replaced by a free one. */
-async function write(place: Place, examples: readonly Example[]): Promise<void> {
+async function write(place: Writable, examples: readonly Example[]): Promise<void> {
   const ports = new Map<string, number>();
   for (const [found] of examples.flatMap(({ text }) => [...text.matchAll(port)])) {
-    if (!ports.has(found)) ports.set(found, await place.port());
+    if (!ports.has(found)) ports.set(found, await freePort());
   }
   for (const [name, text] of Object.entries(unshown)) place.write(name, text);
   for (const { name, text } of examples) {
@@ -101,6 +135,15 @@ const tests: Readonly<
       await colos.line(/every service is ready/);
 
       expect(await colos.stop()).toEqual({ code: 0, signal: null });
+    });
+  },
+  daemon({ name }, examples) {
+    daemonTest(`${name} runs to its end`, async ({ place }) => {
+      await write(place, examples);
+
+      const said = await place.script(`. ./${name}`);
+
+      expect(said).toMatchObject({ code: 0, stderr: "" });
     });
   },
   config({ name, text }) {
@@ -138,6 +181,13 @@ const tests: Readonly<
 };
 
 describe("the documentation", () => {
+  test("README links to every page", () => {
+    const readme = readFileSync(join(root, "README.md"), "utf8");
+    const missing = readdirSync(join(root, "docs")).filter((name) => !readme.includes(`(docs/${name})`));
+
+    expect(missing).toEqual([]);
+  });
+
   for (const path of documents) {
     const examples = examplesIn(readFileSync(join(root, path), "utf8"));
 
@@ -147,6 +197,10 @@ describe("the documentation", () => {
         const where = needs === undefined ? needsLinux() : needsProgram(needs, needs);
         if (kind !== "file" && kind !== "imported") where.describe(example.name, () => tests[kind](example, examples));
       }
+
+      test("its links lead somewhere", () => {
+        expect(brokenLinks(path)).toEqual([]);
+      });
 
       test("its TypeScript has no type errors", async ({ place }) => {
         await write(place, examples);

@@ -8,7 +8,7 @@
  * @module
  */
 import type { Clock } from "../src/base/platform.ts";
-import type { CliHost, Output, StartOptions, StartupAction, StopSignal } from "../src/cli/host.ts";
+import type { CliHost, ContainedDaemon, Output, StartOptions, StartupAction, StopSignal } from "../src/cli/host.ts";
 import type { Chaos } from "../src/control/chaos.ts";
 import type { SystemPlan } from "../src/control/config.ts";
 import { DaemonAbsentError } from "../src/control/manager-client.ts";
@@ -331,6 +331,27 @@ export class FakeHost implements CliHost {
 
   openChaos(_home: string): Promise<Chaos> {
     return this.chaos === undefined ? Promise.reject(new Error("this test has no chaos")) : Promise.resolve(this.chaos);
+  }
+
+  startContained(_home: string): Promise<ContainedDaemon> {
+    return Promise.reject(new Error("no daemon runs in a test"));
+  }
+
+  /** Instances that run, with a daemon or without. */
+  instancesCount = 0;
+
+  runningCount(_home: string): Promise<number> {
+    return Promise.resolve(this.instancesCount);
+  }
+
+  /** How often somebody has waited until nothing of colos was left. */
+  endsWatchedCount = 0;
+
+  watchEnd(_home: string): Promise<() => Promise<void>> {
+    return Promise.resolve(() => {
+      this.endsWatchedCount += 1;
+      return Promise.resolve();
+    });
   }
 
   findHeart(_home: string): Promise<number | undefined> {

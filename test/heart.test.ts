@@ -2,10 +2,12 @@ import { build } from "esbuild";
 import { spawn } from "node:child_process";
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   statSync,
   unlinkSync,
@@ -17,6 +19,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { findHeart } from "../src/daemon/heart.ts";
 import { homeAt, type Home } from "../src/daemon/home.ts";
 import { identityOfLines, isAlive } from "../src/daemon/os-identity.ts";
+import { allStats } from "../src/os/process-sample.ts";
 import type { OsIdentity } from "../src/daemon/run/run.ts";
 import { gone, isRunning } from "./system/os-processes.ts";
 import { turn } from "./system/turn.ts";
@@ -181,6 +184,42 @@ describe("heart", () => {
     expect(existsSync(join(home.root, "heart/pid"))).toBe(false);
   });
 
+  test("it and what it waits with are ended when the daemon is, also when they cannot look any more", async () => {
+    const { first, heart } = await startDaemon();
+    const paused = await until(() => {
+      const members = [...allStats()].filter(({ group }) => group === heart.osPid);
+      return members.find(({ pid }) => pid !== heart.osPid)?.pid;
+    });
+
+    process.kill(-heart.osPid, "SIGSTOP");
+    process.kill(first.osPid, "SIGTERM");
+
+    await gone(first.osPid, heart.osPid, paused);
+  });
+
+  test("a short line of ps says whose it is", async () => {
+    const { heart } = await startDaemon();
+
+    const [shell, script, root] = text(`/proc/${heart.osPid}/cmdline`).split("\0");
+
+    expect([shell, script, root]).toEqual(["/bin/sh", join(home.root, "heart/script"), home.root]);
+    expect(text(`/proc/${heart.osPid}/cmdline`).length).toBeLessThan(300);
+  });
+
+  test("it ends when its home is gone, or another one stands at the same path", async () => {
+    const { first, heart } = await startDaemon();
+    process.kill(first.osPid, "SIGSTOP");
+    renameSync(home.root, `${home.root}.old`);
+    mkdirSync(join(home.root, "heart"), { recursive: true });
+
+    await gone(heart.osPid);
+
+    expect(isRunning(first.osPid)).toBe(true);
+    process.kill(first.osPid, "SIGKILL");
+    await gone(first.osPid);
+    rmSync(`${home.root}.old`, { recursive: true });
+  });
+
   test("in a hand-over nothing is started until its time is over", async () => {
     const { first } = await startDaemon();
 
@@ -190,7 +229,7 @@ describe("heart", () => {
     await other(first);
 
     expect(Number(text("/proc/uptime").split(" ")[0]) * 1_000).toBeGreaterThanOrEqual(end);
-    expect(existsSync(join(home.root, "heart/rest"))).toBe(false);
+    await until(() => !existsSync(join(home.root, "heart/rest")));
   });
 
   test("a heart whose files were removed asks and is answered in new ones", async () => {

@@ -2,9 +2,9 @@
  * The recorder in trouble: full disks, no file descriptors, kills, slow places, and daemons that talk nonsense.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { injectors, openInjectors } from "colos/testing";
 import { describe, expect } from "vitest";
 import { pieceBytesMax } from "../src/daemon/log/cri-format.ts";
@@ -56,9 +56,12 @@ describe("rotation", () => {
     const count = 1_000_000;
     const shim = holdPipes(run, `seq 0 ${count - 1}`);
     const kills = 5;
+    let killed: number | undefined;
     for (let kill = 1; kill <= kills; kill++) {
-      await until(() => readdirSync(run.directory).length > kill * 30 && recorder.osPid !== undefined);
-      await killNow(recorder.osPid!);
+      const isNew = (): boolean => recorder.osPid !== undefined && recorder.osPid !== killed;
+      await until(() => readdirSync(run.directory).length > kill * 30 && isNew());
+      killed = recorder.osPid!;
+      await killNow(killed);
     }
     await endOf(shim);
     await recorder.drained(run.id, 20_000);
@@ -135,6 +138,39 @@ describe("a full disk", () => {
       await arsenal.close();
     },
   );
+});
+
+describe("what a recorder is in trouble with", () => {
+  test("is told to whoever connects, ends with the recorder, and is told anew by the next", async ({ place }) => {
+    const home = homeIn(place);
+    const run = runIn(home, "web.1.1");
+    mkdirSync(dirname(run.directory), { recursive: true });
+    writeFileSync(run.directory, "in the way");
+    const shim = holdPipes(run, "echo hello");
+    const first = await recorderOf(home);
+    const heard: (string | undefined)[] = [];
+    first.onTrouble((_, message) => heard.push(message));
+    first.attach(run).catch(() => {});
+    await until(() => heard.length > 0);
+
+    const second = await recorderOf(home);
+    const heardBySecond: (string | undefined)[] = [];
+    second.onTrouble((_, message) => heardBySecond.push(message));
+    await until(() => heardBySecond.length > 0);
+    expect(heardBySecond).toEqual(heard);
+    await second.close();
+
+    const [trouble] = heard;
+    await killNow(first.osPid!);
+    await until(() => heard.length === 3);
+    expect(heard).toEqual([trouble, undefined, trouble]);
+    rmSync(run.directory);
+    await until(() => heard.length === 4);
+    expect(heard[3]).toBe(undefined);
+    await endOf(shim);
+    await first.drained(run.id, 20_000);
+    await first.stop();
+  });
 });
 
 describe("a recorder that cannot write and cannot start", () => {

@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect } from "vitest";
+import { describe, expect, onTestFinished, vi } from "vitest";
 import { pieceBytesMax } from "../src/daemon/log/cri-format.ts";
 import { chunkBytesMax } from "../src/daemon/log/pipe-reader.ts";
 import { isRunning, osProcessesOf } from "./system/os-processes.ts";
@@ -39,6 +39,55 @@ describe("recorder", () => {
     await endOf(shim);
     const lines = readFileSync(join(run.directory, "current"), "utf8").trimEnd().split("\n");
     expect(lines.map((line) => line.slice(28)).toSorted()).toEqual(["stderr F two", "stdout F no end", "stdout F one"]);
+    await recorder.stop();
+  });
+
+  test("with startsLate it is started for the first run, and what that wrote before is not lost", async ({ place }) => {
+    const home = homeIn(place);
+    const recorder = await recorderOf(home, { startsLate: true });
+    expect([recorder.osPid, existsSync(home.recorderSocket)]).toEqual([undefined, false]);
+    const run = runIn(home, "web.1.1");
+    const shim = holdPipes(run, "echo one");
+
+    await recorder.attach(run);
+
+    await recorder.drained(run.id, 20_000);
+    await endOf(shim);
+    expect((await payloadOf(run.directory, "stdout")).toString()).toBe("one\n");
+    await recorder.stop();
+  });
+
+  test("with startsLate one that lives is used, and replaced when it was killed", async ({ place }) => {
+    const home = homeIn(place);
+    const earlier = await recorderOf(home);
+    const osPid = earlier.osPid!;
+    const run = runIn(home, "web.1.1");
+    const go = join(place.folder, "go");
+    const shim = holdPipes(run, `while [ ! -e '${go}' ]; do :; done; echo one`);
+    await earlier.attach(run);
+    await earlier.close();
+
+    const recorder = await recorderOf(home, { startsLate: true });
+    expect(recorder.osPid).toBe(osPid);
+    await recorder.attach(run);
+    await killNow(osPid);
+    writeFileSync(go, "");
+
+    await recorder.drained(run.id, 20_000);
+    await endOf(shim);
+    expect((await payloadOf(run.directory, "stdout")).toString()).toBe("one\n");
+    await recorder.stop();
+  });
+
+  test("what people have Node load for their programs is not loaded", async ({ place }) => {
+    const home = homeIn(place);
+    vi.stubEnv("NODE_OPTIONS", "--no-warnings");
+    vi.stubEnv("NODE_EXTRA_CA_CERTS", "/nonexistent");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const recorder = await recorderOf(home);
+    const env = readFileSync(`/proc/${recorder.osPid}/environ`, "latin1").split("\0");
+
+    expect(env.filter((each) => /^NODE_(OPTIONS|EXTRA_CA_CERTS)=/.test(each))).toEqual([]);
     await recorder.stop();
   });
 

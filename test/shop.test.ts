@@ -6,7 +6,8 @@ import { needsLinux } from "./debian.ts";
 import { colosFile, ColosProcess, type Ended } from "./system/colos-process.ts";
 import { gone, osProcessesOf } from "./system/os-processes.ts";
 import { turn } from "./system/turn.ts";
-import { Place, test as placeTest } from "./system/place.ts";
+import { test as daemonTest } from "./system/daemon-place.ts";
+import { freePort, Place, test as placeTest } from "./system/place.ts";
 
 const linux = needsLinux();
 const config = fileURLToPath(new URL("../examples/shop/colos.config.ts", import.meta.url));
@@ -319,6 +320,20 @@ linux.describe("the shop, when it ends", () => {
     // A command knows nothing of colos and lives on.
     for (const { pid } of osProcessesOf(place)) process.kill(pid, "SIGKILL");
     while (osProcessesOf(place).length > 0) await turn();
+  });
+});
+
+linux.describe("the shop under a daemon", () => {
+  daemonTest("is one service, and its parts find each other", async ({ place }) => {
+    const [api, page] = [await freePort(), await freePort()];
+    const env = { SHOP_API_PORT: String(api), SHOP_PAGE_PORT: String(page) };
+    const daemonConfig = fileURLToPath(new URL("../examples/shop/daemon.config.ts", import.meta.url));
+
+    const { code, stderr } = await place.colosWith(env, "up", daemonConfig);
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect((await ask(api, "GET", "/sessions/7", undefined, false)).body).toMatchObject({ customer: 7 });
+    expect((await place.instance("shop"))?.["state"]).toBe("ready");
   });
 });
 

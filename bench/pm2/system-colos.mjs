@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { run } from "./figures.mjs";
 import { commandLineOf, descendantsOf, isAlive, Place } from "./place.mjs";
 
-const binary = join(import.meta.dirname, "../../dist/bin.js");
+const binary = join(import.meta.dirname, "../../dist/bin.cjs");
 /** Where a web server says that it is ready. */
 const readyFd = 9;
 

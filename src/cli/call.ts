@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { DaemonAbsentError } from "../control/manager-client.ts";
 import type { Manager } from "../control/manager.ts";
 import { wantsColour } from "./colour.ts";
 import { signalExitCode } from "./exit-codes.ts";
@@ -117,18 +118,19 @@ export function managerVerb<Input>({ notes = [], options = {}, read, run }: Mana
         return await run(input, call);
       } catch (error) {
         if (error instanceof WrongUsage) throw error;
-        return report(failure(error, call), call);
+        return report(await failure(error, call), call);
       }
     },
   };
 }
 
-function failure(error: unknown, call: Call): Failure {
+async function failure(error: unknown, call: Call): Promise<Failure> {
   if (error instanceof Interrupted) {
     const message = "no longer waited for; it goes on";
     return { exitCode: signalExitCode(error.signal), code: "interrupted", message };
   }
-  return failureOf(error, call.home);
+  const isAbsent = error instanceof DaemonAbsentError;
+  return failureOf(error, call.home, isAbsent ? await call.host.runningCount(call.home) : 0);
 }
 
 function report({ exitCode, code, message, advice, lines = [] }: Failure, call: Call): number {

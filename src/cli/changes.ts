@@ -42,7 +42,19 @@ const effects: Readonly<Record<PlanChange["effect"], string>> = {
   none: "does not start now",
 };
 
+/** What the config calls a part of the plan. */
+function configPath(path: string): string {
+  return path
+    .replace(/^run\.(?=command|args)/, "")
+    .replace(/^run\.file/, "program")
+    .replace(/^listenPort/, "listen");
+}
+
+/** A check of the kind `none` is none. */
+function valueText(text: string | undefined): string {
+  return text === undefined || text === '{"kind":"none"}' ? "(not set)" : text;
+}
+
 function fieldText({ path, from, to }: FieldChange): string {
-  const text = `${path}: ${from ?? "(not set)"} → ${to ?? "(not set)"}`;
-  return plainText(text);
+  return plainText(`${configPath(path)}: ${valueText(from)} → ${valueText(to)}`);
 }

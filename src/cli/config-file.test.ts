@@ -55,7 +55,9 @@ describe("config file: finding it", () => {
 
   test("without a path and without a config it says what is looked for", async () => {
     expect(await loadConfigFile(undefined, hostIn(folderWith({})))).toEqual({
-      problems: ["colos: there is no colos.config.(ts|js|mjs|json|yaml|yml) in this folder; write one or name a file"],
+      problems: [
+        "colos: there is no colos.config.(ts|js|mjs|json|yaml|yml) in this folder; write one, or name a file; colos init writes one from what is there",
+      ],
     });
   });
 
@@ -174,9 +176,7 @@ describe("config file: YAML", () => {
   });
 
   test("an empty file says what belongs there", async () => {
-    expect(await problemsOf("shop.yaml", "")).toEqual([
-      "shop.yaml: the config is null, not an object such as { services: { … } }",
-    ]);
+    expect(await problemsOf("shop.yaml", "")).toEqual(["shop.yaml: the config is empty; write services: { … }"]);
   });
 });
 

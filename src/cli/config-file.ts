@@ -98,7 +98,9 @@ function findConfigFile(path: string | undefined, cwd: string): { file: string; 
   const name = configFileNames.find((candidate) => fileKind(join(named, candidate)) === "file");
   if (name !== undefined) return { file: join(named, name), source: path === undefined ? name : join(path, name) };
   const where = path === undefined ? "this folder" : path;
-  return { problem: `colos: there is no colos.config.(ts|js|mjs|json|yaml|yml) in ${where}; write one or name a file` };
+  return {
+    problem: `colos: there is no colos.config.(ts|js|mjs|json|yaml|yml) in ${where}; write one, or name a file; colos init writes one from what is there`,
+  };
 }
 
 function systemName(file: string): string {

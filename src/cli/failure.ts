@@ -19,12 +19,9 @@ export interface Failure {
   readonly lines?: readonly string[];
 }
 
-/** What the error means. `home` is the home that was asked. */
-export function failureOf(error: unknown, home: string): Failure {
-  if (error instanceof DaemonAbsentError) {
-    const advice = "Start one with: colos up";
-    return { exitCode: exitCodes.noDaemon, code: "absent", message: `no daemon is running in ${home}`, advice };
-  }
+/** What the error means. `home` is the home that was asked; `runningCount` is how many instances run there. */
+export function failureOf(error: unknown, home: string, runningCount = 0): Failure {
+  if (error instanceof DaemonAbsentError) return absence(home, runningCount);
   if (error instanceof ManagerError) {
     const { code, message, advice } = error;
     return {
@@ -39,6 +36,18 @@ export function failureOf(error: unknown, home: string): Failure {
   const [exitCode, code] = isForbidden ? [exitCodes.refused, "permission"] : [exitCodes.failed, "failed"];
   const [first, ...lines] = message.split("\n");
   return { exitCode, code, message: first! || "no reason was given", ...(lines.length === 0 ? {} : { lines }) };
+}
+
+function absence(home: string, runningCount: number): Failure {
+  const absent = { exitCode: exitCodes.noDaemon, code: "absent" };
+  const message = `no daemon is running in ${home}`;
+  if (runningCount === 0) return { ...absent, message, advice: "Start one with: colos up" };
+  const running = runningCount === 1 ? "1 service runs on" : `${runningCount} services run on`;
+  return {
+    ...absent,
+    message: `${message}, but ${running}`,
+    advice: "colos up takes over what runs, colos down stops it",
+  };
 }
 
 const managerExitCodes: Readonly<Record<ManagerErrorCode, number>> = {

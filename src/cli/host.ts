@@ -68,6 +68,14 @@ export interface StartupAction {
   readonly user?: string;
 }
 
+/** A daemon in this very OS process. */
+export interface ContainedDaemon {
+  /** How it came to its end. */
+  readonly ended: Promise<"down" | "handOver">;
+  /** Stops every service, then the daemon. */
+  down(): Promise<void>;
+}
+
 /** The place where `colos` runs. */
 export interface CliHost {
   readonly version: string;
@@ -91,7 +99,8 @@ export interface CliHost {
   /** Starts a system and returns without waiting for readiness. Throws or rejects when nothing could be started. */
   startSystem(plan: SystemPlan, options: StartOptions): RunningSystem | Promise<RunningSystem>;
   /**
-   * The manager of the home (absolute). Each of its operations rejects with a DaemonAbsentError when no daemon lives there.
+   * The manager of the home (absolute). Each of its operations rejects with a DaemonAbsentError when no daemon lives there. One that
+   * died and is being started again by its heart is waited for.
    */
   connect(home: string): Promise<Manager>;
   /** The services of the home (absolute) that have logs; no daemon is needed. Empty when there is no home. */
@@ -105,6 +114,18 @@ export interface CliHost {
    * a sentence when it does not.
    */
   startDaemon(home: string, after?: number): Promise<void>;
+  /**
+   * Runs the daemon of the home (absolute) in this OS process, and forwards what services write to stdout. Rejects with a sentence when
+   * it cannot be.
+   */
+  startContained(home: string): Promise<ContainedDaemon>;
+  /**
+   * Remembers who of colos (daemon, heart, recorder) lives in the home (absolute) now. What it returns settles when none of them
+   * lives any more, and rejects with a sentence when that takes too long.
+   */
+  watchEnd(home: string): Promise<() => Promise<void>>;
+  /** How many instances run in the home (absolute), also when no daemon does. */
+  runningCount(home: string): Promise<number>;
   /** The OS process id of the heart of the home (absolute); undefined when none beats. */
   findHeart(home: string): Promise<number | undefined>;
   /** Failure testing of the system in the home (absolute). */

@@ -12,6 +12,7 @@ import { configFileNames } from "./config-file.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { configText } from "./import/config-text.ts";
 import { createNew, type FileOutcome, refused, reportLines } from "./import/run-import.ts";
+import type { ImportResult } from "./import/note.ts";
 import { importFile, type ImportHost } from "./import/source-file.ts";
 
 /** Files that are looked for, the first that exists is taken. */
@@ -48,13 +49,31 @@ export async function runInit({ kind }: InitInput, host: ImportHost): Promise<Fi
   const result = await importFile(source, host);
   if ("problem" in result) return refused(result.problem);
   const report = reportLines(result, source, host);
-  const isEmpty = Object.keys(result.config.services).length === 0;
+  const absent = absentMain(result, exists);
+  // npm's own start script, when there is none, is this one.
+  if (absent !== undefined && exists("server.js"))
+    return write(target, npmDefault(result.config), host, { kind, lines: [] });
+  const isEmpty = absent !== undefined || Object.keys(result.config.services).length === 0;
   const lines = [
     ...report,
+    ...(absent === undefined ? [] : [`${source}: ${absent} does not exist`]),
     ...(isEmpty ? [`${source}: nothing in it can be imported, so the config has an example`] : []),
     ...(others.length === 0 ? [] : [`not imported: ${others.join(", ")}; colos import <file> shows what is in them`]),
   ];
   return write(target, isEmpty ? example : result.config, host, { kind, lines });
+}
+
+/** The file that `node` is to run and that does not exist: `npm init` names one before anybody has written it. */
+function absentMain({ config, report }: ImportResult, exists: (name: string) => boolean): string | undefined {
+  if (!report.some(({ key }) => key === "main")) return undefined;
+  const commands = Object.values(config.services).map(({ command }) => command);
+  return commands.find((command) => command?.length === 2 && command[0] === "node" && !exists(command[1]!))?.[1];
+}
+
+function npmDefault({ services }: SystemConfig): SystemConfig {
+  return {
+    services: Object.fromEntries(Object.keys(services).map((name) => [name, { command: ["node", "server.js"] }])),
+  };
 }
 
 function write(

@@ -56,6 +56,15 @@ describe("colos: words", () => {
   test.each([
     ["rum x", 'colos: "rum" is not a verb; did you mean "run"?'],
     ["dance", 'colos: "dance" is not a verb; colos --help lists them'],
+    ["list", 'colos: "list" is not a verb; here that is colos ps'],
+    [
+      "kill web -9",
+      'colos kill: "-9" is not an option; write an OS signal behind the name, without a dash: colos kill web HUP',
+    ],
+    [
+      "start server.js",
+      'colos start: "server.js" is not the name of a service; name a program in a config (colos init writes one) and type colos up, or run it in the foreground: colos run server.js',
+    ],
     ["constructor", 'colos: "constructor" is not a verb; colos --help lists them'],
     ["server.ts", 'colos: "server.ts" is not a verb; did you mean colos run server.ts?'],
     ["--verson", 'colos: "--verson" is not an option; did you mean "--version"?'],

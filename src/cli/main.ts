@@ -8,6 +8,7 @@
  * @module
  */
 import { suggestionClause } from "../base/suggestion.ts";
+import { elsewhereClause } from "./elsewhere.ts";
 import { exitCodes } from "./exit-codes.ts";
 import type { CliHost } from "./host.ts";
 import { plainText } from "./text.ts";
@@ -67,7 +68,9 @@ function entryNamed(name: string): VerbEntry {
   const entry = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
   if (entry !== undefined) return entry;
   const isProgram = /\.[cm]?[jt]s$/.test(name);
-  const clause = isProgram ? `; did you mean colos run ${name}?` : suggestionClause(name, Object.keys(verbs));
+  const clause = isProgram
+    ? `; did you mean colos run ${name}?`
+    : (elsewhereClause(name) ?? suggestionClause(name, Object.keys(verbs)));
   throw new WrongUsage(`colos: ${quoted(name)} is not a verb${clause || "; colos --help lists them"}`);
 }
 

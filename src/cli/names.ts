@@ -6,7 +6,7 @@
 import type { NamesInput, WaitOptions } from "../control/manager.ts";
 import type { InstanceStatus } from "../control/service.ts";
 import { durationOption } from "./duration.ts";
-import type { Options, Words } from "./words.ts";
+import { type Options, quoted, type Words } from "./words.ts";
 
 /** The options of verbs that wait. */
 export const waitOptions: Options = {
@@ -31,7 +31,17 @@ export function readNames(words: Words): readonly string[] {
     throw words.wrong(`a name is missing; write ${words.command} <name…> or ${words.command} all`);
   if (names.includes("")) throw words.wrong("a name is empty");
   if (names.length > 1 && names.includes("all")) throw words.wrong("all is everything; leave the other names out");
+  for (const name of names) checkName(name, words);
   return names;
+}
+
+/** Somebody used to another manager may name a program. @throws WrongUsage */
+function checkName(name: string, words: Words): void {
+  if (!/[/]|\.[a-z]+$/i.test(name)) return;
+  throw words.wrong(
+    `${quoted(name)} is not the name of a service; name a program in a config (colos init writes one) and type colos up, ` +
+      `or run it in the foreground: colos run ${name}`,
+  );
 }
 
 /** @throws WrongUsage */

@@ -133,7 +133,10 @@ function startLines(watched: Watched, call: Call, names: readonly string[]): () 
   let width = Math.max(0, ...known.map(({ length }) => length));
   watched.onChange((status) => {
     width = Math.min(nameWidthMax, Math.max(width, status.name.length));
-    call.print([`${fitted(status.name, width)} = ${stateText(status, call.colour)}`]);
+    // Why the run before ended was told when it ended.
+    const { reason: _, ...starting } = status;
+    const told = status.state === "starting" ? starting : status;
+    call.print([`${fitted(status.name, width)} = ${stateText(told, call.colour)}`]);
   });
   return () => {};
 }
@@ -162,9 +165,11 @@ const goalStates: Readonly<Record<ProgressOptions["goal"], ReadonlySet<InstanceS
 };
 
 function progressText(instances: readonly InstanceStatus[], goal: ProgressOptions["goal"]): string {
-  const there = instances.filter(({ state }) => goalStates[goal].has(state)).length;
+  // What has done its work, is not to start or is removed does not become ready, and need not.
+  const meant = goal === "ready" ? instances.filter(({ state }) => state !== "stopped") : instances;
+  const there = meant.filter(({ state }) => goalStates[goal].has(state)).length;
   const problems = countsText(instances, ["failed", "degraded", "backoff"]);
-  return `${there} of ${instances.length} ${goal}${problems === "" ? "" : `, ${problems}`}`;
+  return `${there} of ${meant.length} ${goal}${problems === "" ? "" : `, ${problems}`}`;
 }
 
 function progressLines(

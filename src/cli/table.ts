@@ -128,7 +128,8 @@ function figure(value: number | undefined, text: (value: number) => string): str
 }
 
 function logText({ lastLogLine, reason, state }: InstanceStatus): string {
-  return plainText(lastLogLine ?? (hasReasonBelow.has(state) ? "" : (reason ?? "")));
+  const why = hasReasonBelow.has(state) ? undefined : reason;
+  return plainText([why, lastLogLine].filter((text) => text !== undefined).join(" · "));
 }
 
 /** The columns that fit, each as wide as its widest text; the log line takes what is left. */

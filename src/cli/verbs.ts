@@ -60,14 +60,14 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
   },
   restart: {
     usage: "colos restart [options] <name…|all>",
-    summary: "Stop services, start them again and wait until they are ready",
+    summary: "Start services anew, one instance after the other, and wait until they are ready",
     operation: "restart",
     completes: "names",
     load: async () => (await import("./verb/operations.ts")).restart,
   },
   reload: {
     usage: "colos reload [options] <name…|all>",
-    summary: "Replace instances without an interruption: new ones are ready before old ones end",
+    summary: "Start services anew; with listen, new instances are ready before old ones end",
     operation: "reload",
     completes: "names",
     load: async () => (await import("./verb/operations.ts")).reload,
@@ -102,7 +102,7 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
   },
   update: {
     usage: "colos update [options]",
-    summary: "put a daemon of this version in the place of the one that runs",
+    summary: "Put a daemon of this version in the place of the one that runs",
     completes: "nothing",
     load: async () => (await import("./verb/update.ts")).update,
   },

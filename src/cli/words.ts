@@ -159,7 +159,10 @@ function valueOf(command: string, token: OptionToken, options: Options): string 
   const { name, rawName, value, inlineValue } = token;
   const option = Object.hasOwn(options, name) ? options[name] : undefined;
   if (option === undefined) {
-    const clause = suggestionClause(name, Object.keys(options)).replace('"', '"--');
+    const isSignal = Object.hasOwn(options, "signal") && /^-(?:\d|[A-Z])/.test(rawName);
+    const clause = isSignal
+      ? "; write an OS signal behind the name, without a dash: colos kill web HUP"
+      : suggestionClause(name, Object.keys(options)).replace('"', '"--');
     throw new WrongUsage(
       `${command}: ${quoted(rawName)} is not an option${clause || `; ${command} --help lists them`}`,
     );

@@ -92,18 +92,28 @@ function positionOf(source: ConfigSource, path: ConfigPath): ConfigPosition | un
 function servicesOf(value: unknown, report: Report): Map<string, unknown> {
   const none = new Map<string, unknown>();
   if (!isPlainObject(value)) {
-    report([], `the config is ${shown(value)}, not an object such as { services: { … } }`);
+    if (value === null) report([], "the config is empty; write services: { … }");
+    else report([], `the config is ${shown(value)}, not an object such as { services: { … } }`);
     return none;
   }
   for (const key of Object.keys(value)) {
     if (key !== "services")
-      report([key], `is not known${suggestionClause(key, ["services"]) || "; known is services"}`);
+      report(
+        [key],
+        `is not known${otherFormatClause(key) ?? (suggestionClause(key, ["services"]) || "; known is services")}`,
+      );
   }
   const services = value["services"];
   if (!Object.hasOwn(value, "services")) report([], "the config has no services; write services: { … }");
   else if (!isPlainObject(services)) report(["services"], `${shown(services)} is not an object of named services`);
   else return namedServices(services, report);
   return none;
+}
+
+/** A key by which the file of another program is known. */
+function otherFormatClause(key: string): string | undefined {
+  const whose = { apps: "a PM2 ecosystem file", processes: "a process-compose file" }[key];
+  return whose === undefined ? undefined : `; this looks like ${whose}, which colos import <file> turns into a config`;
 }
 
 function namedServices(services: Record<string, unknown>, report: Report): Map<string, unknown> {

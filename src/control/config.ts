@@ -150,7 +150,8 @@ export interface ServiceConfig {
   readonly maxRestarts?: number;
   /** Length of the sliding restart window in milliseconds; default 30000. */
   readonly periodMs?: Duration;
-  /** Delay before a restart; default 100 ms, doubling up to 15 s, 20 % jitter, back to the start after 30 s of health. */
+  /** Delay before a restart: none for the first, then 100 ms, doubling up to 15 s, 20 % jitter, back to the start after 30 s of
+   * health. In the foreground the first restart waits too. */
   readonly backoff?: {
     readonly initialMs?: Duration;
     readonly maxMs?: Duration;

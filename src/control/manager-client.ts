@@ -120,7 +120,8 @@ function parse(text: string, transport: HttpTransport): unknown {
   }
 }
 
-const absentCodes: ReadonlySet<unknown> = new Set(["ENOENT", "ECONNREFUSED", "ENOTDIR"]);
+/** With these the OS says that nobody is there, and nobody was asked. */
+export const absentCodes: ReadonlySet<unknown> = new Set(["ENOENT", "ECONNREFUSED", "ENOTDIR"]);
 
 function refuse(transport: HttpTransport, error: unknown): never {
   const { code, message } = error as { readonly code?: unknown; readonly message?: string };

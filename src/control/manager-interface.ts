@@ -95,14 +95,14 @@ export const servicesInterface: Interface<EndpointsOf<OperationsOf<"services">>>
     input: schema.namesInput,
     output: schema.operationReport,
     effects: ["write", "execute", "kill"],
-    help: "Stop services, start them again and wait until they are ready",
+    help: "Start services anew, one instance after the other, and wait until they are ready",
     positional: "names",
   }),
   reload: endpoint({
     input: schema.namesInput,
     output: schema.operationReport,
     effects: ["write", "execute", "kill"],
-    help: "Replace instances without an interruption: new ones are ready before old ones end",
+    help: "Start services anew; with listen, new instances are ready before old ones end",
     positional: "names",
   }),
   scale: endpoint({

@@ -74,6 +74,7 @@ describe("what the manager answers passes whole", () => {
       memoryBytes: 5,
       node: "v20",
       abilities: ["cgroup v2: not delegated"],
+      alarms: ["cannot write the log"],
     },
     instances: [status],
   };

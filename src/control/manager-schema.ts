@@ -144,6 +144,7 @@ const daemonStatus: SchemaOf<DaemonStatus> = v.object({
   memoryBytes: count,
   node: v.string(),
   abilities: v.array(v.string()),
+  alarms: v.exactOptional(v.array(v.string())),
 });
 
 /** Everything, in short. */

@@ -25,6 +25,8 @@ export interface DaemonStatus {
   readonly node: string;
   /** What holds here and what does not: `cgroup v2` or `rlimits and a sampler`, and why. One sentence each. */
   readonly abilities: readonly string[];
+  /** What is wrong with colos itself at this moment: one sentence each. Empty or absent: nothing. */
+  readonly alarms?: readonly string[];
 }
 
 export interface SystemStatus {

@@ -51,6 +51,11 @@ const effects: Readonly<Record<Exclude<keyof ServicePlan, "name">, "restart" | "
   logs: "note",
 };
 
+/** The fields that a run takes from its plan when it begins and that cannot be changed later. */
+export const runFields: readonly (keyof ServicePlan)[] = (Object.keys(effects) as (keyof typeof effects)[]).filter(
+  (field) => effects[field] === "restart",
+);
+
 /** The heaviest first. */
 const effectOrder = ["restart", "scale", "note"] as const;
 

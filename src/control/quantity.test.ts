@@ -1,8 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { durationUnits, parseDuration, parseSize, sizeUnits } from "./quantity.ts";
+import { durationUnits, parseDuration, parseSize, sizeUnits, spanText } from "./quantity.ts";
 
 describe("quantity", () => {
+  test.each([
+    [0, "0 ms"],
+    [93.4, "93 ms"],
+    [999.6, "1 s"],
+    [1289, "1.3 s"],
+    [30_000, "30 s"],
+    [59_999, "1 min"],
+    [3_600_000, "1 h"],
+    [86_400_000, "24 h"],
+    [604_800_000, "7 d"],
+  ])("%d ms are %s for a person", (milliseconds, text) => {
+    expect(spanText(milliseconds)).toBe(text);
+  });
+
   test.each([
     ["512 MiB", 536_870_912],
     ["1GB", 1_000_000_000],

@@ -50,6 +50,19 @@ export function parseDuration(text: string): number | undefined {
   return parseQuantity(text, durationUnits);
 }
 
+/** A time span for a person, in the words of a config, rounded to a tenth: `93 ms`, `1.3 s`, `30 s`, `1 min`, `2 h`, `7 d`. */
+export function spanText(milliseconds: number): string {
+  if (milliseconds < 999.5) return `${Math.round(milliseconds)} ms`;
+  const units = [
+    ["s", 1000, 60],
+    ["min", 60_000, 60],
+    ["h", 3_600_000, 48],
+    ["d", 86_400_000, Infinity],
+  ] as const;
+  const [unit, unitMs] = units.find(([, each, max]) => milliseconds / each < max - 0.05)!;
+  return `${(milliseconds / unitMs).toFixed(1).replace(/\.0$/, "")} ${unit}`;
+}
+
 function parseQuantity(text: string, units: Readonly<Record<string, number>>): number | undefined {
   const match = /^(\d{1,15})(?:\.(\d{1,9}))? ?([A-Za-z]+)$/.exec(text);
   if (match === null || !Object.hasOwn(units, match[3]!)) return undefined;

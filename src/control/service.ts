@@ -54,6 +54,7 @@ export interface InstanceStatus {
   readonly memoryBytes?: number;
   /** CPU use since the previous sample; 100 is one core. */
   readonly cpuPercent?: number;
+  /** What it wrote last; when it failed, the line of stderr that says most about it. */
   readonly lastLogLine?: string;
 }
 

@@ -8,12 +8,13 @@
  *
  * @module
  */
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { statSync } from "node:fs";
 import type { Platform } from "../base/platform.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
-import { parsePlan } from "../control/plan-check.ts";
+import { planBytesMax } from "../control/manager-interface.ts";
 import { apiVersion } from "../control/manager-routes.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
+import { containerSentences, initProblem, readContainerLimits } from "./container.ts";
 import { serveControl } from "./control-server.ts";
 import { decodeEntry, emptyRecord, fold, runParts, snapshotOf, type SystemRecord } from "./core/record.ts";
 import { environmentOf } from "./environment.ts";
@@ -21,23 +22,28 @@ import { keepHeart } from "./heart.ts";
 import { runHook } from "./hook.ts";
 import { openLimitedRuns } from "./limited-runs.ts";
 import { openLimits, type Limits } from "./limits/limits.ts";
+import { readLinesMax } from "./last-words.ts";
 import { lastLines, onLine } from "./log/read-logs.ts";
 import type { Preparation } from "./run/run-launch.ts";
 import type { RunListener, Runs, RunSpec } from "./run/run.ts";
 import { listenHostDefault } from "./run-host.ts";
 import { Watches } from "./watches.ts";
 import type { Home } from "./home.ts";
-import { openJournal } from "./journal.ts";
+import { JournalError, openJournal } from "./journal.ts";
 import { acquireLock } from "./lock.ts";
+import { RecorderAlarms } from "./log/recorder-alarms.ts";
 import { openRecorder } from "./log/recorder-client.ts";
 import { ServiceManager } from "./manager.ts";
-import { identityLines, identityOf } from "./os-identity.ts";
+import { nameDaemon } from "./daemon-name.ts";
+import { FolderError, makeFolder } from "./folders.ts";
 import { reasonText } from "./reason-text.ts";
 import { openRuns } from "./run/runs.ts";
 import { StateFiles } from "./state-files.ts";
 
 /** The version of the journal's entries. */
 export const journalVersion = 1;
+/** Lines that are looked at to find one that is not blank. */
+const blankLinesMax = 5;
 
 export interface DaemonOptions {
   readonly home: Home;
@@ -49,10 +55,15 @@ export interface DaemonOptions {
   programCommand(plan: ServicePlan): readonly [string, ...string[]];
   /** The command that starts a daemon for this home; absent: no heart watches over this one. */
   readonly restartCommand?: readonly [string, ...string[]];
+  /** The heart started this one, after another that was not told to end. */
+  readonly isAgain?: boolean;
   /** Goes on with what is whole of a damaged journal. */
   readonly salvage?: boolean;
-  /** Services' lines that are forwarded to stdout come out of this OS process's. */
-  readonly forwards?: boolean;
+  /**
+   * This OS process is what a container is for: lines that are forwarded to stdout come out of its own, and what the container
+   * allows is among the daemon's abilities.
+   */
+  readonly isContained?: boolean;
 }
 
 export interface Daemon {
@@ -69,9 +80,9 @@ export class DaemonRefusedError extends Error {
   override readonly name = "DaemonRefusedError";
 }
 
-/** Takes the home over and serves it. @throws DaemonRefusedError */
+/** Takes the home over and serves it. @throws DaemonRefusedError, LockError, JournalError, each a sentence for a person */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { home, platform } = options;
+  const { home } = options;
   makeHome(home);
   const lock = await acquireLock(home.lock);
   if ("heldBy" in lock) {
@@ -82,14 +93,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     return await compose(options);
   } catch (error) {
     await lock.release();
-    platform.log("error", `the daemon did not start: ${reasonText(error)}`);
     throw error;
   }
 }
 
 /** Only whoever runs the daemon may look into the home: logs and sockets are in it. */
 function makeHome({ root, runs, pipes, services, log }: Home): void {
-  for (const folder of [root, runs, pipes, services, log]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    for (const folder of [root, runs, pipes, services, log]) makeFolder(folder);
+  } catch (error) {
+    throw error instanceof FolderError ? new DaemonRefusedError(error.message, { cause: error }) : error;
+  }
   const { uid, mode } = statSync(root);
   if (process.getuid !== undefined && uid !== process.getuid()) {
     throw new DaemonRefusedError(`${root} belongs to another user (${uid}); choose another home with --home`);
@@ -104,7 +118,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   const { clock } = platform;
   const startedAt = clock.wallMs();
   const log = (level: "info" | "warning" | "error", message: string): void => platform.log(level, message);
-  writeFileSync(home.daemon, `${identityLines(identityOf(process.pid)!)}${version}\n`, { mode: 0o600 });
+  const stopNaming = nameDaemon(home, version, clock, (sentence) => log("error", sentence));
 
   const { restartCommand } = options;
   const heart =
@@ -119,7 +133,13 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     fold,
     snapshot: snapshotOf,
     decode: decodeEntry,
+    // A plan is one entry, and the control API takes one of this size.
+    limits: { entryMaxChars: 2 * planBytesMax },
     salvage: options.salvage === true,
+  }).catch((error: unknown) => {
+    // Only a person can mend it: to start again for it changes nothing.
+    if (error instanceof JournalError) heart?.rest("down");
+    throw error;
   });
   const { damagedFile, cutBytes, problem } = journal.recovery;
   if (damagedFile !== undefined)
@@ -131,8 +151,14 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     clock,
     log: platform.log,
     entry: options.recorderEntry,
-    stdout: options.forwards === true ? "inherit" : "ignore",
+    startsLate: true,
+    stdout: options.isContained === true ? "inherit" : "ignore",
   });
+  const contained = options.isContained === true ? containerSentences(readContainerLimits()) : [];
+  const pidProblem = options.isContained === true ? initProblem(process.pid) : undefined;
+  const ownAlarms = pidProblem === undefined ? [] : [pidProblem];
+  for (const problem of ownAlarms) log("warning", problem);
+  const alarms = new RecorderAlarms(home, recorder);
   const stateFiles = new StateFiles(home, (message) => log("warning", message));
   const holder: { manager?: ServiceManager; runs?: Runs; record: SystemRecord } = { record: journal.state };
   const planOf = (service: string): ServicePlan | undefined => holder.record.services.get(service)?.plan;
@@ -189,20 +215,30 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
       startedAt,
       memoryBytes: process.memoryUsage.rss(),
       node: process.version,
-      abilities: limits.abilities,
+      abilities: [...limits.abilities, ...contained],
+      alarms: [...ownAlarms, ...alarms.all],
     }),
     refusals: (plan) => refusalsOf(plan, limits),
     describeLimits: (plan) => limits.describe(plan),
-    lastLines: (service, instance, linesMax) => lastLines(home, service, instance, "stderr", linesMax),
+    alarmsOf: (service) => alarms.of(service),
+    lastErrors: (service, instance, sinceAt) => lastLines(home, service, instance, "stderr", readLinesMax, sinceAt),
+    lastLine: async (service, instance) =>
+      (await lastLines(home, service, instance, undefined, blankLinesMax)).findLast((line) => line.trim() !== ""),
     changed: (service, instance) => stateFiles.changed(service, instance),
+    gone: ({ plan, instances }) => {
+      for (const number of instances.keys()) stateFiles.removed(plan.name, number);
+    },
     applied: (next) => {
-      releaseSockets(holder.record, next, holder.runs);
+      releaseSockets(next, holder.runs);
       holder.record = copyOfPlans(next);
-      void watches.set([...next.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan])));
+      watches
+        .set([...next.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan])))
+        .catch((error: unknown) => log("error", `not all is watched: ${reasonText(error)}`));
       for (const { plan } of next.services.values()) {
         for (let number = 1; number <= plan.instances; number++) recorder.setLimits(plan.name, number, plan.logs);
       }
     },
+    isAgain: options.isAgain === true,
     finished: (how) => resolveEnded(how),
   });
   holder.manager = manager;
@@ -217,6 +253,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   let closing: Promise<void> | undefined;
   const close = async (how?: "down" | "handOver"): Promise<void> => {
     if (how !== undefined) heart?.rest(how === "down" ? "down" : { handOverMs });
+    stopNaming();
     watches.close();
     limits.close();
     await control.close();
@@ -241,8 +278,6 @@ export const handOverMs = 30_000;
 
 /** Why a plan cannot be run here: one sentence each. */
 async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<readonly string[]> {
-  const checked = parsePlan({ services });
-  if ("problems" in checked) return checked.problems;
   const problems: string[] = [];
   for (const plan of services) {
     for (const sentence of await limits.refusals(plan)) problems.push(`services.${plan.name}.${sentence}`);
@@ -255,18 +290,15 @@ async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<rea
   return problems;
 }
 
-/** Sockets that no plan wants any more are let go. */
-function releaseSockets(before: SystemRecord, after: SystemRecord, runs: Runs | undefined): void {
-  const socketsOf = (record: SystemRecord): Map<string, readonly [number, string]> => {
-    const plans = [...record.services.values()].flatMap(({ plan, isRemoved }) => (isRemoved ? [] : [plan]));
-    return new Map(
-      plans.flatMap(({ listenPort: port, listenHost: host = listenHostDefault }) =>
-        port === undefined ? [] : [[`${host}:${port}`, [port, host] as const] as const],
-      ),
-    );
-  };
-  const wanted = socketsOf(after);
-  for (const [key, [port, host]] of socketsOf(before)) if (!wanted.has(key)) runs?.releaseListen(port, host);
+/** Sockets that no plan wants any more are let go, also those of an earlier daemon. */
+function releaseSockets({ services }: SystemRecord, runs: Runs | undefined): void {
+  const wanted = new Set(
+    [...services.values()].flatMap(({ plan: { listenPort, listenHost = listenHostDefault }, isRemoved }) =>
+      listenPort === undefined || isRemoved ? [] : [`${listenHost}:${listenPort}`],
+    ),
+  );
+  for (const { port, host } of runs?.heldListens() ?? [])
+    if (!wanted.has(`${host}:${port}`)) runs?.releaseListen(port, host);
 }
 
 /** Also those that an earlier daemon opened. */

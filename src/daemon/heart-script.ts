@@ -24,11 +24,12 @@ export const heartParameters = [
 export const heartScript: string = String.raw`
 set -f
 exec </dev/null >/dev/null 2>&1
-cd /
 home=$1 interval=$2 tries=$3 first=$4 restarts=$5 window=$6 slow=$7 backoff_max=$8 output=$9
 shift 9
 version=$1
 dir=$home/heart
+# It stands in the folder, so that another one at that path is told from this one.
+cd "$dir" || exit 1
 read -r boot </proc/sys/kernel/random/boot_id
 
 # Sets state and ticks of an OS process; false when there is none.
@@ -57,6 +58,10 @@ say() {
   echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $*" >>"$home/log/heart"
 }
 
+# False when the home is gone, or another one stands in its place.
+here() {
+  [ . -ef "$dir" ]
+}
 # False when another heart beats for this home.
 alone() {
   h_pid= h_ticks= h_boot=
@@ -150,10 +155,12 @@ begin() {
     pause "$interval"
     return
   fi
+  here || exit 0
   next= times="$times $now" started=$now
   out=$output
   true >>"$out" || out=/dev/null
-  /bin/sh "$dir/start" >>"$out" 2>&1 &
+  # In a session of its own: whoever ends this one ends it alone.
+  setsid /bin/sh "$dir/start" >>"$out" 2>&1 &
   child=$! child_ticks=
   look "$child" && child_ticks=$ticks
   say "no daemon lives: one is started (OS process $child)"
@@ -163,7 +170,7 @@ begin() {
 look "$$"
 own=$ticks
 count=0 misses=0 seen= child= next= times= delay=0 slowly=
-while alone; do
+while here && alone; do
   d_pid= d_ticks= d_boot=
   { read -r d_pid; read -r d_ticks; read -r d_boot; } <"$home/daemon"
   if resting; then

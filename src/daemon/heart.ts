@@ -6,10 +6,12 @@
  * A dead daemon is started again, a silent one is killed first; nobody else is ever killed in its place. A round in which the
  * machine slept, the disk took no token or a debugger held the daemon says nothing. Starts are delayed 0, 1, 2, 4 … s; when
  * `restartsMax` within `windowMs` are used up it goes on every `slowMs`, and says so in `log/heart`. The daemon in turn
- * starts the heart again when it has died. A planned end is told to it first (`rest`).
+ * starts the heart again when it has died. A planned end is told to it first (`rest`). A heart whose home is gone, or is another
+ * one at the same path, ends.
  *
  * ```
  * heart/pid          pid, start ticks and boot id of the heart, and what it is
+ * heart/script       what it executes; a file, so that `ps` shows a short line
  * heart/start        the shell script that starts a daemon
  * heart/ask, answer  a token, of one length, written in place: no room on the disk is needed
  * heart/rest         `down`: the heart ends; `handover <ms of /proc/uptime>`: nothing is started until then
@@ -40,7 +42,9 @@ import { assertWhole } from "../base/limit.ts";
 import type { Clock } from "../base/platform.ts";
 import { heartParameters, heartScript } from "./heart-script.ts";
 import type { Home } from "./home.ts";
+import { findProcessStat } from "../os/process-sample.ts";
 import { identityOfLines, isAlive } from "./os-identity.ts";
+import { ownEnvironment } from "./own-environment.ts";
 import type { OsIdentity } from "./run/run.ts";
 import { shellQuote } from "./shell-quote.ts";
 
@@ -96,7 +100,7 @@ export interface Heart {
   /** Who beats now; undefined while there is none, or it has not written who it is. */
   readonly identity: OsIdentity | undefined;
   /**
-   * Tells the heart of a planned end; call it as the last thing before the daemon ends. `down`: the heart ends too. `handOver`: for so
+   * Tells the heart of a planned end; call it as the last thing before the daemon ends. `down`: the heart is ended too. `handOver`: for so
    * long nothing is started; then the heart watches again, so that a new daemon that never came does not stay away.
    */
   rest(how: "down" | { readonly handOverMs: number }): void;
@@ -134,7 +138,8 @@ class KeptHeart implements Heart {
     this.#arguments = heartArguments(home, { ...heartSettings, ...settings }, output ?? join(home.log, "daemon"));
     mkdirSync(this.#places.folder, { recursive: true, mode: 0o700 });
     mkdirSync(home.log, { recursive: true, mode: 0o700 });
-    this.#writeStart();
+    replaceIfOther(this.#places.script, heartScript);
+    replaceIfOther(this.#places.start, startScript(options));
     rmSync(this.#places.rest, { force: true });
     this.#stopAnswers = startHeartAnswers(home, options.clock);
     this.#endOlder();
@@ -152,21 +157,16 @@ class KeptHeart implements Heart {
     try {
       replaceSync(this.#places.rest, text);
     } catch {
-      // A full disk. A heart that cannot be told is ended: the next daemon starts one.
+      // A full disk. A heart that cannot be told is ended, which is enough for an end; the next daemon starts one.
       this.#kill();
     }
+    // Not when it looks next: whoever waits for the end of everything waits for it too.
+    if (how === "down") this.#kill();
   }
 
   close(): void {
     this.#cancelCheck();
     this.#stopAnswers();
-  }
-
-  #writeStart(): void {
-    const { command, cwd } = this.#options;
-    const text = `cd ${shellQuote(cwd)} || exit\nexec ${command.map(shellQuote).join(" ")}\n`;
-    // Not written again for nothing: the disk may be full.
-    if (textOf(this.#places.start) !== text) replaceSync(this.#places.start, text);
   }
 
   /** A heart of another version, or with other settings, makes place for this one's. */
@@ -176,26 +176,29 @@ class KeptHeart implements Heart {
   }
 
   #kill(): void {
-    const identity = this.identity;
-    if (identity !== undefined) process.kill(identity.osPid, "SIGKILL");
-    else this.#child?.kill("SIGKILL");
+    const osPid = this.identity?.osPid ?? (this.#isStarting ? this.#child?.pid : undefined);
+    if (osPid !== undefined) endHeart(osPid);
     rmSync(this.#places.pid, { force: true });
   }
 
   #check(isFirst: boolean): void {
     if (this.#isResting) return;
     this.#cancelCheck = this.#options.clock.timer(heartCheckEveryMs, () => this.#check(false));
-    const isStarting = this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
-    if (isStarting || this.identity !== undefined) return;
+    if (this.#isStarting || this.identity !== undefined) return;
     if (!isFirst)
       this.#note("the heart, which starts the daemon again when it dies, has died itself and is started again");
     this.#start();
   }
 
+  get #isStarting(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   #start(): void {
-    const child = spawn("/bin/sh", ["-c", heartScript, "colos-heart", ...this.#arguments], {
+    const child = spawn("/bin/sh", [this.#places.script, ...this.#arguments], {
       cwd: "/",
       detached: true,
+      env: ownEnvironment(),
       stdio: "ignore",
     });
     child.on("error", (error) => {
@@ -208,6 +211,21 @@ class KeptHeart implements Heart {
 
   #note(sentence: string): void {
     this.#options.onNote?.(sentence);
+  }
+}
+
+function startScript({ command, cwd }: HeartOptions): string {
+  return `cd ${shellQuote(cwd)} || exit\nexec ${command.map(shellQuote).join(" ")}\n`;
+}
+
+/** With the `sleep` that it waits for, which is in its group. */
+function endHeart(osPid: number): void {
+  // A heart of an earlier version has the daemon that it started in its group.
+  const isOurGroup = findProcessStat(process.pid)?.group === osPid;
+  try {
+    process.kill(isOurGroup ? osPid : -osPid, "SIGKILL");
+  } catch {
+    // It has ended in between.
   }
 }
 
@@ -248,6 +266,7 @@ export function startHeartAnswers(home: Home, clock: Clock): () => void {
 interface HeartPlaces {
   readonly folder: string;
   readonly pid: string;
+  readonly script: string;
   readonly start: string;
   readonly ask: string;
   readonly answer: string;
@@ -257,7 +276,15 @@ interface HeartPlaces {
 function placesOf({ root }: Home): HeartPlaces {
   const folder = join(root, "heart");
   const at = (name: string): string => join(folder, name);
-  return { folder, pid: at("pid"), start: at("start"), ask: at("ask"), answer: at("answer"), rest: at("rest") };
+  return {
+    folder,
+    pid: at("pid"),
+    script: at("script"),
+    start: at("start"),
+    ask: at("ask"),
+    answer: at("answer"),
+    rest: at("rest"),
+  };
 }
 
 function heartArguments(home: Home, settings: HeartSettings, output: string): readonly string[] {
@@ -309,6 +336,11 @@ function isSameFile(file: number, path: string): boolean {
 function readToken(file: number): string {
   const buffer = Buffer.alloc(tokenBytes);
   return buffer.toString("latin1", 0, readSync(file, buffer, 0, tokenBytes, 0)).trim();
+}
+
+/** Not written again for nothing: the disk may be full. */
+function replaceIfOther(path: string, text: string): void {
+  if (textOf(path) !== text) replaceSync(path, text);
 }
 
 function replaceSync(path: string, text: string): void {

@@ -8,9 +8,9 @@
  * recorder.lock                held (flock) by the recorder that lives
  * recorder.sock                how the daemon speaks to the recorder
  * journal                      what was asked for and what happened; the truth
- * log/daemon, log/recorder     what colos itself has to say
+ * log/daemon, log/recorder     what colos itself has to say; .1: what it said before
  * log/heart                    when the heart started a daemon or killed one, and why
- * heart/pid, start, ask, answer, rest  who watches over the daemon, and what it is told (heart.ts)
+ * heart/pid, script, start, ask, answer, rest  who watches over the daemon, and what it is told (heart.ts)
  * shim                         the shell script that runs beside each service
  * runs/<run>.spec              what was started, without secrets (JSON)
  * runs/<run>.claim             whoever made it decides whether the run begins
@@ -20,6 +20,7 @@
  * runs/hold-<port>-<host>      pid, start ticks and boot id of the holder of a listening socket
  * pipes/<port>-<host>.hold     FIFO by which the daemon tells it what to start
  * pipes/<run>.out .err .in     FIFOs between service, recorder and daemon
+ * spare/                       FIFOs that no run has yet
  * services/<name>/<instance>/  for people: state, pid, exit, ready, restarts, limits, log/current
  * ```
  *
@@ -37,6 +38,7 @@ export interface Home {
   readonly journal: string;
   readonly runs: string;
   readonly pipes: string;
+  readonly spare: string;
   readonly services: string;
   readonly log: string;
 }
@@ -52,6 +54,7 @@ export function homeAt(root: string): Home {
     journal: join(root, "journal"),
     runs: join(root, "runs"),
     pipes: join(root, "pipes"),
+    spare: join(root, "spare"),
     services: join(root, "services"),
     log: join(root, "log"),
   };
@@ -66,3 +69,6 @@ export function instanceFolder(home: Home, service: string, instance: number): s
 export function logFolder(home: Home, service: string, instance: number): string {
   return join(instanceFolder(home, service, instance), "log");
 }
+
+/** What the file `state` of an instance says that is no part of the system any more. */
+export const removedState = "removed";

@@ -76,6 +76,26 @@ describe("lock", () => {
     await locks[0]!.release();
   });
 
+  test("what a dead holder's child still holds for a moment is waited for", async () => {
+    await (await taken()).release();
+    writeFileSync(path, "999999999\n1\n00000000-0000-4000-8000-000000000000\n");
+    const child = await holder();
+
+    const waiting = acquireLock(path);
+    await kill(child);
+
+    const outcome = await waiting;
+    expect(isLock(outcome)).toBe(true);
+    if (isLock(outcome)) await outcome.release();
+  });
+
+  test("a lock that nobody alive says to hold and that stays taken is refused, and no dead one is named", async () => {
+    writeFileSync(path, "999999999\n1\n00000000-0000-4000-8000-000000000000\n");
+    await holder();
+
+    expect(await acquireLock(path)).toEqual({ heldBy: undefined });
+  });
+
   test("it is free again once it was released", async () => {
     await (await taken()).release();
 

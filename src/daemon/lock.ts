@@ -4,7 +4,9 @@
  * Guarantees: flock(2) on a file that this OS process has open: the OS lets go of it when the OS process ends, however it
  * ends, and not before, also while it is stopped. It is taken through flock(1) with the open file as descriptor 3: the lock
  * belongs to the open file, which both have, so it stays when flock(1) has ended. Node opens with O_CLOEXEC, so no service
- * inherits it. What stands in the file says who holds it, for people, and decides nothing.
+ * inherits it. What stands in the file says who holds it, for people. A holder that was killed may leave a child that has the
+ * open file for a moment longer (its flock(1), or one that has not executed its program yet): while nobody who lives is named as
+ * the holder, the lock is tried again, for `letGoMs`.
  * Limits: needs flock(1) (util-linux or busybox); where there is none, that is an error, never a weaker lock. The home must
  * be on a file system whose locks work (not every network's do).
  *
@@ -13,11 +15,17 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
-import { identityLines, identityOf, identityOfLines } from "./os-identity.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import { identityLines, identityOf, identityOfLines, isAlive } from "./os-identity.ts";
 import type { OsIdentity } from "./run/run.ts";
 
 /** More than any content of the file, in bytes. */
 const contentMaxBytes = 1_024;
+
+/** How long a lock that nobody alive says to hold may stay taken, in milliseconds. */
+export const letGoMs = 1_000;
+/** From one try to the next, in milliseconds. */
+const againMs = 10;
 
 /** Node closes an open file that nobody refers to any more, and a lock must outlive its object. */
 const held = new Set<FileHandle>();
@@ -30,7 +38,7 @@ export interface Lock {
 
 /** Somebody else has it. */
 export interface LockHeld {
-  /** What the holder has written into the file; undefined while it has not yet, and for a file that says nothing of sense. */
+  /** What the holder has written into the file; undefined when it has not within `letGoMs`, or the file says nothing of sense. */
   readonly heldBy: OsIdentity | undefined;
 }
 
@@ -39,14 +47,19 @@ export class LockError extends Error {
   override readonly name = "LockError";
 }
 
-/** Takes the lock, or says who has it. Does not wait. @throws LockError, or Node's error for a file that cannot be made */
+/** Takes the lock, or says who has it. Waits for nobody who lives. @throws LockError, or Node's error for a file that cannot be made */
 export async function acquireLock(path: string): Promise<Lock | LockHeld> {
   const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   try {
-    if (!(await isTaken(file.fd, path))) {
-      const heldBy = await holderOf(file);
-      await file.close();
-      return { heldBy };
+    const dueMs = performance.now() + letGoMs;
+    while (!(await isTaken(file.fd, path))) {
+      const named = await holderOf(file);
+      const heldBy = named !== undefined && isAlive(named) ? named : undefined;
+      if (heldBy !== undefined || performance.now() >= dueMs) {
+        await file.close();
+        return { heldBy };
+      }
+      await pause(againMs);
     }
     await writeHolder(file);
     held.add(file);

@@ -5,7 +5,8 @@
  */
 import type { ServicePlan } from "../control/config.ts";
 import type { Cause, InstanceDetail, RunExit, RunHistory, ServiceDetail, TreeNode } from "../control/manager.ts";
-import type { InstanceStatus } from "../control/service.ts";
+import { spanText } from "../control/quantity.ts";
+import type { InstanceState, InstanceStatus } from "../control/service.ts";
 import { cpuPercent, sampleProcesses, type GroupSample } from "../os/process-sample.ts";
 import type { Core } from "./core/core.ts";
 import { endSentence } from "./core/core.ts";
@@ -107,18 +108,30 @@ function historyOf({ id, startedAt, readyAt, osPid, end, stopping }: RunRecord):
   };
 }
 
-/** The causal chain of a service's state. */
-export function whyOf(core: Core, service: ServiceRecord, only?: number, depth = 0): Cause {
+/** The causal chain of a service's state. `lastWords`: what an instance's last run said on stderr, by the instance's name. */
+export function whyOf(
+  core: Core,
+  service: ServiceRecord,
+  lastWords: ReadonlyMap<string, string>,
+  only?: number,
+  depth = 0,
+): Cause {
   const { plan } = service;
   const lives = core.live(service).filter(({ number }) => only === undefined || number === only);
-  const causes = lives.map((live) => whyInstance(core, service, live, depth));
+  const causes = lives.map((live) => whyInstance(core, service, live, lastWords, depth));
   const [first] = causes;
   if (causes.length === 1 && first !== undefined) return first;
   const ready = lives.filter(({ state }) => state === "ready").length;
   return { sentence: `${plan.name}: ${ready} of ${lives.length} instances are ready`, causes };
 }
 
-function whyInstance(core: Core, service: ServiceRecord, live: LiveInstance, depth: number): Cause {
+function whyInstance(
+  core: Core,
+  service: ServiceRecord,
+  live: LiveInstance,
+  lastWords: ReadonlyMap<string, string>,
+  depth: number,
+): Cause {
   const { plan, target } = service;
   const record = service.instances.get(live.number);
   const causes: Cause[] = [];
@@ -127,11 +140,12 @@ function whyInstance(core: Core, service: ServiceRecord, live: LiveInstance, dep
     for (const { name } of plan.dependsOn) {
       const other = core.record.services.get(name);
       if (other !== undefined && core.live(other).some(({ state }) => state !== "ready")) {
-        causes.push(whyOf(core, other, undefined, depth + 1));
+        causes.push(whyOf(core, other, new Map(), undefined, depth + 1));
       }
     }
   }
-  if (record?.outcome !== undefined) causes.push(...whyOutcome(plan, record));
+  if (record?.outcome !== undefined) causes.push(...whyOutcome(plan, record, lastWords.get(live.name)));
+  if (live.state === "scheduled") causes.push(...whyScheduled(core, service));
   if (target === "down") causes.push(...notesOf(core, plan.name));
   if (live.state === "ready" && last?.readyAt !== undefined) {
     causes.push({ at: last.readyAt, sentence: `${last.id} passed its readiness check${checkText(plan)}`, causes: [] });
@@ -142,7 +156,7 @@ function whyInstance(core: Core, service: ServiceRecord, live: LiveInstance, dep
     });
   }
   const reason = live.reason === undefined ? "" : `: ${live.reason}`;
-  return { sentence: `${live.name} is ${live.state}${reason}`, causes };
+  return { sentence: `${live.name} is ${stateWords(live.state)}${reason}`, causes };
 }
 
 function checkText({ ready }: ServicePlan): string {
@@ -172,16 +186,33 @@ function endCause(run: RunRecord): Cause {
   return { at: end.at, sentence: `${run.id} ended: ${endSentence(end)}`, causes: why };
 }
 
-function whyOutcome(plan: ServicePlan, record: InstanceRecord): Cause[] {
+function whyScheduled(core: Core, service: ServiceRecord): Cause[] {
+  const at = core.nextTime(service);
+  return at === undefined ? [] : [{ at, sentence: `${service.plan.name} runs again at its next time`, causes: [] }];
+}
+
+/** A state as it stands in a sentence. */
+export function stateWords(state: InstanceState): string {
+  return state === "backoff" ? "in backoff" : state;
+}
+
+function whyOutcome(plan: ServicePlan, record: InstanceRecord, lastWords: string | undefined): Cause[] {
   const ends = record.runs.filter(({ end }) => end !== undefined).slice(0, whyNotesMax);
   const causes: Cause[] = [];
   if (record.isExhausted) {
     causes.push({
-      sentence: `its ${plan.maxRestarts} restarts within ${plan.periodMs} ms are used up, so it is tried each ${plan.exhausted.retryEveryMs} ms`,
+      sentence:
+        `its ${plan.maxRestarts === 1 ? "restart" : `${plan.maxRestarts} restarts`} within ${spanText(plan.periodMs)} ` +
+        `${plan.maxRestarts === 1 ? "is" : "are"} used up, ` +
+        `so it is tried every ${spanText(plan.exhausted.retryEveryMs)}`,
       causes: [],
     });
   }
-  return [...causes, ...ends.map(endCause)];
+  const isNewest = ends[0] !== undefined && ends[0] === record.runs[0];
+  const words: Cause[] =
+    lastWords === undefined || !isNewest ? [] : [{ sentence: `it said: ${lastWords}`, causes: [] }];
+  const told = ends.map(endCause);
+  return [...causes, ...told.map((each, at) => (at === 0 ? { ...each, causes: [...each.causes, ...words] } : each))];
 }
 
 function notesOf(core: Core, name: string): Cause[] {

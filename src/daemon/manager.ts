@@ -10,6 +10,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { constants as osConstants } from "node:os";
 import { suggestionClause } from "../base/suggestion.ts";
 import { Feed } from "../context/stream.ts";
 import {
@@ -31,14 +32,18 @@ import {
 } from "../control/manager.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { instancesMax } from "../control/config-limit.ts";
+import { parsePlan } from "../control/plan-check.ts";
 import { planChanges } from "../control/plan-diff.ts";
+import { spanText } from "../control/quantity.ts";
 import type { InstanceState, InstanceStatus } from "../control/service.ts";
 import { Core } from "./core/core.ts";
-import { runsOf, type LiveInstance } from "./core/live.ts";
-import { foldInto, type Entry, type ServiceRecord, type SystemRecord } from "./core/record.ts";
+import { runsOf, type LiveInstance, type LiveRun } from "./core/live.ts";
+import { foldInto, type Entry, type InstanceRecord, type ServiceRecord, type SystemRecord } from "./core/record.ts";
+import { stuckOf } from "./core/stuck.ts";
 import type { Home } from "./home.ts";
-import type { Journal } from "./journal.ts";
-import { detailOf, Samples, statusOf, treeOf, whyOf, type OsProcess } from "./manager-view.ts";
+import { JournalError, type Journal } from "./journal.ts";
+import { tellingLine, tellingLines } from "./last-words.ts";
+import { detailOf, Samples, stateWords, statusOf, treeOf, whyOf, type OsProcess } from "./manager-view.ts";
 import { reasonText } from "./reason-text.ts";
 import { RunHost, type RunHostOptions } from "./run-host.ts";
 
@@ -46,6 +51,10 @@ import { RunHost, type RunHostOptions } from "./run-host.ts";
 export const eventsMax = 1_000;
 /** How long a service without a readiness check must run, in milliseconds, before an operation that waits says that it is up. */
 export const survivalMs = 300;
+/** Instances whose last line is read at the same time. */
+export const lastLinesAtOnceMax = 16;
+/** Characters of the last line that a list repeats. */
+export const lastLineCharactersMax = 1_000;
 /** Lines of stderr that a problem repeats. */
 export const lastLinesMax = 10;
 
@@ -59,11 +68,18 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   refusals(plan: SystemPlan): Promise<readonly string[]>;
   /** How each limit of a service is held: one sentence each. */
   describeLimits(plan: ServicePlan): Promise<readonly string[]>;
-  lastLines(service: string, instance: number, linesMax: number): Promise<readonly string[]>;
+  /** What is wrong at this moment with what colos itself does for a service: one sentence each. */
+  alarmsOf(service: string): readonly string[];
+  /** The last lines that an instance has written to stderr since then. */
+  lastErrors(service: string, instance: number, sinceAt: number): Promise<readonly string[]>;
+  /** The last line that an instance has written. */
+  lastLine(service: string, instance: number): Promise<string | undefined>;
   /** Called after each change of state of an instance. */
   changed(service: ServiceRecord, instance: LiveInstance): void;
   /** Called when the plan of the system is another. */
   applied(record: SystemRecord): void;
+  /** An earlier daemon of the home has ended without being told to. */
+  readonly isAgain: boolean;
   /** `down` is done, or the daemon hands over: it is to end. */
   finished(how: "down" | "handOver"): void;
 }
@@ -79,8 +95,11 @@ type Arrival = { readonly ok: true } | { readonly ok: false; readonly sentence: 
 
 const arrived: Arrival = { ok: true };
 
-/** In these something else follows by itself. */
-const movingStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["starting", "stopping", "backoff"]);
+/** What changes the plan of the system. */
+const planEntries: ReadonlySet<Entry["type"]> = new Set<Entry["type"]>(["applied", "removed", "scaled"]);
+
+/** Its last run failed, and none is there. */
+const failedStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["backoff", "degraded", "failed"]);
 
 export class ServiceManager implements Manager {
   readonly #options: ManagerOptions;
@@ -89,6 +108,11 @@ export class ServiceManager implements Manager {
   readonly #samples = new Samples();
   readonly #waits = new Set<() => void>();
   readonly #subscribers = new Set<Feed<ManagerEvent>>();
+  /** Runs without a readiness check that have not ended at once, and those of which that is not known yet. */
+  readonly #survivors = new WeakSet<LiveRun>();
+  readonly #onProbation = new WeakSet<LiveRun>();
+  /** This daemon was told to stop everything. */
+  #isEnding = false;
   #isFinished = false;
 
   private constructor(options: ManagerOptions) {
@@ -99,27 +123,22 @@ export class ServiceManager implements Manager {
       changed: (service, instance, before) => this.#changed(service, instance, before),
     });
     this.#core = new Core(copyOf(options.journal.state), this.#host);
-    this.#host.serve(this.#core);
   }
 
   /** Takes over what earlier daemons left and begins to manage. */
   static async open(options: ManagerOptions): Promise<ServiceManager> {
     const manager = new ServiceManager(options);
-    const found = await manager.#host.runs.recover();
     const { osPid } = options.daemon();
     const entry: Entry = { type: "daemon", at: manager.#host.now(), version: options.version, osPid };
     await options.journal.append([entry], { sync: true }).catch((error: unknown) => {
       options.log("error", `the journal does not take that a daemon began: ${reasonText(error)}`);
     });
     foldInto(manager.#core.record, entry);
-    return manager.#recovered(found);
-  }
-
-  #recovered(found: Parameters<Core["recover"]>[0]): this {
-    this.#core.recover(found);
-    for (const run of found) if (run.state === "running" && run.isReady) this.#core.ready(run.id);
-    this.#options.applied(this.#core.record);
-    return this;
+    await manager.#host.recover(manager.#core);
+    options.applied(manager.#core.record);
+    // An earlier daemon was told so, and did not get to its end.
+    if (manager.#core.record.isDown && (options.isAgain || !manager.#core.isIdle)) manager.#finishWhenDown();
+    return manager;
   }
 
   /** Ends the managing; every service goes on. */
@@ -132,18 +151,18 @@ export class ServiceManager implements Manager {
 
   /** A file of a service has changed. */
   renew(service: string, why: string): void {
-    this.#core.renew(service, why);
+    this.#host.tell((core) => core.renew(service, why));
   }
 
   /** A run has exceeded a limit. */
   exceeded(run: string, why: string): void {
-    this.#core.unhealthy(run, why);
+    this.#host.tell((core) => core.unhealthy(run, why));
   }
 
   /** Something that a person who asks why should know. */
   note(service: string, sentence: string): void {
     const at = this.#host.now();
-    this.#core.note(service, sentence);
+    this.#host.tell((core) => core.note(service, sentence));
     this.#emit({ type: "note", at, service, sentence });
   }
 
@@ -151,7 +170,7 @@ export class ServiceManager implements Manager {
 
   async list(): Promise<SystemStatus> {
     this.#sample();
-    return { daemon: this.#daemon(), instances: this.#statuses(this.#everything()) };
+    return { daemon: this.#daemon(), instances: await this.#withLastLines(this.#statuses(this.#everything())) };
   }
 
   async show({ name }: { readonly name: string }): Promise<ServiceDetail> {
@@ -163,7 +182,14 @@ export class ServiceManager implements Manager {
 
   async why({ name }: { readonly name: string }): Promise<Cause> {
     const { service, number } = this.#named(name);
-    return whyOf(this.#core, service, number);
+    const lastWords = new Map<string, string>();
+    for (const live of this.#core.live(service)) {
+      const words = tellingLine(await this.#lastErrors({ service: service.plan.name, number: live.number }));
+      if (words !== undefined) lastWords.set(live.name, words);
+    }
+    const cause = whyOf(this.#core, service, lastWords, number);
+    const alarms = this.#options.alarmsOf(service.plan.name).map((sentence): Cause => ({ sentence, causes: [] }));
+    return { ...cause, causes: [...alarms, ...cause.causes] };
   }
 
   async tree(): Promise<TreeNode> {
@@ -177,11 +203,13 @@ export class ServiceManager implements Manager {
   // --- doing ---
 
   async preview(input: PlanInput): Promise<{ readonly changes: readonly PlanChange[] }> {
+    assertPlan(input.plan);
     return { changes: this.#changesTo(input.plan) };
   }
 
   async apply(input: PlanInput & WaitOptions): Promise<ApplyReport> {
     this.#refuseWhenEnding();
+    assertPlan(input.plan);
     const refusals = await this.#options.refusals(input.plan);
     if (refusals.length > 0) throw new ManagerError("refused", refusals.join("\n"));
     const changes = this.#changesTo(input.plan);
@@ -189,11 +217,11 @@ export class ServiceManager implements Manager {
     const at = this.#host.now();
     await this.#commit([{ type: "applied", at, source: input.source, env: input.env, services }]);
     for (const change of changes) if (change.kind !== "keep") this.#emit({ type: "change", at, change });
-    const report = await this.#finish(this.#everything(), input, (target, sinceAt) => {
+    const report = await this.#finish(this.#everything(), input, (target) => {
       const service = this.#service(target.service);
       if (service === undefined || service.isRemoved) return this.#hasStopped(target);
       if (target.number > service.plan.instances) return this.#hasStopped(target);
-      return service.target === "up" ? this.#isUp(target, sinceAt) : arrived;
+      return service.target === "up" ? this.#isUp(target, at) : arrived;
     });
     return { ...report, changes };
   }
@@ -210,7 +238,10 @@ export class ServiceManager implements Manager {
     return this.#operate(
       input,
       (service) => ({ type: "target", at: this.#host.now(), service, target: "down" }),
-      (target) => this.#hasStopped(target),
+      (target) =>
+        this.#service(target.service)?.target === "up"
+          ? { ok: false, sentence: "it was started again meanwhile" }
+          : this.#hasStopped(target),
     );
   }
 
@@ -218,7 +249,10 @@ export class ServiceManager implements Manager {
     return this.#operate(
       input,
       (service) => ({ type: "removed", at: this.#host.now(), service }),
-      (target) => this.#hasStopped(target),
+      (target) =>
+        this.#service(target.service)?.isRemoved === false
+          ? { ok: false, sentence: "it was added again meanwhile" }
+          : this.#hasStopped(target),
     );
   }
 
@@ -239,25 +273,35 @@ export class ServiceManager implements Manager {
     }
     this.#refuseWhenEnding();
     const before = this.#targetsOf(service);
-    await this.#commit([{ type: "scaled", at: this.#host.now(), service: service.plan.name, instances }]);
+    const at = this.#host.now();
+    await this.#commit([{ type: "scaled", at, service: service.plan.name, instances }]);
     const after = this.#targetsOf(service);
     return this.#finish(
       [...new Map([...before, ...after].map((each) => [each.number, each])).values()],
       input,
-      (target, sinceAt) => {
-        if (target.number > instances) return this.#hasStopped(target);
-        return this.#service(target.service)?.target === "up" ? this.#isUp(target, sinceAt) : arrived;
+      (target) => {
+        const now = this.#service(target.service);
+        if (target.number <= instances) return this.#isWantedUp(target) ? this.#isUp(target, at) : arrived;
+        if (now !== undefined && target.number <= now.plan.instances)
+          return { ok: false, sentence: "it was added again meanwhile" };
+        return this.#hasStopped(target);
       },
     );
   }
 
   async kill(input: { readonly names: readonly string[]; readonly signal: string }): Promise<OperationReport> {
+    if (!Object.hasOwn(osConstants.signals, input.signal))
+      throw new ManagerError("invalid", `${input.signal} is no OS signal here`, "kill -l lists what there is");
     const targets = this.#targets(input.names);
+    const problems: InstanceProblem[] = [];
     for (const target of targets) {
       const live = this.#live(target);
-      for (const run of live === undefined ? [] : runsOf(live)) this.#host.runs.signal(run.id, input.signal);
+      const runs = live === undefined ? [] : runsOf(live).filter(({ phase }) => phase !== "asked");
+      for (const run of runs) this.#host.runs.signal(run.id, input.signal);
+      const name = live?.name ?? target.service;
+      if (runs.length === 0) problems.push({ name, sentence: `${name} does not run`, lastLines: [] });
     }
-    return { instances: this.#statuses(targets), problems: [] };
+    return { instances: this.#statuses(targets), problems };
   }
 
   async send({ name, text }: { readonly name: string; readonly text: string }): Promise<void> {
@@ -279,15 +323,29 @@ export class ServiceManager implements Manager {
 
   async down(input: WaitOptions): Promise<OperationReport> {
     const targets = this.#everything();
-    this.#core.end();
-    const report = await this.#finish(targets, input, (target) => this.#hasStopped(target));
-    if (this.#core.isIdle) this.#finished("down");
-    else this.#waits.add(() => this.#core.isIdle && this.#finished("down"));
-    return report;
+    this.#isEnding = true;
+    // A system can be stopped whatever the disk takes; only a daemon that dies meanwhile would not know of it.
+    await this.#host.commitAnyway([{ type: "down", at: this.#host.now() }]);
+    try {
+      return await this.#finish(targets, input, (target) => this.#hasStopped(target));
+    } finally {
+      // Also when nobody waits for it any more.
+      this.#finishWhenDown();
+    }
+  }
+
+  /** Ends the daemon once nothing runs any more, unless somebody applies a plan before. */
+  #finishWhenDown(): void {
+    const look = (): void => {
+      const { isDown } = this.#core.record;
+      if (!isDown) this.#waits.delete(look);
+      else if (this.#core.isIdle) this.#finished("down");
+    };
+    this.#waits.add(look);
+    look();
   }
 
   async handOver(): Promise<void> {
-    await this.#host.flushed();
     this.#finished("handOver");
   }
 
@@ -315,10 +373,10 @@ export class ServiceManager implements Manager {
       why: "somebody asked for it",
     }));
     const ups = [...new Set(targets.map(({ service }) => service))]
-      .filter((service) => this.#service(service)?.target === "down")
+      .filter((service) => this.#core.record.isDown || this.#service(service)?.target === "down")
       .map((service): Entry => ({ type: "target", at, service, target: "up" }));
     await this.#commit([...ups, ...entries]);
-    return this.#finish(targets, input, (target, sinceAt) => this.#isUp(target, sinceAt));
+    return this.#finish(targets, input, (target) => this.#isUp(target, at));
   }
 
   async #operate(
@@ -338,35 +396,40 @@ export class ServiceManager implements Manager {
     }
     const targets = this.#targets(input.names);
     const services = [...new Set(targets.map(({ service }) => service))];
+    const sinceAt = this.#host.now();
     await this.#commit(services.map(entryOf));
-    return this.#finish(targets, input, isDone);
+    return this.#finish(targets, input, (target) => isDone(target, sinceAt));
   }
 
   /** Written and synced, then done. */
   async #commit(entries: readonly Entry[]): Promise<void> {
-    await this.#host.flushed();
     try {
-      await this.#options.journal.append(entries, { sync: true });
+      await this.#host.commit(entries);
     } catch (error) {
+      if (error instanceof JournalError) throw new ManagerError("busy", `nothing was done: ${error.message}`);
       throw new ManagerError(
         "busy",
         `nothing was done, because it could not be written down: ${reasonText(error)}`,
         "make room on the disk and try again",
       );
     }
-    this.#core.commit(entries);
-    this.#options.applied(this.#core.record);
+    if (entries.some(({ type }) => planEntries.has(type))) this.#options.applied(this.#core.record);
   }
 
   #changesTo(plan: SystemPlan): readonly PlanChange[] {
     const services = [...this.#core.record.services.values()]
       .filter(({ isRemoved }) => !isRemoved)
       .map((each) => each.plan);
-    return planChanges({ services }, plan);
+    return planChanges({ services }, plan).map((change) => {
+      const isStopped = this.#service(change.service)?.target === "down";
+      const next = plan.services.find(({ name }) => name === change.service);
+      if (!isStopped || change.kind !== "keep" || next?.autostart !== true) return change;
+      return { ...change, kind: "change", effect: next.schedule === undefined ? "start" : "none" };
+    });
   }
 
   #refuseWhenEnding(): void {
-    if (this.#core.isEnding || this.#isFinished) throw new ManagerError("refused", "the system is being stopped");
+    if (this.#isEnding || this.#isFinished) throw new ManagerError("refused", "the system is being stopped");
   }
 
   // --- waiting ---
@@ -374,18 +437,17 @@ export class ServiceManager implements Manager {
   async #finish(
     targets: readonly Target[],
     input: WaitOptions,
-    isDone: (target: Target, sinceAt: number) => Arrival,
+    isDone: (target: Target) => Arrival,
   ): Promise<OperationReport> {
-    const sinceAt = this.#host.now();
     if (input.wait === false) return { instances: this.#statuses(targets), problems: [] };
     await this.#until(
-      () => targets.every((each) => (isDone(each, sinceAt) ?? this.#stuck(each)) !== undefined),
+      () => targets.every((each) => (isDone(each) ?? this.#stuck(each)) !== undefined),
       input.timeoutMs,
     );
     const problems: InstanceProblem[] = [];
     // Before anything else happens: what is told belongs together.
     const instances = this.#statuses(targets);
-    const arrivals = targets.map((target) => [target, isDone(target, sinceAt) ?? this.#stuck(target)] as const);
+    const arrivals = targets.map((target) => [target, isDone(target) ?? this.#stuck(target)] as const);
     for (const [target, arrival] of arrivals) {
       if (arrival?.ok === false) problems.push(await this.#problem(target, arrival.sentence));
     }
@@ -403,7 +465,7 @@ export class ServiceManager implements Manager {
               reject(
                 new ManagerError(
                   "timeout",
-                  `it was not done within ${timeoutMs} ms, and goes on`,
+                  `it was not done within ${spanText(timeoutMs)}, and goes on`,
                   "colos ps shows where it is",
                 ),
               );
@@ -425,30 +487,44 @@ export class ServiceManager implements Manager {
     const record = service?.instances.get(target.number);
     if (service === undefined || live === undefined || service.isRemoved)
       return { ok: false, sentence: "it was removed meanwhile" };
-    if (service.target === "down") return { ok: false, sentence: "it was stopped meanwhile" };
+    if (service.target === "down" || this.#core.record.isDown)
+      return { ok: false, sentence: "it was stopped meanwhile" };
     if (live.state === "ready") {
       if (live.next !== undefined || this.#core.isStale(service, live)) return undefined;
       if (record?.heldBack === undefined) return this.#survives(service, live);
       return { ok: false, sentence: live.reason ?? "the older version goes on" };
     }
-    if (live.state === "scheduled" || (live.state === "stopped" && record?.outcome?.kind === "done")) return arrived;
+    const outcome = record?.outcome;
+    if (live.state === "scheduled" && outcome?.kind === "done" && !outcome.isOk && isNew(record, sinceAt))
+      return { ok: false, sentence: `${live.name} has failed: ${outcome.reason}` };
+    if (live.state === "scheduled" || (live.state === "stopped" && outcome?.kind === "done")) return arrived;
     // Not ready in time: the next try would take as long again.
     const late = record?.runs.find(
       ({ startedAt, stopping, end }) => end !== undefined && startedAt >= sinceAt && stopping?.isFailure === true,
     );
-    if (late !== undefined) return { ok: false, sentence: `${live.name} is ${live.state}: ${late.stopping!.why}` };
+    if (late !== undefined)
+      return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${late.stopping!.why}` };
     if (live.state === "failed" || live.state === "degraded")
-      return { ok: false, sentence: `${live.name} is ${live.state}: ${live.reason ?? ""}` };
+      return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${live.reason ?? ""}` };
     return undefined;
   }
 
   /** Of what declared no check, nothing better is known than that it has not ended at once. */
   #survives({ plan }: ServiceRecord, { current }: LiveInstance): Arrival {
-    if (plan.ready.kind !== "none" || current?.readyAt === undefined) return arrived;
+    if (plan.ready.kind !== "none" || current?.readyAt === undefined || this.#survivors.has(current)) return arrived;
     const leftMs = current.readyAt + survivalMs - this.#host.now();
+    const isOver = leftMs <= 0 || leftMs > survivalMs; // or the clock was set back
     // What has ended may not have been told yet: its output is still being read.
-    if (leftMs <= 0) return this.#host.runs.members(current.id).length > 0 ? arrived : undefined;
-    this.#options.clock.timer(leftMs, () => this.#settled());
+    if (isOver && this.#host.runs.members(current.id).length > 0) {
+      this.#survivors.add(current);
+      return arrived;
+    }
+    if (this.#onProbation.has(current)) return undefined;
+    this.#onProbation.add(current);
+    this.#options.clock.timer(isOver ? survivalMs : leftMs, () => {
+      this.#onProbation.delete(current);
+      this.#settled();
+    });
     return undefined;
   }
 
@@ -457,22 +533,48 @@ export class ServiceManager implements Manager {
     return live === undefined || runsOf(live).length === 0 ? arrived : undefined;
   }
 
-  /** Waiting for something that nothing is under way to. */
+  /** Waiting for something that nothing is on its way to. */
   #stuck(target: Target): Arrival {
+    const service = this.#service(target.service);
     const live = this.#live(target);
-    if (live?.state !== "waiting") return undefined;
-    for (const each of this.#everything()) {
-      const other = this.#live(each);
-      if (other !== undefined && movingStates.has(other.state)) return undefined;
-    }
-    return { ok: false, sentence: `${live.name} ${live.reason ?? "waits"}` };
+    const why = service === undefined || live === undefined ? undefined : stuckOf(this.#core, service, live);
+    return why === undefined ? undefined : { ok: false, sentence: `${live!.name} ${why}` };
   }
 
   async #problem(target: Target, sentence: string): Promise<InstanceProblem> {
     const live = this.#live(target);
-    const lastLines = await this.#options.lastLines(target.service, target.number, lastLinesMax).catch(() => []);
+    const lastLines = tellingLines(await this.#lastErrors(target), lastLinesMax);
     const name = live?.name ?? target.service;
     return { name, sentence, lastLines, advice: `colos why ${name} tells more, colos logs ${name} all that it wrote` };
+  }
+
+  /** What the last run wrote to stderr; that of earlier ones would mislead. */
+  async #lastErrors({ service, number }: Target): Promise<readonly string[]> {
+    const last = this.#service(service)?.instances.get(number)?.runs[0];
+    return last === undefined ? [] : this.#options.lastErrors(service, number, last.startedAt).catch(() => []);
+  }
+
+  /** What it wrote last; of what failed, what says most: few programs end with the error itself. */
+  async #lastWords({ service, instance, state }: InstanceStatus): Promise<string | undefined> {
+    const telling = failedStates.has(state)
+      ? tellingLine(await this.#lastErrors({ service, number: instance }))
+      : undefined;
+    return telling ?? (await this.#options.lastLine(service, instance).catch(() => undefined));
+  }
+
+  /** A few at a time, for each has files open. */
+  async #withLastLines(statuses: readonly InstanceStatus[]): Promise<InstanceStatus[]> {
+    const shown: InstanceStatus[] = [];
+    for (let at = 0; at < statuses.length; at += lastLinesAtOnceMax) {
+      const some = statuses.slice(at, at + lastLinesAtOnceMax).map(async (status) => {
+        const lastLogLine = await this.#lastWords(status);
+        return lastLogLine === undefined
+          ? status
+          : { ...status, lastLogLine: lastLogLine.slice(0, lastLineCharactersMax) };
+      });
+      shown.push(...(await Promise.all(some)));
+    }
+    return shown;
   }
 
   #settled(): void {
@@ -503,7 +605,9 @@ export class ServiceManager implements Manager {
     const [, base, digits] = /^([^.]+)(?:\.(\d+))?$/.exec(name) ?? [];
     const service = base === undefined ? undefined : this.#service(base);
     const number = digits === undefined ? undefined : Number(digits);
-    if (service !== undefined && (number === undefined || service.instances.has(number))) {
+    const isThere =
+      number === undefined || (service !== undefined && this.#core.instance(service, number) !== undefined);
+    if (service !== undefined && isThere) {
       return { service, ...(number === undefined ? {} : { number }) };
     }
     const known = this.#everything().map((each) => this.#live(each)?.name ?? each.service);
@@ -519,9 +623,13 @@ export class ServiceManager implements Manager {
     return this.#core.record.services.get(name);
   }
 
+  #isWantedUp({ service }: Target): boolean {
+    return !this.#core.record.isDown && this.#service(service)?.target === "up";
+  }
+
   #live({ service, number }: Target): LiveInstance | undefined {
     const record = this.#service(service);
-    return record === undefined ? undefined : this.#core.live(record).find((each) => each.number === number);
+    return record === undefined ? undefined : this.#core.instance(record, number);
   }
 
   // --- telling ---
@@ -546,7 +654,7 @@ export class ServiceManager implements Manager {
 
   #changed(service: ServiceRecord, instance: LiveInstance, before: InstanceState): void {
     this.#options.changed(service, instance);
-    if (this.#subscribers.size === 0) return;
+    if (this.#subscribers.size === 0 || instance.state === before) return;
     const at = this.#host.now();
     this.#emit({ type: "state", at, status: statusOf(service, instance, this.#samples, at), before });
   }
@@ -572,6 +680,17 @@ export class ServiceManager implements Manager {
   #endEvents(): void {
     for (const feed of this.#subscribers) feed.end();
   }
+}
+
+/** Whether its last run began then or later. */
+function isNew(record: InstanceRecord | undefined, sinceAt: number): boolean {
+  return (record?.runs[0]?.startedAt ?? -Infinity) >= sinceAt;
+}
+
+/** @throws ManagerError `invalid` for a plan that no machine could run */
+function assertPlan({ services }: SystemPlan): void {
+  const checked = parsePlan({ services });
+  if ("problems" in checked) throw new ManagerError("invalid", checked.problems.join("\n"));
 }
 
 /** The journal's own state stays as it is; this one is changed in place. */

@@ -12,7 +12,14 @@ import { describeReason, type ExitReason } from "../kernel/exit-reason.ts";
 import { isOwnPlace } from "../platforms/node/node-platform.ts";
 
 /** Errors whose message is a whole sentence, place included. */
-const selfSpeaking: ReadonlySet<string> = new Set(["ProgramError", "PortInUseError", "NotReadyError"]);
+const selfSpeaking: ReadonlySet<string> = new Set([
+  "EnvironmentError",
+  "ManagerError",
+  "NotReadyError",
+  "PortInUseError",
+  "ProgramError",
+  "RunStartError",
+]);
 
 /** `exit code 3`, `port 80 is already in use by …`, `TypeError: x is not a function (server.ts:12)`. */
 export function reasonText(reason: ExitReason): string {

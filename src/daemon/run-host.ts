@@ -1,27 +1,29 @@
 /**
  * Run host: does what the core decides: starts runs, checks them, keeps time and the journal.
  *
- * Guarantees: entries reach the journal in the order in which the core made them; when the disk does not take them they wait here
- * and are tried again, and no run's files are removed before its end stands in the journal. A check that was ended tells
- * nothing more. Nothing here throws into the core.
+ * Guarantees: the journal has its entries in the order in which the core took them in, those of operations too: while an operation
+ * is being written, and before it is known what runs, nothing is told to the core. What the disk does not take waits here and is
+ * tried again, and no run's files are removed before its end stands in the journal. A check that was ended tells nothing
+ * more. That a run is ready is not missed, however early it says so. Nothing here throws into the core.
  * Limits: `entriesWaitingMax` entries wait for the disk; more are left out, and what they say is found again in the runs.
  *
  * @module
  */
-import { setTimeout as pause } from "node:timers/promises";
 import type { Clock } from "../base/platform.ts";
-import type { ServicePlan } from "../control/config.ts";
+import type { ReadyPlan, ServicePlan } from "../control/config.ts";
 import { nextDue } from "../control/schedule.ts";
 import type { InstanceState } from "../control/service.ts";
 import { assertPortFree } from "../os/port-holder.ts";
-import type { Core, CoreHost } from "./core/core.ts";
+import { ownTroubleRetryMs, type Core, type CoreHost } from "./core/core.ts";
 import type { LiveInstance, LiveRun } from "./core/live.ts";
 import type { Entry, ServiceRecord, SystemRecord } from "./core/record.ts";
+import { EnvironmentError } from "./environment.ts";
 import type { Journal } from "./journal.ts";
 import { startLive } from "./live.ts";
 import { awaitReady, NotReadyError, type ReadySubject } from "./readiness.ts";
+import { isOwnTrouble } from "./own-trouble.ts";
 import { reasonText } from "./reason-text.ts";
-import { RunStartError, type RunEnd, type RunId, type RunListener, type Runs, type RunSpec } from "./run/run.ts";
+import { RunStartError, type RunId, type RunListener, type Runs, type RunSpec } from "./run/run.ts";
 
 /** Where a shared socket is opened when the plan does not say: every IPv4 address of the machine. */
 export const listenHostDefault = "0.0.0.0";
@@ -29,8 +31,13 @@ export const listenHostDefault = "0.0.0.0";
 export const journalRetryMs = 1_000;
 /** Entries that wait for the disk. */
 export const entriesWaitingMax = 100_000;
+/** Milliseconds before liveness checks that could not begin are tried again. */
+export const watchRetryMs = 5_000;
 /** The longest wait before the time of day is looked at again, in milliseconds: the clock may be set, and the machine may sleep. */
 export const wakeMaxMs = 60_000;
+
+/** How long the end of the daemon waits for a disk that takes nothing, in milliseconds. */
+export const closeFlushMs = 5_000;
 
 export interface RunHostOptions {
   readonly clock: Clock;
@@ -48,6 +55,8 @@ export interface RunHostOptions {
   /** The core has settled: everything is decided that can be for now. */
   settled(): void;
   changed(service: ServiceRecord, instance: LiveInstance, before: InstanceState): void;
+  /** Nothing of a removed service is left. */
+  gone(service: ServiceRecord): void;
 }
 
 interface Checks {
@@ -62,9 +71,22 @@ export class RunHost implements CoreHost {
   readonly runs: Runs;
   readonly #options: RunHostOptions;
   readonly #checks = new Map<RunId, Checks>();
+  /** What the runs that this daemon has started were given, for their checks; secrets are looked up once for each run. */
+  readonly #environments = new Map<RunId, Readonly<Record<string, string>>>();
+  /** Runs that have said that they are ready, as far as they are checked or not yet known to run. */
+  readonly #signalled = new Set<RunId>();
+  /** What the core made and the journal does not have. */
   readonly #entries: Entry[] = [];
-  readonly #written: (() => void)[] = [];
+  readonly #written: ((isWritten: boolean) => void)[] = [];
+  /** Runs whose files are being removed. */
+  readonly #forgetting = new Set<Promise<void>>();
   #isWriting = false;
+  /** One write after the other; never rejects. */
+  #lastWrite: Promise<void> = Promise.resolve();
+  /** One operation after the other; never rejects. */
+  #lastCommit: Promise<void> = Promise.resolve();
+  /** What happens meanwhile; undefined: it is told at once. */
+  #untold: ((core: Core) => void)[] | undefined = [];
   #core: Core | undefined;
   #cancelWake: () => void = () => {};
   #isClosed = false;
@@ -72,28 +94,92 @@ export class RunHost implements CoreHost {
   constructor(options: RunHostOptions) {
     this.#options = options;
     this.runs = options.openRuns({
-      ended: (id, end) => this.#ended(id, end),
-      ready: (id) => this.#checks.get(id)?.signalled(),
-      status: (id, text) => this.#core?.says(id, text),
+      ended: (id, end) => {
+        this.#environments.delete(id);
+        this.tell((core) => core.ended(id, end));
+      },
+      ready: (id) => this.#ready(id),
+      status: (id, text) => this.tell((core) => core.says(id, text)),
     });
   }
 
-  /** The core that this is the host of. */
-  serve(core: Core): void {
+  /** Has the core, which this is the host of, take over what earlier daemons left. */
+  async recover(core: Core): Promise<void> {
     this.#core = core;
+    const found = await this.runs.recover();
+    for (const run of found) if (run.state === "running" && run.isReady) this.#signalled.add(run.id);
+    core.recover(found);
+    this.#tellUntold();
   }
 
-  /** Settles when everything kept so far stands in the journal. */
-  flushed(): Promise<void> {
-    if (this.#entries.length === 0 && !this.#isWriting) return Promise.resolve();
+  /** Tells the core, when it may be told. */
+  tell(what: (core: Core) => void): void {
+    if (this.#isClosed) return;
+    if (this.#untold !== undefined) this.#untold.push(what);
+    else if (this.#core !== undefined) what(this.#core);
+  }
+
+  /**
+   * Writes what an operation asks for, synced, and then has the core take it in. Rejects, and changes nothing, when the disk does
+   * not take it.
+   */
+  commit(entries: readonly Entry[]): Promise<void> {
+    const committed = this.#lastCommit.then(async () => {
+      this.#untold ??= [];
+      try {
+        await this.#append(entries);
+        this.#core?.commit(entries);
+      } finally {
+        this.#tellUntold();
+      }
+    });
+    this.#lastCommit = committed.catch(() => {});
+    return committed;
+  }
+
+  /** The same, also when the disk does not take it; then it is tried again. */
+  async commitAnyway(entries: readonly Entry[]): Promise<void> {
+    try {
+      await this.commit(entries);
+    } catch (error) {
+      this.#options.log("error", `the journal does not take what was asked for yet: ${reasonText(error)}`);
+      this.tell((core) => {
+        for (const entry of entries) this.keep(entry);
+        core.commit(entries);
+      });
+    }
+  }
+
+  /** Settles when everything kept so far stands in the journal; with false when it never will. */
+  flushed(): Promise<boolean> {
+    if (this.#isClosed || (this.#entries.length === 0 && !this.#isWriting))
+      return Promise.resolve(this.#entries.length === 0);
     return new Promise((resolve) => void this.#written.push(resolve));
   }
 
-  /** Nothing is done any more; what runs goes on. */
+  #settleWritten(): void {
+    for (const resolve of this.#written.splice(0)) resolve(this.#entries.length === 0);
+  }
+
+  /** Writes all that it can, unless the disk takes longer than the limit. */
+  async #writeLast(): Promise<void> {
+    let cancel = (): void => {};
+    const late = new Promise<void>((resolve) => (cancel = this.#options.clock.timer(closeFlushMs, resolve)));
+    const written = this.#lastCommit.then(() => this.#append([]));
+    await Promise.race([written, late])
+      .catch((error: unknown) =>
+        this.#options.log("error", `the journal does not take what happened: ${reasonText(error)}`),
+      )
+      .finally(() => cancel());
+  }
+
+  /** Nothing is done any more; what runs goes on. What the disk does not take now, the next daemon finds in the runs. */
   async close(): Promise<void> {
-    await this.flushed();
+    await this.#writeLast();
     this.#isClosed = true;
     this.#cancelWake();
+    this.#settleWritten();
+    await Promise.all(this.#forgetting);
     for (const id of this.#checks.keys()) this.endChecks(id);
     await this.runs.close();
   }
@@ -102,6 +188,10 @@ export class RunHost implements CoreHost {
 
   now(): number {
     return Math.floor(this.#options.clock.wallMs());
+  }
+
+  monotonicMs(): number {
+    return this.#options.clock.monotonicMs();
   }
 
   random(): number {
@@ -115,8 +205,8 @@ export class RunHost implements CoreHost {
 
   start(run: LiveRun, plan: ServicePlan, instance: number): void {
     void this.#start(run, plan, instance).then(
-      (osPid) => this.#core?.started(run.id, osPid),
-      (error: unknown) => this.#core?.startFailed(run.id, asStartError(error)),
+      (osPid) => this.tell((core) => core.started(run.id, osPid)),
+      (error: unknown) => this.tell((core) => core.startFailed(run.id, asStartError(error))),
     );
   }
 
@@ -131,27 +221,38 @@ export class RunHost implements CoreHost {
   check(run: LiveRun, plan: ServicePlan, instance: number): void {
     const checks = this.#newChecks(run.id);
     void this.#check(run, plan, instance, checks).then(
-      () => this.#isCurrent(run.id, checks) && this.#core?.ready(run.id),
-      (error: unknown) => this.#isCurrent(run.id, checks) && this.#core?.notReady(run.id, reasonText(error)),
+      () => this.#tellOf(run.id, checks, (core) => core.ready(run.id)),
+      (error: unknown) => this.#tellOf(run.id, checks, (core) => core.notReady(run.id, reasonText(error))),
     );
   }
 
   watchOver(run: LiveRun, plan: ServicePlan, instance: number): void {
     const checks = this.#checks.get(run.id) ?? this.#newChecks(run.id);
-    void this.#subject(run, plan, instance, checks).then((subject) => {
-      if (!this.#isCurrent(run.id, checks)) return;
-      checks.endLive = startLive(plan.live!, subject, {
-        clock: this.#options.clock,
-        onUnhealthy: (why) => this.#isCurrent(run.id, checks) && this.#core?.unhealthy(run.id, why),
-        onHealthy: () => this.#isCurrent(run.id, checks) && this.#core?.healthy(run.id),
-      });
-    });
+    const { clock, log } = this.#options;
+    const begin = (): Promise<void> =>
+      this.#subject(run, plan, instance, checks, plan.live!.probe.kind).then(
+        (subject) => {
+          if (!this.#isCurrent(run.id, checks)) return;
+          checks.endLive = startLive(plan.live!, subject, {
+            clock,
+            onUnhealthy: (why) => this.#tellOf(run.id, checks, (core) => core.unhealthy(run.id, why)),
+            onHealthy: () => this.#tellOf(run.id, checks, (core) => core.healthy(run.id)),
+          });
+        },
+        (error: unknown) => {
+          if (!this.#isCurrent(run.id, checks)) return;
+          log("warning", `${run.id} is not looked after, which is tried again: ${reasonText(error)}`);
+          checks.endLive = clock.timer(watchRetryMs, () => void begin());
+        },
+      );
+    void begin();
   }
 
   endChecks(id: RunId): void {
     const checks = this.#checks.get(id);
     if (checks === undefined) return;
     this.#checks.delete(id);
+    this.#signalled.delete(id);
     checks.end.abort(new Error("the run ends"));
     checks.endLive();
   }
@@ -161,15 +262,23 @@ export class RunHost implements CoreHost {
   }
 
   forget(run: RunId): void {
-    void this.flushed()
-      .then(() => this.runs.forget(run))
+    this.#signalled.delete(run);
+    const forgotten: Promise<void> = this.flushed()
+      // What the disk did not take until the end, the next daemon reads in the run's files.
+      .then((isWritten) => (isWritten ? this.runs.forget(run) : undefined))
       .catch((error: unknown) =>
         this.#options.log("warning", `what is left of ${run} was not removed: ${reasonText(error)}`),
-      );
+      )
+      .finally(() => this.#forgetting.delete(forgotten));
+    this.#forgetting.add(forgotten);
   }
 
   changed(service: ServiceRecord, instance: LiveInstance, before: InstanceState): void {
     this.#options.changed(service, instance, before);
+  }
+
+  gone(service: ServiceRecord): void {
+    this.#options.gone(service);
   }
 
   wakeAt(at: number | undefined): void {
@@ -177,7 +286,7 @@ export class RunHost implements CoreHost {
     this.#cancelWake = () => {};
     if (at !== undefined && !this.#isClosed) {
       const delayMs = Math.min(Math.max(0, at - this.now()), wakeMaxMs);
-      this.#cancelWake = this.#options.clock.timer(delayMs, () => this.#core?.wake());
+      this.#cancelWake = this.#options.clock.timer(delayMs, () => this.tell((core) => core.wake()));
     }
     this.#options.settled();
   }
@@ -192,43 +301,73 @@ export class RunHost implements CoreHost {
     const { ready } = plan;
     if (ready.kind === "port" && plan.listenPort !== ready.port) await assertPortFree(ready.port, ready.host);
     const [env, argv] = await Promise.all([this.#options.environmentOf(plan, instance), this.#options.argvOf(plan)]);
-    const { osPid } = await this.runs.start(specOf(run, plan, instance, argv, env));
-    return osPid;
+    if (needsEnvironment(plan)) this.#environments.set(run.id, env);
+    try {
+      const { osPid } = await this.runs.start(specOf(run, plan, instance, argv, env));
+      return osPid;
+    } catch (error) {
+      this.#environments.delete(run.id);
+      throw error;
+    }
   }
 
   /** Checks again when colos itself was short of something. */
   async #check(run: LiveRun, plan: ServicePlan, instance: number, checks: Checks): Promise<void> {
-    const subject = await this.#subject(run, plan, instance, checks);
+    const { clock, log } = this.#options;
     for (;;) {
       try {
+        const subject = await this.#subject(run, plan, instance, checks, plan.ready.kind);
         return await awaitReady(plan.ready, subject, checks.end.signal);
       } catch (error) {
-        if (!(error instanceof NotReadyError) || !error.isOwnTrouble) throw error;
-        this.#options.log("warning", `${run.id} is checked again: ${error.message}`);
+        const isOwn = error instanceof NotReadyError || error instanceof EnvironmentError ? error.isOwnTrouble : false;
+        if (!isOwn) throw error;
+        log("warning", `${run.id} is checked again: ${reasonText(error)}`);
+        await new Promise<void>((resolve) => void clock.timer(ownTroubleRetryMs, resolve));
       }
     }
   }
 
-  #ended(id: RunId, end: RunEnd): void {
-    this.#core?.ended(id, end);
+  /** It may say so before it is told here that it runs. */
+  #ready(id: RunId): void {
+    this.#signalled.add(id);
+    this.#checks.get(id)?.signalled();
   }
 
   #newChecks(id: RunId): Checks {
+    const isSignalled = this.#signalled.has(id);
     this.endChecks(id);
     let signalled = (): void => {};
     const whenSignalled = new Promise<void>((resolve) => (signalled = resolve));
     const checks = { end: new AbortController(), endLive: () => {}, signalled, whenSignalled };
     this.#checks.set(id, checks);
+    if (isSignalled) this.#ready(id);
     return checks;
+  }
+
+  #tellOf(id: RunId, checks: Checks, what: (core: Core) => void): void {
+    this.tell((core) => {
+      if (this.#isCurrent(id, checks)) what(core);
+    });
+  }
+
+  #tellUntold(): void {
+    const untold = this.#untold ?? [];
+    this.#untold = undefined;
+    for (const what of untold) this.tell(what);
   }
 
   #isCurrent(id: RunId, checks: Checks): boolean {
     return !this.#isClosed && this.#checks.get(id) === checks;
   }
 
-  async #subject(run: LiveRun, plan: ServicePlan, instance: number, checks: Checks): Promise<ReadySubject> {
-    const needsEnv = plan.ready.kind === "exec" || plan.live?.probe.kind === "exec";
-    const env = needsEnv ? await this.#options.environmentOf(plan, instance) : {};
+  async #subject(
+    run: LiveRun,
+    plan: ServicePlan,
+    instance: number,
+    checks: Checks,
+    kind: ReadyPlan["kind"],
+  ): Promise<ReadySubject> {
+    const env = kind === "exec" ? await this.#environmentOf(run.id, plan, instance) : {};
     return {
       env,
       cwd: plan.cwd,
@@ -237,21 +376,53 @@ export class RunHost implements CoreHost {
     };
   }
 
+  /** Only of what an earlier daemon started it is made again. */
+  async #environmentOf(id: RunId, plan: ServicePlan, instance: number): Promise<Readonly<Record<string, string>>> {
+    const known = this.#environments.get(id);
+    if (known !== undefined) return known;
+    const env = await this.#options.environmentOf(plan, instance);
+    if (this.#checks.has(id)) this.#environments.set(id, env);
+    return env;
+  }
+
+  /** Writes what waits, as long as there is something. */
   async #write(): Promise<void> {
     this.#isWriting = true;
+    let isRefused = false;
     while (this.#entries.length > 0 && !this.#isClosed) {
-      const batch = this.#entries.slice(0, batchMax);
       try {
-        await this.#options.journal.append(batch, { sync: false });
-        this.#entries.splice(0, batch.length);
+        await this.#append();
+        if (isRefused) this.#options.log("info", "the journal takes what happened again");
+        isRefused = false;
       } catch (error) {
-        this.#options.log("error", `the journal does not take what happened, and is tried again: ${reasonText(error)}`);
-        await pause(journalRetryMs);
+        if (!isRefused)
+          this.#options.log(
+            "error",
+            `the journal does not take what happened, and is tried again: ${reasonText(error)}`,
+          );
+        isRefused = true;
+        await new Promise<void>((resolve) => void this.#options.clock.timer(journalRetryMs, resolve));
       }
     }
     this.#isWriting = false;
-    for (const resolve of this.#written.splice(0)) resolve();
+    this.#settleWritten();
   }
+
+  /** One write: some of what waits, or all of it with an operation's entries after it, which are synced. */
+  #append(operation?: readonly Entry[]): Promise<void> {
+    const written = this.#lastWrite.then(async () => {
+      const batch = operation === undefined ? this.#entries.slice(0, batchMax) : [...this.#entries];
+      await this.#options.journal.append([...batch, ...(operation ?? [])], { sync: operation !== undefined });
+      this.#entries.splice(0, batch.length);
+    });
+    this.#lastWrite = written.catch(() => {});
+    return written;
+  }
+}
+
+/** Its checks are commands, which have the environment of the run. */
+function needsEnvironment({ ready, live }: ServicePlan): boolean {
+  return ready.kind === "exec" || live?.probe.kind === "exec";
 }
 
 /** Entries that are written at once. */
@@ -260,7 +431,8 @@ const batchMax = 500;
 function asStartError(error: unknown): RunStartError {
   if (error instanceof RunStartError) return error;
   const code = String((error as { code?: unknown } | null)?.code ?? "EINVAL");
-  return new RunStartError(reasonText(error), code, false, { cause: error });
+  const isOwn = isOwnTrouble(code) || (error instanceof EnvironmentError && error.isOwnTrouble);
+  return new RunStartError(reasonText(error), code, isOwn, { cause: error });
 }
 
 function specOf(

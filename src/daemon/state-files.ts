@@ -13,7 +13,7 @@ import { reasonText } from "./reason-text.ts";
 import { endSentence } from "./core/core.ts";
 import type { LiveInstance } from "./core/live.ts";
 import type { ServiceRecord } from "./core/record.ts";
-import { instanceFolder, type Home } from "./home.ts";
+import { instanceFolder, removedState, type Home } from "./home.ts";
 
 export class StateFiles {
   readonly #home: Home;
@@ -36,7 +36,7 @@ export class StateFiles {
   /** A service is no more; its logs stay. */
   removed(service: string, instance: number): void {
     const folder = instanceFolder(this.#home, service, instance);
-    this.#waiting.set(folder, new Map(factNames.map((name) => [name, undefined])));
+    this.#waiting.set(folder, new Map(factNames.map((name) => [name, name === "state" ? removedState : undefined])));
     this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
   }
 
@@ -61,13 +61,16 @@ export class StateFiles {
 
 const factNames = ["state", "reason", "pid", "exit", "ready", "restarts", "limits"] as const;
 
-function factsOf({ plan, instances }: ServiceRecord, live: LiveInstance): ReadonlyMap<string, string | undefined> {
+function factsOf(
+  { plan, instances, isRemoved }: ServiceRecord,
+  live: LiveInstance,
+): ReadonlyMap<string, string | undefined> {
   const record = instances.get(live.number);
   const last = record?.runs.find(({ end }) => end !== undefined);
   const readyAt = live.current?.readyAt;
   const limits = Object.entries(plan.limits).map(([name, value]) => `${name} ${value}`);
   const facts: Record<(typeof factNames)[number], string | undefined> = {
-    state: live.state,
+    state: live.state === "stopped" && (isRemoved || live.number > plan.instances) ? removedState : live.state,
     reason: live.reason,
     pid: live.current?.osPid?.toString(),
     exit: last?.end === undefined ? undefined : endSentence(last.end),

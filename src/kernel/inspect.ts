@@ -251,14 +251,18 @@ function callTargetsOf(process: AnyProcess): (AnyPid | string)[] {
   return targets;
 }
 
-/** The lines of a stack that are not the kernel's own. */
+/** The lines of a stack below the kernel's own. These are known by their names: a bundle has no file for each module. */
 function placeOf(stack: string | undefined): string[] | undefined {
   const lines = stack
     ?.split("\n")
     .slice(1)
     .map((line) => line.trim().replace(/^at /, ""));
-  return lines?.filter((line) => !/\/kernel\/(?:process|observer)\.[jt]s|^node:/.test(line));
+  const first = lines?.findIndex((line) => !kernelFrame.test(line)) ?? -1;
+  return lines?.slice(first < 0 ? lines.length : first).filter((line) => !line.startsWith("node:"));
 }
+
+const kernelFrame =
+  /^(?:async )?(?:(?:_?(?:Observer|Process|Kernel)\.)?#?(?:waits|receive\w*) |new Promise\b)|\/kernel\/(?:process|observer)\.[jt]s/;
 
 /** What the kernel holds for a process, estimated in bytes. */
 export function memoryOf(process: AnyProcess, care: Care = roughly): number {

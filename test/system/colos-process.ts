@@ -11,8 +11,8 @@ import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { osProcessesOf, type Belonging } from "./os-processes.ts";
 
-/** The built command. */
-export const colosFile: string = fileURLToPath(new URL("../../dist/bin.js", import.meta.url));
+/** The built command, as package.json names it. */
+export const colosFile: string = fileURLToPath(new URL("../../dist/bin.cjs", import.meta.url));
 
 export interface ColosOptions {
   /** Added to the environment; undefined removes. */

@@ -47,9 +47,24 @@ export class DaemonPlace implements Belonging {
 
   /** Runs `colos` with these words to its end. */
   colos(...words: string[]): Promise<Said> {
-    const child = spawn(process.execPath, [colosFile, ...words], {
+    return this.colosWith({}, ...words);
+  }
+
+  /** The same, with more variables. */
+  colosWith(env: Readonly<Record<string, string>>, ...words: string[]): Promise<Said> {
+    return this.#run([process.execPath, colosFile, ...words], env);
+  }
+
+  /** Runs a script in which `colos` is this one, up to the first line that fails. */
+  script(text: string): Promise<Said> {
+    const colos = `colos() { '${process.execPath}' '${colosFile}' "$@"; }`;
+    return this.#run(["/bin/bash", "-ec", `${colos}\n${text}`], {});
+  }
+
+  #run([file, ...args]: readonly [string, ...string[]], env: Readonly<Record<string, string>>): Promise<Said> {
+    const child = spawn(file, args, {
       cwd: this.folder,
-      env: { ...process.env, NO_COLOR: "1", COLOS_HOME: this.home.root, [markVariable]: this.mark },
+      env: { ...process.env, NO_COLOR: "1", COLOS_HOME: this.home.root, [markVariable]: this.mark, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const said = { stdout: "", stderr: "" };

@@ -7,17 +7,17 @@
  *
  * @module
  */
-import { randomInt, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test as baseTest, type TestAPI } from "vitest";
 import { colosFile, ColosProcess, type ColosOptions } from "./colos-process.ts";
+import { freePort } from "./free-port.ts";
 import { markVariable, osProcessesOf, type Belonging } from "./os-processes.ts";
 
-/** Below the range from which Linux takes ports for outgoing connections, so that none of these takes ours. */
-const portRange = { first: 20_000, last: 31_999 } as const;
+export { freePort };
+
 /** What decides about colours and about Node itself in the tests' own environment has no say in colos's. */
 const notInherited = ["NO_COLOR", "FORCE_COLOR", "NODE_OPTIONS", "NODE_ENV", "VITEST", "TERM"];
 
@@ -87,14 +87,6 @@ export class Place implements Belonging {
   }
 }
 
-/** A TCP port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(portRange.first, portRange.last + 1);
-    if (await isFree(port)) return port;
-  }
-}
-
 /** vitest's `test` with a place. */
 export const test: TestAPI<{ place: Place }> = baseTest.extend<{ place: Place }>({
   // oxlint-disable-next-line no-empty-pattern
@@ -107,14 +99,6 @@ export const test: TestAPI<{ place: Place }> = baseTest.extend<{ place: Place }>
     }
   },
 });
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once("error", () => resolve(false));
-    server.listen({ port, host: "0.0.0.0", exclusive: true }, () => server.close(() => resolve(true)));
-  });
-}
 
 function tryKill(pid: number): void {
   try {

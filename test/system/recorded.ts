@@ -54,8 +54,17 @@ export class OwnRecorder {
 
   /** Until a daemon can connect. */
   async listening(home: Home): Promise<void> {
-    await until(() => existsSync(home.recorderSocket));
+    // Not the file alone, which is there before anybody listens.
+    await until(() => existsSync(home.recorderSocket) && listens(home.recorderSocket));
   }
+}
+
+/** As unix(7) sockets stand in /proc: the flag 00010000 is that of one that listens. */
+function listens(path: string): boolean {
+  if (!existsSync("/proc/net/unix")) return true;
+  return readFileSync("/proc/net/unix", "utf8")
+    .split("\n")
+    .some((line) => line.endsWith(` ${path}`) && line.split(" ")[3] === "00010000");
 }
 
 /** How the recorder of a home is started. */

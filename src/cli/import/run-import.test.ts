@@ -155,4 +155,19 @@ describe("colos init", () => {
 
     expect(text("colos.config.yaml")).toContain("shop:");
   });
+
+  test("a main file that nobody has written yet is not taken", async () => {
+    const fresh = { "package.json": '{"name":"shop","main":"index.js"}' };
+    const { host, text } = folder(fresh);
+    const other = folder({ ...fresh, "server.js": "" });
+
+    const outcome = await runInit({ kind: "json" }, host);
+    await runInit({ kind: "json" }, other.host);
+
+    expect(outcome.stdout).toContain("package.json: index.js does not exist");
+    expect(JSON.parse(text("colos.config.json")!)).toHaveProperty("services.clock");
+    expect(JSON.parse(other.text("colos.config.json")!)).toEqual({
+      services: { shop: { command: ["node", "server.js"] } },
+    });
+  });
 });

@@ -65,6 +65,16 @@ describe("colos ps", () => {
     expect(host.stdout.lines[1]).toContain("y".repeat(300));
   });
 
+  test("shows why an instance is as it is, and what it wrote last", async () => {
+    const host = hostOf(
+      new FakeDaemon(instance("job", { state: "scheduled", reason: "exit code 3", lastLogLine: "oops" })),
+    );
+
+    await colos("ps", host);
+
+    expect(host.stdout.lines[1]).toMatch(/ exit code 3 · oops$/);
+  });
+
   test("--json gives what the daemon said", async () => {
     const manager = shop();
     const host = hostOf(manager);
@@ -488,17 +498,18 @@ describe("colos show", () => {
 
     expect(await colos("show web.1", host)).toBe(0);
     expect(host.stdout.lines).toEqual([
-      "web: to be up",
+      "web is to be up",
       "  runs       serve --port 80 (command)",
       "  in         /srv",
       "  instances  1",
       "  ready      as soon as it runs",
-      "  restart    always, pauses of 100 ms to 15.0 s, degraded after 5 in 30.0 s",
+      "  restart    always, pauses of 100 ms to 15 s, degraded after 5 in 30 s",
+      "  stop       SIGTERM, SIGKILL after 5 s",
       "  needed by  shop",
       "",
       "web.1 = ready",
       "  process   pid 42, up 11s",
-      "  restarts  0; 1 of 5 in the last 30.0 s",
+      "  restarts  0; 1 of 5 in the last 30 s",
       "  files     /h/services/web/1",
       "  logs      /h/services/web/1/log",
       expect.stringMatching(/^ {2}runs {6}web\.1\.2 started \d{4}-\d\d-\d\d \d\d:\d\d:01, ready after 120 ms$/),
@@ -520,6 +531,17 @@ describe("colos up", () => {
     { service: "db", kind: "keep", effect: "none", fields: [] },
     { service: "web", kind: "change", effect: "restart", fields: [{ path: "env.PORT", from: '"80"', to: '"81"' }] },
   ] as const;
+
+  test("on a terminal it does not count as missing what is stopped and is to be", async () => {
+    const host = hostOf(shop());
+    const terminal = new FakeTerminal();
+    host.stdout = terminal;
+    host.cwd = folder();
+    host.env["NO_COLOR"] = "1";
+
+    expect(await colos("up shop.json", host)).toBe(0);
+    expect(terminal.screen[0]).toBe("up: 2 of 2 ready after 0 ms");
+  });
 
   test("prints the changes, what becomes of them, and how it all is", async () => {
     const manager = shop();

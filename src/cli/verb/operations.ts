@@ -15,13 +15,16 @@ export const start: Verb = operation("ready", (manager, input) => manager.start(
 ]);
 
 export const stop: Verb = operation("stopped", (manager, input) => manager.stop(input), [
-  "What is stopped stays stopped, also when the daemon or the machine is started again.",
+  "What is stopped stays stopped, also when the daemon is killed, until colos start or the next colos up.",
 ]);
 
-export const restart: Verb = operation("ready", (manager, input) => manager.restart(input), []);
+export const restart: Verb = operation("ready", (manager, input) => manager.restart(input), [
+  "A service with listen is replaced as reload does it; any other is stopped before it is started.",
+]);
 
 export const reload: Verb = operation("ready", (manager, input) => manager.reload(input), [
   "When a new instance does not become ready, the old one stays and colos says so.",
+  "Without listen two cannot run side by side: an instance is stopped, then started, and the next one follows when it is ready.",
 ]);
 
 function operation(

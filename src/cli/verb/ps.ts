@@ -26,7 +26,8 @@ export const ps: Verb = managerVerb({
       const rows =
         instances.length === 0 ? ["no services; colos up adds those of a config"] : [heading, ...blocks.flat()];
       const daemonLine = daemonText(daemon, call.host.clock.wallMs());
-      call.print([...rows, "", styled("dim", daemonLine, call.colour)]);
+      const alarms = (daemon.alarms ?? []).map((each) => styled("yellow", plainText(`! ${each}`), call.colour));
+      call.print([...rows, "", styled("dim", daemonLine, call.colour), ...alarms]);
     }
     return exitCodes.ok;
   },

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { DependencyPlan, ReadyPlan, ServicePlan } from "../../control/config.ts";
+import type { DependencyPlan, LivePlan, ReadyPlan, ServicePlan } from "../../control/config.ts";
 import type { InstanceDetail, RunHistory, ServiceDetail } from "../../control/manager.ts";
+import { spanText } from "../../control/quantity.ts";
 import { managerVerb } from "../call.ts";
 import { styled } from "../colour.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -27,7 +28,8 @@ export const show: Verb = managerVerb({
 
 function detailLines(detail: ServiceDetail, colour: boolean): readonly string[] {
   const { plan, target, instances } = detail;
-  const title = `${styled("bold", plan.name, colour)}: to be ${target}${plan.description === undefined ? "" : `; ${plan.description}`}`;
+  const wanted = target === "up" ? "is to be up" : "is stopped until somebody starts it";
+  const title = `${styled("bold", plan.name, colour)} ${wanted}${plan.description === undefined ? "" : `; ${plan.description}`}`;
   return [title, ...rows(serviceRows(detail)), ...instances.flatMap((each) => ["", ...instanceLines(each, colour)])];
 }
 
@@ -47,12 +49,43 @@ function serviceRows({ plan, dependents, limits }: ServiceDetail): readonly Row[
     ["in", cwd],
     ["instances", String(instances)],
     ["port", listenPort === undefined ? "" : String(listenPort)],
+    ["runs at", scheduleText(plan.schedule)],
+    ["user", [plan.user, plan.group].filter((each) => each !== undefined).join(", group ")],
+    ["nice", plan.nice === undefined ? "" : String(plan.nice)],
+    ["variables", variablesText(plan)],
     ["ready", readyText(plan.ready)],
+    ["live", liveText(plan.live)],
     ["restart", restartText(plan)],
+    ["stop", stopText(plan)],
+    ["watches", plan.watch?.paths.join(", ") ?? ""],
     ["needs", plan.dependsOn.map(dependencyText).join(", ")],
     ["needed by", dependents.join(", ")],
     ...limits.map((limit, at): Row => [at === 0 ? "limits" : "", limit]),
   ];
+}
+
+/** Names alone: values may be nobody's business. */
+function variablesText({ env, envFiles, secrets }: ServicePlan): string {
+  const names = [...Object.keys(env), ...Object.keys(secrets).map((name) => `${name} (secret)`)];
+  return [...names, ...envFiles.map((file) => `those of ${file}`)].join(", ");
+}
+
+function scheduleText(schedule: ServicePlan["schedule"]): string {
+  if (schedule === undefined) return "";
+  const { when, timeZone, overlap, missed } = schedule;
+  const times = when.kind === "cron" ? when.expression : `every ${spanText(when.everyMs)}`;
+  return `${times}${timeZone === undefined ? "" : ` (${timeZone})`}; while it still runs: ${overlap}; missed: ${missed}`;
+}
+
+function liveText(live: LivePlan | undefined): string {
+  if (live === undefined) return "";
+  const { probe, everyMs, failuresMax } = live;
+  return `${readyText(probe)}, every ${spanText(everyMs)}; restarted after ${failuresMax} failures`;
+}
+
+function stopText({ stopSignal, shutdown }: ServicePlan): string {
+  if (shutdown === "brutal") return "SIGKILL at once";
+  return `${stopSignal}${shutdown === "infinity" ? ", for as long as it takes" : `, SIGKILL after ${spanText(shutdown)}`}`;
 }
 
 /** A word as one could type it. */
@@ -62,7 +95,7 @@ function shellWord(word: string): string {
 
 function readyText(ready: ReadyPlan): string {
   if (ready.kind === "none") return "as soon as it runs";
-  const within = ` within ${durationText(ready.timeoutMs)}`;
+  const within = ` within ${spanText(ready.timeoutMs)}`;
   switch (ready.kind) {
     case "port":
       return `port ${ready.port} on ${ready.host}${within}`;
@@ -84,8 +117,8 @@ function readyText(ready: ReadyPlan): string {
 function restartText({ restart, maxRestarts, periodMs, backoff, exhausted }: ServicePlan): string {
   if (restart === "temporary") return "never";
   const when = restart === "permanent" ? "always" : "after a failure";
-  const pause = `pauses of ${durationText(backoff.initialMs)} to ${durationText(backoff.maxMs)}`;
-  return `${when}, ${pause}, ${exhausted.policy} after ${maxRestarts} in ${durationText(periodMs)}`;
+  const pause = `pauses of ${spanText(backoff.initialMs)} to ${spanText(backoff.maxMs)}`;
+  return `${when}, ${pause}, ${exhausted.policy} after ${maxRestarts} in ${spanText(periodMs)}`;
 }
 
 function dependencyText({ name, condition, onEnd }: DependencyPlan): string {
@@ -109,7 +142,7 @@ function instanceLines(instance: InstanceDetail, colour: boolean): readonly stri
     ["process", use.join(", ")],
     [
       "restarts",
-      `${restartsCount}; ${window.restarts} of ${window.maxRestarts} in the last ${durationText(window.periodMs)}`,
+      `${restartsCount}; ${window.restarts} of ${window.maxRestarts} in the last ${spanText(window.periodMs)}`,
     ],
     ["next start", instance.nextStartAt === undefined ? "" : timeText(instance.nextStartAt)],
     ["files", instance.directory],

@@ -26,8 +26,14 @@ const foregroundOptions: Options = {
   "no-tty": { help: "the same as --plain" },
 };
 
-interface UpInput extends WaitOptions {
+const containerOptions: Options = {
+  container: { help: "run the daemon here, as the command of a container, until SIGTERM" },
+};
+
+interface UpInput {
+  readonly wait: WaitOptions;
   readonly config: string | undefined;
+  readonly isContained: boolean;
 }
 
 const withDaemon: Verb = managerVerb<UpInput>({
@@ -35,13 +41,20 @@ const withDaemon: Verb = managerVerb<UpInput>({
     "Without [config], colos.config.(ts|js|mjs|json|yaml|yml) in the working directory.",
     "What the config no longer says is stopped and removed. The same config twice changes nothing.",
   ],
-  options: { ...waitOptions, ...foregroundOptions },
+  options: { ...waitOptions, ...foregroundOptions, ...containerOptions },
   read: (words) => {
+    const isContained = words.has("container");
+    const waits = Object.keys(waitOptions).find((option) => isContained && words.has(option));
+    if (waits !== undefined) throw words.wrong(`--${waits} is for a daemon of its own; with --container nobody waits`);
     const given = ["plain", "no-tty"].find((option) => words.has(option));
     if (given !== undefined) throw words.wrong(`--${given} is for --foreground`);
-    return { config: words.one("config"), ...readWait(words) };
+    return { config: words.one("config"), isContained, wait: readWait(words) };
   },
-  run: applyConfig,
+  run: async (input, call) => {
+    if (!input.isContained) return applyConfig(input, call);
+    const { upContainer } = await import("../up-container.ts");
+    return upContainer(input.config, call);
+  },
 });
 
 export const up: Verb = {
@@ -51,7 +64,7 @@ export const up: Verb = {
 
 async function runForegroundUp(words: Words, host: Call["host"]): Promise<number> {
   const foreground = new Set(["help", ...Object.keys(foregroundOptions)]);
-  const other = Object.keys({ ...waitOptions, ...commonOptions }).find(
+  const other = Object.keys({ ...waitOptions, ...containerOptions, ...commonOptions }).find(
     (name) => !foreground.has(name) && words.has(name),
   );
   if (other !== undefined) throw words.wrong(`--${other} is for a daemon; with --foreground there is none`);
@@ -61,13 +74,20 @@ async function runForegroundUp(words: Words, host: Call["host"]): Promise<number
   return upForeground({ plain, ...(config === undefined ? {} : { config }) }, host);
 }
 
-async function applyConfig({ config, ...wait }: UpInput, call: Call): Promise<number> {
+async function applyConfig({ config, wait }: UpInput, call: Call): Promise<number> {
   const { host } = call;
   const input = await readPlan(config, call);
   if (input === undefined) return exitCodes.usage;
   const startedMs = host.clock.monotonicMs();
   await ensureDaemon(call);
   if (call.isTalking) call.print(changeLines((await (await call.connect()).preview(input)).changes, call.colour));
+  const alone = input.plan.services.filter(({ carrier }) => carrier === "thread" || carrier === "coroutine");
+  if (call.isTalking && alone.length > 0) {
+    const names = alone.map(({ name }) => name).join(", ");
+    call.print([
+      `colos: under a daemon each service has OS processes of its own, also ${names}; their processes do not find each other by name`,
+    ]);
+  }
   const names = input.plan.services.map(({ name, instances }) => (instances === 1 ? name : `${name}.${instances}`));
   const options = { goal: "ready" as const, concerns: () => true, showsUnchanged: false, names };
   const report = await withProgress(call, options, (manager) => manager.apply({ ...input, ...wait }));

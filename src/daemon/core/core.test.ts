@@ -5,7 +5,16 @@ import { serviceDefaults } from "../../control/service-plan.ts";
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { RunStartError, type RecoveredRun, type RunId } from "../run/run.ts";
 import { Core, type CoreHost } from "./core.ts";
-import { emptyRecord, fold, runParts, snapshotOf, type Entry, type SystemRecord } from "./record.ts";
+import type { LiveInstance } from "./live.ts";
+import {
+  emptyRecord,
+  fold,
+  runParts,
+  snapshotOf,
+  type Entry,
+  type ServiceRecord,
+  type SystemRecord,
+} from "./record.ts";
 
 type Services = Readonly<Record<string, Partial<ServicePlan>>>;
 
@@ -36,6 +45,7 @@ function throughJson(entry: Entry): Entry {
 /** A machine on which the core starts runs that do what a test says. */
 class Machine implements CoreHost {
   nowMs = 1_000_000;
+  elapsedMs = 0;
   /** What the journal holds. */
   entries: Entry[] = [];
   /** What runs, over the death of the core. */
@@ -44,6 +54,8 @@ class Machine implements CoreHost {
   readonly asked: RunId[] = [];
   readonly checked: RunId[] = [];
   readonly exhaustedBy: string[] = [];
+  readonly forgotten: RunId[] = [];
+  readonly told: string[] = [];
   wakeDue: number | undefined;
   core: Core;
 
@@ -53,6 +65,7 @@ class Machine implements CoreHost {
   }
 
   now = (): number => this.nowMs;
+  monotonicMs = (): number => this.elapsedMs;
   random = (): number => 0.5;
   keep(entry: Entry): void {
     this.entries.push(structuredClone(entry));
@@ -77,8 +90,15 @@ class Machine implements CoreHost {
   exhausted(plan: ServicePlan): void {
     this.exhaustedBy.push(plan.name);
   }
-  forget(): void {}
-  changed(): void {}
+  forget(id: RunId): void {
+    this.forgotten.push(id);
+  }
+  changed(_service: unknown, live: LiveInstance): void {
+    this.told.push(`${live.name} ${live.state} ${live.current?.id ?? "-"} ${live.current?.osPid ?? "-"}`);
+  }
+  gone(service: ServiceRecord): void {
+    this.told.push(`${service.plan.name} gone`);
+  }
   wakeAt(at: number | undefined): void {
     this.wakeDue = at;
   }
@@ -133,22 +153,50 @@ class Machine implements CoreHost {
 
   pass(ms: number): void {
     this.nowMs += ms;
+    this.elapsedMs += ms;
     if (this.wakeDue !== undefined && this.wakeDue <= this.nowMs) this.core.wake();
   }
 
+  /** Somebody sets the time of day. */
+  setClock(byMs: number): void {
+    this.nowMs += byMs;
+    this.core.wake();
+  }
+
+  /** What would change when it looked at everything once more. */
+  overlooked(): readonly unknown[] {
+    const seen = (): unknown => structuredClone([this.asked, this.checked, [...this.running], this.states()]);
+    const before = seen();
+    this.core.reconcileAll();
+    const after = seen();
+    return JSON.stringify(before) === JSON.stringify(after) ? [] : [before, after];
+  }
+
   /** The daemon is killed, with all that it had asked for and had not begun; a new one takes over. */
-  killDaemon(): void {
+  killDaemon(more: readonly RecoveredRun[] = []): void {
     this.asked.length = 0;
     this.checked.length = 0;
     const record = this.entries.reduce((state: SystemRecord, entry) => fold(state, entry), emptyRecord());
     this.core = new Core(record, this);
-    this.core.recover([...this.running.keys()].map((id) => this.#found(id)));
+    this.core.recover([...[...this.running.keys()].map((id) => this.found(id)), ...more]);
   }
 
-  #found(id: RunId): RecoveredRun {
+  /** As if it had been killed when the journal had the entries before the last of this type alone. */
+  killDaemonBefore(type: Entry["type"], more: readonly RecoveredRun[] = []): void {
+    this.entries.length = this.entries.findLastIndex((entry) => entry.type === type);
+    this.killDaemon(more);
+  }
+
+  found(id: RunId): RecoveredRun {
     const { service, instance } = runParts(id);
     const identity = { osPid: 99, startTicks: 1, bootId: "b" };
     return { id, service, instance, startedAt: this.nowMs, state: "running", identity, isReady: false };
+  }
+
+  foundEnded(id: RunId, code: number | null, isBlameless = false): RecoveredRun {
+    const { service, instance } = runParts(id);
+    const end = { code, signal: null, at: this.nowMs, ...(code === null ? { lost: "it never began" } : {}) };
+    return { id, service, instance, startedAt: this.nowMs, state: "ended", end, isBlameless };
   }
 
   states(): Record<string, string> {
@@ -171,6 +219,10 @@ const quick: Partial<ServicePlan> = {};
 const on = (name: string, onEnd: DependencyEndPolicy = "ignore"): Pick<ServicePlan, "dependsOn"> => ({
   dependsOn: [{ name, condition: "ready", onEnd }],
 });
+const hourly: Partial<ServicePlan> = {
+  restart: "temporary",
+  schedule: { when: { kind: "every", everyMs: 3_600_000 }, overlap: "skip", missed: "skip" },
+};
 const target = (service: string, to: "up" | "down"): Entry => ({ type: "target", at: 0, service, target: to });
 
 function upAndReady(services: Services): Machine {
@@ -195,12 +247,51 @@ describe("start and stop", () => {
   test("at the end of the system dependents end first", () => {
     const machine = upAndReady({ web: { ...quick, ...on("db") }, db: quick });
 
-    machine.core.end();
+    machine.commit({ type: "down", at: machine.now() });
     expect(machine.stopping()).toEqual(["web.1.1"]);
     machine.end("web.1.1", 0);
     expect(machine.stopping()).toEqual(["db.1.1"]);
     machine.end("db.1.1", 0);
     expect(machine.core.isIdle).toBe(true);
+  });
+
+  test("a daemon that is killed while everything is stopped is followed by one that goes on with it", () => {
+    const machine = upAndReady({ web: { ...quick, ...on("db") }, db: quick, job: hourly });
+    machine.commit({ type: "down", at: machine.now() });
+
+    machine.killDaemon();
+    expect(machine.stopping()).toEqual(["web.1.1"]);
+    machine.end("web.1.1", 0);
+    machine.end("db.1.1", 0);
+    machine.killDaemon();
+    machine.pass(7_200_000);
+
+    expect(machine.asked).toEqual([]);
+    expect(machine.states()).toEqual({ web: "stopped", db: "stopped", job: "stopped" });
+  });
+
+  test("a system that was stopped is up again by a plan, of which alone something starts", () => {
+    const machine = upAndReady({ web: quick, db: quick });
+    machine.commit({ type: "down", at: machine.now() });
+    machine.settle();
+
+    machine.killDaemon();
+    machine.up({ other: quick, db: quick });
+
+    expect(machine.asked).toEqual(["other.1.1", "db.1.2"]);
+  });
+
+  test("in a system that was stopped a service is started alone", () => {
+    const machine = upAndReady({ web: quick, db: quick });
+    machine.commit({ type: "down", at: machine.now() });
+    machine.settle();
+
+    machine.commit(target("db", "up"));
+    machine.settle();
+    machine.killDaemon();
+    machine.settle();
+
+    expect(machine.states()).toEqual({ web: "stopped", db: "ready" });
   });
 
   test("what does not end in time is killed", () => {
@@ -234,20 +325,21 @@ describe("start and stop", () => {
 });
 
 describe("what nobody asked for", () => {
-  test("the delay grows with each failure and starts again after health", () => {
+  test("the first restart is at once, the delay grows with each failure, and health begins anew", () => {
     const machine = upAndReady({ web: quick });
     const delays: number[] = [];
     for (let count = 0; count < 3; count++) {
       machine.end(machine.startedEver.at(-1)!, 1);
-      delays.push(machine.wakeDue! - machine.nowMs);
-      machine.pass(delays.at(-1)!);
+      const delayMs = machine.states()["web"] === "backoff" ? machine.wakeDue! - machine.nowMs : 0;
+      delays.push(delayMs);
+      machine.pass(delayMs);
       machine.settle();
     }
-    expect(delays).toEqual([100, 200, 400]);
+    expect(delays).toEqual([0, 100, 200]);
 
     machine.pass(30_000);
     machine.end(machine.startedEver.at(-1)!, 1);
-    expect(machine.wakeDue! - machine.nowMs).toBe(100);
+    expect(machine.asked).toHaveLength(1);
   });
 
   test("a used-up window degrades to slow tries, tells the hook once, and is forgotten after health", () => {
@@ -260,7 +352,7 @@ describe("what nobody asked for", () => {
       machine.settle();
     }
     expect(machine.states()).toEqual({ web: "degraded" });
-    expect(machine.reason("web")).toBe("exit code 7; tried again slowly, in 5000 ms");
+    expect(machine.reason("web")).toBe("exit code 7; tried again slowly, in 5 s");
     expect(machine.exhaustedBy).toEqual(["web"]);
 
     machine.pass(5000);
@@ -273,7 +365,7 @@ describe("what nobody asked for", () => {
     machine.settle();
     machine.pass(30_000);
     machine.end(machine.startedEver.at(-1)!, 7);
-    expect(machine.states()).toEqual({ web: "backoff" });
+    expect(machine.states()).toEqual({ web: "starting" });
   });
 
   test("a service that is healthy for long and then fails always uses up a window that slides", () => {
@@ -283,11 +375,21 @@ describe("what nobody asked for", () => {
     while (machine.states()["web"] !== "degraded") {
       machine.end(machine.startedEver.at(-1)!, 1);
       if (machine.states()["web"] === "degraded") break;
-      machine.pass(machine.wakeDue! - machine.nowMs);
+      if (machine.states()["web"] === "backoff") machine.pass(machine.wakeDue! - machine.nowMs);
       machine.settle();
       restarts += 1;
     }
     expect(restarts).toBe(5);
+  });
+
+  test("of restarts no more are remembered than the window has room for", () => {
+    const machine = upAndReady({ web: { ...quick, maxRestarts: 2 } });
+    for (let count = 0; count < 9; count++) {
+      machine.end(machine.startedEver.at(-1)!, 1);
+      machine.pass(70_000);
+      machine.settle();
+    }
+    expect(machine.core.record.services.get("web")!.instances.get(1)!.restartsAt.length).toBeLessThanOrEqual(2);
   });
 
   test("the policy failed gives up until somebody starts it again", () => {
@@ -331,7 +433,67 @@ describe("what nobody asked for", () => {
   });
 });
 
+describe("the time of day is set", () => {
+  test("back: a delay is not prolonged", () => {
+    const machine = upAndReady({ web: quick });
+    machine.end("web.1.1", 1);
+    machine.setClock(-86_400_000);
+    machine.pass(100);
+    expect(machine.asked).toEqual(["web.1.2"]);
+  });
+
+  test.each([-86_400_000, 86_400_000])("by %d ms: what is told to end has its time, and no more", (byMs) => {
+    const machine = upAndReady({ web: { ...quick, shutdown: 700 } });
+    machine.commit(target("web", "down"));
+    machine.setClock(byMs);
+    expect(machine.running.get("web.1.1")!.signals).toEqual(["SIGTERM"]);
+    machine.pass(700);
+    expect(machine.running.get("web.1.1")!.signals).toEqual(["SIGTERM", "SIGKILL"]);
+  });
+
+  test("back: restarts that happened later do not fill the window", () => {
+    const machine = upAndReady({ web: { ...quick, maxRestarts: 1 } });
+    machine.end("web.1.1", 1);
+    machine.pass(100);
+    machine.settle();
+    machine.setClock(-86_400_000);
+    machine.end("web.1.2", 1);
+    expect(machine.states()).toEqual({ web: "backoff" });
+  });
+});
+
+describe("what is told", () => {
+  test("a new run of an instance that stays ready, and each OS process", () => {
+    const machine = upAndReady({ web: { ...quick, listenPort: 80 } });
+    machine.core.renew("web", "asked");
+    machine.told.length = 0;
+    machine.settle();
+    expect(machine.told).toContain("web ready web.1.2 102");
+  });
+
+  test("a state that a new daemon finds, though it be that of the beginning", () => {
+    const machine = upAndReady({ once: { ...quick, restart: "temporary" } });
+    machine.running.clear();
+    machine.told.length = 0;
+    machine.killDaemon([machine.foundEnded("once.1.1", 0)]);
+    expect(machine.told).toEqual(["once stopped - -"]);
+  });
+
+  test("that nothing of a removed service is left", () => {
+    const machine = upAndReady({ web: quick });
+    machine.commit({ type: "removed", at: 0, service: "web" });
+    machine.settle();
+    expect(machine.told.at(-1)).toBe("web gone");
+  });
+});
+
 describe("dependencies that end", () => {
+  test("what has no instance is not there", () => {
+    const machine = new Machine();
+    machine.up({ db: { ...quick, instances: 0 }, web: { ...quick, ...on("db") } });
+    expect(machine.reason("web")).toBe("waits for db, which has no instance");
+  });
+
   const services = (onEnd: DependencyEndPolicy): Services => ({ web: { ...quick, ...on("db", onEnd) }, db: quick });
 
   test("ignore: the dependent goes on", () => {
@@ -401,6 +563,43 @@ describe("renewal", () => {
     expect(machine.reason("web")).toBe("the older version goes on; the new one did not become ready: it said nothing");
   });
 
+  test("a successor that colos could not start is tried again a while later", () => {
+    const machine = upAndReady({ web: { ...quick, listenPort: 80 } });
+    machine.core.renew("web", "asked");
+    for (let count = 0; count < 3; count++) {
+      machine.core.startFailed(machine.asked.pop()!, new RunStartError("no file descriptors", "EMFILE", true));
+      expect(machine.asked).toEqual([]);
+      machine.pass(1000);
+    }
+    machine.settle();
+    expect([...machine.running.keys()]).toEqual(["web.1.5"]);
+  });
+
+  test("a readiness check that speaks too late ends nothing", () => {
+    const machine = upAndReady({ web: quick });
+    machine.core.notReady("web.1.1", "it said nothing");
+    expect(machine.stopping()).toEqual([]);
+  });
+
+  test("an instance that is added again begins anew", () => {
+    const exhausted = { policy: "failed", retryEveryMs: 1 } as const;
+    const machine = upAndReady({ web: { ...quick, instances: 2, maxRestarts: 0, exhausted } });
+    machine.end("web.2.1", 1);
+    expect(machine.states()).toEqual({ web: "ready", "web.2": "failed" });
+    for (const instances of [1, 2]) machine.commit({ type: "scaled", at: 0, service: "web", instances });
+    expect(machine.asked).toEqual(["web.2.2"]);
+  });
+
+  test("an instance that makes room is there until it has ended", () => {
+    const machine = upAndReady({ web: { ...quick, listenPort: 80 } });
+    machine.core.renew("web", "asked");
+    machine.runAsked();
+    machine.passChecks();
+    machine.commit({ type: "scaled", at: 0, service: "web", instances: 0 });
+    machine.end("web.1.2", 0);
+    expect(machine.states()).toEqual({ web: "stopping" });
+  });
+
   test("the same config twice changes nothing", () => {
     const machine = upAndReady({ web: { ...quick, instances: 2 }, db: quick });
     machine.up({ web: { ...quick, instances: 2 }, db: quick });
@@ -456,6 +655,80 @@ describe("the death of the daemon", () => {
     expect(machine.asked).toEqual([]);
   });
 
+  test("a successor that never began because the daemon died is tried again", () => {
+    const machine = upAndReady({ web: { ...quick, listenPort: 80 } });
+    machine.up({ web: { ...quick, run: { kind: "command", command: ["false"] }, listenPort: 80 } });
+    expect(machine.asked).toEqual(["web.1.2"]);
+    machine.killDaemon([machine.foundEnded("web.1.2", null, true)]);
+
+    expect(machine.asked).toEqual(["web.1.3"]);
+    machine.settle();
+    expect([...machine.running.keys()]).toEqual(["web.1.3"]);
+  });
+
+  test("a successor that was ready when the daemon died takes over", () => {
+    const machine = upAndReady({ web: { ...quick, listenPort: 80 } });
+    machine.core.renew("web", "asked");
+    machine.runAsked();
+    machine.passChecks();
+    machine.running.get("web.1.1")!.signals.length = 0;
+    machine.killDaemonBefore("stopping");
+
+    expect(machine.stopping()).toEqual(["web.1.1"]);
+    machine.settle();
+    expect([...machine.running.keys()]).toEqual(["web.1.2"]);
+    expect(machine.states()).toEqual({ web: "ready" });
+  });
+
+  test("dependents of what a new daemon has not looked at yet go on", () => {
+    const live: ServicePlan["live"] = {
+      probe: { kind: "exec", command: ["true"], timeoutMs: 100 },
+      everyMs: 1000,
+      failuresMax: 1,
+    };
+    const dependsOn = [{ name: "db", condition: "healthy", onEnd: "stop" } as const];
+    const machine = new Machine();
+    machine.up({ db: { ...quick, live }, web: { ...quick, dependsOn } });
+    machine.settle();
+    machine.core.healthy("db.1.1");
+    machine.settle();
+    machine.killDaemon();
+    expect(machine.stopping()).toEqual([]);
+
+    machine.core.unhealthy("db.1.1", "it does not answer");
+    expect(machine.stopping()).toEqual(["db.1.1", "web.1.1"]);
+  });
+
+  test("of ends that no daemon has seen, the newest run's decides what follows", () => {
+    const machine = upAndReady({ once: { ...quick, restart: "temporary" } });
+    machine.killDaemon([machine.foundEnded("once.1.2", 1), machine.foundEnded("once.1.3", 0)]);
+    expect(machine.states()).toEqual({ once: "ready" });
+    machine.running.delete("once.1.1");
+    machine.killDaemon([machine.foundEnded("once.1.1", 1), machine.found("once.1.9")]);
+    expect(machine.states()).toEqual({ once: "starting" });
+    expect(machine.stopping()).toEqual([]);
+  });
+
+  test("an end that was known long ago changes nothing", () => {
+    const machine = upAndReady({ web: { ...quick, maxRestarts: 100 } });
+    for (let count = 0; count < 30; count++) {
+      machine.end(machine.startedEver.at(-1)!, 1);
+      machine.pass(60_000);
+      machine.settle();
+    }
+    const before = machine.entries.length;
+    machine.killDaemon([machine.foundEnded("web.1.2", 1)]);
+    expect(machine.entries.length).toBe(before);
+    expect(machine.forgotten.at(-1)).toBe("web.1.2");
+  });
+
+  test("a run of which nothing is found is started again and did not fail", () => {
+    const machine = upAndReady({ once: { ...quick, restart: "temporary" } });
+    machine.running.clear();
+    machine.killDaemon();
+    expect(machine.asked).toEqual(["once.1.2"]);
+  });
+
   test("an ended window is remembered", () => {
     const machine = upAndReady({ web: { ...quick, maxRestarts: 2 } });
     for (let count = 0; count < 3; count++) {
@@ -505,6 +778,7 @@ describe("the death of the daemon", () => {
           if (each.type === "renew") machine.core.renew(each.service, "asked");
           if (each.type === "scale")
             machine.commit({ type: "scaled", at: 0, service: "web", instances: each.instances });
+          expect(machine.overlooked()).toEqual([]);
           expect(new Set(machine.startedEver).size).toBe(machine.startedEver.length);
           for (const name of new Set(ids.map((id) => id.replace(/\.\d+$/, "")))) {
             const others = [...machine.running].filter(
@@ -514,12 +788,13 @@ describe("the death of the daemon", () => {
           }
         }
         for (const name of ["db", "web", "job"]) machine.commit(target(name, "up"));
+        machine.commit({ type: "scaled", at: 0, service: "web", instances: 2 });
         for (let round = 0; round < 20; round++) {
           machine.settle();
           machine.pass(70_000);
         }
         expect(new Set(Object.values(machine.states()))).toEqual(new Set(["ready"]));
-        machine.core.end();
+        machine.commit({ type: "down", at: machine.now() });
         machine.settle();
         expect(machine.core.isIdle).toBe(true);
       }),

@@ -12,6 +12,7 @@
  * @module
  */
 import type { DependencyPlan, ServicePlan } from "../../control/config.ts";
+import { spanText } from "../../control/quantity.ts";
 import type { InstanceState } from "../../control/service.ts";
 import { backoffDelay } from "../../supervisor/restart-window.ts";
 import type { RecoveredRun, RunEnd, RunId, RunStartError } from "../run/run.ts";
@@ -28,14 +29,17 @@ import {
   type SystemRecord,
 } from "./record.ts";
 import { runKey } from "./run-key.ts";
+import { ServiceOrder } from "./service-order.ts";
 
 /** How long the core waits when colos itself is short of something, in milliseconds. */
 export const ownTroubleRetryMs = 1_000;
 
 /** What the core tells. No call may call back into the core at once. */
 export interface CoreHost {
-  /** Epoch milliseconds. */
+  /** Epoch milliseconds; may be set back or forward at any time. */
   now(): number;
+  /** Milliseconds since some moment; only grows. */
+  monotonicMs(): number;
   /** From 0 to below 1. */
   random(): number;
   /** Keeps entries that the core made itself. They are in the record already. */
@@ -54,13 +58,18 @@ export interface CoreHost {
   exhausted(plan: ServicePlan, instance: number, reason: string): void;
   /** The end of a run was taken in. */
   forget(run: RunId): void;
-  /** The state of an instance is another. */
+  /** An instance is not what it was: its state, its run, or why. */
   changed(service: ServiceRecord, instance: LiveInstance, before: InstanceState): void;
+  /** Nothing of a removed service is left. */
+  gone(service: ServiceRecord): void;
   /** `wake` is to be called then, instead of at any time said before. */
   wakeAt(at: number | undefined): void;
   /** When a job is due that was due at `lastAt`, as `nextDue` of control/schedule.ts. */
   nextDue(plan: ServicePlan, lastAt: number, now: number): number | undefined;
 }
+
+/** A change of the time of day against the monotonic clock that counts as setting it, in milliseconds. */
+export const clockStepMinMs = 500;
 
 /** Whose failure the end of a run is. */
 type Blame = "service" | "colos" | "nobody";
@@ -69,15 +78,21 @@ export class Core {
   readonly record: SystemRecord;
   readonly #host: CoreHost;
   readonly #live = new Map<string, Map<number, LiveInstance>>();
-  /** Nothing starts any more. */
-  #isEnding = false;
-  #wakeAt: number | undefined;
+  /** Services that something has happened to, or around. */
+  #touched: Set<string> | "all" = "all";
+  #order: ServiceOrder;
+  /** When each service is to be looked at again. */
+  readonly #wakes = new Map<string, number>();
+  /** Between the time of day and the monotonic clock: it changes when the clock is set. */
+  #clockOffsetMs: number;
   /** Before it is known what runs already, nothing is decided. */
   #hasRecovered = false;
 
   constructor(record: SystemRecord, host: CoreHost) {
     this.record = record;
     this.#host = host;
+    this.#order = new ServiceOrder(record.services);
+    this.#clockOffsetMs = host.now() - host.monotonicMs();
   }
 
   // --- what there is ---
@@ -86,9 +101,16 @@ export class Core {
   live(service: ServiceRecord): LiveInstance[] {
     const known = this.#liveOf(service.plan.name);
     const numbers = [...service.instances.keys()].filter(
-      (number) => number <= service.plan.instances || known.get(number)?.current !== undefined,
+      (number) => number <= service.plan.instances || hasRuns(known.get(number)),
     );
     return numbers.toSorted((a, b) => a - b).map((number) => this.#instance(service.plan.name, number));
+  }
+
+  /** One of them. */
+  instance(service: ServiceRecord, number: number): LiveInstance | undefined {
+    const live = this.#live.get(service.plan.name)?.get(number);
+    if (number > service.plan.instances) return hasRuns(live) ? live : undefined;
+    return service.instances.has(number) ? this.#instance(service.plan.name, number) : undefined;
   }
 
   /** When a job runs next. */
@@ -97,15 +119,9 @@ export class Core {
     return this.#host.nextDue(service.plan, service.firedAt ?? service.scheduledAt ?? now, now);
   }
 
-  /** Nothing is to be started any more, until the daemon ends. */
-  get isEnding(): boolean {
-    return this.#isEnding;
-  }
-
   /** Whether nothing runs. */
   get isIdle(): boolean {
-    for (const instances of this.#live.values())
-      for (const each of instances.values()) if (runsOf(each).length > 0) return false;
+    for (const instances of this.#live.values()) for (const each of instances.values()) if (hasRuns(each)) return false;
     return true;
   }
 
@@ -113,31 +129,37 @@ export class Core {
 
   /** Takes over what earlier daemons left. Called once, first. */
   recover(found: readonly RecoveredRun[]): void {
-    for (const run of found) this.#recoverOne(run);
-    // What the journal believes to run and nobody found has ended unseen.
+    // The oldest first: what follows of an instance is what the end of its newest run says.
+    const inOrder = found.toSorted((a, b) => runParts(a.id).number - runParts(b.id).number);
+    const newest = new Map(inOrder.map((run) => [`${run.service}.${run.instance}`, run.id]));
+    for (const run of inOrder) this.#recoverOne(run, newest.get(`${run.service}.${run.instance}`) === run.id);
     for (const service of this.record.services.values()) {
-      for (const [number, instance] of service.instances) {
-        for (const run of instance.runs) {
-          if (run.end !== undefined || this.#findRun(run.id) !== undefined) continue;
-          const end = { code: null, signal: null, at: this.#host.now(), lost: "nothing of it was found" };
-          this.#adopt(service, number, run);
-          this.#runEnded(run.id, end, run.osPid === undefined ? "nobody" : "service");
-        }
+      for (const [number, instance] of service.instances) this.#recoverUnfound(service, number, instance);
+      for (const instance of this.#allOf(service)) {
+        // The daemon was killed between the two steps of a renewal.
+        if (instance.next?.phase === "ready") this.#takeOver(service, instance, instance.next);
       }
     }
     this.#hasRecovered = true;
     this.reconcile();
   }
 
-  /** Entries that an operation has kept are taken into the record, and acted on. */
-  commit(entries: readonly Entry[]): void {
-    for (const entry of entries) foldInto(this.record, entry);
-    this.reconcile();
+  /** What the journal believes to run and nobody found has ended unseen: nothing says that the service failed. */
+  #recoverUnfound(service: ServiceRecord, number: number, { runs }: InstanceRecord): void {
+    for (const run of runs) {
+      if (run.end !== undefined || this.#findRun(run.id) !== undefined) continue;
+      const end = { code: null, signal: null, at: this.#host.now(), lost: "nothing of it was found" };
+      this.#adopt(service, number, run);
+      this.#runEnded(run.id, end, "nobody");
+    }
   }
 
-  /** Everything is stopped, in reverse order, and stays so while this daemon lives. */
-  end(): void {
-    this.#isEnding = true;
+  /** Entries that an operation has kept are taken into the record, and acted on. */
+  commit(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      foldInto(this.record, entry);
+      this.#touchFor(entry);
+    }
     this.reconcile();
   }
 
@@ -170,8 +192,9 @@ export class Core {
     this.reconcile();
   }
 
+  /** A run that is ready stays so: what its readiness check says later is too late. */
   notReady(id: RunId, why: string): void {
-    this.#stopAsFailed(id, why);
+    if (this.#findRun(id)?.run.phase === "running") this.#stopAsFailed(id, why);
   }
 
   /** A liveness check has failed often enough, or a limit was exceeded. */
@@ -184,13 +207,16 @@ export class Core {
     const found = this.#findRun(id);
     if (found === undefined || found.run.isHealthy === true) return;
     found.run.isHealthy = true;
+    this.#touch(found.service.plan.name);
     this.reconcile();
   }
 
   /** What the run says of itself. */
   says(id: RunId, text: string): void {
     const found = this.#findRun(id);
-    if (found !== undefined) found.run.says = text;
+    if (found === undefined || found.run.says === text) return;
+    found.run.says = text;
+    this.#show(found.service, found.instance);
   }
 
   ended(id: RunId, end: RunEnd): void {
@@ -211,18 +237,51 @@ export class Core {
 
   /** The time of `wakeAt` has come. */
   wake(): void {
-    this.#wakeAt = undefined;
+    const now = this.#host.now();
+    if (this.#touched !== "all") for (const [name, at] of this.#wakes) if (at <= now) this.#touched.add(name);
     this.reconcile();
   }
 
   // --- decisions ---
 
-  /** Looks at everything and does what is due. */
+  /** Looks at everything. Whatever happened has been looked at where it matters, so this finds nothing new but the time. */
+  reconcileAll(): void {
+    this.#touched = "all";
+    this.reconcile();
+  }
+
+  /** Looks at what was touched, and at what that touches, and does what is due. */
   reconcile(): void {
     if (!this.#hasRecovered) return;
-    const services = [...this.record.services.values()];
-    this.#wakeAt = undefined;
-    for (const service of services) this.#fire(service);
+    this.#noticeClock();
+    for (let touched = this.#take(); touched.length > 0; touched = this.#take()) this.#pass(touched);
+    let wakeAt: number | undefined;
+    for (const at of this.#wakes.values()) if (wakeAt === undefined || at < wakeAt) wakeAt = at;
+    this.#host.wakeAt(wakeAt);
+  }
+
+  #noticeClock(): void {
+    const offsetMs = this.#host.now() - this.#host.monotonicMs();
+    if (Math.abs(offsetMs - this.#clockOffsetMs) < clockStepMinMs) return;
+    this.#clockOffsetMs = offsetMs;
+    this.#touched = "all";
+  }
+
+  /** What is to be looked at now, dependencies first. */
+  #take(): ServiceRecord[] {
+    const { services } = this.record;
+    if (!this.#order.isOf(services)) this.#order = new ServiceOrder(services);
+    const touched = this.#touched;
+    this.#touched = new Set();
+    if (touched === "all") return [...services.values()];
+    return this.#order.sorted(touched).flatMap((name) => services.get(name) ?? []);
+  }
+
+  #pass(services: readonly ServiceRecord[]): void {
+    for (const service of services) {
+      this.#wakes.delete(service.plan.name);
+      this.#fire(service);
+    }
     // Dependents first, so that those they wait for may stop in the same pass.
     for (const service of services.toReversed())
       for (const instance of this.#allOf(service)) this.#reconcileStop(service, instance);
@@ -230,16 +289,30 @@ export class Core {
       for (const instance of this.#allOf(service)) this.#reconcileStart(service, instance);
       this.#renewNext(service);
       for (const instance of this.#allOf(service)) this.#show(service, instance);
-      if (service.isRemoved && this.#allOf(service).every((each) => runsOf(each).length === 0)) {
-        this.#keep({ type: "gone", at: this.#host.now(), service: service.plan.name });
-        this.#live.delete(service.plan.name);
-      }
+      if (service.isRemoved && !this.#allOf(service).some(hasRuns)) this.#leave(service);
     }
-    this.#host.wakeAt(this.#wakeAt);
+  }
+
+  #leave(service: ServiceRecord): void {
+    const { name } = service.plan;
+    this.#keep({ type: "gone", at: this.#host.now(), service: name });
+    this.#live.delete(name);
+    this.#wakes.delete(name);
+    this.#host.gone(service);
+  }
+
+  #touchFor(entry: Entry): void {
+    if (entry.type === "applied" || entry.type === "down" || entry.type === "target") this.#touched = "all";
+    else if ("run" in entry && typeof entry.run === "string") this.#touch(runParts(entry.run).service);
+    else if (entry.type !== "note" && "service" in entry) this.#touch(entry.service);
+  }
+
+  #touch(name: string): void {
+    if (this.#touched !== "all") for (const each of this.#order.around(name)) this.#touched.add(each);
   }
 
   #isWanted(service: ServiceRecord, number: number): boolean {
-    if (this.#isEnding || service.target === "down" || service.isRemoved || number > service.plan.instances)
+    if (this.record.isDown || service.target === "down" || service.isRemoved || number > service.plan.instances)
       return false;
     const record = service.instances.get(number);
     if (record === undefined) return false;
@@ -249,40 +322,53 @@ export class Core {
 
   #reconcileStop(service: ServiceRecord, instance: LiveInstance): void {
     const { plan } = service;
+    if (!hasRuns(instance)) return;
     for (const run of runsOf(instance)) if (run.stop !== undefined) this.#killWhenDue(run);
     if (!this.#isWanted(service, instance.number)) {
-      const holder = this.#stopsFirst(service);
-      if (holder === undefined)
-        for (const run of runsOf(instance)) this.#stop(service, run, stopReason(service, this.#isEnding));
+      if (this.#mustOutlive(service)) return;
+      for (const run of runsOf(instance)) this.#stop(service, run, stopReason(service, this.record.isDown));
       return;
     }
     const { current } = instance;
     if (current === undefined || current.stop !== undefined) return;
     for (const dependency of plan.dependsOn) {
       if (dependency.onEnd === "ignore") continue;
-      const missing = this.#missing(dependency);
-      if (dependency.onEnd === "stop" && missing !== undefined) {
-        return this.#stop(service, current, `${dependency.name} has ended: ${missing}`);
+      if (dependency.onEnd === "stop") {
+        const lost = this.#lost(dependency);
+        if (lost !== undefined) return this.#stop(service, current, `${dependency.name} ${lost}`);
+        continue;
       }
       const number = this.#generation(dependency.name);
-      if (
-        dependency.onEnd === "restart" &&
-        missing === undefined &&
-        number > (current.dependencies[dependency.name] ?? number)
-      ) {
+      if (number > (current.dependencies[dependency.name] ?? number) && this.#missing(dependency) === undefined)
         return this.#stop(service, current, `${dependency.name} was started again`);
-      }
     }
   }
 
-  /** A dependent that is being stopped too, and is not gone yet. */
-  #stopsFirst(service: ServiceRecord): string | undefined {
-    for (const other of this.record.services.values()) {
-      if (!other.plan.dependsOn.some(({ name }) => name === service.plan.name)) continue;
-      const runs = this.#allOf(other).filter((each) => runsOf(each).length > 0 && !this.#isWanted(other, each.number));
-      if (runs.length > 0) return other.plan.name;
+  /**
+   * How a dependency that was there has been lost: the words after its name. What is only not known is not lost, or each new
+   * daemon would stop the dependents of what it has not looked at yet.
+   */
+  #lost(dependency: DependencyPlan): string | undefined {
+    if (dependency.condition === "exitedOk") return this.#missing(dependency);
+    const service = this.record.services.get(dependency.name);
+    if (service === undefined) return "does not exist";
+    for (const { current, number } of this.#allOf(service)) {
+      if (number > service.plan.instances) continue;
+      if (current === undefined) return "has ended";
+      if (current.stop !== undefined) return `is being stopped: ${current.stop.why}`;
+      if (dependency.condition === "healthy" && current.isHealthy === false) return "is not healthy";
     }
-    return undefined;
+    return service.plan.instances === 0 ? "has no instance" : undefined;
+  }
+
+  /** Whether a dependent is being stopped too, and is not gone yet. */
+  #mustOutlive(service: ServiceRecord): boolean {
+    return this.#order.dependentsOf(service.plan.name).some((name) => {
+      const other = this.record.services.get(name);
+      return (
+        other !== undefined && this.#allOf(other).some((each) => hasRuns(each) && !this.#isWanted(other, each.number))
+      );
+    });
   }
 
   #reconcileStart(service: ServiceRecord, instance: LiveInstance): void {
@@ -292,14 +378,14 @@ export class Core {
     if (instance.current !== undefined || !this.#isWanted(service, instance.number)) return;
     if (this.#unmet(service.plan) !== undefined) return;
     const dueAt = this.#dueAt(record);
-    if (dueAt > this.#host.now()) return this.#wake(dueAt);
+    if (dueAt > this.#host.now()) return this.#wake(service.plan.name, dueAt);
     instance.current = this.#begin(service, instance, record);
   }
 
-  /** A clock that was set back may not prolong a wait. */
+  /** Who would have to wait longer than the whole delay was waiting when the clock was set back. */
   #dueAt({ outcome }: InstanceRecord): number {
-    if (outcome?.kind !== "again") return 0;
-    return Math.min(outcome.notBeforeAt, this.#host.now() + outcome.delayMs);
+    if (outcome?.kind !== "again" || outcome.notBeforeAt - this.#host.now() > outcome.delayMs) return -Infinity;
+    return outcome.notBeforeAt;
   }
 
   #begin(service: ServiceRecord, instance: LiveInstance, record: InstanceRecord): LiveRun {
@@ -328,7 +414,10 @@ export class Core {
     const { plan } = service;
     if (plan.listenPort === undefined) return this.#stop(service, stale.current, renewReason(service, stale.current));
     // Both accept on the socket that colos holds, so the old one stays until the new one is ready.
-    if (this.#unmet(plan) === undefined) stale.next = this.#begin(service, stale, service.instances.get(stale.number)!);
+    if (this.#unmet(plan) !== undefined) return;
+    const leftMs = stale.nextNotBeforeMs - this.#host.monotonicMs();
+    if (leftMs > 0) return this.#wake(plan.name, this.#host.now() + leftMs);
+    stale.next = this.#begin(service, stale, service.instances.get(stale.number)!);
   }
 
   /** What is not ready anyway makes nobody wait. */
@@ -364,8 +453,9 @@ export class Core {
 
   #killWhenDue(run: LiveRun): void {
     const { stop } = run;
-    if (stop === undefined || stop.isKilled || stop.killAt === undefined || run.phase === "asked") return;
-    if (stop.killAt > this.#host.now()) return this.#wake(stop.killAt);
+    if (stop === undefined || stop.isKilled || stop.killDueMs === undefined || run.phase === "asked") return;
+    const leftMs = stop.killDueMs - this.#host.monotonicMs();
+    if (leftMs > 0) return this.#wake(runParts(run.id).service, this.#host.now() + leftMs);
     stop.isKilled = true;
     this.#host.kill(run.id);
   }
@@ -382,9 +472,14 @@ export class Core {
     if (run.stop !== undefined) return;
     const at = this.#host.now();
     this.#keep({ type: "stopping", run: run.id, at, why, isFailure, drains });
-    run.stop = { why, isFailure, drains, killAt: killAt(service.plan, at, drains), isKilled: false };
+    run.stop = { why, isFailure, drains, killDueMs: this.#killDueMs(service.plan, drains), isKilled: false };
     this.#host.endChecks(run.id);
     if (run.phase !== "asked") this.#askToStop(run, service.plan);
+  }
+
+  #killDueMs(plan: ServicePlan, drains: boolean): number | undefined {
+    const leftMs = patienceMs(plan, drains);
+    return leftMs === undefined ? undefined : this.#host.monotonicMs() + leftMs;
   }
 
   #askToStop(run: LiveRun, plan: ServicePlan): void {
@@ -428,7 +523,9 @@ export class Core {
       if (wasNext) instance.next = undefined;
       instance.draining.delete(run);
       this.#endedEntry(service, instance, run, end, undefined);
-      if (wasNext && (run.stop === undefined || run.stop.isFailure)) this.#holdBack(service, instance, run, end);
+      if (wasNext && blame === "colos") instance.nextNotBeforeMs = this.#host.monotonicMs() + ownTroubleRetryMs;
+      else if (wasNext && blame === "service" && (run.stop === undefined || run.stop.isFailure))
+        this.#holdBack(service, instance, run, end);
     }
     this.#host.forget(id);
   }
@@ -478,7 +575,7 @@ export class Core {
     if (plan.restart === "temporary" || (plan.restart === "transient" && isOk)) return { kind: "done", isOk, reason };
     const wasHealthy = run.readyAt !== undefined && now - run.readyAt >= plan.backoff.resetAfterMs;
     const isExhausted = record.isExhausted && !wasHealthy;
-    const recent = wasHealthy ? [] : record.restartsAt.filter((at) => now - at <= plan.periodMs);
+    const recent = wasHealthy ? [] : record.restartsAt.filter((at) => Math.abs(now - at) <= plan.periodMs);
     if (isExhausted || recent.length >= plan.maxRestarts) {
       if (plan.exhausted.policy === "failed")
         return {
@@ -488,7 +585,9 @@ export class Core {
       const delayMs = plan.exhausted.retryEveryMs;
       return { kind: "again", notBeforeAt: now + delayMs, delayMs, isExhausted: true, reason, counts: !isExhausted };
     }
-    const delayMs = backoffDelay(plan.backoff, wasHealthy ? 0 : record.attempts, this.#host.random());
+    const attempts = wasHealthy ? 0 : record.attempts;
+    // Whoever was well until now need not wait; only a second failure says that waiting may help.
+    const delayMs = attempts === 0 ? 0 : backoffDelay(plan.backoff, attempts - 1, this.#host.random());
     return { kind: "again", notBeforeAt: now + delayMs, delayMs, isExhausted: false, reason, counts: true };
   }
 
@@ -509,7 +608,7 @@ export class Core {
     if (record.outcome === undefined && record.attempts === 0 && !record.isExhausted) return;
     if (current?.readyAt === undefined || current.stop !== undefined || current.isHealthy === false) return;
     const dueAt = current.readyAt + service.plan.backoff.resetAfterMs;
-    if (dueAt > this.#host.now()) return this.#wake(dueAt);
+    if (dueAt > this.#host.now()) return this.#wake(service.plan.name, dueAt);
     this.#keep({ type: "recovered", at: this.#host.now(), service: service.plan.name, instance: number });
   }
 
@@ -517,14 +616,13 @@ export class Core {
 
   #fire(service: ServiceRecord): void {
     const { plan, firedAt, scheduledAt } = service;
-    if (plan.schedule === undefined || service.target === "down" || service.isRemoved || this.#isEnding) return;
+    if (plan.schedule === undefined || service.target === "down" || service.isRemoved || this.record.isDown) return;
     const now = this.#host.now();
     const runs = this.#allOf(service).flatMap((each) => runsOf(each));
     if (service.isQueued === true && runs.length === 0) this.#keepFired(service, firedAt ?? now, "run");
     const dueAt = this.#host.nextDue(plan, service.firedAt ?? scheduledAt ?? now, now);
     if (dueAt === undefined) return;
-    if (dueAt > now) return this.#wake(Math.min(dueAt, now + lookAgainMs));
-    this.#wake(now);
+    if (dueAt > now) return this.#wake(plan.name, Math.min(dueAt, now + lookAgainMs));
     const { overlap } = plan.schedule;
     if (runs.length === 0) return this.#keepFired(service, dueAt, "run");
     if (overlap === "queue") return this.#keepFired(service, dueAt, "queue");
@@ -545,11 +643,16 @@ export class Core {
 
   /** What a service waits for; undefined when it may start. */
   #unmet(plan: ServicePlan): string | undefined {
+    for (const { sentence } of this.unmetOf(plan)) return sentence;
+    return undefined;
+  }
+
+  /** Each dependency that does not fulfil its condition. */
+  *unmetOf(plan: ServicePlan): Generator<{ readonly dependency: DependencyPlan; readonly sentence: string }> {
     for (const dependency of plan.dependsOn) {
       const missing = this.#missing(dependency);
-      if (missing !== undefined) return `waits for ${dependency.name}, which ${missing}`;
+      if (missing !== undefined) yield { dependency, sentence: `waits for ${dependency.name}, which ${missing}` };
     }
-    return undefined;
   }
 
   /** Why a dependency does not fulfil its condition: the words after its name. */
@@ -557,6 +660,7 @@ export class Core {
     const service = this.record.services.get(name);
     if (service === undefined) return "does not exist";
     const instances = this.#allOf(service).filter(({ number }) => number <= service.plan.instances);
+    if (instances.length === 0) return "has no instance";
     if (condition === "exitedOk") {
       return instances.every(({ number }) => hasEndedWell(service.instances.get(number)))
         ? undefined
@@ -579,11 +683,15 @@ export class Core {
 
   // --- recovery ---
 
-  #recoverOne(found: RecoveredRun): void {
+  #recoverOne(found: RecoveredRun, isNewest: boolean): void {
     const { service: name, instance: number } = found;
     const service = this.record.services.get(name);
     const known = service?.instances.get(number)?.runs.find(({ id }) => id === found.id);
     if (known?.end !== undefined) return this.#host.forget(found.id);
+    // Its end was known so long ago that it is not remembered any more.
+    const isOld =
+      known === undefined && runParts(found.id).number <= (this.record.lastRuns.get(`${name}.${number}`) ?? 0);
+    if (isOld && found.state === "ended") return this.#host.forget(found.id);
     if (service === undefined) {
       if (found.state === "ended") this.#host.forget(found.id);
       else this.#host.kill(found.id); // of a service that is gone, as far as an acknowledged operation said
@@ -601,12 +709,9 @@ export class Core {
     const live = this.#adopt(service, number, run);
     if (found.state === "ended") {
       if (found.identity !== undefined) live.osPid = found.identity.osPid;
-      // What never began, or ended with the machine, did not fail.
-      return this.#runEnded(
-        found.id,
-        found.end,
-        found.end.lost !== undefined && found.isBlameless ? "nobody" : "service",
-      );
+      // What never began, or ended with the machine, did not fail; and what has a successor already has been dealt with.
+      const isBlameless = !isNewest || (found.end.lost !== undefined && found.isBlameless);
+      return this.#runEnded(found.id, found.end, isBlameless ? "nobody" : "service");
     }
     live.osPid = found.identity.osPid;
     live.phase = run.readyAt === undefined ? "running" : "ready";
@@ -631,7 +736,7 @@ export class Core {
     };
     if (stopping !== undefined) {
       const { why, isFailure, drains } = stopping;
-      live.stop = { why, isFailure, drains, killAt: killAt(service.plan, this.#host.now(), drains), isKilled: false };
+      live.stop = { why, isFailure, drains, killDueMs: this.#killDueMs(service.plan, drains), isKilled: false };
     }
     const instance = this.#instance(service.plan.name, number);
     const other = instance.current;
@@ -650,9 +755,14 @@ export class Core {
   #show(service: ServiceRecord, instance: LiveInstance): void {
     const { state, reason } = this.#stateOf(service, instance);
     const before = instance.state;
-    instance.reason = reason;
-    if (state === before) return;
     instance.state = state;
+    instance.reason = reason;
+    const { current } = instance;
+    // These two count down in their reason.
+    const why = state === "backoff" || state === "degraded" ? "" : (reason ?? "");
+    const shown = `${state} ${current?.id ?? ""} ${current?.osPid ?? ""} ${why}`;
+    if (shown === instance.shown) return;
+    instance.shown = shown;
     this.#host.changed(service, instance, before);
   }
 
@@ -674,7 +784,7 @@ export class Core {
     const outcome = record?.outcome;
     if (outcome?.kind === "failed") return { state: "failed", reason: outcome.reason };
     if (!this.#isWanted(service, instance.number)) {
-      if (service.plan.schedule !== undefined && service.target === "up")
+      if (service.plan.schedule !== undefined && service.target === "up" && !this.record.isDown)
         return { state: "scheduled", reason: outcome?.reason };
       return outcome?.kind === "done" && !outcome.isOk
         ? { state: "failed", reason: outcome.reason }
@@ -683,7 +793,8 @@ export class Core {
     const unmet = this.#unmet(service.plan);
     if (unmet !== undefined) return { state: "waiting", reason: unmet };
     if (outcome?.kind === "again") {
-      const when = `tried again ${outcome.isExhausted ? "slowly, " : ""}in ${Math.max(0, this.#dueAt(record!) - this.#host.now())} ms`;
+      const inTime = spanText(Math.max(0, this.#dueAt(record!) - this.#host.now()));
+      const when = `tried again ${outcome.isExhausted ? "slowly, " : ""}in ${inTime}`;
       return { state: outcome.isExhausted ? "degraded" : "backoff", reason: `${outcome.reason}; ${when}` };
     }
     return { state: "waiting", reason: undefined };
@@ -693,11 +804,12 @@ export class Core {
 
   #keep(entry: Entry): void {
     foldInto(this.record, entry);
+    this.#touchFor(entry);
     this.#host.keep(entry);
   }
 
-  #wake(at: number): void {
-    if (this.#wakeAt === undefined || at < this.#wakeAt) this.#wakeAt = at;
+  #wake(name: string, at: number): void {
+    this.#wakes.set(name, Math.min(at, this.#wakes.get(name) ?? at));
   }
 
   #findRun(
@@ -738,14 +850,21 @@ function hasEndedWell(record: InstanceRecord | undefined): boolean {
   return record?.outcome?.kind === "done" && record.outcome.isOk;
 }
 
-function killAt(plan: ServicePlan, at: number, drains: boolean): number | undefined {
-  if (drains) return at + plan.drainMs;
-  if (plan.shutdown === "infinity") return undefined;
-  return plan.shutdown === "brutal" ? at : at + plan.shutdown;
+/** How long a run that is told to end has; undefined: for ever. */
+function patienceMs({ shutdown, drainMs }: ServicePlan, drains: boolean): number | undefined {
+  if (drains) return drainMs;
+  if (shutdown === "infinity") return undefined;
+  return shutdown === "brutal" ? 0 : shutdown;
 }
 
-function stopReason(service: ServiceRecord, isEnding: boolean): string {
-  if (isEnding) return "the system is stopped";
+function hasRuns(instance: LiveInstance | undefined): boolean {
+  return (
+    (instance !== undefined && (instance.current ?? instance.next) !== undefined) || (instance?.draining.size ?? 0) > 0
+  );
+}
+
+function stopReason(service: ServiceRecord, isDown: boolean): string {
+  if (isDown) return "the system is stopped";
   return service.isRemoved
     ? "it is removed"
     : service.target === "down"

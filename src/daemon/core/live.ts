@@ -28,8 +28,8 @@ export interface LiveStop {
   readonly why: string;
   readonly isFailure: boolean;
   readonly drains: boolean;
-  /** When it is killed; undefined: never. */
-  readonly killAt: number | undefined;
+  /** When it is killed, by the monotonic clock; undefined: never. */
+  readonly killDueMs: number | undefined;
   isKilled: boolean;
 }
 
@@ -43,8 +43,12 @@ export interface LiveInstance {
   next: LiveRun | undefined;
   /** Those that make room. */
   readonly draining: Set<LiveRun>;
+  /** Before this no successor is tried, by the monotonic clock: colos itself was short of something. */
+  nextNotBeforeMs: number;
   state: InstanceState;
   reason: string | undefined;
+  /** What was last told of it. */
+  shown: string;
 }
 
 /** A live instance of which nothing runs. */
@@ -56,8 +60,10 @@ export function liveInstance(service: string, number: number): LiveInstance {
     current: undefined,
     next: undefined,
     draining: new Set(),
+    nextNotBeforeMs: 0,
     state: "stopped",
     reason: undefined,
+    shown: "",
   };
 }
 

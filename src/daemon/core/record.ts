@@ -103,6 +103,8 @@ export const notesMax = 500;
 /** Everything. */
 export interface SystemRecord {
   startsCount: number;
+  /** Somebody has stopped the system: nothing is wanted until a plan is applied or a service is started. */
+  isDown: boolean;
   /** The config file, for people. */
   source: string;
   /** What services inherit. */
@@ -123,6 +125,8 @@ export type Entry =
     }
   | { readonly type: "kept"; readonly service: string; readonly kept: KeptService }
   | { readonly type: "daemon"; readonly at: number; readonly version: string; readonly osPid: number }
+  /** The system is stopped, and stays so. */
+  | { readonly type: "down"; readonly at: number }
   | {
       readonly type: "applied";
       readonly at: number;
@@ -187,7 +191,7 @@ export interface KeptService extends Omit<ServiceRecord, "instances"> {
 
 /** A record of nothing. */
 export function emptyRecord(): SystemRecord {
-  return { startsCount: 0, source: "", env: {}, services: new Map(), lastRuns: new Map(), notes: [] };
+  return { startsCount: 0, isDown: false, source: "", env: {}, services: new Map(), lastRuns: new Map(), notes: [] };
 }
 
 /** The parts of a run's id. @throws Error for what is no id */
@@ -211,7 +215,7 @@ export function fold(record: SystemRecord, entry: Entry): SystemRecord {
 function copyFor(record: SystemRecord, entry: Entry): SystemRecord {
   const services = new Map(record.services);
   const touched =
-    entry.type === "applied"
+    entry.type === "applied" || (entry.type === "target" && record.isDown)
       ? [...services.keys()]
       : "run" in entry && typeof entry.run === "string"
         ? [runParts(entry.run).service]
@@ -243,6 +247,9 @@ export function foldInto(record: SystemRecord, entry: Entry): SystemRecord {
     case "daemon":
       record.startsCount += 1;
       break;
+    case "down":
+      record.isDown = true;
+      break;
     case "applied":
       foldApplied(record, entry);
       break;
@@ -268,6 +275,7 @@ export function foldInto(record: SystemRecord, entry: Entry): SystemRecord {
 
 function foldApplied(record: SystemRecord, entry: Extract<Entry, { type: "applied" }>): void {
   const before = record.services;
+  record.isDown = false;
   record.source = entry.source;
   record.env = entry.env;
   record.services = new Map();
@@ -327,12 +335,13 @@ function forgive(instance: InstanceRecord, { keepsDone = false } = {}): void {
 
 type ServiceEntry = Exclude<
   Entry,
-  { type: "snapshot" | "kept" | "daemon" | "applied" | "note" | "running" | "ready" | "stopping" | "ended" }
+  { type: "snapshot" | "kept" | "daemon" | "down" | "applied" | "note" | "running" | "ready" | "stopping" | "ended" }
 >;
 
 function foldService(record: SystemRecord, service: ServiceRecord, entry: ServiceEntry): void {
   switch (entry.type) {
     case "target":
+      if (entry.target === "up") endDown(record);
       service.target = entry.target;
       for (const instance of service.instances.values()) {
         forgive(instance);
@@ -344,6 +353,8 @@ function foldService(record: SystemRecord, service: ServiceRecord, entry: Servic
       service.target = "down";
       return;
     case "scaled":
+      // Those that are added again begin anew.
+      for (const [number, instance] of service.instances) if (number > service.plan.instances) forgive(instance);
       service.plan = { ...service.plan, instances: entry.instances };
       addInstances(service);
       return;
@@ -384,6 +395,13 @@ function foldService(record: SystemRecord, service: ServiceRecord, entry: Servic
   }
 }
 
+/** What is started alone does not bring all the others back. */
+function endDown(record: SystemRecord): void {
+  if (!record.isDown) return;
+  record.isDown = false;
+  for (const service of record.services.values()) service.target = "down";
+}
+
 function foldBegun(record: SystemRecord, service: ServiceRecord, entry: Extract<Entry, { type: "begun" }>): void {
   const { instance: number, run } = entry;
   const place = `${service.plan.name}.${number}`;
@@ -399,8 +417,9 @@ type RunEntry = Extract<Entry, { type: "running" | "ready" | "stopping" | "ended
 
 function foldRun(record: SystemRecord, entry: RunEntry): void {
   const { service, instance: number } = runParts(entry.run);
-  const instance = record.services.get(service)?.instances.get(number);
-  if (instance === undefined) return;
+  const { plan, instances } = record.services.get(service) ?? {};
+  const instance = instances?.get(number);
+  if (plan === undefined || instance === undefined) return;
   instance.runs = instance.runs.map((run) => (run.id === entry.run ? changedRun(run, entry) : run));
   if (entry.type !== "ended") return;
   if (entry.outcome === undefined) return;
@@ -413,11 +432,9 @@ function foldRun(record: SystemRecord, entry: RunEntry): void {
   instance.isExhausted = entry.outcome.isExhausted;
   if (entry.counts !== true) return;
   instance.attempts += 1;
-  instance.restartsAt = [...instance.restartsAt, entry.at].slice(-restartsAtMax);
+  // No more than decide whether the window is used up.
+  instance.restartsAt = [...instance.restartsAt, entry.at].slice(-Math.max(1, plan.maxRestarts));
 }
-
-/** Restart times that are remembered; the largest window a config may ask for. */
-const restartsAtMax = 10_001;
 
 function changedRun(run: RunRecord, entry: RunEntry): RunRecord {
   switch (entry.type) {

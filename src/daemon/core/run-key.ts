@@ -7,23 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import type { ServicePlan } from "../../control/config.ts";
-
-/** What a run takes from its plan when it begins and cannot be changed later. */
-const fields = [
-  "run",
-  "carrier",
-  "listenPort",
-  "listenHost",
-  "env",
-  "envFiles",
-  "secrets",
-  "cwd",
-  "stdin",
-  "user",
-  "group",
-  "nice",
-  "limits",
-] as const;
+import { runFields } from "../../control/plan-diff.ts";
 
 const keys = new WeakMap<ServicePlan, string>();
 
@@ -31,7 +15,7 @@ const keys = new WeakMap<ServicePlan, string>();
 export function runKey(plan: ServicePlan): string {
   let key = keys.get(plan);
   if (key === undefined) {
-    const taken = fields.map((field) => [field, plan[field] ?? null]);
+    const taken = runFields.map((field) => [field, plan[field] ?? null]);
     key = createHash("sha256").update(JSON.stringify(taken, sortedKeys)).digest("hex").slice(0, 16);
     keys.set(plan, key);
   }

@@ -119,7 +119,8 @@ export class Limits {
         : [`PATH=${toolsPath} chown ${identity.ids.userId} "$colos_pipe.out" "$colos_pipe.err" 2>/dev/null || :`]),
     ];
     const cgroup = this.#makeGroup(spec);
-    const enter = cgroup === undefined ? [] : [orGiveUp(`echo $$ >${quoted(`${cgroup}/cgroup.procs`)}`, "its cgroup")];
+    const enter =
+      cgroup === undefined ? [] : [orGiveUp(`echo "$colos_pid" >${quoted(`${cgroup}/cgroup.procs`)}`, "its cgroup")];
     return {
       preamble: [...enter, ...lines].join("\n"),
       prefix: identity.prefix,

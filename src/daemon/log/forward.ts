@@ -42,6 +42,15 @@ class Sink {
     this.#out.write(Buffer.concat([...before, ...lines]));
   }
 
+  /** Settles when nothing waits any more. */
+  flushed(): Promise<void> {
+    if (this.#isGone || this.#out.writableLength === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#out.once("error", () => resolve());
+      this.#out.write("", () => resolve());
+    });
+  }
+
   end(): void {
     this.#out.end();
   }
@@ -98,6 +107,11 @@ export class Forward {
       return new Sink(socket);
     };
     return new Forward(name, { stdout: stream(6), stderr: stream(3) }, false);
+  }
+
+  /** Settles when this OS process's stdout has taken all that waited for it. */
+  static flushed(): Promise<void> {
+    return ownStdout?.flushed() ?? Promise.resolve();
   }
 
   take(stream: LogStream, bytes: Buffer): void {

@@ -9,10 +9,10 @@
  * @module
  */
 import { watch, type FSWatcher } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../base/platform.ts";
-import { logFolder, type Home } from "../home.ts";
+import { instanceFolder, logFolder, removedState, type Home } from "../home.ts";
 import { InstanceLog } from "./instance-log.ts";
 import { filterOf } from "./log-filter.ts";
 import type { LogEntry, LogQuery, LogSelection } from "../../control/log.ts";
@@ -159,6 +159,13 @@ class LogReader {
     return found;
   }
 
+  /** What is no part of the system any more is read when it is named, and does not clutter the rest. */
+  async #isRemoved(service: string, instance: number): Promise<boolean> {
+    if (this.#logs.has(logFolder(this.#home, service, instance))) return false;
+    const file = join(instanceFolder(this.#home, service, instance), "state");
+    return (await readFile(file, "utf8").catch(() => "")).trim() === removedState;
+  }
+
   async #owners(): Promise<{ readonly service: string; readonly instance: number }[]> {
     const owners = [];
     for (const service of await namesIn(this.#home.services)) {
@@ -168,7 +175,9 @@ class LogReader {
         const isSelected = this.#selection.some(
           (selected) => (selected.service ?? service) === service && (selected.instance ?? instance) === instance,
         );
-        if (Number.isInteger(instance) && instance > 0 && isSelected) owners.push({ service, instance });
+        if (!Number.isInteger(instance) || instance <= 0 || !isSelected) continue;
+        const isNamed = this.#selection.some((selected) => selected.service === service);
+        if (isNamed || !(await this.#isRemoved(service, instance))) owners.push({ service, instance });
       }
     }
     return owners;
@@ -256,17 +265,18 @@ async function namesIn(directory: string): Promise<string[]> {
   }
 }
 
-/** The last lines that an instance wrote to a stream, oldest first, such as those that a failure is told with. */
+/** The last lines that an instance wrote to a stream (undefined: to any) since then, oldest first, such as those that a failure is told with. */
 export async function lastLines(
   home: Home,
   service: string,
   instance: number,
-  stream: LogEntry["stream"],
+  stream: LogEntry["stream"] | undefined,
   linesMax: number,
+  sinceAt = 0,
 ): Promise<string[]> {
   const log = new InstanceLog(logFolder(home, service, instance), { service, instance });
   try {
-    const entries = await log.last(linesMax, 0, (entry) => entry.stream === stream);
+    const entries = await log.last(linesMax, sinceAt, (entry) => stream === undefined || entry.stream === stream);
     return entries.map(({ text }) => text);
   } finally {
     await log.close();

@@ -15,7 +15,9 @@ import { fileURLToPath } from "node:url";
 import type { Clock, Platform } from "../../base/platform.ts";
 import type { LogsPlan } from "../../control/config.ts";
 import type { Home } from "../home.ts";
-import type { RunId } from "../run/run.ts";
+import { identityOf, isAlive } from "../os-identity.ts";
+import { ownEnvironment } from "../own-environment.ts";
+import type { OsIdentity, RunId } from "../run/run.ts";
 import { protocolVersion, receive, send, type Report, type Request } from "./protocol.ts";
 import type { RecordedRun, Recorder } from "./recorder.ts";
 
@@ -28,6 +30,10 @@ export const reconnectMaxMs = 100;
 export const restartInitialMs = 100;
 export const restartMaxMs = 5_000;
 
+/** How long `stop` waits for the end of the recorder's OS process, in milliseconds. */
+export const endTimeoutMs = 5_000;
+const endLookMs = 5;
+
 export interface RecorderOptions {
   readonly home: Home;
   readonly clock: Clock;
@@ -38,9 +44,11 @@ export interface RecorderOptions {
   readonly stdout?: "inherit" | "ignore";
   /** After how many milliseconds without work the recorder ends; default: its own. */
   readonly idleMs?: number;
+  /** Without it a recorder is started at once; with it, when there is something to record. */
+  readonly startsLate?: boolean;
 }
 
-/** Connects to the recorder of the home, and starts it when none lives. @throws Error with a sentence when that fails */
+/** Connects to the recorder of the home; none may live yet, with `startsLate`. @throws Error with a sentence when that fails */
 export async function openRecorder(options: RecorderOptions): Promise<Recorder> {
   const client = new RecorderClient(options);
   await client.opened();
@@ -59,12 +67,18 @@ class RecorderClient implements Recorder {
   /** Runs that are read, as far as this daemon knows; attached again after a loss. */
   readonly #runs = new Map<RunId, RecordedRun>();
   readonly #noteListeners = new Set<(id: RunId, note: string) => void>();
+  /** What the recorder is in trouble with now, by folder. */
+  readonly #troubles = new Map<string, string>();
   readonly #troubleListeners = new Set<(directory: string, message: string | undefined) => void>();
   #nextAsk = 1;
   #socket: Socket | undefined;
   #osPid: number | undefined;
   #isClosed = false;
   #isStopped = false;
+  /** Without a recorder one is started. */
+  #isNeeded: boolean;
+  /** A connection is there, or is tried for. */
+  #isTrying = false;
   #cancelRetry: (() => void) | undefined;
   #retryMs = reconnectInitialMs;
   /** The recorder that this daemon started and that has not ended. */
@@ -78,6 +92,7 @@ class RecorderClient implements Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
+    this.#isNeeded = options.startsLate !== true;
   }
 
   async opened(): Promise<void> {
@@ -129,6 +144,7 @@ class RecorderClient implements Recorder {
 
   onTrouble(listener: (directory: string, message: string | undefined) => void): () => void {
     this.#troubleListeners.add(listener);
+    for (const [directory, message] of this.#troubles) listener(directory, message);
     return () => void this.#troubleListeners.delete(listener);
   }
 
@@ -155,13 +171,41 @@ class RecorderClient implements Recorder {
     this.#isClosed = true;
     this.#isStopped = true;
     this.#cancelRetry?.();
+    await this.#endLate();
     const socket = this.#socket;
     if (socket === undefined) return;
+    const recorder = this.#osPid === undefined ? undefined : identityOf(this.#osPid);
     await new Promise<void>((resolve) => {
       this.#onClosed = resolve;
       send(socket, { type: "stop" });
     });
     this.#refuseAsks("the recorder was stopped");
+    if (recorder !== undefined) await this.#untilEnded(recorder);
+  }
+
+  /** One that was started and came too late for the lock would have it once the other is gone. */
+  async #endLate(): Promise<void> {
+    const osPid = this.#startedOsPid;
+    const late = osPid === undefined || osPid === this.#osPid ? undefined : identityOf(osPid);
+    if (late === undefined) return;
+    try {
+      process.kill(late.osPid, "SIGTERM");
+    } catch {
+      return; // it has ended in between
+    }
+    await this.#untilEnded(late);
+  }
+
+  /** The connection ends before the OS process. */
+  async #untilEnded(recorder: OsIdentity): Promise<void> {
+    const { clock, log } = this.#options;
+    const dueMs = clock.monotonicMs() + endTimeoutMs;
+    while (isAlive(recorder)) {
+      if (clock.monotonicMs() > dueMs)
+        return log("warning", `the recorder (OS process ${recorder.osPid}) did not end within ${endTimeoutMs} ms`);
+      await new Promise<void>((resolve) => void clock.timer(endLookMs, resolve));
+    }
+    return undefined;
   }
 
   #refuseAsks(problem: string): void {
@@ -174,15 +218,20 @@ class RecorderClient implements Recorder {
     return new Promise((resolve, reject) => {
       const ask = this.#nextAsk++;
       this.#asks.set(ask, { request, resolve, reject });
-      if (this.#socket !== undefined) send(this.#socket, request(ask));
+      this.#isNeeded = true;
+      if (this.#socket !== undefined) return send(this.#socket, request(ask));
+      if (!this.#isTrying) this.#connect();
+      return undefined;
     });
   }
 
   #connect(): void {
+    this.#isTrying = true;
     const socket = connect(this.#options.home.recorderSocket);
     let isUp = false;
+    let isAbsent = false;
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") this.#start();
+      if (error.code === "ENOENT" || error.code === "ECONNREFUSED") isAbsent = true;
       else this.#options.log("warning", `the recorder cannot be reached: ${error.message}`);
     });
     receive<Report>(socket, (report) => {
@@ -198,6 +247,11 @@ class RecorderClient implements Recorder {
     socket.on("close", () => {
       if (isUp) this.#down();
       if (this.#isClosed) return this.#onClosed?.();
+      if (isAbsent && !this.#isNeeded) {
+        this.#isTrying = false;
+        return this.#opened();
+      }
+      if (isAbsent) this.#start();
       this.#cancelRetry = this.#options.clock.timer(this.#retryMs, () => this.#connect());
       this.#retryMs = Math.min(2 * this.#retryMs, reconnectMaxMs);
       return undefined;
@@ -215,9 +269,12 @@ class RecorderClient implements Recorder {
     // Before what waits: a run that the recorder does not know counts as drained.
     for (const [id, run] of this.#runs) if (!asked.has(id)) void this.#attachAgain(run);
     for (const request of waiting) send(socket, request);
+    return this.#opened();
+  }
+
+  #opened(): void {
     this.#onUp?.();
     this.#onUp = undefined;
-    return undefined;
   }
 
   async #attachAgain(run: RecordedRun): Promise<void> {
@@ -233,14 +290,22 @@ class RecorderClient implements Recorder {
   #down(): void {
     this.#socket = undefined;
     this.#osPid = undefined;
+    // Its troubles end with it; the next one says its own.
+    for (const directory of this.#troubles.keys()) this.#trouble(directory, undefined);
     if (!this.#isStopped && !this.#isClosed) this.#options.log("warning", "the recorder has ended; a new one goes on");
+  }
+
+  #trouble(directory: string, message: string | undefined): void {
+    if (message === undefined) this.#troubles.delete(directory);
+    else this.#troubles.set(directory, message);
+    for (const listener of this.#troubleListeners) listener(directory, message);
   }
 
   #read(report: Exclude<Report, { type: "hello" }>): void {
     if (report.type === "note") {
       for (const listener of this.#noteListeners) listener(report.id, report.note);
     } else if (report.type === "trouble") {
-      for (const listener of this.#troubleListeners) listener(report.directory, report.message);
+      this.#trouble(report.directory, report.message);
     } else {
       const ask = this.#asks.get(report.ask);
       this.#asks.delete(report.ask);
@@ -253,18 +318,18 @@ class RecorderClient implements Recorder {
   #start(): void {
     const { clock } = this.#options;
     if (this.#startedOsPid !== undefined || this.#isClosed || clock.monotonicMs() < this.#nextStartMs) return;
-    const { home, log, entry, stdout = "ignore", idleMs } = this.#options;
+    const { home, entry, stdout = "ignore", idleMs } = this.#options;
     mkdirSync(dirname(home.recorderSocket), { recursive: true });
     mkdirSync(home.log, { recursive: true });
     const ownLog = openSync(join(home.log, "recorder"), "a", 0o640);
     try {
       const args = [...nodeOptions, fileURLToPath(entry), home.root, ...(idleMs === undefined ? [] : [String(idleMs)])];
-      const recorder = spawn(process.execPath, args, { detached: true, cwd: "/", stdio: ["ignore", stdout, ownLog] });
+      // What a person has Node load is meant for their programs, and would cost each start of this one up to 30 ms and 1 MB.
+      const { NODE_EXTRA_CA_CERTS: _certificates, ...env } = ownEnvironment();
+      const stdio = ["ignore", stdout, ownLog] as const;
+      const recorder = spawn(process.execPath, args, { detached: true, cwd: "/", env, stdio: [...stdio] });
       this.#startedOsPid = recorder.pid;
-      recorder.once("error", (error) => {
-        log("error", `the recorder could not be started: ${error.message}`);
-        this.#startFailed(error.message);
-      });
+      recorder.once("error", (error) => this.#startFailed(error.message));
       recorder.once("exit", (code) => {
         this.#startedOsPid = undefined;
         // Killed is not failed, nor is having come too late for the lock.
@@ -277,6 +342,7 @@ class RecorderClient implements Recorder {
   }
 
   #startFailed(problem: string): void {
+    this.#options.log("error", `the recorder could not be started: ${problem}`);
     this.#problem = problem;
     this.#nextStartMs = this.#options.clock.monotonicMs() + this.#restartMs;
     this.#restartMs = Math.min(2 * this.#restartMs, restartMaxMs);

@@ -29,6 +29,9 @@ const unopenedMs = 500;
 /** How long `stop` waits for a disk that takes nothing, in milliseconds. */
 export const stopTimeoutMs = 5_000;
 
+/** How long `stop` waits for a stdout that takes nothing of what is forwarded to it, in milliseconds. */
+export const forwardTimeoutMs = 1_000;
+
 export interface RecorderServerOptions {
   readonly home: Home;
   readonly platform: Pick<Platform, "clock" | "log">;
@@ -50,6 +53,8 @@ export class RecorderServer {
   readonly #daemons = new Set<Socket>();
   readonly #runs = new Map<string, Recording>();
   readonly #folders = new Map<string, { readonly folder: LogFolder; users: number }>();
+  /** What does not work now, by the folder that it is about. */
+  readonly #troubles = new Map<string, string>();
   readonly #notifySockets = new NotifySockets();
   readonly #patience: Patience;
   #cancelIdle: (() => void) | undefined;
@@ -84,9 +89,19 @@ export class RecorderServer {
     const runs = [...this.#runs.values()];
     await Promise.allSettled(runs.map(({ recorder }) => recorder.leave()));
     await Promise.allSettled(runs.map(({ recorder }) => recorder.done));
+    await this.#forwarded();
     this.#notifySockets.close();
     for (const daemon of this.#daemons) daemon.end();
     this.#options.onEnd();
+  }
+
+  /** The last lines of a container are those that people look for. */
+  async #forwarded(): Promise<void> {
+    let cancel = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#options.platform.clock.timer(forwardTimeoutMs, resolve);
+    });
+    await Promise.race([Forward.flushed(), late]).finally(() => cancel());
   }
 
   #serve(socket: Socket): void {
@@ -101,6 +116,7 @@ export class RecorderServer {
       this.#watchIdle();
     });
     send(socket, { type: "hello", version: protocolVersion, osPid: process.pid } satisfies Report);
+    for (const [directory, message] of this.#troubles) send(socket, { type: "trouble", directory, message });
   }
 
   async #request(socket: Socket, request: Request): Promise<void> {
@@ -198,6 +214,8 @@ export class RecorderServer {
   }
 
   #trouble(directory: string, message: string | undefined): void {
+    if (message === undefined) this.#troubles.delete(directory);
+    else this.#troubles.set(directory, message);
     this.#options.platform.log("warning", message ?? `${directory}: it works again, and nothing was lost`);
     for (const daemon of this.#daemons) {
       send(daemon, message === undefined ? { type: "trouble", directory } : { type: "trouble", directory, message });

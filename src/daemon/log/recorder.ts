@@ -39,7 +39,10 @@ export interface Recorder {
   drained(id: RunId, timeoutMs: number): Promise<void>;
   /** Called for each sd_notify message (one assignment per line) and for the first line of a `ready` pipe (`READY=1`). */
   onNote(listener: (id: RunId, note: string) => void): () => void;
-  /** Called when the recorder cannot write or read what it should (a full disk), with a sentence; undefined: it is over. */
+  /**
+   * Called when the recorder cannot write or read what it should (a full disk), with a sentence, and at once when that is so already;
+   * undefined: it is over, or the recorder is.
+   */
   onTrouble(listener: (directory: string, message: string | undefined) => void): () => void;
   /** New limits for the files of one instance. */
   setLimits(service: string, instance: number, logs: LogsPlan): void;

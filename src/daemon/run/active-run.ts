@@ -5,7 +5,8 @@
  */
 import { logFolder, type Home } from "../home.ts";
 import type { RecordedRun } from "../log/recorder.ts";
-import { bootId, pipeFile, type RunRecord } from "./run-files.ts";
+import { bootId } from "../os-identity.ts";
+import { pipeFile, type RunRecord } from "./run-files.ts";
 import type { RunInput } from "./run-input.ts";
 import type { Preparation } from "./run-launch.ts";
 import type { RunOwner } from "./run-members.ts";
@@ -66,7 +67,7 @@ export function recordOf(spec: RunSpec, { cgroup }: Preparation, startedAt: numb
     logs,
     ...optional,
     startedAt,
-    bootId: bootId(),
+    bootId: bootId() ?? "",
   };
 }
 

@@ -2,6 +2,7 @@ import {
   closeSync,
   constants,
   existsSync,
+  statSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -19,7 +20,8 @@ import { leftOf, newHome, openTestRuns, shellSpec, specOf } from "../../../test/
 import { gone } from "../../../test/system/os-processes.ts";
 import { turn } from "../../../test/system/turn.ts";
 import type { Home } from "../home.ts";
-import { bootId, pipeFile, runFile, tryClaim, writeRecord } from "./run-files.ts";
+import { bootId } from "../os-identity.ts";
+import { pipeFile, runFile, tryClaim, writeRecord } from "./run-files.ts";
 import { launchShim, shimCall } from "./run-launch.ts";
 import type { RunId, RunSpec } from "./run.ts";
 import { shimStatus } from "./shim-script.ts";
@@ -36,7 +38,8 @@ const linesOf = (path: string): string[] =>
 const pidIn = (path: string): number => Number(readFileSync(path, "utf8").split(" ")[0]);
 
 async function exists(path: string): Promise<void> {
-  while (!existsSync(path)) await turn();
+  // A shell makes a file and then fills it.
+  while ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) await turn();
 }
 
 test("an exit status that nobody was there to see is found by the next daemon", async () => {
@@ -189,7 +192,7 @@ test("a run whose shim never came is one that never began", async () => {
     limits,
     logs,
     startedAt: 5,
-    bootId: bootId(),
+    bootId: bootId()!,
   };
   writeRecord(home, record);
 

@@ -17,6 +17,7 @@
  */
 import {
   closeSync,
+  existsSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -29,7 +30,6 @@ import {
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { LogsPlan } from "../../control/config.ts";
-import { findProcessStat, isAlive as isAliveStat } from "../../os/process-sample.ts";
 import type { Home } from "../home.ts";
 import type { OsIdentity, RunEnd, RunId, RunSpec } from "./run.ts";
 
@@ -61,14 +61,6 @@ export interface RunRecord {
 
 /** The one exit status that a shell has for two things: at most this is a code, above it a signal. */
 const signalStatusBase = 128;
-
-let knownBootId: string | undefined;
-
-/** This boot of the machine; empty where the OS does not say. */
-export function bootId(): string {
-  knownBootId ??= readText("/proc/sys/kernel/random/boot_id")?.trim() ?? "";
-  return knownBootId;
-}
 
 export function runFile(home: Home, id: RunId, kind: RunFileKind): string {
   return join(home.runs, `${id}.${kind}`);
@@ -133,13 +125,6 @@ export function readIdentity(file: string, boot: string): OsIdentity | undefined
   return pid === undefined ? undefined : { osPid: Number(pid), startTicks: Number(ticks), bootId: boot };
 }
 
-/** Whether exactly this OS process runs now. A zombie does not run. */
-export function isAlive(identity: OsIdentity): boolean {
-  if (identity.bootId !== bootId()) return false;
-  const stat = findProcessStat(identity.osPid);
-  return stat !== undefined && stat.startTicks === identity.startTicks && isAliveStat(stat);
-}
-
 /** How the shim says that it ended. */
 export function readExit(home: Home, id: RunId): RunEnd | undefined {
   const file = runFile(home, id, "exit");
@@ -183,7 +168,9 @@ function removeCgroup(cgroup: string): void {
   }
 }
 
+/** Asked first, because it is mostly not there when a run is looked at each second, and an error that is thrown costs more. */
 function readText(file: string): string | undefined {
+  if (!existsSync(file)) return undefined;
   try {
     return readFileSync(file, "utf8");
   } catch {

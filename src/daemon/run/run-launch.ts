@@ -64,7 +64,8 @@ export function shimCall(home: Home, spec: RunSpec, preparation: Preparation, ow
   const notify = spec.readiness?.kind === "notify" ? "notify" : "-";
   const own = [shimFile(home), "run", files, pipes, spec.stdin, ready, notify, String(spec.listen.length), preamble];
   assertNoNul(name, [...args, ...Object.entries(spec.env).flat()]);
-  return { args: [...own, ...prefix, file, ...args], env: shimEnvironment(home, spec, ownPath), cwd: spec.cwd };
+  const setsid = setsidOn(shimPath(ownPath), spec);
+  return { args: [...own, setsid, ...prefix, file, ...args], env: shimEnvironment(home, spec, ownPath), cwd: spec.cwd };
 }
 
 /** A shim that this OS process has started; it outlives it. */
@@ -151,6 +152,24 @@ function executableOf(spec: RunSpec): string {
   }
 }
 
+/** Where a shim finds its tools. */
+export function shimPath(ownPath: string): string {
+  return ownPath === "" ? toolsPath : `${ownPath}:${toolsPath}`;
+}
+
+let knownSetsid: { readonly path: string; readonly file: string } | undefined;
+
+/** Absolute: when it is executed, PATH is the service's own. */
+function setsidOn(path: string, { argv }: RunSpec): string {
+  try {
+    if (knownSetsid?.path !== path) knownSetsid = { path, file: findExecutable("setsid", path) };
+    return knownSetsid.file;
+  } catch (cause) {
+    const sentence = `${argv[0]} could not be started: colos needs setsid, which is not on PATH; install util-linux`;
+    throw new RunStartError(sentence, "ENOENT", true, { cause });
+  }
+}
+
 function assertListen({ argv, listen }: RunSpec): void {
   if (listen.length <= 1) return;
   throw new RunStartError(
@@ -178,7 +197,7 @@ function shimEnvironment(home: Home, spec: RunSpec, ownPath: string): Record<str
   const passable = Object.entries(env).filter(([name]) => passableName.test(name) && !notPassable.has(name));
   return {
     ...Object.fromEntries(passable),
-    PATH: ownPath === "" ? toolsPath : `${ownPath}:${toolsPath}`,
+    PATH: shimPath(ownPath),
     [runVariable]: spec.id,
     [homeVariable]: home.root,
     ...(PATH === undefined ? {} : { [servicePathVariable]: PATH }),

@@ -14,12 +14,21 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
 import type { Home } from "../home.ts";
 import type { Recorder } from "../log/recorder.ts";
+import { bootId, isAlive } from "../os-identity.ts";
 import { newRun, ownerOf, recordedRun, recordOf, type ActiveRun } from "./active-run.ts";
 import * as files from "./run-files.ts";
 import type { RunRecord } from "./run-files.ts";
 import { ListenHolders, type ListenPlace } from "./listen-holder.ts";
 import { RunInput } from "./run-input.ts";
-import { launchShim, shimCall, shimError, startError, type Preparation, type ShimCall } from "./run-launch.ts";
+import {
+  launchShim,
+  shimCall,
+  shimError,
+  shimPath,
+  startError,
+  type Preparation,
+  type ShimCall,
+} from "./run-launch.ts";
 import { RunMembers, type Member } from "./run-members.ts";
 import { stopLeftovers } from "./run-leftovers.ts";
 import {
@@ -34,11 +43,18 @@ import {
 } from "./run.ts";
 import { watchRuns } from "./run-watch.ts";
 import { installShim } from "./shim-script.ts";
+import { SpareFifos } from "./spare-fifos.ts";
 
 /** How long a shim may take until its service runs, in milliseconds; then the start has failed. */
 export const startMs: Milliseconds = 15_000;
+/** The FIFOs of every run; the shim takes the last one for a sign that it has all. */
+const pipeKindsAlways: readonly files.PipeKind[] = ["out", "err", "in"];
 /** How long the end of a run waits for the recorder to have read all, in milliseconds. */
 export const drainMs: Milliseconds = 5_000;
+
+/** How long `forget` waits for the end of a shim that was killed, in milliseconds. */
+export const shimEndMs: Milliseconds = 2_000;
+const shimLookMs: Milliseconds = 2;
 
 export interface RunsOptions {
   readonly home: Home;
@@ -54,7 +70,8 @@ export interface RunsOptions {
 /** Makes the folders of the home that runs need. Nothing is watched before `recover`. */
 export function openRuns(options: RunsOptions): Runs {
   const { home } = options;
-  for (const folder of [home.root, home.runs, home.pipes]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const folder of [home.root, home.runs, home.pipes, home.spare])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
   installShim(home);
   return new HomeRuns(options);
 }
@@ -69,6 +86,7 @@ class HomeRuns implements Runs {
   readonly #runs = new Map<RunId, ActiveRun>();
   readonly #holders: ListenHolders;
   readonly #members: RunMembers;
+  readonly #spare: SpareFifos;
   #watching: (() => void) | undefined;
   #stopNotes: (() => void) | undefined;
   #recovery: Promise<unknown> | undefined;
@@ -84,6 +102,7 @@ class HomeRuns implements Runs {
     this.#holders = new ListenHolders(options.home, options.platform.clock);
     this.#ownPath = options.ownPath ?? process.env["PATH"] ?? "";
     this.#prepare = options.prepare ?? (() => ({}));
+    this.#spare = new SpareFifos(options.home.spare, shimPath(this.#ownPath));
   }
 
   recover(): Promise<readonly RecoveredRun[]> {
@@ -100,6 +119,7 @@ class HomeRuns implements Runs {
     const run = this.#add(recordOf(spec, preparation, this.#platform.clock.wallMs()));
     try {
       files.writeRecord(this.#home, run.record);
+      this.#spare.take(pipeKindsAlways.map((kind) => files.pipeFile(this.#home, spec.id, kind)));
       const release = await this.#launch(run, call, spec);
       this.#limitBeginning(run);
       this.#look(run);
@@ -117,7 +137,7 @@ class HomeRuns implements Runs {
 
   signal(id: RunId, name: string): void {
     const run = this.#runs.get(id);
-    if (run?.identity === undefined || run.phase !== "running" || !files.isAlive(run.identity)) return;
+    if (run?.identity === undefined || run.phase !== "running" || !isAlive(run.identity)) return;
     if (sendTo(-run.identity.osPid, name) === "absent") sendTo(run.identity.osPid, name);
   }
 
@@ -157,10 +177,19 @@ class HomeRuns implements Runs {
 
   async forget(id: RunId): Promise<void> {
     this.#runs.delete(id);
-    const shim = files.readIdentity(files.runFile(this.#home, id, "shim"), files.bootId());
+    const shim = files.readIdentity(files.runFile(this.#home, id, "shim"), bootId() ?? "");
     // It holds what the run wrote until now.
-    if (shim !== undefined && files.isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
+    if (shim !== undefined && isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
     files.removeRun(this.#home, id);
+    if (shim !== undefined) await this.#untilDead(shim);
+  }
+
+  /** SIGKILL comes before the end itself. */
+  async #untilDead(identity: OsIdentity): Promise<void> {
+    const { clock } = this.#platform;
+    const dueMs = clock.monotonicMs() + shimEndMs;
+    while (isAlive(identity) && clock.monotonicMs() < dueMs)
+      await new Promise<void>((resolve) => void clock.timer(shimLookMs, resolve));
   }
 
   async close(): Promise<void> {
@@ -168,10 +197,12 @@ class HomeRuns implements Runs {
     this.#watching?.();
     this.#stopNotes?.();
     this.#runs.clear();
+    await this.#spare.close();
   }
 
   async #recover(): Promise<readonly RecoveredRun[]> {
     this.#untold = [];
+    this.#spare.fill();
     this.#watch();
     const found: Promise<RecoveredRun>[] = [];
     for (const record of files.recordsIn(this.#home)) found.push(this.#recoverRun(record));
@@ -237,10 +268,10 @@ class HomeRuns implements Runs {
   /** What no file says: who lives. */
   #check(run: ActiveRun): void {
     this.#look(run);
-    if (run.shim === undefined || files.isAlive(run.shim)) return;
+    if (run.shim === undefined || isAlive(run.shim)) return;
     this.#look(run); // it may have written its last file between the two looks
     if (run.phase === "starting") run.began(new RunStartError(lostBeforeBegin, "EIO", true));
-    if (run.phase === "running" && !files.isAlive(run.identity!)) void this.#finish(run, this.#lost(lostShim));
+    if (run.phase === "running" && !isAlive(run.identity!)) void this.#finish(run, this.#lost(lostShim));
   }
 
   #shimEnded(run: ActiveRun, error: RunStartError): void {
@@ -265,8 +296,10 @@ class HomeRuns implements Runs {
       // The disk is full: then no shim has claimed it either, and its spec is removed.
     }
     const shim = run.shim ?? files.readIdentity(files.runFile(this.#home, run.record.id, "shim"), run.record.bootId);
-    if (shim !== undefined && files.isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
+    if (shim !== undefined && isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
     await this.#stopLeftovers(run, "SIGKILL");
+    // The recorder may have opened what belongs to it already.
+    if (run.isAttached) this.#recorder.drained(run.record.id, drainMs).catch(() => {});
   }
 
   async #finish(run: ActiveRun, end: RunEnd): Promise<void> {
@@ -305,11 +338,11 @@ class HomeRuns implements Runs {
 
   /** How it ended; undefined while it runs. */
   async #recoveredEnd(run: ActiveRun): Promise<RunEnd | undefined> {
-    const { id, bootId } = run.record;
-    run.identity = files.readIdentity(files.runFile(this.#home, id, "pid"), bootId);
-    run.shim = files.readIdentity(files.runFile(this.#home, id, "shim"), bootId);
+    const { id, bootId: boot } = run.record;
+    run.identity = files.readIdentity(files.runFile(this.#home, id, "pid"), boot);
+    run.shim = files.readIdentity(files.runFile(this.#home, id, "shim"), boot);
     run.isReady = existsSync(files.runFile(this.#home, id, "ready"));
-    if (bootId !== files.bootId()) return files.readExit(this.#home, id) ?? this.#lost(lostBoot);
+    if (boot !== (bootId() ?? "")) return files.readExit(this.#home, id) ?? this.#lost(lostBoot);
     if (files.tryClaim(this.#home, id)) return this.#lost(neverBegan);
     if (run.identity === undefined) {
       this.#limitBeginning(run);
@@ -322,15 +355,15 @@ class HomeRuns implements Runs {
     }
     // While the phase is this, no file wakes anybody: the end found here is told here alone.
     run.phase = "ending";
-    const isAlive = files.isAlive(run.identity);
+    const isServiceAlive = isAlive(run.identity);
     const end = files.readExit(this.#home, id);
-    if (end === undefined && (isAlive || (run.shim !== undefined && files.isAlive(run.shim)))) {
+    if (end === undefined && (isServiceAlive || (run.shim !== undefined && isAlive(run.shim)))) {
       run.phase = "running";
       this.#attach(run);
       return undefined;
     }
     // With nobody who holds its pipes there is nothing left to read.
-    if (run.shim !== undefined && files.isAlive(run.shim)) this.#attach(run);
+    if (run.shim !== undefined && isAlive(run.shim)) this.#attach(run);
     await this.#stopLeftovers(run, "SIGTERM");
     await this.#recorder.drained(id, drainMs).catch((error: unknown) => this.#log("error", `${id}: ${String(error)}`));
     return end ?? files.readExit(this.#home, id) ?? this.#lost(lostShim);

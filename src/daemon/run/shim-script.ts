@@ -1,5 +1,5 @@
 /**
- * Shim script: what `/bin/sh` does beside each run (`run`, `exec`) and beside each shared listening socket (`hold`).
+ * Shim script: what `/bin/sh` does beside each run (`run`) and beside each shared listening socket (`hold`).
  *
  * Guarantees: runs on dash, busybox sh and bash. The shim starts the service after it has claimed the run, so a run whose
  * claim somebody else has is never started. It starts it in the foreground, because POSIX has a shell ignore SIGINT and
@@ -32,12 +32,13 @@ export const homeVariable = "COLOS_HOME";
 
 // Every name begins with colos_: a shell would hand a changed variable of another name on to the service.
 const script = `# Written by colos. See docs/home.md, "What runs beside your service".
-colos_identity() { # pid and start ticks of this shell
-  IFS= read -r colos_stat </proc/$$/stat
+colos_identity() { # pid and start ticks of this shell, also of a subshell
+  IFS= read -r colos_stat </proc/self/stat
+  colos_pid=\${colos_stat%% *}
   set -f
   set -- \${colos_stat##*) }
   set +f
-  colos_identity="$$ \${20}"
+  colos_identity="$colos_pid \${20}"
 }
 colos_claim() { # false when somebody else has the run, or it is not wanted any more
   set -C
@@ -56,9 +57,8 @@ colos_await_socket() {
     sleep 0.02
   done
 }
-colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <preamble> <argv…>
-  colos_run=$1 colos_pipe=$2 colos_stdin=$2.in colos_ready=$4 colos_pipes="$2.out $2.err $2.in"
-  colos_sockets=$6 colos_preamble=$7
+colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <preamble> <setsid> <argv…>
+  colos_run=$1 colos_pipe=$2 colos_stdin=$2.in colos_ready=$4 colos_sockets=$6 colos_preamble=$7
   [ "$3" = null ] && colos_stdin=/dev/null
   [ "$5" = notify ] && colos_notify=1
   shift 7
@@ -66,7 +66,8 @@ colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <pre
   colos_identity
   echo "$colos_identity" >"$colos_run.shim" || exit ${shimStatus.record}
   colos_claim || exit ${shimStatus.claimed}
-  mkfifo -m 600 "$colos_pipe.out" "$colos_pipe.err" "$colos_pipe.in" || exit ${shimStatus.pipes}
+  # Most often the daemon has had some to spare.
+  [ -p "$colos_pipe.in" ] || mkfifo -m 600 "$colos_pipe.out" "$colos_pipe.err" "$colos_pipe.in" || exit ${shimStatus.pipes}
   exec 0<>"$colos_pipe.in" 1<>"$colos_pipe.out" 8<>"$colos_pipe.err"
   if [ "$colos_ready" != - ]; then
     mkfifo -m 600 "$colos_pipe.ready" || exit ${shimStatus.pipes}
@@ -74,7 +75,7 @@ colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <pre
   fi
   if [ "$colos_notify" = 1 ]; then colos_await_socket || exit ${shimStatus.notify}; fi
   # No redirection here: a shell does it for itself too, and what it says of a killed child would be in the service's log.
-  setsid /bin/sh "$0" exec "$colos_run" "$colos_pipe" "$colos_stdin" "$colos_ready" "$colos_sockets" "$colos_preamble" "$@"
+  (colos_exec "$@")
   colos_status=$?
   [ -s "$colos_run.pid" ] || exit ${shimStatus.exec}
   exec 2>/dev/null
@@ -88,15 +89,13 @@ colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <pre
   exec 1>/dev/null 8>&- 9>&-
   while [ -e "$colos_run.spec" ]; do IFS= read -r colos_line; done
 }
-colos_exec() { # <files> <pipes> <stdin> <ready fd, or -> <sockets> <preamble> <argv…>
-  colos_run=$1 colos_pipe=$2 colos_ready=$4 colos_sockets=$5 colos_preamble=$6
-  exec <"$3" >"$colos_pipe.out" 2>"$colos_pipe.err" 8>&- 9>&-
-  shift 6
+colos_exec() { # becomes the service, in a subshell: its pid stays the one that is written here. <setsid> <argv…>
+  exec <"$colos_stdin" >"$colos_pipe.out" 2>"$colos_pipe.err" 8>&- 9>&-
   colos_identity
   echo "$colos_identity" >"$colos_run.pid" || exit ${shimStatus.record}
   [ "$colos_ready" = - ] || eval "exec $colos_ready>\\"\\$colos_pipe.ready\\""
   if [ "$colos_sockets" != 0 ]; then
-    LISTEN_FDS=$colos_sockets LISTEN_PID=$$
+    LISTEN_FDS=$colos_sockets LISTEN_PID=$colos_pid
     export LISTEN_FDS LISTEN_PID
   fi
   if [ "\${${servicePathVariable}+x}" ]; then PATH=$${servicePathVariable}; unset ${servicePathVariable}; else unset PATH; fi
@@ -126,7 +125,6 @@ colos_hold() { # <identity file> <FIFO>
 }
 case $1 in
 run) shift; colos_run "$@"; exit 0 ;;
-exec) shift; colos_exec "$@"; exit 0 ;;
 hold) shift; colos_hold "$@"; exit 0 ;;
 esac
 `;

@@ -1,0 +1,95 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import type { ServicePlan } from "../control/config.ts";
+import { serviceDefaults } from "../control/service-plan.ts";
+import { liveInstance, type LiveInstance } from "./core/live.ts";
+import { emptyRecord, foldInto, type ServiceRecord } from "./core/record.ts";
+import { homeAt, instanceFolder, removedState, type Home } from "./home.ts";
+import { StateFiles } from "./state-files.ts";
+
+const plan: ServicePlan = {
+  ...serviceDefaults,
+  name: "web",
+  run: { kind: "command", command: ["true"] },
+  carrier: "command",
+  autostart: true,
+  env: {},
+  envFiles: [],
+  secrets: {},
+  cwd: "/",
+  stdin: "null",
+  shutdown: 5000,
+  ready: { kind: "none" },
+  dependsOn: [],
+  limits: { pidsMax: 9 },
+};
+
+function newHome(): Home {
+  const root = mkdtempSync(join(tmpdir(), "colos-state-"));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  return homeAt(root);
+}
+
+function ready(): { readonly service: ServiceRecord; readonly live: LiveInstance } {
+  const record = foldInto(emptyRecord(), { type: "applied", at: 0, source: "", env: {}, services: [plan] });
+  const live = liveInstance("web", 1);
+  const run = { id: "web.1.1", number: 1, key: "", startedAt: 0, dependencies: {}, phase: "ready", osPid: 42 } as const;
+  live.current = { ...run, readyAt: Date.UTC(2026, 0, 1) };
+  live.state = "ready";
+  return { service: record.services.get("web")!, live };
+}
+
+const factsOf = (folder: string): Record<string, string> =>
+  Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8").trimEnd()]));
+
+test("state files: one plain file for each fact; a fact that is no more has none", async () => {
+  const home = newHome();
+  const folder = instanceFolder(home, "web", 1);
+  const files = new StateFiles(home, () => {});
+  const { service, live } = ready();
+  files.changed(service, live);
+  await files.flushed();
+  expect(factsOf(folder)).toEqual({
+    state: "ready",
+    pid: "42",
+    ready: "2026-01-01T00:00:00.000Z",
+    restarts: "0",
+    limits: "pidsMax 9",
+  });
+
+  live.current = undefined;
+  live.state = "backoff";
+  live.reason = "exit code 1";
+  files.changed(service, live);
+  await files.flushed();
+  expect(factsOf(folder)).toEqual({ state: "backoff", reason: "exit code 1", restarts: "0", limits: "pidsMax 9" });
+});
+
+test("state files: of changes that come together the newest counts, and of a removed service that it is removed", async () => {
+  const home = newHome();
+  const files = new StateFiles(home, () => {});
+  const { service, live } = ready();
+  files.changed(service, live);
+  files.changed(service, live);
+  files.removed("web", 1);
+  await files.flushed();
+  expect(factsOf(instanceFolder(home, "web", 1))).toEqual({ state: removedState });
+});
+
+test("state files: a disk that takes none is told, and later ones are written", async () => {
+  const home = newHome();
+  const told: string[] = [];
+  const files = new StateFiles(home, (message) => void told.push(message));
+  const { service, live } = ready();
+  writeFileSync(home.services, "in the way");
+  files.changed(service, live);
+  await files.flushed();
+  expect(told[0]).toContain("could not be written");
+
+  rmSync(home.services);
+  files.changed(service, live);
+  await files.flushed();
+  expect(existsSync(join(instanceFolder(home, "web", 1), "pid"))).toBe(true);
+});

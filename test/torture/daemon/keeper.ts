@@ -1,0 +1,91 @@
+/**
+ * Keeper: starts a daemon, and at once another when that one has ended.
+ *
+ * Guarantees: an end that nobody made is told, with what the daemon said last.
+ *
+ * @module
+ */
+import { spawn, type ChildProcess } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import type { Home } from "../../../src/daemon/home.ts";
+
+const saidLinesMax = 20;
+
+export class Keeper {
+  /** What a daemon did that it may not do. */
+  readonly problems: string[] = [];
+  startsCount = 0;
+  killsCount = 0;
+  readonly #entry: string;
+  readonly #home: Home;
+  readonly #folder: string;
+  readonly #env: Readonly<Record<string, string>>;
+  #child: ChildProcess | undefined;
+  #isClosed = false;
+  #last: Promise<void> = Promise.resolve();
+
+  /** @param dist where the built package is */
+  constructor(dist: URL, home: Home, folder: string, env: Readonly<Record<string, string>>) {
+    this.#entry = fileURLToPath(new URL("daemon-entry.js", dist));
+    this.#home = home;
+    this.#folder = folder;
+    this.#env = env;
+    this.#start();
+  }
+
+  /** Of the daemon that lives; undefined between two. */
+  get osPid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** SIGKILL; false when there was none to kill. */
+  kill(): boolean {
+    const isHit = this.#child?.kill("SIGKILL") === true;
+    if (isHit) this.killsCount += 1;
+    return isHit;
+  }
+
+  /** Starts no other, and waits for the end of the one there is. */
+  async ended(): Promise<void> {
+    this.#isClosed = true;
+    await this.#last;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.kill();
+    await this.#last;
+  }
+
+  /** What the daemons said last. */
+  said(): string {
+    return readFileSync(this.#output, "utf8").split("\n").slice(-saidLinesMax).join("\n");
+  }
+
+  get #output(): string {
+    return join(this.#folder, "daemon.output");
+  }
+
+  #start(): void {
+    const output = openSync(this.#output, "a");
+    const child = spawn(process.execPath, [this.#entry, this.#home.root, "--no-heart"], {
+      env: { ...process.env, ...this.#env },
+      stdio: ["ignore", output, output],
+    });
+    closeSync(output);
+    this.startsCount += 1;
+    this.#child = child;
+    this.#last = new Promise((resolve) => {
+      child.once("exit", (code, signal) => {
+        this.#child = undefined;
+        if (signal !== "SIGKILL" && !this.#isClosed)
+          this.problems.push(`a daemon ended by itself with ${signal ?? `exit code ${code}`}:\n${this.said()}`);
+        if (!this.#isClosed) this.#start();
+        resolve();
+      });
+    });
+  }
+}
