@@ -58,6 +58,9 @@ const host: CliHost = {
   env: process.env,
   stdout: faceOutput(process.stdout),
   stderr: faceOutput(process.stderr),
+  get canAsk() {
+    return process.stdin.isTTY === true;
+  },
   clock: nodeClock,
   loadModule: async (file) => {
     process.setSourceMapsEnabled(true);
@@ -120,6 +123,10 @@ const host: CliHost = {
   findHeart: async (home) => {
     const [{ findHeart }, { homeAt }] = await Promise.all([import("./daemon/heart.ts"), import("./daemon/home.ts")]);
     return findHeart(homeAt(home))?.osPid;
+  },
+  openChaos: async (home) => {
+    const { openChaos } = await import("./chaos-system.ts");
+    return openChaos(home);
   },
   async *readLogs(home, selection, query) {
     const [{ readLogs }, { homeAt }] = await Promise.all([

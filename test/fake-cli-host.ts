@@ -9,6 +9,7 @@
  */
 import type { Clock } from "../src/base/platform.ts";
 import type { CliHost, ContainedDaemon, Output, StartOptions, StartupAction, StopSignal } from "../src/cli/host.ts";
+import type { Chaos } from "../src/control/chaos.ts";
 import type { SystemPlan } from "../src/control/config.ts";
 import { DaemonAbsentError } from "../src/control/manager-client.ts";
 import type { LogEntry, LogQuery, LogSelection } from "../src/control/log.ts";
@@ -250,6 +251,9 @@ export class FakeHost implements CliHost {
   /** The daemon's; undefined when no daemon runs. */
   manager: Manager | undefined;
   heartPid: number | undefined;
+  canAsk = false;
+  /** What `openChaos` gives. */
+  chaos: Chaos | undefined;
   /** The daemon that `startDaemon` starts. */
   startable: Manager | undefined;
   /** Homes that were asked, and in which a daemon was started. */
@@ -323,6 +327,10 @@ export class FakeHost implements CliHost {
 
   async *inputLines(): AsyncGenerator<string> {
     yield* this.input;
+  }
+
+  openChaos(_home: string): Promise<Chaos> {
+    return this.chaos === undefined ? Promise.reject(new Error("this test has no chaos")) : Promise.resolve(this.chaos);
   }
 
   startContained(_home: string): Promise<ContainedDaemon> {

@@ -10,6 +10,7 @@
  * | 4 | not there in time (`--timeout`); it goes on |
  * | 5 | refused: by the daemon, another version, or for want of permission; nothing was done |
  * | 6 | `colos plan --check`: there is something to change |
+ * | 7 | `colos chaos`: its abort condition held; everything was undone |
  * | 128 + n | OS signal n ended the waiting, or made colos kill a system in the foreground |
  * | any | `colos run`: the program's own code, or 128 + n when OS signal n ended it |
  *
@@ -26,6 +27,7 @@ export const exitCodes = {
   timeout: 4,
   refused: 5,
   changes: 6,
+  aborted: 7,
   signal: 128,
 } as const;
 

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Clock } from "../base/platform.ts";
+import type { Chaos } from "../control/chaos.ts";
 import type { SystemPlan } from "../control/config.ts";
 import type { LogEntry, LogQuery, LogSelection } from "../control/log.ts";
 import type { Manager } from "../control/manager.ts";
@@ -87,6 +88,8 @@ export interface CliHost {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Whether a person can be asked: stdin is a terminal. */
+  readonly canAsk: boolean;
   readonly clock: Clock;
   /**
    * Runs a TypeScript or JavaScript file and gives its module namespace. Rejects with an error that has `problems`
@@ -125,6 +128,8 @@ export interface CliHost {
   runningCount(home: string): Promise<number>;
   /** The OS process id of the heart of the home (absolute); undefined when none beats. */
   findHeart(home: string): Promise<number | undefined>;
+  /** Failure testing of the system in the home (absolute). */
+  openChaos(home: string): Promise<Chaos>;
   /** Rejects with a sentence when a daemon of this version could not read what is in the home (absolute). */
   checkHome(home: string): Promise<void>;
   /** Shows, installs or takes away what starts colos when the machine boots, and gives what a person is told. Rejects with a sentence. */

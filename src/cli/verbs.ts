@@ -172,6 +172,12 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     completes: "nothing",
     load: async () => (await import("./verb/heart.ts")).heart,
   },
+  chaos: {
+    usage: "colos chaos [options] <name…|any|all|daemon|recorder|heart|shim|home>",
+    summary: "Strike a running system with faults, undo them, and tell how it came back",
+    completes: "names",
+    load: async () => (await import("./verb/chaos.ts")).chaos,
+  },
   run: {
     usage: "colos run [options] <file.ts|file.js|command> [args…]",
     summary: "Run one program or command in the foreground, supervised",

@@ -21,6 +21,8 @@ export type { NamespaceKind, Start } from "./namespaces.ts";
 /** Whom a fault strikes. */
 export interface Target {
   readonly osPid: number;
+  /** When it started, in clock ticks: a later OS process of this number is not struck. Default: whoever has the number. */
+  readonly startTicks?: number;
   /** The file or folder that a fault of the layer `storage` is about. */
   readonly path?: string;
 }
@@ -116,6 +118,8 @@ export async function openInjectors(
       const opened = open.get(injector);
       if (opened === undefined) throw new Error(`${injector.name} is not open`);
       if (!injector.faults.includes(fault)) throw new Error(`${injector.name} cannot make ${fault}`);
+      // Injectors ask again who has the number, in the same turn of the event loop.
+      assertSame(target);
       return opened.strike(fault, target, options);
     },
     close,
@@ -164,6 +168,11 @@ export function identityOf(osPid: number): string {
   const ticks = startTicks(osPid);
   if (ticks === undefined) throw new GuardError(`there is no OS process ${osPid}`);
   return String(ticks);
+}
+
+/** @throws GuardError when another OS process has the target's number, or none */
+export function assertSame({ osPid, startTicks: wanted }: Target): void {
+  if (wanted !== undefined && startTicks(osPid) !== wanted) throw new GuardError(`OS process ${osPid} has ended`);
 }
 
 /** Whether a word is the name of a fault. */

@@ -39,9 +39,20 @@ export const resourceLimit: Injector = attaching(
   (fault, { osPid }, { forMs }) => limit(fault, osPid, forMs),
 );
 
-async function limit(fault: FaultName, osPid: number, limitMs: number): Promise<Strike> {
+function limit(fault: FaultName, osPid: number, limitMs: number): Promise<Strike> {
+  return lowerLimit(osPid, () => lowered(fault, osPid), limitMs);
+}
+
+/** A soft limit of an OS process, as prlimit calls it. */
+export interface LoweredLimit {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** Lowers a soft limit of a running OS process until it is undone. @throws GuardError when it is not there */
+export async function lowerLimit(osPid: number, to: () => LoweredLimit, limitMs: number): Promise<Strike> {
   const identity = identityOf(osPid);
-  const { name, value } = lowered(fault, osPid);
+  const { name, value } = to();
   const before = execFileSync("prlimit", ["--pid", String(osPid), `--${name}`, "--noheadings", "--output=SOFT"], {
     encoding: "utf8",
   }).trim();
@@ -56,7 +67,7 @@ async function limit(fault: FaultName, osPid: number, limitMs: number): Promise<
   });
 }
 
-function lowered(fault: FaultName, osPid: number): { readonly name: string; readonly value: number } {
+function lowered(fault: FaultName, osPid: number): LoweredLimit {
   if (fault === "short-write") return { name: "fsize", value: fileBytesMax };
   if (fault === "eagain-spawn") {
     const user = execFileSync("stat", ["--format=%u", `/proc/${osPid}`], { encoding: "utf8" }).trim();
