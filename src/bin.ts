@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -78,7 +78,9 @@ const host: CliHost = {
       import("./platforms/node/unix-http.ts"),
       import("./control/patient-transport.ts"),
     ]);
-    const isExpected = async (): Promise<boolean> => (await host.findHeart(home)) !== undefined;
+    // Without the folder there is no heart to be looked for.
+    const isExpected = async (): Promise<boolean> =>
+      existsSync(join(home, "heart")) && (await host.findHeart(home)) !== undefined;
     return managerClient(patientTransport(unixHttp(join(home, "control.sock")), { clock: nodeClock, isExpected }));
   },
   loggedServices: async (home) => {

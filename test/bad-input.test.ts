@@ -57,7 +57,7 @@ const wrongConfigs: readonly Mistake[] = [
   {
     what: "no config",
     args: ["up", "--foreground"],
-    says: "colos: there is no colos.config.(ts|js|mjs|json|yaml|yml) in this folder; write one or name a file",
+    says: "colos: there is no colos.config.(ts|js|mjs|json|yaml|yml) in this folder; write one, or name a file; colos init writes one from what is there",
   },
   { what: "a config that is not there", args: up("none.json"), says: "none.json: there is no such file" },
   {
