@@ -116,6 +116,7 @@ const host: CliHost = {
     return () => awaitGone(processes);
   },
   runningCount: async (home) => {
+    if (!existsSync(join(home, "runs"))) return 0;
     const [{ livingRunsCount }, { homeAt }] = await Promise.all([
       import("./daemon/home-processes.ts"),
       import("./daemon/home.ts"),
