@@ -8,11 +8,12 @@ import { fileURLToPath } from "node:url";
 import type { DaemonOptions } from "./daemon/daemon.ts";
 
 /** `here` is the URL of a file that lies directly in dist/. */
-export function daemonParts(here: string): Pick<DaemonOptions, "recorderEntry" | "programCommand"> {
+export function daemonParts(here: string): Pick<DaemonOptions, "recorderEntry" | "listenEntry" | "programCommand"> {
   const bin = fileURLToPath(new URL("./bin.js", here));
   const programEntry = fileURLToPath(new URL("./program-entry.js", here));
   return {
     recorderEntry: new URL("./recorder-entry.js", here),
+    listenEntry: new URL("./listen-entry.js", here),
     programCommand: ({ name, carrier }) =>
       carrier === "os-process"
         ? [process.execPath, programEntry]

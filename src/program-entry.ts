@@ -1,43 +1,60 @@
 /**
  * Program entry: the first file of the OS process in which the daemon runs one program. Arguments: the program's file, and its own.
- * An ordinary script runs as Node would run it; a program of processes runs as a process of a kernel of its own, which
- * SIGTERM asks to shut down.
+ * An ordinary script runs as Node would run it; a program of processes runs as a process of a kernel of its own
+ * (program-process.ts), which an ordinary script does not load.
  *
  * @module
  */
+import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { loadProgram } from "./carriers/hosted-kernel-load.ts";
-import { describeReason, isOrderly } from "./kernel/exit-reason.ts";
-import { isDown } from "./kernel/message.ts";
-import { acknowledgingBody, definedProgramOf, type DefinedProgram } from "./kernel/program.ts";
-import { createSystem } from "./node-system.ts";
-import { bundleProgram } from "./platforms/node/program-bundle.ts";
+import { definedProgramOf } from "./kernel/program.ts";
+import { callVariable, scriptMark } from "./platforms/node/call-socket.ts";
 import { ProgramError } from "./platforms/node/program-error.ts";
+import { isPlain, programPath } from "./platforms/node/program-file.ts";
 
 const colosUrl = new URL("./index.js", import.meta.url).href;
 
-async function runProgram(file: string, argv: readonly string[]): Promise<void> {
-  const { url } = await bundleProgram(pathToFileURL(file), { colosUrl });
+async function runProgram(file: string, argv: readonly string[], callSocket: string | undefined): Promise<void> {
+  const path = programPath(file);
+  const url = isPlain(path) ? pathToFileURL(path).href : await bundled(path);
+  if (!isPlain(path) && isOfColos(url)) await Promise.all([import(colosUrl), import("./program-process.ts")]);
   const module = await loadProgram({ programFile: file, programUrl: url, argv });
   const defined = definedProgramOf(module["default"]);
-  if (defined !== undefined) await runProcess(defined);
+  if (defined === undefined) markAsScript(callSocket);
+  else await (await import("./program-process.ts")).runProgramProcess(defined, callSocket);
 }
 
-async function runProcess(defined: DefinedProgram<unknown, readonly unknown[]>): Promise<void> {
-  const self = createSystem().kernel.attach();
-  const { pid, ref } = self.spawnMonitor(acknowledgingBody(defined), { label: "main" });
-  for (const name of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(name, () => self.exit(pid, "shutdown"));
-  const down: unknown = await self.receive((message: unknown) => isDown(message, ref));
-  const { reason } = down as { readonly reason: unknown };
-  if (isOrderly(reason)) process.exit(0);
-  process.stderr.write(`${describeReason(reason)}\n`);
-  process.exit(1);
+async function bundled(path: string): Promise<string> {
+  const { bundleProgram } = await import("./platforms/node/program-bundle.ts");
+  return (await bundleProgram(path, { colosUrl })).url;
 }
 
+/**
+ * Whether a bundle imports colos. Then colos is loaded before `loadProgram` has Node read source maps, which for colos's own files
+ * would be a fourth of the whole start.
+ */
+function isOfColos(url: string): boolean {
+  return readFileSync(fileURLToPath(url), "utf8").includes(colosUrl);
+}
+
+/** So that who wants to call it learns that it never answers. */
+function markAsScript(callSocket: string | undefined): void {
+  if (callSocket === undefined) return;
+  try {
+    writeFileSync(callSocket, scriptMark, { mode: 0o600 });
+  } catch {
+    // As another user, it may not write there.
+  }
+}
+
+// For this file alone.
+const callSocket = process.env[callVariable];
+delete process.env[callVariable];
 const [file = "", ...argv] = process.argv.slice(2);
 try {
-  await runProgram(file, argv);
+  await runProgram(file, argv, callSocket);
 } catch (error) {
   if (!(error instanceof ProgramError)) throw error;
   process.stderr.write(`${error.message}\n`);

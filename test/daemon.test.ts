@@ -4,7 +4,6 @@
  */
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { Agent, get } from "node:http";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { managerClient } from "../src/control/manager-client.ts";
@@ -13,6 +12,7 @@ import { findHeart } from "../src/daemon/heart.ts";
 import { instanceFolder } from "../src/daemon/home.ts";
 import { unixHttp } from "../src/platforms/node/unix-http.ts";
 import { needsLinux } from "./debian.ts";
+import { Load } from "./system/load.ts";
 import { freePort } from "./system/place.ts";
 import { test, type DaemonPlace } from "./system/daemon-place.ts";
 import { gone, osProcessesOf } from "./system/os-processes.ts";
@@ -361,49 +361,6 @@ const serverProgram = `
   drainOnStop(server);
   server.listen(listenOptions(0), () => console.log("up"));
 `;
-
-/** Asks without a pause over kept connections until it is ended; what went wrong is counted by its code. */
-class Load {
-  readonly answers = new Set<string>();
-  readonly errors: string[] = [];
-  readonly #port: number;
-  readonly #agent: Agent;
-  readonly #all: Promise<unknown>;
-  #isOver = false;
-
-  constructor(port: number, clients: number) {
-    this.#port = port;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: clients });
-    this.#all = Promise.all(Array.from({ length: clients }, () => this.#client()));
-  }
-
-  async end(): Promise<void> {
-    this.#isOver = true;
-    await this.#all;
-    this.#agent.destroy();
-  }
-
-  async #client(): Promise<void> {
-    while (!this.#isOver) await this.#ask();
-  }
-
-  #ask(): Promise<void> {
-    return new Promise((resolve) => {
-      const request = get({ port: this.#port, agent: this.#agent }, (response) => {
-        let text = "";
-        response.setEncoding("utf8").on("data", (part: string) => void (text += part));
-        response.on("end", () => {
-          this.answers.add(text);
-          resolve();
-        });
-      });
-      request.on("error", (error) => {
-        this.errors.push(String((error as NodeJS.ErrnoException).code));
-        resolve();
-      });
-    });
-  }
-}
 
 linux.describe("colos reload", () => {
   const api = (port: number, version: string, file = "api.ts"): object => ({

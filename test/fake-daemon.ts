@@ -160,6 +160,12 @@ export class FakeDaemon implements Manager {
     this.#named([input.name]);
   }
 
+  async call(input: Parameters<Manager["call"]>[0]): ReturnType<Manager["call"]> {
+    await this.#ask("call", input);
+    this.#named([input.name]);
+    return { reply: input.request };
+  }
+
   async why(input: { readonly name: string }): Promise<Cause> {
     await this.#ask("why", input);
     this.#named([input.name]);

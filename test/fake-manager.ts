@@ -124,6 +124,9 @@ export class FakeManager implements Manager {
   async send(input: Parameters<Manager["send"]>[0]): Promise<void> {
     this.#note("send", input, undefined);
   }
+  async call(input: Parameters<Manager["call"]>[0]): ReturnType<Manager["call"]> {
+    return this.#note("call", input, { reply: input.request });
+  }
   async why(input: Parameters<Manager["why"]>[0]): ReturnType<Manager["why"]> {
     const causes = [{ sentence: "it ended with exit code 1", causes: [], at: 7 }];
     return this.#note("why", input, { sentence: "web is in backoff", causes });

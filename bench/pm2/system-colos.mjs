@@ -19,14 +19,16 @@ export class ColosSystem {
   #env = { ...process.env, HOME: this.place.folder, COLOS_HOME: this.#home };
 
   /** A system without services is one whose only service is not started. */
-  async start(services) {
-    const file = join(this.place.folder, "colos.config.json");
+  start(services) {
     const idle = [{ name: "idle", command: ["true"], autostart: false }];
     const all = services.length === 0 ? idle : services;
-    writeFileSync(
-      file,
-      JSON.stringify({ services: Object.fromEntries(all.map((each) => [each.name, configOf(each)])) }),
-    );
+    return this.startConfig(Object.fromEntries(all.map((each) => [each.name, configOf(each)])));
+  }
+
+  /** `services` as a config has them. */
+  async startConfig(services) {
+    const file = join(this.place.folder, "colos.config.json");
+    writeFileSync(file, JSON.stringify({ services }));
     const done = await run(this.words(["up", file]), { env: this.#env, cwd: this.place.folder });
     if (done.code !== 0) throw new Error(`colos up ends with ${done.code}: ${done.stderr}${done.stdout}`);
     return done;

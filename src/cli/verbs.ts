@@ -145,6 +145,13 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     completes: "names",
     load: async () => (await import("./verb/send.ts")).send,
   },
+  call: {
+    usage: "colos call [options] <name> <request>",
+    summary: "Call the main process of a program of processes and show its reply",
+    operation: "call",
+    completes: "names",
+    load: async () => (await import("./verb/call.ts")).call,
+  },
   kill: {
     usage: "colos kill [options] <name…> [signal]",
     summary: "Send an OS signal to all OS processes of services",

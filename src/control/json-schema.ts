@@ -78,6 +78,8 @@ export class JsonSchemas {
         return { type: part.type };
       case "literal":
         return { const: part.literal };
+      case "unknown":
+        return {};
       case "picklist":
         return { enum: part.options };
       case "array":

@@ -133,6 +133,13 @@ export const servicesInterface: Interface<EndpointsOf<OperationsOf<"services">>>
     help: "Write a line to the stdin of an instance",
     positional: "name",
   }),
+  call: endpoint({
+    input: schema.callInput,
+    output: schema.callReport,
+    effects: ["execute"],
+    help: "Call the main process of a program of processes and show its reply",
+    positional: "name",
+  }),
   why: endpoint({
     input: schema.nameInput,
     output: schema.cause,

@@ -13,7 +13,7 @@ export const apiVersion = 1;
 export const managerGroups = {
   system: ["list", "tree", "events", "down", "handOver"],
   plan: ["preview", "apply"],
-  services: ["show", "start", "stop", "restart", "reload", "scale", "remove", "kill", "send", "why"],
+  services: ["show", "start", "stop", "restart", "reload", "scale", "remove", "kill", "send", "call", "why"],
 } as const;
 
 /** The name of an interface. */

@@ -9,6 +9,8 @@
 import * as v from "valibot";
 import type {
   ApplyReport,
+  CallInput,
+  CallReport,
   Cause,
   DaemonStatus,
   InstanceDetail,
@@ -27,6 +29,7 @@ import type { Schema, SchemaResult } from "../context/schema.ts";
 import { suggestionClause } from "../base/suggestion.ts";
 import type { InstanceStatus } from "./service.ts";
 import { carrierNames, instancesMax, isServiceName, servicesMax } from "./config-limit.ts";
+import { callMsMax } from "./program-call.ts";
 import { servicePlanSchema, systemPlanSchema } from "./plan-schema.ts";
 import {
   argument,
@@ -99,6 +102,13 @@ export const killInput: InputSchema<{ readonly names: readonly string[]; readonl
 export const sendInput: InputSchema<{ readonly name: string; readonly text: string }> = input({
   name,
   text: v.pipe(v.string("text"), v.maxBytes(sendTextBytesMax, `text of at most ${sendTextBytesMax} bytes`)),
+});
+
+/** A request to a program. */
+export const callInput: InputSchema<CallInput> = input({
+  name,
+  request: v.unknown(),
+  timeoutMs: v.exactOptional(wholeNumber(1, callMsMax, " of milliseconds")),
 });
 
 const at = v.number();
@@ -203,6 +213,9 @@ const reportEntries = {
 export const operationReport: SchemaOf<OperationReport> = v.object(reportEntries);
 /** What applying a plan did. */
 export const applyReport: SchemaOf<ApplyReport> = v.object({ ...reportEntries, changes: v.array(planChange) });
+
+/** What a program replied. */
+export const callReport: SchemaOf<CallReport> = v.object({ reply: v.unknown() });
 
 /** Why something is as it is. */
 export const cause: SchemaOf<Cause> = v.object({

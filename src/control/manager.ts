@@ -145,6 +145,20 @@ export interface PlanInput {
   readonly source: string;
 }
 
+export interface CallInput {
+  /** A service, of which the first instance is called, or an instance. */
+  readonly name: string;
+  /** Any JSON. */
+  readonly request: unknown;
+  /** Default 5000. */
+  readonly timeoutMs?: number;
+}
+
+export interface CallReport {
+  /** Any JSON. */
+  readonly reply: unknown;
+}
+
 export type ManagerEvent =
   | { readonly type: "state"; readonly at: number; readonly status: InstanceStatus; readonly before: string }
   | { readonly type: "change"; readonly at: number; readonly change: PlanChange }
@@ -170,6 +184,8 @@ export interface Manager {
   kill(input: { readonly names: readonly string[]; readonly signal: string }): Promise<OperationReport>;
   /** Writes a line to stdin. */
   send(input: { readonly name: string; readonly text: string }): Promise<void>;
+  /** Calls the main process of a program of processes (OTP gen_server:call/3). */
+  call(input: CallInput): Promise<CallReport>;
   why(input: { readonly name: string }): Promise<Cause>;
   tree(): Promise<TreeNode>;
   /** What happens from now on, until the caller returns. */

@@ -36,6 +36,7 @@ import { openRecorder } from "./log/recorder-client.ts";
 import { ServiceManager } from "./manager.ts";
 import { nameDaemon } from "./daemon-name.ts";
 import { FolderError, makeFolder } from "./folders.ts";
+import { callEnv, listenEnv } from "./program/program-env.ts";
 import { reasonText } from "./reason-text.ts";
 import { openRuns } from "./run/runs.ts";
 import { StateFiles } from "./state-files.ts";
@@ -53,6 +54,8 @@ export interface DaemonOptions {
   readonly recorderEntry: URL;
   /** What runs a program in an OS process of its own: words before the program's file and arguments. */
   programCommand(plan: ServicePlan): readonly [string, ...string[]];
+  /** What Node loads before a program that was handed a listening socket. */
+  readonly listenEntry: URL;
   /** The command that starts a daemon for this home; absent: no heart watches over this one. */
   readonly restartCommand?: readonly [string, ...string[]];
   /** The heart started this one, after another that was not told to end. */
@@ -176,7 +179,11 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     notice: (sentence) => log("warning", sentence),
   });
   const openSystemRuns = (listener: RunListener): Runs => {
-    const prepare = (spec: RunSpec): Promise<Preparation> => limits.prepare(spec);
+    const prepare = async (spec: RunSpec): Promise<Preparation> => {
+      const prepared = await limits.prepare(spec);
+      const env = { ...listenEnv(spec, options.listenEntry), ...callEnv(home, planOf(spec.service), spec) };
+      return { ...prepared, env: { ...prepared.env, ...env } };
+    };
     const open = (told: RunListener): Runs => openRuns({ home, listener: told, recorder, platform, prepare });
     return (holder.runs = openLimitedRuns(open, listener, limits, (service) => planOf(service)?.limits ?? {}));
   };
@@ -281,9 +288,14 @@ async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<rea
   const problems: string[] = [];
   for (const plan of services) {
     for (const sentence of await limits.refusals(plan)) problems.push(`services.${plan.name}.${sentence}`);
-    if (plan.ready.kind === "call") {
+    if (plan.ready.kind === "call" && plan.carrier !== "os-process") {
       problems.push(
-        `services.${plan.name}.ready.call: a program in an OS process of its own cannot be called yet; use log, fd or port`,
+        `services.${plan.name}.ready.call: the daemon calls programs on the carrier os-process alone; use log or port on ${plan.carrier}`,
+      );
+    }
+    if (plan.ready.kind === "call" && plan.user !== undefined) {
+      problems.push(
+        `services.${plan.name}.ready.call: the daemon calls programs of its own user alone; leave out user, or use log, fd or port`,
       );
     }
   }

@@ -20,6 +20,7 @@
  * runs/hold-<port>-<host>      pid, start ticks and boot id of the holder of a listening socket
  * pipes/<port>-<host>.hold     FIFO by which the daemon tells it what to start
  * pipes/<run>.out .err .in     FIFOs between service, recorder and daemon
+ * pipes/<run>.call             where a program of processes is called from outside; a plain file for a script
  * spare/                       FIFOs that no run has yet
  * services/<name>/<instance>/  for people: state, pid, exit, ready, restarts, limits, log/current
  * ```

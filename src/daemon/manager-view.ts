@@ -5,6 +5,7 @@
  */
 import type { ServicePlan } from "../control/config.ts";
 import type { Cause, InstanceDetail, RunExit, RunHistory, ServiceDetail, TreeNode } from "../control/manager.ts";
+import type { ListedProcesses } from "../control/program-call.ts";
 import { spanText } from "../control/quantity.ts";
 import type { InstanceState, InstanceStatus } from "../control/service.ts";
 import { cpuPercent, sampleProcesses, type GroupSample } from "../os/process-sample.ts";
@@ -221,7 +222,7 @@ function notesOf(core: Core, name: string): Cause[] {
 }
 
 /** What hangs on what. */
-export function treeOf(core: Core, home: Home, members: (run: string) => readonly OsProcess[]): TreeNode {
+export function treeOf(core: Core, home: Home, parts: RunParts): TreeNode {
   const services = [...core.record.services.values()].map((service): TreeNode => {
     const lives = core.live(service);
     const ready = lives.filter(({ state }) => state === "ready").length;
@@ -230,10 +231,17 @@ export function treeOf(core: Core, home: Home, members: (run: string) => readonl
       kind: "service",
       name: service.plan.name,
       text: `${ready} of ${lives.length} ready${after === "" ? "" : `, after ${after}`}`,
-      children: lives.map((live) => instanceNode(live, members)),
+      children: lives.map((live) => instanceNode(live, parts)),
     };
   });
   return { kind: "system", name: home.root, text: `${services.length} services`, children: services };
+}
+
+/** What a run is made of. */
+export interface RunParts {
+  members(run: string): readonly OsProcess[];
+  /** Of its program of processes; undefined when it has none, or does not say. */
+  processes(run: string): ListedProcesses | undefined;
 }
 
 /** An OS process, for the tree. */
@@ -242,17 +250,27 @@ export interface OsProcess {
   readonly command: string;
 }
 
-function instanceNode(live: LiveInstance, members: (run: string) => readonly OsProcess[]): TreeNode {
-  const processes = runsOf(live).flatMap(({ id }) => members(id));
+function instanceNode(live: LiveInstance, parts: RunParts): TreeNode {
+  const children = runsOf(live).flatMap(({ id, osPid }) =>
+    parts.members(id).map((member): TreeNode => {
+      const listed = member.osPid === osPid ? parts.processes(id) : undefined;
+      const inside = listed === undefined ? [] : processNodes(listed);
+      return { kind: "os-process", name: String(member.osPid), text: member.command, children: inside };
+    }),
+  );
   return {
     kind: "instance",
     name: live.name,
     text: live.reason === undefined ? live.state : `${live.state}: ${live.reason}`,
-    children: processes.map(({ osPid, command }) => ({
-      kind: "os-process",
-      name: String(osPid),
-      text: command,
-      children: [],
-    })),
+    children,
   };
+}
+
+function processNodes({ processes, processesCount }: ListedProcesses): TreeNode[] {
+  const nodes = processes.map(({ name, status, messagesCount }): TreeNode => {
+    return { kind: "process", name, text: `${status}, ${messagesCount} messages wait`, children: [] };
+  });
+  const left = processesCount - processes.length;
+  if (left <= 0) return nodes;
+  return [...nodes, { kind: "process", name: "…", text: `${left} more processes`, children: [] }];
 }

@@ -16,6 +16,8 @@ import { Feed } from "../context/stream.ts";
 import {
   ManagerError,
   type ApplyReport,
+  type CallInput,
+  type CallReport,
   type Cause,
   type DaemonStatus,
   type InstanceProblem,
@@ -31,6 +33,7 @@ import {
   type WaitOptions,
 } from "../control/manager.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
+import { callMsDefault, type ListedProcesses } from "../control/program-call.ts";
 import { instancesMax } from "../control/config-limit.ts";
 import { parsePlan } from "../control/plan-check.ts";
 import { planChanges } from "../control/plan-diff.ts";
@@ -44,6 +47,7 @@ import type { Home } from "./home.ts";
 import { JournalError, type Journal } from "./journal.ts";
 import { tellingLine, tellingLines } from "./last-words.ts";
 import { detailOf, Samples, stateWords, statusOf, treeOf, whyOf, type OsProcess } from "./manager-view.ts";
+import { callProgram, listProgram, ProgramCallError } from "./program/program-calls.ts";
 import { reasonText } from "./reason-text.ts";
 import { RunHost, type RunHostOptions } from "./run-host.ts";
 
@@ -193,7 +197,12 @@ export class ServiceManager implements Manager {
   }
 
   async tree(): Promise<TreeNode> {
-    return treeOf(this.#core, this.#options.home, (run) => this.#host.runs.members(run).map(osProcess));
+    const { home } = this.#options;
+    const processes = await this.#processes();
+    return treeOf(this.#core, home, {
+      members: (run) => this.#host.runs.members(run).map(osProcess),
+      processes: (run) => processes.get(run),
+    });
   }
 
   events(): AsyncIterable<ManagerEvent> {
@@ -321,6 +330,26 @@ export class ServiceManager implements Manager {
     }
   }
 
+  async call({ name, request, timeoutMs = callMsDefault }: CallInput): Promise<CallReport> {
+    const { service, number = 1 } = this.#named(name);
+    const { plan } = service;
+    const live = this.#live({ service: plan.name, number });
+    const called = live?.name ?? name;
+    if (plan.run.kind !== "program" || plan.carrier !== "os-process") {
+      const what = plan.run.kind === "command" ? "a command" : `a program on the carrier ${plan.carrier}`;
+      throw new ManagerError("refused", `${called} is ${what}, not a program of processes on the carrier os-process`);
+    }
+    if (live?.current === undefined || live.current.phase === "asked") {
+      throw new ManagerError("refused", `${called} does not run, so nobody answers`, `colos start ${name}`);
+    }
+    try {
+      return { reply: await callProgram(this.#options.home, live.current.id, request, timeoutMs) };
+    } catch (error) {
+      const why = error instanceof ProgramCallError ? error.message : reasonText(error);
+      throw new ManagerError("refused", `${called}: ${why}`);
+    }
+  }
+
   async down(input: WaitOptions): Promise<OperationReport> {
     const targets = this.#everything();
     this.#isEnding = true;
@@ -347,6 +376,15 @@ export class ServiceManager implements Manager {
 
   async handOver(): Promise<void> {
     this.#finished("handOver");
+  }
+
+  /** What programs of processes say of theirs, all asked at the same time. */
+  async #processes(): Promise<ReadonlyMap<string, ListedProcesses>> {
+    const runs = [...this.#core.record.services.values()]
+      .filter(({ plan }) => plan.run.kind === "program" && plan.carrier === "os-process")
+      .flatMap((service) => this.#core.live(service).flatMap(({ current }) => current?.id ?? []));
+    const lists = await Promise.all(runs.map((run) => listProgram(this.#options.home, run)));
+    return new Map(runs.flatMap((run, at) => (lists[at] === undefined ? [] : [[run, lists[at]] as const])));
   }
 
   #finished(how: "down" | "handOver"): void {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { FakeClock } from "../../test/fake-cli-host.ts";
 import { FakeJournal, FakeRuns } from "../../test/fake-runs.ts";
+import { homeAt } from "./home.ts";
 import type { ServicePlan } from "../control/config.ts";
 import { serviceDefaults } from "../control/service-plan.ts";
 import { Core } from "./core/core.ts";
@@ -40,6 +41,7 @@ function hosted() {
   const host = new RunHost({
     clock,
     journal,
+    home: homeAt("/nowhere"),
     random: () => 0.5,
     openRuns: (listener) => (runs = new FakeRuns(listener)),
     environmentOf: () => environment.answer(),

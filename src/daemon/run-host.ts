@@ -18,8 +18,10 @@ import { ownTroubleRetryMs, type Core, type CoreHost } from "./core/core.ts";
 import type { LiveInstance, LiveRun } from "./core/live.ts";
 import type { Entry, ServiceRecord, SystemRecord } from "./core/record.ts";
 import { EnvironmentError } from "./environment.ts";
+import type { Home } from "./home.ts";
 import type { Journal } from "./journal.ts";
 import { startLive } from "./live.ts";
+import { untilAnswered } from "./program/program-calls.ts";
 import { awaitReady, NotReadyError, type ReadySubject } from "./readiness.ts";
 import { isOwnTrouble } from "./own-trouble.ts";
 import { reasonText } from "./reason-text.ts";
@@ -40,6 +42,7 @@ export const wakeMaxMs = 60_000;
 export const closeFlushMs = 5_000;
 
 export interface RunHostOptions {
+  readonly home: Home;
   readonly clock: Clock;
   random(): number;
   readonly journal: Journal<SystemRecord, Entry>;
@@ -313,11 +316,15 @@ export class RunHost implements CoreHost {
 
   /** Checks again when colos itself was short of something. */
   async #check(run: LiveRun, plan: ServicePlan, instance: number, checks: Checks): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock, home, log } = this.#options;
+    const { ready } = plan;
     for (;;) {
       try {
-        const subject = await this.#subject(run, plan, instance, checks, plan.ready.kind);
-        return await awaitReady(plan.ready, subject, checks.end.signal);
+        const subject = await this.#subject(run, plan, instance, checks, ready.kind);
+        const answered =
+          ready.kind === "call" ? untilAnswered(home, run.id, ready.request, checks.end.signal) : undefined;
+        const asked = answered === undefined ? subject : { ...subject, signalled: answered };
+        return await awaitReady(ready, asked, checks.end.signal);
       } catch (error) {
         const isOwn = error instanceof NotReadyError || error instanceof EnvironmentError ? error.isOwnTrouble : false;
         if (!isOwn) throw error;

@@ -2,12 +2,12 @@
  * Clients of a web server: so many connections kept alive, one request after the other on each, until stdin ends. Then a
  * line of JSON: how long requests took in each phase, and what went wrong.
  *
- *   node load.mjs <port> <connections>      stdin: a line begins the next phase
+ *   node load.mjs <port> <connections> [new]     stdin: a line begins the next phase; new: a connection for each request
  */
 import { Agent, get } from "node:http";
 
 const [port, connections] = process.argv.slice(2).map(Number);
-const agent = new Agent({ keepAlive: true, maxSockets: connections, maxFreeSockets: connections });
+const agent = new Agent({ keepAlive: process.argv[4] !== "new", maxSockets: connections, maxFreeSockets: connections });
 const phases = [{ ms: [], failures: {} }];
 const over = new AbortController();
 

@@ -321,6 +321,37 @@ describe("colos send", () => {
   });
 });
 
+describe("colos call", () => {
+  test.each([
+    ["call db 40", 40, "40\n"],
+    ["call db some text", "some text", "some text\n"],
+    ['call --timeout 2s db {"a":[1]}', { a: [1] }, '{"a":[1]}\n'],
+  ])("%s", async (line, request, shown) => {
+    const manager = shop();
+    const host = hostOf(manager);
+
+    expect(await colos(line, host)).toBe(0);
+    expect(manager.asked).toEqual([["call", expect.objectContaining({ request })]]);
+    expect(host.stdout.text).toBe(shown);
+  });
+
+  test("a text of the reply can do nothing to a terminal, and is JSON with --json", async () => {
+    const host = hostOf(shop());
+    expect(await colos("call db \u001b[2J", host)).toBe(0);
+    expect(host.stdout.text).not.toContain("\u001b");
+    const other = hostOf(shop());
+    expect(await colos("call --json db look", other)).toBe(0);
+    expect(other.stdout.text).toBe('{"reply":"look"}\n');
+  });
+
+  test("without a request it is wrong usage", async () => {
+    const host = hostOf(shop());
+
+    expect(await colos("call db", host)).toBe(2);
+    expect(host.stderr.text).toContain("a name and a request are needed");
+  });
+});
+
 describe("colos why", () => {
   test("indents the causes of each line", async () => {
     const manager = shop();

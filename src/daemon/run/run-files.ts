@@ -37,7 +37,7 @@ import type { OsIdentity, RunEnd, RunId, RunSpec } from "./run.ts";
 export const runFileKinds = ["spec", "pid", "ready", "notify", "exit", "shim", "claim"] as const;
 export type RunFileKind = (typeof runFileKinds)[number];
 /** What a run has in `pipes/`. */
-export const pipeKinds = ["out", "err", "in", "ready", "notify"] as const;
+export const pipeKinds = ["out", "err", "in", "ready", "notify", "call"] as const;
 export type PipeKind = (typeof pipeKinds)[number];
 
 /** What a later daemon needs of a spec. */

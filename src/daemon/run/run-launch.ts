@@ -33,6 +33,8 @@ export interface Preparation {
   readonly prefix?: readonly string[];
   /** The absolute path of a cgroup that the preamble enters. */
   readonly cgroup?: string;
+  /** Added to the environment, over all else. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Variables that a shell passes on. */
@@ -65,7 +67,8 @@ export function shimCall(home: Home, spec: RunSpec, preparation: Preparation, ow
   const own = [shimFile(home), "run", files, pipes, spec.stdin, ready, notify, String(spec.listen.length), preamble];
   assertNoNul(name, [...args, ...Object.entries(spec.env).flat()]);
   const setsid = setsidOn(shimPath(ownPath), spec);
-  return { args: [...own, setsid, ...prefix, file, ...args], env: shimEnvironment(home, spec, ownPath), cwd: spec.cwd };
+  const env = { ...shimEnvironment(home, spec, ownPath), ...preparation.env };
+  return { args: [...own, setsid, ...prefix, file, ...args], env, cwd: spec.cwd };
 }
 
 /** A shim that this OS process has started; it outlives it. */

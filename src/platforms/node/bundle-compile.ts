@@ -28,10 +28,11 @@ import type {
 } from "esbuild";
 import { readFileSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
-import { dirname, extname, isAbsolute, join, relative, resolve } from "node:path";
+import { dirname, extname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { stampOf, type NewBundle, type Stamp } from "./bundle-cache.ts";
 import { ProgramError, type ProgramProblem } from "./program-error.ts";
+import { compiledExtensions, shownPath } from "./program-file.ts";
 
 /** How long esbuild's service waits for the next build before it ends, in milliseconds. */
 export const compilerIdleMs = 1_000;
@@ -55,9 +56,6 @@ const metaNames: Readonly<Record<string, string>> = {
   __filename: "__colosFilename",
   __dirname: "__colosDirname",
 };
-
-/** Extensions of programs that must be compiled before Node 20 can load them. */
-export const compiledExtensions: readonly string[] = [".ts", ".mts", ".cts", ".tsx", ".jsx"];
 
 /**
  * Compiles `file` (absolute, no symlink). `colosUrl` is what `colos` means in it.
@@ -303,10 +301,4 @@ function problemOf(message: Message, folder: string, sources: Sources): ProgramP
 
 function problemText({ column, file, line, text }: ProgramProblem): string {
   return file === undefined ? text : `${shownPath(file)}:${line}:${column}: ${text}`;
-}
-
-/** Relative to the working directory for what lies in it. */
-export function shownPath(path: string): string {
-  const short = relative(process.cwd(), path);
-  return short === "" || short.startsWith("..") || isAbsolute(short) ? path : short;
 }

@@ -28,14 +28,19 @@ export interface DrainOptions {
 export function drainOnStop(server: HttpServer, options: DrainOptions = {}): () => void {
   const { signal = "SIGTERM", idleMs = 5_000, onDrained = () => process.exit(0) } = options;
   assertWhole("idleMs", idleMs, 1, 2 ** 31 - 1);
-  const drain = (): void => {
-    // HTTP's own `close` would close idle connections too.
-    NetServer.prototype.close.call(server, () => onDrained());
-    server.prependListener("request", (_request, response) => {
-      response.shouldKeepAlive = false;
-    });
-    setTimeout(() => server.closeIdleConnections(), idleMs).unref();
-  };
+  const drain = (): void => drainNow(server, idleMs, onDrained);
   process.once(signal, drain);
   return () => process.off(signal, drain);
+}
+
+/** Drains `server` now. */
+export function drainNow(server: HttpServer, idleMs: number, onDrained: () => void): void {
+  // HTTP's own `close` would close idle connections too.
+  NetServer.prototype.close.call(server, () => onDrained());
+  server.prependListener("request", (_request, response) => {
+    response.shouldKeepAlive = false;
+  });
+  // For connections whose answer had begun when the signal came.
+  if (server.keepAliveTimeout === 0 || server.keepAliveTimeout > idleMs) server.keepAliveTimeout = idleMs;
+  setTimeout(() => server.closeIdleConnections(), idleMs).unref();
 }

@@ -12,7 +12,12 @@ const listenFdsStart = 3;
  * the program also runs by itself: `server.listen(listenOptions(8080))`.
  */
 export function listenOptions(port: number): { readonly fd: number } | { readonly port: number } {
+  const fd = handedFd();
+  return fd === undefined ? { port } : { fd };
+}
+
+/** The listening socket that this OS process was handed; undefined when it was handed none. */
+export function handedFd(): number | undefined {
   const { LISTEN_FDS, LISTEN_PID } = process.env;
-  const isForUs = LISTEN_PID === String(process.pid) && Number(LISTEN_FDS) >= 1;
-  return isForUs ? { fd: listenFdsStart } : { port };
+  return LISTEN_PID === String(process.pid) && Number(LISTEN_FDS) >= 1 ? listenFdsStart : undefined;
 }

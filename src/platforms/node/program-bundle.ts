@@ -13,16 +13,14 @@
  *
  * @module
  */
-import { readFileSync, realpathSync, statSync } from "node:fs";
-import { extname, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { readFileSync, realpathSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { cacheFolders, contentHash, findBundle, storeBundle, type StoredBundle } from "./bundle-cache.ts";
-import { compileProgram, compiledExtensions, shownPath } from "./bundle-compile.ts";
+import { compileProgram } from "./bundle-compile.ts";
 import { ProgramError } from "./program-error.ts";
+import { isPlain, programPath, shownPath } from "./program-file.ts";
 
 export { ProgramError, type ProgramProblem } from "./program-error.ts";
-
-const plainExtensions: readonly string[] = [".js", ".mjs", ".cjs"];
 
 /** What a bundle must know of the colos that loads it. */
 export interface BundleOptions {
@@ -48,7 +46,7 @@ const underWay = new Map<string, Promise<ProgramBundle>>();
  */
 export async function bundleProgram(file: string | URL, options: BundleOptions): Promise<ProgramBundle> {
   const path = programPath(file);
-  if (plainExtensions.includes(extname(path))) {
+  if (isPlain(path)) {
     return { url: pathToFileURL(path).href, hash: contentHash(readFileSync(path)), fromCache: true };
   }
   const key = `${path}\0${options.colosUrl}`;
@@ -77,16 +75,6 @@ export async function loadModule(file: string | URL, options: BundleOptions): Pr
   loadedHashes.set(url, firstHash);
   // A bundle's URL changes with its content; a JavaScript file's has to be made to.
   return (await import(firstHash === hash ? url : `${url}?colos=${hash}`)) as Record<string, unknown>;
-}
-
-function programPath(file: string | URL): string {
-  const path = file instanceof URL || file.startsWith("file:") ? fileURLToPath(file) : resolve(file);
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) throw new ProgramError(`${shownPath(path)} does not exist`);
-  if (!stat.isFile()) throw new ProgramError(`${shownPath(path)} is not a file`);
-  const known = [...compiledExtensions, ...plainExtensions];
-  if (known.includes(extname(path))) return path;
-  throw new ProgramError(`${shownPath(path)} is not a program: its name must end in one of ${known.join(" ")}`);
 }
 
 async function findOrCompile(file: string, colosUrl: string): Promise<ProgramBundle> {

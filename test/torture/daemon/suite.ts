@@ -4,8 +4,8 @@
  */
 import { torture } from "colos/testing";
 import { expect } from "vitest";
-import { needsLinux, needsProgram } from "./debian.ts";
-import { daemonProperty, plan } from "./torture/daemon/property.ts";
+import { needsLinux, needsProgram } from "../../debian.ts";
+import { daemonProperty, plan } from "./property.ts";
 
 const kills = 500;
 const timeoutMs = 1_200_000;
@@ -24,7 +24,7 @@ linux.test(
     const found = Object.fromEntries(
       Object.entries(programs).map(([name, { path }]) => [name, path.startsWith("/") ? path : undefined]),
     );
-    const property = daemonProperty({ dist: new URL("../dist/", import.meta.url), programs: found, kills });
+    const property = daemonProperty({ dist: new URL("../../../dist/", import.meta.url), programs: found, kills });
 
     const report = await torture(property, plan, { runs: 1, workloadMs: timeoutMs });
 
