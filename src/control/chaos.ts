@@ -8,6 +8,7 @@
  * @module
  */
 import type { AbortCondition } from "./abort-condition.ts";
+import type { ManagerErrorCode } from "./manager.ts";
 import type { InstanceState } from "./service.ts";
 
 /** Whom a fault strikes: OS processes of a victim, the machine beside all victims, or the file system that a home lies on. */
@@ -253,6 +254,11 @@ export interface PreparedChaos {
   run(listener: (event: ChaosEvent) => void): ChaosRun;
 }
 
+/** Why it cannot or may not be done; a value, as whoever is told may be of another build of the classes of errors. */
+export interface ChaosRefusal {
+  readonly refused: { readonly code: ManagerErrorCode; readonly message: string; readonly advice?: string };
+}
+
 /** Whether a fault works on this machine. */
 export interface ChaosAbility {
   readonly fault: string;
@@ -267,6 +273,6 @@ export interface ChaosAbility {
 export interface Chaos {
   /** Tries each fault once, on a victim of its own. */
   abilities(): Promise<readonly ChaosAbility[]>;
-  /** Looks, and strikes nobody. @throws ManagerError when it cannot or may not be done */
-  prepare(request: ChaosRequest): Promise<PreparedChaos>;
+  /** Looks, and strikes nobody. Never rejects. */
+  prepare(request: ChaosRequest): Promise<PreparedChaos | ChaosRefusal>;
 }

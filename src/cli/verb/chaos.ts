@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import { suggestionClause } from "../../base/suggestion.ts";
 import { abortDefault, parseAbortConditions, type AbortCondition } from "../../control/abort-condition.ts";
 import {
@@ -18,7 +19,7 @@ import {
   type ChaosRequest,
   type PreparedChaos,
 } from "../../control/chaos.ts";
-import { resolve } from "node:path";
+import { ManagerError } from "../../control/manager.ts";
 import { type Call, managerVerb } from "../call.ts";
 import { abilityLines, eventLine, planLines, reportLines } from "../chaos-text.ts";
 import { durationOption } from "../duration.ts";
@@ -71,8 +72,14 @@ async function strike(
   { request, isDryRun, isAgreed }: Extract<ChaosInput, { action: "strike" }>,
   call: Call,
 ): Promise<number> {
+  // Told as everywhere when no daemon is there.
+  await (await call.connect()).list();
   const path = request.path === undefined ? {} : { path: resolve(call.host.cwd, request.path) };
   const prepared = await (await call.host.openChaos(call.home)).prepare({ ...request, ...path });
+  if ("refused" in prepared) {
+    const { code, message, advice } = prepared.refused;
+    throw new ManagerError(code, message, advice);
+  }
   if (isDryRun) {
     if (call.isJson) call.json({ plan: prepared.plan });
     else call.print(planLines(prepared.plan));

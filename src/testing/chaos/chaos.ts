@@ -17,6 +17,7 @@ import {
   type Chaos,
   type ChaosFaultName,
   type ChaosPlan,
+  type ChaosRefusal,
   type ChaosRequest,
   type ChaosSkipped,
   type PreparedChaos,
@@ -31,7 +32,18 @@ import { selectionOf, tellVictim, victimsOf, type ChaosGround, type Victim } fro
 
 /** Failure testing of one home. */
 export function chaosOn(ground: ChaosGround): Chaos {
-  return { abilities: () => abilities(ground.home), prepare: (request) => prepare(ground, request) };
+  return {
+    abilities: () => abilities(ground.home),
+    prepare: (request) => prepare(ground, request).catch(refusalOf),
+  };
+}
+
+function refusalOf(thrown: unknown): ChaosRefusal {
+  if (!(thrown instanceof ManagerError)) {
+    return { refused: { code: "internal", message: thrown instanceof Error ? thrown.message : String(thrown) } };
+  }
+  const { code, message, advice } = thrown;
+  return { refused: { code, message, ...(advice === undefined ? {} : { advice }) } };
 }
 
 async function prepare(ground: ChaosGround, request: ChaosRequest): Promise<PreparedChaos> {
