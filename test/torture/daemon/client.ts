@@ -35,6 +35,8 @@ export class Client {
   readonly counts = { acknowledged: 0, cutOff: 0, cutOffAndDone: 0, refused: 0 };
   wanted: Wanted;
   #possible: readonly Wanted[];
+  /** What became of the last operation, for people. */
+  #last = "";
   readonly #planOf: (wanted: Wanted) => SystemPlan;
   readonly #env: Readonly<Record<string, string>>;
 
@@ -65,8 +67,10 @@ export class Client {
       await within(run(this.manager), `${name} was not answered`);
       this.counts.acknowledged += 1;
       this.#possible = [effect];
+      this.#last = `${name} was answered`;
       return true;
     } catch (error) {
+      this.#last = `${name}: ${String(error)}`;
       if (error instanceof DaemonAbsentError) this.#possible = [before];
       else if (error instanceof ManagerError && error.code === "timeout") {
         // It was taken, and something that it waits for does not come: a dependency that was removed.
@@ -87,7 +91,7 @@ export class Client {
     const found = this.#possible.find((each) => textOf(each) === textOf(seen));
     if (found === undefined) {
       const all = this.#possible.map((each) => textOf(each)).join(" or ");
-      this.problems.push(`the daemon wants ${textOf(seen)}, and it must want ${all}`);
+      this.problems.push(`the daemon wants ${textOf(seen)}, and it must want ${all} (${this.#last})`);
     } else if (this.#possible.length > 1 && found === this.#possible[1]) this.counts.cutOffAndDone += 1;
     this.wanted = found ?? seen;
     this.#possible = [this.wanted];

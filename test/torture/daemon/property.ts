@@ -202,10 +202,14 @@ function operationOf(client: Client, world: World): Operation {
         effect: withService(wanted, name, { ...service, target: "down" }),
         run: (m) => m.stop(names),
       };
-    case "remove":
+    case "remove": {
       // The web's clients are to be served all the time.
-      if (name === "web") return { name: "reload", effect: wanted, run: (m) => m.reload(names) };
+      if (name === "web") {
+        const effect = withService(wanted, name, { ...service, target: "up" });
+        return { name: "reload", effect, run: (m) => m.reload(names) };
+      }
       return { name: kind, effect: withService(wanted, name, undefined), run: (m) => m.remove(names) };
+    }
     case "scale": {
       const instances = world.choose("instances", [1, 2, 3]);
       const effect = withService(wanted, name, { ...service, instances });
