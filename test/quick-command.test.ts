@@ -48,21 +48,8 @@ describe("the quick file of the command", () => {
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
     mkdirSync(join(folder, "dist"));
     cpSync(colosFile, join(folder, "dist/bin.cjs"));
-    const asking = [
-      "ps",
-      "start",
-      "stop",
-      "restart",
-      "reload",
-      "scale",
-      "remove",
-      "show",
-      "why",
-      "kill",
-      "send",
-      "down",
-    ];
-    const words = { scale: ["web", "2"], send: ["web", "hello"], ps: [], down: [] };
+    const asking = ["ps", "start", "stop", "restart", "reload", "scale", "remove", "show", "why", "kill", "send"];
+    const words = { scale: ["web", "2"], send: ["web", "hello"], ps: [] };
 
     const answers = asking.map((verb) => {
       expect(verbs).toHaveProperty(verb);

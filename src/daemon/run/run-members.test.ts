@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { newHome, openTestRuns, shellSpec, specOf } from "../../../test/run-home.ts";
 import { gone, isRunning } from "../../../test/system/os-processes.ts";
 import { turn } from "../../../test/system/turn.ts";
+import { findProcessStat } from "../../os/process-sample.ts";
 import { RunMembers } from "./run-members.ts";
 
 async function pidFrom(path: string): Promise<number> {
@@ -80,6 +81,8 @@ test("what is asked in one turn of the event loop is looked at once", async () =
 test("a group that somebody else leads now has no members", async () => {
   const { home, runs } = openTestRuns(newHome());
   const { osPid, startTicks, bootId } = await runs.start(specOf(home, "web.1.1", { argv: ["sleep", "1000"] }));
+  // Who it is stands in its file just before it leads a group.
+  while (findProcessStat(osPid)?.group !== osPid) await turn();
   const look = new RunMembers("/no/home").lookNow();
   const owner = { id: "web.1.1", shim: undefined, cgroup: undefined };
 
