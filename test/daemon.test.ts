@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { managerClient } from "../src/control/manager-client.ts";
@@ -362,6 +363,18 @@ const serverProgram = `
   server.listen(listenOptions(0), () => console.log("up"));
 `;
 
+/** Why a connection is refused; undefined when it is not. */
+function errorOf(port: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(undefined);
+    });
+    socket.once("error", (error) => resolve((error as NodeJS.ErrnoException).code));
+  });
+}
+
 linux.describe("colos reload", () => {
   const api = (port: number, version: string, file = "api.ts"): object => ({
     api: { program: file, listen: port, instances: 2, ready, env: { VERSION: version } },
@@ -385,6 +398,21 @@ linux.describe("colos reload", () => {
 
     expect(load.errors).toEqual([]);
     expect([...load.answers].toSorted()).toEqual(["1", "2"]);
+  }, 60_000);
+
+  test("the port of a service that somebody stopped refuses connections, and is there again after a start", async ({
+    place,
+  }) => {
+    const port = await freePort();
+    place.write("api.ts", serverProgram);
+    place.config(api(port, "1"));
+    await place.colos("up");
+
+    await place.colos("stop", "api");
+    expect(await place.until(async () => ((await errorOf(port)) === "ECONNREFUSED" ? true : undefined))).toBe(true);
+
+    expect(await place.colos("start", "api")).toMatchObject({ code: 0 });
+    expect(await errorOf(port)).toBeUndefined();
   }, 60_000);
 
   test("a new version that does not become ready is taken back: the old one goes on", async ({ place }) => {

@@ -16,7 +16,15 @@ import { apiVersion } from "../control/manager-routes.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
 import { containerSentences, initProblem, readContainerLimits } from "./container.ts";
 import { serveControl } from "./control-server.ts";
-import { decodeEntry, emptyRecord, fold, runParts, snapshotOf, type SystemRecord } from "./core/record.ts";
+import {
+  decodeEntry,
+  emptyRecord,
+  fold,
+  runParts,
+  snapshotOf,
+  type ServiceRecord,
+  type SystemRecord,
+} from "./core/record.ts";
 import { environmentOf } from "./environment.ts";
 import { keepHeart } from "./heart.ts";
 import { runHook } from "./hook.ts";
@@ -231,7 +239,10 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     lastErrors: (service, instance, sinceAt) => lastLines(home, service, instance, "stderr", readLinesMax, sinceAt),
     lastLine: async (service, instance) =>
       (await lastLines(home, service, instance, undefined, blankLinesMax)).findLast((line) => line.trim() !== ""),
-    changed: (service, instance) => stateFiles.changed(service, instance),
+    changed: (service, instance) => {
+      stateFiles.changed(service, instance);
+      releaseWhenStopped(service, holder.runs);
+    },
     gone: ({ plan, instances }) => {
       for (const number of instances.keys()) stateFiles.removed(plan.name, number);
     },
@@ -311,6 +322,13 @@ function releaseSockets({ services }: SystemRecord, runs: Runs | undefined): voi
   );
   for (const { port, host } of runs?.heldListens() ?? [])
     if (!wanted.has(`${host}:${port}`)) runs?.releaseListen(port, host);
+}
+
+/** Of a service that somebody stopped, clients are to be refused, not kept waiting for an instance that does not come. */
+function releaseWhenStopped({ plan, target, instances }: ServiceRecord, runs: Runs | undefined): void {
+  if (plan.listenPort === undefined || target === "up") return;
+  const isRunning = [...instances.values()].some((each) => each.runs.some(({ end }) => end === undefined));
+  if (!isRunning) runs?.releaseListen(plan.listenPort, plan.listenHost ?? listenHostDefault);
 }
 
 /** Also those that an earlier daemon opened. */
