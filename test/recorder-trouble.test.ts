@@ -22,6 +22,7 @@ import {
   OwnRecorder,
   ownRecorder,
   payloadOf,
+  payloadSoFar,
   recorderOf,
   runIn,
   until,
@@ -272,7 +273,7 @@ describe("forwarding to stdout", () => {
     await recorder.attach(run);
     const go = join(place.folder, "go");
     const shim = holdPipes(run, `seq 0 499999; while [ ! -e '${go}' ]; do sleep 0.1; done; echo end`);
-    await until(async () => (await payloadOf(run.directory, "stdout")).length === numbersText(500_000).length);
+    await until(async () => (await payloadSoFar(run.directory, "stdout")).length === numbersText(500_000).length);
     let forwarded = "";
     own.child.stdout!.setEncoding("utf8").on("data", (text: string) => (forwarded += text));
     await until(() => forwarded.length > 1_000_000);

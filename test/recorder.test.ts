@@ -10,7 +10,17 @@ import { pieceBytesMax } from "../src/daemon/log/cri-format.ts";
 import { chunkBytesMax } from "../src/daemon/log/pipe-reader.ts";
 import { isRunning, osProcessesOf } from "./system/os-processes.ts";
 import { test } from "./system/place.ts";
-import { endOf, holdPipes, homeIn, killNow, payloadOf, recorderOf, runIn, until } from "./system/recorded.ts";
+import {
+  endOf,
+  holdPipes,
+  homeIn,
+  killNow,
+  payloadOf,
+  payloadSoFar,
+  recorderOf,
+  runIn,
+  until,
+} from "./system/recorded.ts";
 
 /** Writes `bytes` of lines of many lengths, and says the sum of them on its stderr. */
 const flood = `
@@ -117,7 +127,7 @@ describe("recorder", () => {
       `echo before; printf half; while [ ! -e '${go}' ]; do :; done; echo ' and half'; echo after`,
     );
     await recorder.attach(run);
-    await until(async () => (await payloadOf(run.directory, "stdout")).toString() === "before\nhalf");
+    await until(async () => (await payloadSoFar(run.directory, "stdout")).toString() === "before\nhalf");
     await killNow(recorder.osPid!);
     writeFileSync(go, "");
     await recorder.drained(run.id, 20_000);

@@ -130,6 +130,11 @@ export async function payloadOf(directory: string, stream: "stdout" | "stderr"):
   return Buffer.concat(parts);
 }
 
+/** The same while it is being written: nothing yet where a line is only half there. */
+export function payloadSoFar(directory: string, stream: "stdout" | "stderr"): Promise<Buffer> {
+  return payloadOf(directory, stream).catch(() => Buffer.alloc(0));
+}
+
 /** SIGKILL, and until its parent knows. A zombie will not do: other threads of it may hold its files for a moment. */
 export async function killNow(osPid: number): Promise<void> {
   process.kill(osPid, "SIGKILL");
