@@ -1,32 +1,16 @@
 import { describe, expect, test } from "vitest";
+import { basePlan } from "../../test/base-plan.ts";
 import { FakeClock } from "../../test/fake-cli-host.ts";
 import { FakeJournal, FakeRuns } from "../../test/fake-runs.ts";
 import { homeAt } from "./home.ts";
 import type { ServicePlan } from "../control/config.ts";
-import { serviceDefaults } from "../control/service-plan.ts";
 import { Core } from "./core/core.ts";
 import { emptyRecord, type Entry } from "./core/record.ts";
 import { EnvironmentError } from "./environment.ts";
 import { entriesWaitingMax, journalRetryMs, RunHost, watchRetryMs } from "./run-host.ts";
 import type { RecoveredRun } from "./run/run.ts";
 
-const web: ServicePlan = {
-  ...serviceDefaults,
-  name: "web",
-  run: { kind: "command", command: ["true"] },
-  carrier: "command",
-  autostart: true,
-  env: {},
-  envFiles: [],
-  secrets: {},
-  cwd: "/",
-  stdin: "null",
-  shutdown: 5000,
-  ready: { kind: "none" },
-  dependsOn: [],
-  limits: {},
-  backoff: { ...serviceDefaults.backoff, jitter: 0 },
-};
+const web = basePlan;
 
 const applied = (plan: ServicePlan): Entry => ({ type: "applied", at: 0, source: "", env: {}, services: [plan] });
 const note = (sentence: string): Entry => ({ type: "note", at: 0, sentence });

@@ -2,29 +2,14 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { basePlan } from "../../test/base-plan.ts";
 import type { ServicePlan } from "../control/config.ts";
-import { serviceDefaults } from "../control/service-plan.ts";
 import { liveInstance, type LiveInstance } from "./core/live.ts";
 import { emptyRecord, foldInto, type ServiceRecord } from "./core/record.ts";
 import { homeAt, instanceFolder, removedState, type Home } from "./home.ts";
 import { StateFiles } from "./state-files.ts";
 
-const plan: ServicePlan = {
-  ...serviceDefaults,
-  name: "web",
-  run: { kind: "command", command: ["true"] },
-  carrier: "command",
-  autostart: true,
-  env: {},
-  envFiles: [],
-  secrets: {},
-  cwd: "/",
-  stdin: "null",
-  shutdown: 5000,
-  ready: { kind: "none" },
-  dependsOn: [],
-  limits: { pidsMax: 9 },
-};
+const plan: ServicePlan = { ...basePlan, limits: { pidsMax: 9 } };
 
 function newHome(): Home {
   const root = mkdtempSync(join(tmpdir(), "colos-state-"));

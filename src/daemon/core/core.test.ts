@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { basePlan } from "../../../test/base-plan.ts";
 import type { DependencyEndPolicy, SchedulePlan, ServicePlan } from "../../control/config.ts";
-import { serviceDefaults } from "../../control/service-plan.ts";
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { RunStartError, type RecoveredRun, type RunId } from "../run/run.ts";
 import { Core, type CoreHost } from "./core.ts";
@@ -17,24 +17,6 @@ import {
 } from "./record.ts";
 
 type Services = Readonly<Record<string, Partial<ServicePlan>>>;
-
-const basePlan: ServicePlan = {
-  ...serviceDefaults,
-  name: "",
-  run: { kind: "command", command: ["true"] },
-  carrier: "command",
-  autostart: true,
-  env: {},
-  envFiles: [],
-  secrets: {},
-  cwd: "/",
-  stdin: "null",
-  shutdown: 5000,
-  ready: { kind: "none" },
-  dependsOn: [],
-  limits: {},
-  backoff: { ...serviceDefaults.backoff, jitter: 0 },
-};
 
 /** As it comes back from the journal. */
 function throughJson(entry: Entry): Entry {

@@ -11,6 +11,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { assertFolder, explainStart, findExecutable } from "../../os/executable.ts";
 import { PortInUseError } from "../../os/port-holder.ts";
 import type { Home } from "../home.ts";
+import { isOwnTrouble } from "../own-trouble.ts";
 import { FifoError } from "./fifo.ts";
 import { pipeFile, runFile } from "./run-files.ts";
 import { RunStartError, type RunSpec } from "./run.ts";
@@ -103,17 +104,8 @@ export async function launchShim(call: ShimCall, spec: RunSpec): Promise<Launche
   return { ended, release: () => child.stderr?.destroy() };
 }
 
-/** Codes with which the OS says that there is not enough of something. */
-const ownTroubles: ReadonlySet<string> = new Set([
-  "EAGAIN",
-  "EMFILE",
-  "ENFILE",
-  "ENOMEM",
-  "ENOSPC",
-  "EDQUOT",
-  "EROFS",
-  "EIO",
-]);
+/** Of the disk on which the home is: not the service's either. */
+const diskTroubles: ReadonlySet<string> = new Set(["EROFS", "EIO"]);
 
 /** What the OS refused, as a sentence. */
 export function startError(refused: unknown, { argv, cwd }: RunSpec): RunStartError {
@@ -127,7 +119,8 @@ export function startError(refused: unknown, { argv, cwd }: RunSpec): RunStartEr
     return new RunStartError(sentence, "EAGAIN", true, { cause: refused });
   }
   const explained = explainStart(refused, { file, args }, cwd);
-  return new RunStartError(explained.message, explained.code, ownTroubles.has(explained.code), { cause: refused });
+  const { code, message } = explained;
+  return new RunStartError(message, code, isOwnTrouble(code) || diskTroubles.has(code), { cause: refused });
 }
 
 /** What a shim that ended before its service began said, as a sentence. */
