@@ -574,6 +574,21 @@ describe("colos up", () => {
     expect(terminal.screen[0]).toBe("up: 2 of 2 ready after 0 ms");
   });
 
+  test.each([
+    ["elsewhere", true, ["here"]],
+    ["there", false, []],
+  ])("--unit has a daemon that stands %s stand in the unit", async (_, isElsewhere, places) => {
+    const manager = shop();
+    const host = hostOf(manager);
+    host.cwd = folder();
+    host.isElsewhere = isElsewhere;
+    host.startable = manager;
+
+    expect(await colos("up --unit shop.json", host)).toBe(0);
+    expect(host.places).toEqual(places);
+    expect(manager.asked.some(([operation]) => operation === "handOver")).toBe(isElsewhere);
+  });
+
   test("prints the changes, what becomes of them, and how it all is", async () => {
     const manager = shop();
     manager.changes = added;

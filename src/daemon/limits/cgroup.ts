@@ -47,6 +47,17 @@ export interface CgroupSources {
   isOurs(osPid: number): boolean;
 }
 
+/**
+ * Where an OS process is kept by whoever started it, such as a unit or a login: its path in the cgroup tree, the same before and after colos
+ * has divided it. Undefined when it has ended, or the OS has no cgroups.
+ */
+export function findCgroup(osPid: number | "self"): string | undefined {
+  const text = read(`/proc/${osPid}/cgroup`);
+  // With version 1 beside it, only systemd's own hierarchy may tell who is where.
+  const path = /^\d+:name=systemd:(\/.*)$/m.exec(text)?.[1] ?? /^0::(\/.*)$/m.exec(text)?.[1];
+  return path !== undefined && basename(path) === leafName ? dirname(path) : path;
+}
+
 /** The part of the cgroup tree that was delegated to colos, or why there is none. */
 export function openCgroups(home: string, sources: CgroupSources): Cgroups | { readonly absent: string } {
   const place = findPlace(sources);
@@ -114,6 +125,11 @@ export class Cgroups {
     if (existsSync(file)) writeFileSync(file, "1");
     else for (const osPid of this.members(run)) killQuietly(osPid);
     return true;
+  }
+
+  /** Whether the run has a group here. */
+  has(run: string): boolean {
+    return existsSync(this.pathOf(run));
   }
 
   /** OS processes in the group. */

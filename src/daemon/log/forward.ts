@@ -101,7 +101,8 @@ export class Forward {
         `there is no journald here (no socket ${socketPath}); remove \`logs.forward\`, or set it to "stdout"`,
       );
     const stream = (priority: number): Sink => {
-      const socket = connect(socketPath);
+      // journald ends its own side at once, and Node would end this one with it.
+      const socket = connect({ path: socketPath, allowHalfOpen: true });
       socket.resume();
       socket.write(`${name}\n\n${priority}\n0\n0\n0\n0\n`);
       return new Sink(socket);
