@@ -14,7 +14,7 @@ import { join } from "node:path";
 /** How long a boot may take until ssh answers, in milliseconds. */
 export const bootTimeoutMs = 300_000;
 /** How long a command may take unless it says otherwise, in milliseconds. */
-export const commandTimeoutMs = 120_000;
+export const commandTimeoutMs = 400_000;
 const memoryMebibytes = 2_048;
 /** What is kept of what a command says. */
 const saidMaxChars = 1_000_000;

@@ -1,7 +1,7 @@
 /**
  * Shim script: what `/bin/sh` does beside each run (`run`) and beside each shared listening socket (`hold`).
  *
- * Guarantees: runs on dash, busybox sh and bash. The shim starts the service after it has claimed the run, so a run whose
+ * Guarantees: runs on dash, busybox sh, bash and mksh. The shim starts the service after it has claimed the run, so a run whose
  * claim somebody else has is never started. It starts it in the foreground, because POSIX has a shell ignore SIGINT and
  * SIGQUIT in what it starts in the background, and the service would inherit that. Once the service runs, the shim needs
  * no other program and no fork to record its end: an exit status is not lost because the machine is out of OS processes.
@@ -93,14 +93,15 @@ colos_exec() { # becomes the service, in a subshell: its pid stays the one that 
   exec <"$colos_stdin" >"$colos_pipe.out" 2>"$colos_pipe.err" 8>&- 9>&-
   colos_identity
   echo "$colos_identity" >"$colos_run.pid" || exit ${shimStatus.record}
-  [ "$colos_ready" = - ] || eval "exec $colos_ready>\\"\\$colos_pipe.ready\\""
   if [ "$colos_sockets" != 0 ]; then
     LISTEN_FDS=$colos_sockets LISTEN_PID=$colos_pid
     export LISTEN_FDS LISTEN_PID
   fi
   if [ "\${${servicePathVariable}+x}" ]; then PATH=$${servicePathVariable}; unset ${servicePathVariable}; else unset PATH; fi
   eval "$colos_preamble"
-  exec "$@"
+  [ "$colos_ready" != - ] || exec "$@"
+  # Together: shells of the ksh family hand on no file descriptor that was opened before.
+  eval "exec \\"\\$@\\" $colos_ready>\\"\\$colos_pipe.ready\\""
 }
 colos_hold() { # <identity file> <FIFO>
   trap : HUP INT QUIT TERM PIPE USR1 USR2 ALRM

@@ -32,11 +32,13 @@ config() {
   cat >/srv/app/colos.config.json
   cd /srv/app
 }
-of() { # written soon after colos has answered
-  for _ in 1 2 3 4 5 6 7 8 9 10; do [ "$2" = pid ] && [ -z "$(read_of "$@")" ] && sleep 0.2 || break; done
+of() { # <service or service.instance> <file of its folder>; the pid is written soon after colos has answered
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    [ "$2" != pid ] || kill -0 "$(read_of "$@")" 2>/dev/null || sleep 0.5
+  done
   read_of "$@"
 }
-read_of() { # <service or service.instance> <file of its folder>
+read_of() {
   case $1 in *.*) set -- "${1%.*}" "$2" "${1##*.}" ;; *) set -- "$1" "$2" 1 ;; esac
   cat "${COLOS_HOME:-$home}/services/$1/$3/$2" 2>/dev/null || :
 }
