@@ -15,11 +15,13 @@ services:
   web: { command: ["sh", "-c", "trap 'echo web goes; kill $!; exit 0' TERM; echo up; sleep 1000 & wait"], ready: { log: up }, dependsOn: [db] }
   eater: { command: ["sh", "-c", "echo up; read -r line; node -e 'kept = []; for (;;) kept.push(Buffer.alloc(1e6, 1))'; echo ate $?; exit 1"], ready: { log: up } , limits: { memoryBytes: "100 MiB" } }
 YAML
+# The authorities that this machine trusts.
+export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
 npm install --silent --package-lock-only --no-audit --no-fund
 # Debian with Node.js stands for the image that the Dockerfile is from, as there is no registry of images here.
 podman image exists docker.io/library/node:22-slim ||
   tar -c --one-file-system -C / --exclude=./var/lib/containers --exclude=./usr/lib/modules --exclude=./usr/local --exclude=./srv --exclude=./opt --exclude=./var/log . | podman import - docker.io/library/node:22-slim
-podman build --network=host --quiet --tag app . >/dev/null
+podman build --env NODE_EXTRA_CA_CERTS --network=host --quiet --tag app . >/dev/null
 tell "the image is built: $(podman image inspect app --format '{{.Config.Entrypoint}} {{.Config.Cmd}} {{.Config.StopSignal}}')"
 
 podman rm --force --ignore app >/dev/null
