@@ -46,7 +46,16 @@ import { stuckOf } from "./core/stuck.ts";
 import type { Home } from "./home.ts";
 import { JournalError, type Journal } from "./journal.ts";
 import { tellingLine, tellingLines } from "./last-words.ts";
-import { detailOf, Samples, stateWords, statusOf, treeOf, whyOf, type OsProcess } from "./manager-view.ts";
+import {
+  detailOf,
+  postponedSentence,
+  Samples,
+  stateWords,
+  statusOf,
+  treeOf,
+  whyOf,
+  type OsProcess,
+} from "./manager-view.ts";
 import { callProgram, listProgram, ProgramCallError } from "./program/program-calls.ts";
 import { reasonText } from "./reason-text.ts";
 import { RunHost, type RunHostOptions } from "./run-host.ts";
@@ -59,6 +68,8 @@ export const survivalMs = 300;
 export const lastLinesAtOnceMax = 16;
 /** Characters of the last line that a list repeats. */
 export const lastLineCharactersMax = 1_000;
+/** An operation that waits says that colos itself is short of something once a try waits for so long, in milliseconds. */
+export const ownTroubleTellMs = 4_000;
 /** Lines of stderr that a problem repeats. */
 export const lastLinesMax = 10;
 
@@ -72,7 +83,7 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   refusals(plan: SystemPlan): Promise<readonly string[]>;
   /** How each limit of a service is held: one sentence each. */
   describeLimits(plan: ServicePlan): Promise<readonly string[]>;
-  /** What is wrong at this moment with what colos itself does for a service: one sentence each. */
+  /** What is wrong at this moment with what colos itself does for a service, or for all: one sentence each. */
   alarmsOf(service: string): readonly string[];
   /** The last lines that an instance has written to stderr since then. */
   lastErrors(service: string, instance: number, sinceAt: number): Promise<readonly string[]>;
@@ -181,7 +192,9 @@ export class ServiceManager implements Manager {
     const { service } = this.#named(name);
     this.#sample();
     const detail = detailOf(service, this.#core, this.#samples, this.#options.home, this.#host.now());
-    return { ...detail, limits: await this.#options.describeLimits(service.plan) };
+    const alarms = this.#alarmsOf(service.plan.name);
+    const limits = await this.#options.describeLimits(service.plan);
+    return { ...detail, limits, ...(alarms.length === 0 ? {} : { alarms }) };
   }
 
   async why({ name }: { readonly name: string }): Promise<Cause> {
@@ -192,7 +205,7 @@ export class ServiceManager implements Manager {
       if (words !== undefined) lastWords.set(live.name, words);
     }
     const cause = whyOf(this.#core, service, lastWords, number);
-    const alarms = this.#options.alarmsOf(service.plan.name).map((sentence): Cause => ({ sentence, causes: [] }));
+    const alarms = this.#alarmsOf(service.plan.name).map((sentence): Cause => ({ sentence, causes: [] }));
     return { ...cause, causes: [...alarms, ...cause.causes] };
   }
 
@@ -503,7 +516,7 @@ export class ServiceManager implements Manager {
               reject(
                 new ManagerError(
                   "timeout",
-                  `it was not done within ${spanText(timeoutMs)}, and goes on`,
+                  `it was not done within ${spanText(timeoutMs)}, and goes on${this.#shortageClause()}`,
                   "colos ps shows where it is",
                 ),
               );
@@ -516,6 +529,11 @@ export class ServiceManager implements Manager {
       };
       this.#waits.add(look);
     });
+  }
+
+  #shortageClause(): string {
+    const [first] = this.#daemon().alarms ?? [];
+    return first === undefined ? "" : `; meanwhile: ${first}`;
   }
 
   /** `sinceAt`: when the operation began; what failed before does not count. */
@@ -542,6 +560,9 @@ export class ServiceManager implements Manager {
     );
     if (late !== undefined)
       return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${late.stopping!.why}` };
+    // Not at the first tries: most shortages are over in a moment.
+    if (outcome?.kind === "again" && outcome.isOwnTrouble === true && outcome.delayMs >= ownTroubleTellMs)
+      return { ok: false, sentence: `${live.name} waits, and is started by itself: ${live.reason ?? outcome.reason}` };
     if (live.state === "failed" || live.state === "degraded")
       return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${live.reason ?? ""}` };
     return undefined;
@@ -687,7 +708,15 @@ export class ServiceManager implements Manager {
 
   #daemon(): DaemonStatus {
     const { home, version } = this.#options;
-    return { ...this.#options.daemon(), home: home.root, version, startsCount: this.#core.record.startsCount };
+    const said = this.#options.daemon();
+    const alarms = [...(said.alarms ?? []), ...this.#host.alarms.all, ...postponedSentence(this.#core)];
+    const { startsCount } = this.#core.record;
+    return { ...said, home: home.root, version, startsCount, ...(alarms.length === 0 ? {} : { alarms }) };
+  }
+
+  /** What colos itself is short of, as far as it concerns one service. */
+  #alarmsOf(service: string): readonly string[] {
+    return [...this.#options.alarmsOf(service), ...this.#host.alarms.of(service)];
   }
 
   #changed(service: ServiceRecord, instance: LiveInstance, before: InstanceState): void {

@@ -5,7 +5,8 @@
  * is being written, and before it is known what runs, nothing is told to the core. What the disk does not take waits here and is
  * tried again, and no run's files are removed before its end stands in the journal. A check that was ended tells nothing
  * more. That a run is ready is not missed, however early it says so. Nothing here throws into the core.
- * Limits: `entriesWaitingMax` entries wait for the disk; more are left out, and what they say is found again in the runs.
+ * Limits: `entriesWaitingMax` entries wait for the disk; more are left out, and what they say is found again in the runs. Tries to start
+ * that colos itself was too short of something for are one waiting entry for each instance, however many there were.
  *
  * @module
  */
@@ -21,9 +22,12 @@ import { EnvironmentError } from "./environment.ts";
 import type { Home } from "./home.ts";
 import type { Journal } from "./journal.ts";
 import { startLive } from "./live.ts";
+import { dropSubsumed } from "./postponed-entries.ts";
 import { untilAnswered } from "./program/program-calls.ts";
 import { awaitReady, NotReadyError, type ReadySubject } from "./readiness.ts";
+import { OwnAlarms } from "./own-alarms.ts";
 import { isOwnTrouble } from "./own-trouble.ts";
+import { ProbeError, probeOnce } from "./probe.ts";
 import { reasonText } from "./reason-text.ts";
 import { RunStartError, type RunId, type RunListener, type Runs, type RunSpec } from "./run/run.ts";
 
@@ -60,6 +64,10 @@ export interface RunHostOptions {
   changed(service: ServiceRecord, instance: LiveInstance, before: InstanceState): void;
   /** Nothing of a removed service is left. */
   gone(service: ServiceRecord): void;
+  /** What is wrong at this moment with the recording of a service: one sentence each. Then it may be waiting for that. */
+  recordingTroubles(service: string): readonly string[];
+  /** What colos itself is so short of that nothing new may be begun: one sentence. */
+  shortage(): string | undefined;
 }
 
 interface Checks {
@@ -72,6 +80,8 @@ interface Checks {
 
 export class RunHost implements CoreHost {
   readonly runs: Runs;
+  /** What the journal does not take, and what cannot be checked. */
+  readonly alarms: OwnAlarms = new OwnAlarms();
   readonly #options: RunHostOptions;
   readonly #checks = new Map<RunId, Checks>();
   /** What the runs that this daemon has started were given, for their checks; secrets are looked up once for each run. */
@@ -80,6 +90,8 @@ export class RunHost implements CoreHost {
   readonly #signalled = new Set<RunId>();
   /** What the core made and the journal does not have. */
   readonly #entries: Entry[] = [];
+  /** So many of them, the first ones, are being written. */
+  #inFlightCount = 0;
   readonly #written: ((isWritten: boolean) => void)[] = [];
   /** Runs whose files are being removed. */
   readonly #forgetting = new Set<Promise<void>>();
@@ -202,6 +214,7 @@ export class RunHost implements CoreHost {
   }
 
   keep(entry: Entry): void {
+    if (entry.type === "postponed") dropSubsumed(this.#entries, this.#inFlightCount, entry);
     if (this.#entries.length < entriesWaitingMax) this.#entries.push(entry);
     if (!this.#isWriting) void this.#write();
   }
@@ -238,6 +251,7 @@ export class RunHost implements CoreHost {
           if (!this.#isCurrent(run.id, checks)) return;
           checks.endLive = startLive(plan.live!, subject, {
             clock,
+            probe: this.#fairProbe(run.id, plan),
             onUnhealthy: (why) => this.#tellOf(run.id, checks, (core) => core.unhealthy(run.id, why)),
             onHealthy: () => this.#tellOf(run.id, checks, (core) => core.healthy(run.id)),
           });
@@ -256,6 +270,7 @@ export class RunHost implements CoreHost {
     if (checks === undefined) return;
     this.#checks.delete(id);
     this.#signalled.delete(id);
+    this.alarms.set(`checks of ${id}`, undefined);
     checks.end.abort(new Error("the run ends"));
     checks.endLive();
   }
@@ -302,6 +317,8 @@ export class RunHost implements CoreHost {
 
   async #start(run: LiveRun, plan: ServicePlan, instance: number): Promise<number> {
     const { ready } = plan;
+    const shortage = this.#options.shortage();
+    if (shortage !== undefined) throw new RunStartError(shortage, "EMFILE", true);
     if (ready.kind === "port" && plan.listenPort !== ready.port) await assertPortFree(ready.port, ready.host);
     const [env, argv] = await Promise.all([this.#options.environmentOf(plan, instance), this.#options.argvOf(plan)]);
     if (needsEnvironment(plan)) this.#environments.set(run.id, env);
@@ -324,14 +341,47 @@ export class RunHost implements CoreHost {
         const answered =
           ready.kind === "call" ? untilAnswered(home, run.id, ready.request, checks.end.signal) : undefined;
         const asked = answered === undefined ? subject : { ...subject, signalled: answered };
-        return await awaitReady(ready, asked, checks.end.signal);
+        await awaitReady(ready, asked, checks.end.signal);
+        return this.alarms.set(`checks of ${run.id}`, undefined);
       } catch (error) {
-        const isOwn = error instanceof NotReadyError || error instanceof EnvironmentError ? error.isOwnTrouble : false;
-        if (!isOwn) throw error;
-        log("warning", `${run.id} is checked again: ${reasonText(error)}`);
+        const sentence = this.#ownTroubleOf(error, plan);
+        if (sentence === undefined) throw error;
+        log("warning", `${run.id} is checked again: ${sentence}`);
+        if (this.#isCurrent(run.id, checks)) this.#cannotCheck(run.id, plan, sentence);
         await new Promise<void>((resolve) => void clock.timer(ownTroubleRetryMs, resolve));
       }
     }
+  }
+
+  /** Why a service that is not ready in time is not to blame; undefined: it is. */
+  #ownTroubleOf(error: unknown, { name }: ServicePlan): string | undefined {
+    const isOwn = error instanceof NotReadyError || error instanceof EnvironmentError ? error.isOwnTrouble : false;
+    if (isOwn) return reasonText(error);
+    // What it writes is not read at the moment: it waits, and its log, from which it may be judged, stands still.
+    const [trouble] = error instanceof NotReadyError ? this.#options.recordingTroubles(name) : [];
+    return trouble;
+  }
+
+  /** A look that does not blame a service for what colos is short of: it may wait for a full disk itself. */
+  #fairProbe(id: RunId, plan: ServicePlan): typeof probeOnce {
+    return async (probe, subject, signal) => {
+      try {
+        const shortage = this.#options.shortage();
+        if (shortage !== undefined) throw new ProbeError(shortage, "own trouble");
+        await probeOnce(probe, subject, signal);
+        this.alarms.set(`checks of ${id}`, undefined);
+      } catch (error) {
+        if (signal.aborted || !(error instanceof ProbeError)) throw error;
+        const [trouble] = error.isOwnTrouble ? [error.message] : this.#options.recordingTroubles(plan.name);
+        this.#cannotCheck(id, plan, trouble);
+        throw trouble === undefined ? error : new ProbeError(trouble, "own trouble");
+      }
+    };
+  }
+
+  #cannotCheck(id: RunId, { name }: ServicePlan, why: string | undefined): void {
+    const sentence = why === undefined ? undefined : `${name} cannot be judged for now: ${why}`;
+    this.alarms.set(`checks of ${id}`, sentence, name);
   }
 
   /** It may say so before it is told here that it runs. */
@@ -400,6 +450,7 @@ export class RunHost implements CoreHost {
       try {
         await this.#append();
         if (isRefused) this.#options.log("info", "the journal takes what happened again");
+        this.alarms.set("journal", undefined);
         isRefused = false;
       } catch (error) {
         if (!isRefused)
@@ -408,6 +459,7 @@ export class RunHost implements CoreHost {
             `the journal does not take what happened, and is tried again: ${reasonText(error)}`,
           );
         isRefused = true;
+        this.alarms.set("journal", `the journal takes nothing for now, so nothing new is done: ${reasonText(error)}`);
         await new Promise<void>((resolve) => void this.#options.clock.timer(journalRetryMs, resolve));
       }
     }
@@ -419,8 +471,13 @@ export class RunHost implements CoreHost {
   #append(operation?: readonly Entry[]): Promise<void> {
     const written = this.#lastWrite.then(async () => {
       const batch = operation === undefined ? this.#entries.slice(0, batchMax) : [...this.#entries];
-      await this.#options.journal.append([...batch, ...(operation ?? [])], { sync: operation !== undefined });
-      this.#entries.splice(0, batch.length);
+      this.#inFlightCount = batch.length;
+      try {
+        await this.#options.journal.append([...batch, ...(operation ?? [])], { sync: operation !== undefined });
+        this.#entries.splice(0, batch.length);
+      } finally {
+        this.#inFlightCount = 0;
+      }
     });
     this.#lastWrite = written.catch(() => {});
     return written;

@@ -31,8 +31,9 @@ import {
 import { runKey } from "./run-key.ts";
 import { ServiceOrder } from "./service-order.ts";
 
-/** How long the core waits when colos itself is short of something, in milliseconds. */
+/** The first and the longest wait when colos itself is short of something, in milliseconds; it doubles with each try. */
 export const ownTroubleRetryMs = 1_000;
+export const ownTroubleRetryMaxMs = 10_000;
 
 /** What the core tells. No call may call back into the core at once. */
 export interface CoreHost {
@@ -72,7 +73,7 @@ export interface CoreHost {
 export const clockStepMinMs = 500;
 
 /** Whose failure the end of a run is. */
-type Blame = "service" | "colos" | "nobody";
+type Blame = "service" | "nobody";
 
 export class Core {
   readonly record: SystemRecord;
@@ -169,6 +170,7 @@ export class Core {
     const { service, instance, run } = found;
     run.phase = "running";
     run.osPid = osPid;
+    instance.nextDelayMs = undefined;
     this.#keep({ type: "running", at: this.#host.now(), run: id, osPid });
     if (run.stop !== undefined) this.#askToStop(run, service.plan);
     else this.#beginChecks(service, instance, run);
@@ -177,8 +179,8 @@ export class Core {
 
   startFailed(id: RunId, error: RunStartError): void {
     const at = this.#host.now();
-    const lost = `did not start: ${error.message}`;
-    this.#runEnded(id, { code: null, signal: null, at, lost }, error.isOwnTrouble ? "colos" : "service");
+    if (error.isOwnTrouble) this.#postpone(id, error);
+    else this.#runEnded(id, { code: null, signal: null, at, lost: `did not start: ${error.message}` });
     this.reconcile();
   }
 
@@ -511,23 +513,39 @@ export class Core {
       instance.next = undefined;
       const isUnexpected = blame !== "nobody" && (run.stop === undefined || run.stop.isFailure);
       const follows = isUnexpected && instance.current === undefined && record !== undefined;
-      this.#endedEntry(
-        service,
-        instance,
-        run,
-        end,
-        follows ? this.#outcome(service, record, run, end, blame) : undefined,
-      );
+      this.#endedEntry(service, instance, run, end, follows ? this.#outcome(service, record, run, end) : undefined);
     } else {
       const wasNext = instance.next === run;
       if (wasNext) instance.next = undefined;
       instance.draining.delete(run);
       this.#endedEntry(service, instance, run, end, undefined);
-      if (wasNext && blame === "colos") instance.nextNotBeforeMs = this.#host.monotonicMs() + ownTroubleRetryMs;
-      else if (wasNext && blame === "service" && (run.stop === undefined || run.stop.isFailure))
+      if (wasNext && blame === "service" && (run.stop === undefined || run.stop.isFailure))
         this.#holdBack(service, instance, run, end);
     }
     this.#host.forget(id);
+  }
+
+  /** Nothing has begun, nobody has failed, and nothing is left of it on disk: it leaves no trace but when it is tried again. */
+  #postpone(id: RunId, error: RunStartError): void {
+    const found = this.#findRun(id);
+    if (found === undefined) return this.#host.forget(id);
+    const { service, instance, run } = found;
+    const record = service.instances.get(instance.number);
+    const at = this.#host.now();
+    this.#host.endChecks(id);
+    instance.draining.delete(run);
+    if (instance.next === run) {
+      instance.next = undefined;
+      instance.nextDelayMs = longerDelay(instance.nextDelayMs);
+      instance.nextNotBeforeMs = this.#host.monotonicMs() + instance.nextDelayMs;
+    }
+    const follows = instance.current === run && record !== undefined && run.stop === undefined;
+    if (instance.current === run) {
+      instance.current = instance.next;
+      instance.next = undefined;
+    }
+    const outcome = follows && instance.current === undefined ? ownTroubleOutcome(record, at, error) : undefined;
+    this.#keep({ type: "postponed", at, run: id, ...(outcome === undefined ? {} : { outcome }) });
   }
 
   #endedEntry(
@@ -556,21 +574,10 @@ export class Core {
     record: InstanceRecord,
     run: LiveRun,
     end: RunEnd,
-    blame: Blame,
   ): Outcome & { readonly counts?: boolean } {
     const { plan } = service;
     const now = this.#host.now();
     const reason = run.stop?.why ?? endSentence(end);
-    if (blame === "colos") {
-      const { isExhausted } = record;
-      return {
-        kind: "again",
-        notBeforeAt: now + ownTroubleRetryMs,
-        delayMs: ownTroubleRetryMs,
-        isExhausted,
-        reason: `colos itself is short of something, which is not the service's failure: ${reason}`,
-      };
-    }
     const isOk = run.stop === undefined && end.code !== null && plan.successCodes.includes(end.code);
     if (plan.restart === "temporary" || (plan.restart === "transient" && isOk)) return { kind: "done", isOk, reason };
     const wasHealthy = run.readyAt !== undefined && now - run.readyAt >= plan.backoff.resetAfterMs;
@@ -885,6 +892,19 @@ function readyReason(
   if (record?.heldBack !== undefined)
     return `the older version goes on; the new one did not become ready: ${record.heldBack.reason}`;
   return current.says;
+}
+
+/** When colos, which was short of something, tries again. What the service's failures have led to stays. */
+function ownTroubleOutcome({ outcome, isExhausted }: InstanceRecord, at: number, error: RunStartError): Outcome {
+  const isAgain = outcome?.kind === "again" && outcome.isOwnTrouble === true;
+  const delayMs = longerDelay(isAgain ? outcome.delayMs : undefined);
+  const reason = `colos itself is short of something, which is not the service's failure: ${error.message}`;
+  return { kind: "again", notBeforeAt: at + delayMs, delayMs, isExhausted, reason, isOwnTrouble: true };
+}
+
+/** The wait after one of so many milliseconds. */
+function longerDelay(delayMs: number | undefined): number {
+  return delayMs === undefined ? ownTroubleRetryMs : Math.min(2 * delayMs, ownTroubleRetryMaxMs);
 }
 
 /** For people: how a run ended. */

@@ -30,6 +30,7 @@ import {
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { LogsPlan } from "../../control/config.ts";
+import { withSpareDescriptor } from "../../os/spare-descriptor.ts";
 import type { Home } from "../home.ts";
 import type { OsIdentity, RunEnd, RunId, RunSpec } from "./run.ts";
 
@@ -77,22 +78,28 @@ export function runIdOf(name: string): { readonly id: RunId; readonly kind: RunF
   return kind === undefined || dot <= 0 ? undefined : { id: name.slice(0, dot), kind };
 }
 
-/** @throws what the OS says, such as ENOSPC */
+/** @throws what the OS says, such as ENOSPC; then nothing of it is left */
 export function writeRecord(home: Home, record: RunRecord): void {
   const file = runFile(home, record.id, "spec");
-  writeFileSync(`${file}.draft`, `${JSON.stringify(record)}\n`, { mode: 0o600 });
-  renameSync(`${file}.draft`, file);
+  try {
+    writeFileSync(`${file}.draft`, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+    renameSync(`${file}.draft`, file);
+  } catch (error) {
+    // On a full disk each try would leave one.
+    rmSync(`${file}.draft`, { force: true });
+    throw error;
+  }
 }
 
-/** All runs that are not forgotten. What is left of forgotten ones is removed. */
+/** All runs that are not forgotten. What is left of forgotten ones is removed. @throws when what is there cannot be read */
 export function recordsIn(home: Home): RunRecord[] {
   const ids = new Set<RunId>();
-  for (const name of readdirSync(home.runs)) {
+  for (const name of withSpareDescriptor(() => readdirSync(home.runs))) {
     const file = runIdOf(name);
     if (file !== undefined) ids.add(file.id);
     else if (name.endsWith(".draft")) rmSync(join(home.runs, name), { force: true });
   }
-  for (const name of readdirSync(home.pipes)) {
+  for (const name of withSpareDescriptor(() => readdirSync(home.pipes))) {
     const [, id, kind] = /^(.+)\.([^.]+)$/.exec(name) ?? [];
     if (id !== undefined && pipeKinds.some((known) => known === kind)) ids.add(id);
   }
@@ -103,10 +110,11 @@ export function recordsIn(home: Home): RunRecord[] {
   });
 }
 
-/** A torn spec gives what the run's id says, as of another boot. */
+/** A torn spec gives what the run's id says, as of another boot. @throws when it is there and cannot be read */
 export function readRecord(home: Home, id: RunId): RunRecord | undefined {
   const file = runFile(home, id, "spec");
-  const text = readText(file);
+  // One that cannot be read for want of a file descriptor is no sign that the run is forgotten.
+  const text = existsSync(file) ? withSpareDescriptor(() => readFileSync(file, "utf8")) : undefined;
   if (text === undefined) return undefined;
   try {
     return JSON.parse(text) as RunRecord;
@@ -172,7 +180,7 @@ function removeCgroup(cgroup: string): void {
 function readText(file: string): string | undefined {
   if (!existsSync(file)) return undefined;
   try {
-    return readFileSync(file, "utf8");
+    return withSpareDescriptor(() => readFileSync(file, "utf8"));
   } catch {
     return undefined;
   }

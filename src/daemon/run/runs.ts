@@ -14,7 +14,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
 import type { Home } from "../home.ts";
 import type { Recorder } from "../log/recorder.ts";
-import { bootId, isAlive } from "../os-identity.ts";
+import { bootId, isAlive, isSurelyAlive } from "../os-identity.ts";
 import { newRun, ownerOf, recordedRun, recordOf, type ActiveRun } from "./active-run.ts";
 import * as files from "./run-files.ts";
 import type { RunRecord } from "./run-files.ts";
@@ -29,7 +29,7 @@ import {
   type Preparation,
   type ShimCall,
 } from "./run-launch.ts";
-import { RunMembers, type Member } from "./run-members.ts";
+import { RunMembers, type Look, type Member } from "./run-members.ts";
 import { stopLeftovers } from "./run-leftovers.ts";
 import {
   RunStartError,
@@ -137,7 +137,7 @@ class HomeRuns implements Runs {
 
   signal(id: RunId, name: string): void {
     const run = this.#runs.get(id);
-    if (run?.identity === undefined || run.phase !== "running" || !isAlive(run.identity)) return;
+    if (run?.identity === undefined || run.phase !== "running" || !isSurelyAlive(run.identity)) return;
     if (sendTo(-run.identity.osPid, name) === "absent") sendTo(run.identity.osPid, name);
   }
 
@@ -147,7 +147,8 @@ class HomeRuns implements Runs {
     run.isKilled = true;
     this.signal(id, "SIGKILL");
     if (run.record.cgroup !== undefined) killCgroup(run.record.cgroup);
-    for (const { osPid } of this.#members.lookNow().membersOf(ownerOf(run))) sendTo(osPid, "SIGKILL");
+    // Those that cannot be seen now get theirs when the end is taken in.
+    for (const { osPid } of seen(() => this.#members.lookNow(), run)) sendTo(osPid, "SIGKILL");
   }
 
   async write(id: RunId, text: string): Promise<void> {
@@ -169,17 +170,14 @@ class HomeRuns implements Runs {
   members(id: RunId): readonly number[] {
     const run = this.#runs.get(id);
     if (run === undefined || run.phase === "ended") return [];
-    return this.#members
-      .lookThisTurn()
-      .membersOf(ownerOf(run))
-      .map(({ osPid }) => osPid);
+    return seen(() => this.#members.lookThisTurn(), run).map(({ osPid }) => osPid);
   }
 
   async forget(id: RunId): Promise<void> {
     this.#runs.delete(id);
     const shim = files.readIdentity(files.runFile(this.#home, id, "shim"), bootId() ?? "");
     // It holds what the run wrote until now.
-    if (shim !== undefined && isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
+    if (shim !== undefined && isSurelyAlive(shim)) sendTo(shim.osPid, "SIGKILL");
     files.removeRun(this.#home, id);
     if (shim !== undefined) await this.#untilDead(shim);
   }
@@ -296,7 +294,7 @@ class HomeRuns implements Runs {
       // The disk is full: then no shim has claimed it either, and its spec is removed.
     }
     const shim = run.shim ?? files.readIdentity(files.runFile(this.#home, run.record.id, "shim"), run.record.bootId);
-    if (shim !== undefined && isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
+    if (shim !== undefined && isSurelyAlive(shim)) sendTo(shim.osPid, "SIGKILL");
     await this.#stopLeftovers(run, "SIGKILL");
     // The recorder may have opened what belongs to it already.
     if (run.isAttached) this.#recorder.drained(run.record.id, drainMs).catch(() => {});
@@ -422,6 +420,15 @@ function removeQuietly(home: Home, id: RunId): void {
   } catch {
     // The next daemon finds it and removes it.
     rmSync(files.runFile(home, id, "spec"), { force: true });
+  }
+}
+
+/** Nobody, when this OS process is short of what it takes to look. */
+function seen(look: () => Look, run: ActiveRun): readonly Member[] {
+  try {
+    return look().membersOf(ownerOf(run));
+  } catch {
+    return [];
   }
 }
 
