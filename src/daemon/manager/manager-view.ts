@@ -3,17 +3,17 @@
  *
  * @module
  */
-import type { ServicePlan } from "../control/config.ts";
-import type { Cause, InstanceDetail, RunExit, RunHistory, ServiceDetail, TreeNode } from "../control/manager.ts";
-import type { ListedProcesses } from "../control/program-call.ts";
-import { spanText } from "../control/quantity.ts";
-import type { InstanceState, InstanceStatus } from "../control/service.ts";
-import { cpuPercent, sampleProcesses, type GroupSample } from "../os/process-sample.ts";
-import type { Core } from "./core/core.ts";
-import { endSentence } from "./core/core.ts";
-import { runsOf, type LiveInstance } from "./core/live.ts";
-import type { InstanceRecord, RunRecord, ServiceRecord } from "./core/record.ts";
-import { instanceFolder, logFolder, type Home } from "./home.ts";
+import type { ServicePlan } from "../../control/config.ts";
+import type { Cause, InstanceDetail, RunExit, RunHistory, ServiceDetail, TreeNode } from "../../control/manager.ts";
+import type { ListedProcesses } from "../../control/program-call.ts";
+import { spanText } from "../../control/quantity.ts";
+import type { InstanceState, InstanceStatus } from "../../control/service.ts";
+import { cpuPercent, sampleProcesses, type GroupSample } from "../../os/process-sample.ts";
+import type { Core } from "../core/core.ts";
+import { endSentence } from "../core/core.ts";
+import { runsOf, type LiveInstance } from "../core/live.ts";
+import type { InstanceRecord, RunRecord, ServiceRecord } from "../core/record.ts";
+import { instanceFolder, logFolder, type Home } from "../home.ts";
 
 /** Milliseconds for which a sample of memory and CPU is good enough. */
 export const sampleEveryMs = 1_000;

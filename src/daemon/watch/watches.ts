@@ -7,8 +7,8 @@
  * @module
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Clock } from "../base/platform.ts";
-import type { ServicePlan } from "../control/config.ts";
+import type { Clock } from "../../base/platform.ts";
+import type { ServicePlan } from "../../control/config.ts";
 import { watchPaths, type Watching } from "./watch.ts";
 
 /** Paths that a reason names. */

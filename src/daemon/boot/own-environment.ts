@@ -7,7 +7,7 @@
  * @module
  */
 import process from "node:process";
-import { runVariable, servicePathVariable } from "./run/shim-script.ts";
+import { runVariable, servicePathVariable } from "../run/shim-script.ts";
 
 /** What was meant for one OS process alone: sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3), systemd.exec(5), Node's IPC. */
 export const personalVariables: readonly string[] = [

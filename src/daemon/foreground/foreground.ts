@@ -18,23 +18,23 @@
  */
 import { AsyncResource } from "node:async_hooks";
 import { constants } from "node:os";
-import type { ServicePlan, SystemPlan } from "../control/config.ts";
-import { foregroundProblems } from "../control/foreground-check.ts";
-import type { InstanceState, InstanceStatus, RunningSystem, SystemEvent } from "../control/service.ts";
-import { describeReason, isOrderly, isTagged, type ExitReason } from "../kernel/exit-reason.ts";
-import type { Kernel } from "../kernel/kernel.ts";
-import { isDown, isExit } from "../kernel/message.ts";
-import type { AnyPid } from "../kernel/pid.ts";
-import { Process, type AnyProcess } from "../kernel/process.ts";
-import { assertPortFree } from "../os/port-holder.ts";
-import { sampleProcesses } from "../os/process-sample.ts";
-import type { ChildSpec, SupervisorEvent } from "../supervisor/child-spec.ts";
-import { startChild, startSupervisor, type SupervisorResult } from "../supervisor/supervisor.ts";
+import type { ServicePlan, SystemPlan } from "../../control/config.ts";
+import { foregroundProblems } from "../../control/foreground-check.ts";
+import type { InstanceState, InstanceStatus, RunningSystem, SystemEvent } from "../../control/service.ts";
+import { describeReason, isOrderly, isTagged, type ExitReason } from "../../kernel/exit-reason.ts";
+import type { Kernel } from "../../kernel/kernel.ts";
+import { isDown, isExit } from "../../kernel/message.ts";
+import type { AnyPid } from "../../kernel/pid.ts";
+import { Process, type AnyProcess } from "../../kernel/process.ts";
+import { assertPortFree } from "../../os/port-holder.ts";
+import { sampleProcesses } from "../../os/process-sample.ts";
+import type { ChildSpec, SupervisorEvent } from "../../supervisor/child-spec.ts";
+import { startChild, startSupervisor, type SupervisorResult } from "../../supervisor/supervisor.ts";
 import { instanceSpec } from "./instance-spec.ts";
 import { Instance } from "./instance.ts";
-import { openListenSocket, type ListenSocket } from "./listen-socket.ts";
-import { awaitReady } from "./readiness.ts";
-import { reasonText } from "./reason-text.ts";
+import { openListenSocket, type ListenSocket } from "../listen-socket.ts";
+import { awaitReady } from "../check/readiness.ts";
+import { reasonText } from "../reason-text.ts";
 
 /** Milliseconds between two samples of memory and CPU. */
 export const sampleEveryMs = 1000;

@@ -14,8 +14,8 @@
  *
  * @module
  */
-import { FileError, isFileError, type FileSystem, type OpenFile } from "../base/file-system.ts";
-import { appendAll, readFile, replaceFile, writeAll } from "../base/whole-files.ts";
+import { FileError, isFileError, type FileSystem, type OpenFile } from "../../base/file-system.ts";
+import { appendAll, readFile, replaceFile, writeAll } from "../../base/whole-files.ts";
 import {
   journalFormat,
   journalHeader,

@@ -16,7 +16,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
-import { shellQuote } from "./shell-quote.ts";
+import { shellQuote } from "../shell-quote.ts";
 
 export type StartupSystem = "systemd" | "openrc" | "cron";
 

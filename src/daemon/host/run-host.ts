@@ -9,23 +9,23 @@
  *
  * @module
  */
-import type { Clock } from "../base/platform.ts";
-import type { ReadyPlan, ServicePlan } from "../control/config.ts";
-import { nextDue } from "../control/schedule.ts";
-import type { InstanceState } from "../control/service.ts";
-import { assertPortFree } from "../os/port-holder.ts";
-import { ownTroubleRetryMs, type Core, type CoreHost } from "./core/core.ts";
-import type { LiveInstance, LiveRun } from "./core/live.ts";
-import type { Entry, ServiceRecord, SystemRecord } from "./core/record.ts";
-import { EnvironmentError } from "./environment.ts";
-import type { Home } from "./home.ts";
-import type { Journal } from "./journal.ts";
-import { startLive } from "./live.ts";
-import { untilAnswered } from "./program/program-calls.ts";
-import { awaitReady, NotReadyError, type ReadySubject } from "./readiness.ts";
-import { isOwnTrouble } from "./own-trouble.ts";
-import { reasonText } from "./reason-text.ts";
-import { RunStartError, type RunId, type RunListener, type Runs, type RunSpec } from "./run/run.ts";
+import type { Clock } from "../../base/platform.ts";
+import type { ReadyPlan, ServicePlan } from "../../control/config.ts";
+import { nextDue } from "../../control/schedule.ts";
+import type { InstanceState } from "../../control/service.ts";
+import { assertPortFree } from "../../os/port-holder.ts";
+import { ownTroubleRetryMs, type Core, type CoreHost } from "../core/core.ts";
+import type { LiveInstance, LiveRun } from "../core/live.ts";
+import type { Entry, ServiceRecord, SystemRecord } from "../core/record.ts";
+import { EnvironmentError } from "../environment.ts";
+import type { Home } from "../home.ts";
+import type { Journal } from "../journal/journal.ts";
+import { startLive } from "../check/live.ts";
+import { untilAnswered } from "../program/program-calls.ts";
+import { awaitReady, NotReadyError, type ReadySubject } from "../check/readiness.ts";
+import { isOwnTrouble } from "../own-trouble.ts";
+import { reasonText } from "../reason-text.ts";
+import { RunStartError, type RunId, type RunListener, type Runs, type RunSpec } from "../run/run.ts";
 
 /** Where a shared socket is opened when the plan does not say: every IPv4 address of the machine. */
 export const listenHostDefault = "0.0.0.0";

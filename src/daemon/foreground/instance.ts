@@ -5,11 +5,11 @@
  *
  * @module
  */
-import type { InstanceState, InstanceStatus, LogLine } from "../control/service.ts";
-import type { ServicePlan } from "../control/config.ts";
-import type { AnyPid } from "../kernel/pid.ts";
-import type { GroupSample } from "../os/process-sample.ts";
-import { cpuPercent } from "../os/process-sample.ts";
+import type { InstanceState, InstanceStatus, LogLine } from "../../control/service.ts";
+import type { ServicePlan } from "../../control/config.ts";
+import type { AnyPid } from "../../kernel/pid.ts";
+import type { GroupSample } from "../../os/process-sample.ts";
+import { cpuPercent } from "../../os/process-sample.ts";
 import { LineSplitter } from "./line-splitter.ts";
 
 /** Lines kept for a readiness check that has not begun; the oldest go first. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseConfig } from "../control/config-parser.ts";
+import { parseConfig } from "../../control/config-parser.ts";
 import { Instance } from "./instance.ts";
 
 function instance(): Instance {

@@ -16,8 +16,8 @@
  */
 import { watch as watchHost } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
-import type { Clock } from "../base/platform.ts";
-import type { ServicePlan } from "../control/config.ts";
+import type { Clock } from "../../base/platform.ts";
+import type { ServicePlan } from "../../control/config.ts";
 import { changesBetween, filesMax, scanPaths, type Ignore, type Scan, type ScannedFolder } from "./watch-scan.ts";
 
 /** Folders that are watched through the OS; inotify's own limit is often 8192 for all that a user runs. */

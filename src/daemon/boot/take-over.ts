@@ -10,10 +10,10 @@
  * @module
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
-import type { Home } from "./home.ts";
-import { checkJournal } from "./journal.ts";
-import { identityOf, isAlive } from "./os-identity.ts";
+import { nodeFileSystem } from "../../platforms/node/node-file-system.ts";
+import type { Home } from "../home.ts";
+import { checkJournal } from "../journal/journal.ts";
+import { identityOf, isAlive } from "../os-identity.ts";
 
 /** How long a daemon may take to end after it has handed over, in milliseconds. */
 export const endTimeoutMs = 30_000;

@@ -11,11 +11,11 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
-import type { ProbePlan, ReadyPlan } from "../control/config.ts";
-import { hostTimerMaxMs, quote } from "./bounded-command.ts";
+import type { ProbePlan, ReadyPlan } from "../../control/config.ts";
+import { hostTimerMaxMs, quote } from "../bounded-command.ts";
 import { ProbeError, probeFailure, probeOnce, type ProbeSubject } from "./probe.ts";
 
-export { assertPortFree, PortInUseError, portHolder, type PortHolder } from "../os/port-holder.ts";
+export { assertPortFree, PortInUseError, portHolder, type PortHolder } from "../../os/port-holder.ts";
 
 /** Milliseconds between the first two tries of a repeated check. */
 export const firstIntervalMs = 20;

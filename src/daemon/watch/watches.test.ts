@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, describe, onTestFinished, test } from "vitest";
-import { nodePlatform } from "../platforms/node/node-platform.ts";
+import { nodePlatform } from "../../platforms/node/node-platform.ts";
 import { Watches, type WatchedPlan } from "./watches.ts";
 
 function setUp() {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { FakeSimulatedHost } from "../../test/fake-simulated-host.ts";
-import { listOptions } from "../../test/journal-list.ts";
-import type { FileErrorCode, FileSystem, OpenFile } from "../base/file-system.ts";
-import { readFile, replaceFile } from "../base/whole-files.ts";
-import { SimulatedFileSystem } from "../sim/sim-file-system.ts";
+import { FakeSimulatedHost } from "../../../test/fake-simulated-host.ts";
+import { listOptions } from "../../../test/journal-list.ts";
+import type { FileErrorCode, FileSystem, OpenFile } from "../../base/file-system.ts";
+import { readFile, replaceFile } from "../../base/whole-files.ts";
+import { SimulatedFileSystem } from "../../sim/sim-file-system.ts";
 import { journalHeader, journalLine } from "./journal-lines.ts";
 import { JournalError, openJournal, type Journal, type JournalOptions } from "./journal.ts";
 

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, mkdirSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { needsProgram } from "../../test/debian.ts";
+import { needsProgram } from "../../../test/debian.ts";
 import {
   findStartupSystem,
   removeStartup,

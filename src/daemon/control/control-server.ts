@@ -11,18 +11,18 @@
  */
 import { setMaxListeners } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { apiVersion } from "../control/manager-routes.ts";
-import type { Manager } from "../control/manager.ts";
-import { problem, problemMediaType, type Problem } from "../control/problem.ts";
-import { openApi } from "../control/openapi.ts";
-import { Budget, readBody } from "./control/body.ts";
-import { Connections } from "./control/connections.ts";
-import { formFor, sendEvents } from "./control/event-stream.ts";
-import { refusalOf } from "./control/guard.ts";
-import { controlLimits, type ControlLimits } from "./control/limits.ts";
-import { Operations } from "./control/operations.ts";
-import { findRoute, type Route } from "./control/routes.ts";
-import { listenOn } from "./control/socket-file.ts";
+import { apiVersion } from "../../control/manager-routes.ts";
+import type { Manager } from "../../control/manager.ts";
+import { problem, problemMediaType, type Problem } from "../../control/problem.ts";
+import { openApi } from "../../control/openapi.ts";
+import { Budget, readBody } from "./body.ts";
+import { Connections } from "./connections.ts";
+import { formFor, sendEvents } from "./event-stream.ts";
+import { refusalOf } from "./guard.ts";
+import { controlLimits, type ControlLimits } from "./limits.ts";
+import { Operations } from "./operations.ts";
+import { findRoute, type Route } from "./routes.ts";
+import { listenOn } from "./socket-file.ts";
 
 /** Milliseconds between two looks for requests that take too long. */
 const checkEveryMs = 500;

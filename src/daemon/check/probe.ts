@@ -10,9 +10,9 @@
  */
 import type { IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
-import type { ProbePlan } from "../control/config.ts";
-import { hostTimerMaxMs, runCommand, type Command } from "./bounded-command.ts";
-import { isOwnTrouble } from "./own-trouble.ts";
+import type { ProbePlan } from "../../control/config.ts";
+import { hostTimerMaxMs, runCommand, type Command } from "../bounded-command.ts";
+import { isOwnTrouble } from "../own-trouble.ts";
 
 /** What a look needs to know of the service. */
 export interface ProbeSubject {

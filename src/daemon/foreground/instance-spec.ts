@@ -5,12 +5,12 @@
  *
  * @module
  */
-import { StartError } from "../kernel/process.ts";
-import { command, program } from "../kernel/program.ts";
-import { ignore } from "../server/server.ts";
-import type { ChildSpec } from "../supervisor/child-spec.ts";
+import { StartError } from "../../kernel/process.ts";
+import { command, program } from "../../kernel/program.ts";
+import { ignore } from "../../server/server.ts";
+import type { ChildSpec } from "../../supervisor/child-spec.ts";
 import type { Instance } from "./instance.ts";
-import type { ListenSocket } from "./listen-socket.ts";
+import type { ListenSocket } from "../listen-socket.ts";
 
 /** How long a program may take to load before its start counts as failed, in milliseconds. */
 export const startTimeoutMs = 30_000;

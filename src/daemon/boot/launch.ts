@@ -12,10 +12,10 @@ import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { ManagerError } from "../control/manager.ts";
-import { FolderError, makeFolder } from "./folders.ts";
-import type { Home } from "./home.ts";
-import { identityOfLines, isAlive } from "./os-identity.ts";
+import { ManagerError } from "../../control/manager.ts";
+import { FolderError, makeFolder } from "../folders.ts";
+import type { Home } from "../home.ts";
+import { identityOfLines, isAlive } from "../os-identity.ts";
 import { ownEnvironment } from "./own-environment.ts";
 
 /** How long a daemon may take until it answers, in milliseconds. */

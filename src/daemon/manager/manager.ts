@@ -11,8 +11,8 @@
  */
 import { readFileSync } from "node:fs";
 import { constants as osConstants } from "node:os";
-import { suggestionClause } from "../base/suggestion.ts";
-import { Feed } from "../context/stream.ts";
+import { suggestionClause } from "../../base/suggestion.ts";
+import { Feed } from "../../context/stream.ts";
 import {
   ManagerError,
   type ApplyReport,
@@ -31,25 +31,25 @@ import {
   type SystemStatus,
   type TreeNode,
   type WaitOptions,
-} from "../control/manager.ts";
-import type { ServicePlan, SystemPlan } from "../control/config.ts";
-import { callMsDefault, type ListedProcesses } from "../control/program-call.ts";
-import { instancesMax } from "../control/config-limit.ts";
-import { parsePlan } from "../control/plan-check.ts";
-import { planChanges } from "../control/plan-diff.ts";
-import { spanText } from "../control/quantity.ts";
-import type { InstanceState, InstanceStatus } from "../control/service.ts";
-import { Core } from "./core/core.ts";
-import { runsOf, type LiveInstance, type LiveRun } from "./core/live.ts";
-import { foldInto, type Entry, type InstanceRecord, type ServiceRecord, type SystemRecord } from "./core/record.ts";
-import { stuckOf } from "./core/stuck.ts";
-import type { Home } from "./home.ts";
-import { JournalError, type Journal } from "./journal.ts";
-import { tellingLine, tellingLines } from "./last-words.ts";
+} from "../../control/manager.ts";
+import type { ServicePlan, SystemPlan } from "../../control/config.ts";
+import { callMsDefault, type ListedProcesses } from "../../control/program-call.ts";
+import { instancesMax } from "../../control/config-limit.ts";
+import { parsePlan } from "../../control/plan-check.ts";
+import { planChanges } from "../../control/plan-diff.ts";
+import { spanText } from "../../control/quantity.ts";
+import type { InstanceState, InstanceStatus } from "../../control/service.ts";
+import { Core } from "../core/core.ts";
+import { runsOf, type LiveInstance, type LiveRun } from "../core/live.ts";
+import { foldInto, type Entry, type InstanceRecord, type ServiceRecord, type SystemRecord } from "../core/record.ts";
+import { stuckOf } from "../core/stuck.ts";
+import type { Home } from "../home.ts";
+import { JournalError, type Journal } from "../journal/journal.ts";
+import { tellingLine, tellingLines } from "../last-words.ts";
 import { detailOf, Samples, stateWords, statusOf, treeOf, whyOf, type OsProcess } from "./manager-view.ts";
-import { callProgram, listProgram, ProgramCallError } from "./program/program-calls.ts";
-import { reasonText } from "./reason-text.ts";
-import { RunHost, type RunHostOptions } from "./run-host.ts";
+import { callProgram, listProgram, ProgramCallError } from "../program/program-calls.ts";
+import { reasonText } from "../reason-text.ts";
+import { RunHost, type RunHostOptions } from "../host/run-host.ts";
 
 /** Events that wait for one subscriber. */
 export const eventsMax = 1_000;

@@ -9,9 +9,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import type { ReadyPlan } from "../control/config.ts";
-import { groupMembers } from "../os/process-sample.ts";
-import { needsLinux, needsProgram } from "../../test/debian.ts";
+import type { ReadyPlan } from "../../control/config.ts";
+import { groupMembers } from "../../os/process-sample.ts";
+import { needsLinux, needsProgram } from "../../../test/debian.ts";
 import { isSelfConnection } from "./probe.ts";
 import { awaitReady, NotReadyError, type ReadySubject } from "./readiness.ts";
 

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { basePlan } from "../../test/base-plan.ts";
-import { FakeClock } from "../../test/fake-cli-host.ts";
-import { FakeJournal, FakeRuns } from "../../test/fake-runs.ts";
-import { homeAt } from "./home.ts";
-import type { ServicePlan } from "../control/config.ts";
-import { Core } from "./core/core.ts";
-import { emptyRecord, type Entry } from "./core/record.ts";
-import { EnvironmentError } from "./environment.ts";
+import { basePlan } from "../../../test/base-plan.ts";
+import { FakeClock } from "../../../test/fake-cli-host.ts";
+import { FakeJournal, FakeRuns } from "../../../test/fake-runs.ts";
+import { homeAt } from "../home.ts";
+import type { ServicePlan } from "../../control/config.ts";
+import { Core } from "../core/core.ts";
+import { emptyRecord, type Entry } from "../core/record.ts";
+import { EnvironmentError } from "../environment.ts";
 import { entriesWaitingMax, journalRetryMs, RunHost, watchRetryMs } from "./run-host.ts";
-import type { RecoveredRun } from "./run/run.ts";
+import type { RecoveredRun } from "../run/run.ts";
 
 const web = basePlan;
 

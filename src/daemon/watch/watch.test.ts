@@ -13,7 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { nodePlatform } from "../platforms/node/node-platform.ts";
+import { nodePlatform } from "../../platforms/node/node-platform.ts";
 import { ignoreOf, pathsToldMax, pollEveryMs, watchPaths, type WatchFolder, type WatchOptions } from "./watch.ts";
 
 interface Setup {

@@ -38,15 +38,15 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { assertWhole } from "../base/limit.ts";
-import type { Clock } from "../base/platform.ts";
+import { assertWhole } from "../../base/limit.ts";
+import type { Clock } from "../../base/platform.ts";
 import { heartParameters, heartScript } from "./heart-script.ts";
-import type { Home } from "./home.ts";
-import { findProcessStat } from "../os/process-sample.ts";
-import { identityOfLines, isAlive } from "./os-identity.ts";
+import type { Home } from "../home.ts";
+import { findProcessStat } from "../../os/process-sample.ts";
+import { identityOfLines, isAlive } from "../os-identity.ts";
 import { ownEnvironment } from "./own-environment.ts";
-import type { OsIdentity } from "./run/run.ts";
-import { shellQuote } from "./shell-quote.ts";
+import type { OsIdentity } from "../run/run.ts";
+import { shellQuote } from "../shell-quote.ts";
 
 /** How often the daemon looks for a token. Well below the heart's interval, so that one round is enough. */
 export const answerEveryMs = 200;

@@ -1,14 +1,14 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { FakeClock } from "../../test/fake-cli-host.ts";
-import { FakeJournal, FakeRuns } from "../../test/fake-runs.ts";
-import { planOf } from "../../test/plan-arbitraries.ts";
-import type { ServicePlan } from "../control/config.ts";
-import type { ManagerError, ManagerEvent, OperationReport } from "../control/manager.ts";
-import { dependencyOrder } from "../control/dependency-order.ts";
-import { homeAt } from "./home.ts";
-import { JournalError } from "./journal.ts";
+import { FakeClock } from "../../../test/fake-cli-host.ts";
+import { FakeJournal, FakeRuns } from "../../../test/fake-runs.ts";
+import { planOf } from "../../../test/plan-arbitraries.ts";
+import type { ServicePlan } from "../../control/config.ts";
+import type { ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
+import { dependencyOrder } from "../../control/dependency-order.ts";
+import { homeAt } from "../home.ts";
+import { JournalError } from "../journal/journal.ts";
 import { ServiceManager, survivalMs } from "./manager.ts";
-import type { RunListener } from "./run/run.ts";
+import type { RunListener } from "../run/run.ts";
 
 const [web] = planOf({ services: { web: { command: ["true"] } } }).services;
 const basePlan: ServicePlan = { ...web!, backoff: { ...web!.backoff, jitter: 0 } };

@@ -10,8 +10,8 @@
  *
  * @module
  */
-import type { Clock } from "../base/platform.ts";
-import type { LivePlan } from "../control/config.ts";
+import type { Clock } from "../../base/platform.ts";
+import type { LivePlan } from "../../control/config.ts";
 import { ProbeError, probeFailure, probeOnce, type ProbeSubject } from "./probe.ts";
 
 /** What the looks need and whom they tell. */
