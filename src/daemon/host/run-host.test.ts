@@ -7,7 +7,9 @@ import type { ServicePlan } from "../../control/config.ts";
 import { Core } from "../core/core.ts";
 import { emptyRecord, type Entry } from "../core/record.ts";
 import { EnvironmentError } from "../environment.ts";
-import { entriesWaitingMax, journalRetryMs, RunHost, watchRetryMs } from "./run-host.ts";
+import { entriesWaitingMax, journalRetryMs } from "./journal-writer.ts";
+import { watchRetryMs } from "./run-checks.ts";
+import { RunHost } from "./run-host.ts";
 import type { RecoveredRun } from "../run/run.ts";
 
 const web = basePlan;

@@ -2,44 +2,33 @@
  * Run host: does what the core decides: starts runs, checks them, keeps time and the journal.
  *
  * Guarantees: the journal has its entries in the order in which the core took them in, those of operations too: while an operation
- * is being written, and before it is known what runs, nothing is told to the core. What the disk does not take waits here and is
- * tried again, and no run's files are removed before its end stands in the journal. A check that was ended tells nothing
- * more. That a run is ready is not missed, however early it says so. Nothing here throws into the core.
- * Limits: `entriesWaitingMax` entries wait for the disk; more are left out, and what they say is found again in the runs.
+ * is being written, and before it is known what runs, nothing is told to the core. No run's files are removed before its end stands
+ * in the journal. Nothing here throws into the core.
+ * Not here: how entries are written (journal-writer.ts), how runs are checked (run-checks.ts).
  *
  * @module
  */
 import type { Clock } from "../../base/platform.ts";
-import type { ReadyPlan, ServicePlan } from "../../control/config.ts";
+import type { ServicePlan } from "../../control/config.ts";
 import { nextDue } from "../../control/schedule.ts";
 import type { InstanceState } from "../../control/service.ts";
 import { assertPortFree } from "../../os/port-holder.ts";
-import { ownTroubleRetryMs, type Core, type CoreHost } from "../core/core.ts";
+import type { Core, CoreHost } from "../core/core.ts";
 import type { LiveInstance, LiveRun } from "../core/live.ts";
 import type { Entry, ServiceRecord, SystemRecord } from "../core/record.ts";
 import { EnvironmentError } from "../environment.ts";
 import type { Home } from "../home.ts";
 import type { Journal } from "../journal/journal.ts";
-import { startLive } from "../check/live.ts";
-import { untilAnswered } from "../program/program-calls.ts";
-import { awaitReady, NotReadyError, type ReadySubject } from "../check/readiness.ts";
 import { isOwnTrouble } from "../own-trouble.ts";
 import { reasonText } from "../reason-text.ts";
 import { RunStartError, type RunId, type RunListener, type Runs, type RunSpec } from "../run/run.ts";
+import { JournalWriter } from "./journal-writer.ts";
+import { RunChecks } from "./run-checks.ts";
 
 /** Where a shared socket is opened when the plan does not say: every IPv4 address of the machine. */
 export const listenHostDefault = "0.0.0.0";
-/** Milliseconds before what the disk did not take is tried again. */
-export const journalRetryMs = 1_000;
-/** Entries that wait for the disk. */
-export const entriesWaitingMax = 100_000;
-/** Milliseconds before liveness checks that could not begin are tried again. */
-export const watchRetryMs = 5_000;
 /** The longest wait before the time of day is looked at again, in milliseconds: the clock may be set, and the machine may sleep. */
 export const wakeMaxMs = 60_000;
-
-/** How long the end of the daemon waits for a disk that takes nothing, in milliseconds. */
-export const closeFlushMs = 5_000;
 
 export interface RunHostOptions {
   readonly home: Home;
@@ -62,30 +51,13 @@ export interface RunHostOptions {
   gone(service: ServiceRecord): void;
 }
 
-interface Checks {
-  readonly end: AbortController;
-  endLive: () => void;
-  /** For readiness that a service tells by itself. */
-  signalled: () => void;
-  readonly whenSignalled: Promise<void>;
-}
-
 export class RunHost implements CoreHost {
   readonly runs: Runs;
   readonly #options: RunHostOptions;
-  readonly #checks = new Map<RunId, Checks>();
-  /** What the runs that this daemon has started were given, for their checks; secrets are looked up once for each run. */
-  readonly #environments = new Map<RunId, Readonly<Record<string, string>>>();
-  /** Runs that have said that they are ready, as far as they are checked or not yet known to run. */
-  readonly #signalled = new Set<RunId>();
-  /** What the core made and the journal does not have. */
-  readonly #entries: Entry[] = [];
-  readonly #written: ((isWritten: boolean) => void)[] = [];
+  readonly #checks: RunChecks;
+  readonly #writer: JournalWriter;
   /** Runs whose files are being removed. */
   readonly #forgetting = new Set<Promise<void>>();
-  #isWriting = false;
-  /** One write after the other; never rejects. */
-  #lastWrite: Promise<void> = Promise.resolve();
   /** One operation after the other; never rejects. */
   #lastCommit: Promise<void> = Promise.resolve();
   /** What happens meanwhile; undefined: it is told at once. */
@@ -96,12 +68,14 @@ export class RunHost implements CoreHost {
 
   constructor(options: RunHostOptions) {
     this.#options = options;
+    this.#writer = new JournalWriter(options);
+    this.#checks = new RunChecks({ ...options, tell: (what) => this.tell(what) });
     this.runs = options.openRuns({
       ended: (id, end) => {
-        this.#environments.delete(id);
+        this.#checks.gone(id);
         this.tell((core) => core.ended(id, end));
       },
-      ready: (id) => this.#ready(id),
+      ready: (id) => this.#checks.ready(id),
       status: (id, text) => this.tell((core) => core.says(id, text)),
     });
   }
@@ -110,7 +84,7 @@ export class RunHost implements CoreHost {
   async recover(core: Core): Promise<void> {
     this.#core = core;
     const found = await this.runs.recover();
-    for (const run of found) if (run.state === "running" && run.isReady) this.#signalled.add(run.id);
+    for (const run of found) if (run.state === "running" && run.isReady) this.#checks.ready(run.id);
     core.recover(found);
     this.#tellUntold();
   }
@@ -130,7 +104,7 @@ export class RunHost implements CoreHost {
     const committed = this.#lastCommit.then(async () => {
       this.#untold ??= [];
       try {
-        await this.#append(entries);
+        await this.#writer.append(entries);
         this.#core?.commit(entries);
       } finally {
         this.#tellUntold();
@@ -155,35 +129,16 @@ export class RunHost implements CoreHost {
 
   /** Settles when everything kept so far stands in the journal; with false when it never will. */
   flushed(): Promise<boolean> {
-    if (this.#isClosed || (this.#entries.length === 0 && !this.#isWriting))
-      return Promise.resolve(this.#entries.length === 0);
-    return new Promise((resolve) => void this.#written.push(resolve));
-  }
-
-  #settleWritten(): void {
-    for (const resolve of this.#written.splice(0)) resolve(this.#entries.length === 0);
-  }
-
-  /** Writes all that it can, unless the disk takes longer than the limit. */
-  async #writeLast(): Promise<void> {
-    let cancel = (): void => {};
-    const late = new Promise<void>((resolve) => (cancel = this.#options.clock.timer(closeFlushMs, resolve)));
-    const written = this.#lastCommit.then(() => this.#append([]));
-    await Promise.race([written, late])
-      .catch((error: unknown) =>
-        this.#options.log("error", `the journal does not take what happened: ${reasonText(error)}`),
-      )
-      .finally(() => cancel());
+    return this.#writer.flushed();
   }
 
   /** Nothing is done any more; what runs goes on. What the disk does not take now, the next daemon finds in the runs. */
   async close(): Promise<void> {
-    await this.#writeLast();
+    await this.#writer.close(this.#lastCommit);
     this.#isClosed = true;
     this.#cancelWake();
-    this.#settleWritten();
     await Promise.all(this.#forgetting);
-    for (const id of this.#checks.keys()) this.endChecks(id);
+    this.#checks.endAll();
     await this.runs.close();
   }
 
@@ -202,8 +157,7 @@ export class RunHost implements CoreHost {
   }
 
   keep(entry: Entry): void {
-    if (this.#entries.length < entriesWaitingMax) this.#entries.push(entry);
-    if (!this.#isWriting) void this.#write();
+    this.#writer.keep(entry);
   }
 
   start(run: LiveRun, plan: ServicePlan, instance: number): void {
@@ -222,42 +176,15 @@ export class RunHost implements CoreHost {
   }
 
   check(run: LiveRun, plan: ServicePlan, instance: number): void {
-    const checks = this.#newChecks(run.id);
-    void this.#check(run, plan, instance, checks).then(
-      () => this.#tellOf(run.id, checks, (core) => core.ready(run.id)),
-      (error: unknown) => this.#tellOf(run.id, checks, (core) => core.notReady(run.id, reasonText(error))),
-    );
+    this.#checks.check(run, plan, instance);
   }
 
   watchOver(run: LiveRun, plan: ServicePlan, instance: number): void {
-    const checks = this.#checks.get(run.id) ?? this.#newChecks(run.id);
-    const { clock, log } = this.#options;
-    const begin = (): Promise<void> =>
-      this.#subject(run, plan, instance, checks, plan.live!.probe.kind).then(
-        (subject) => {
-          if (!this.#isCurrent(run.id, checks)) return;
-          checks.endLive = startLive(plan.live!, subject, {
-            clock,
-            onUnhealthy: (why) => this.#tellOf(run.id, checks, (core) => core.unhealthy(run.id, why)),
-            onHealthy: () => this.#tellOf(run.id, checks, (core) => core.healthy(run.id)),
-          });
-        },
-        (error: unknown) => {
-          if (!this.#isCurrent(run.id, checks)) return;
-          log("warning", `${run.id} is not looked after, which is tried again: ${reasonText(error)}`);
-          checks.endLive = clock.timer(watchRetryMs, () => void begin());
-        },
-      );
-    void begin();
+    this.#checks.watchOver(run, plan, instance);
   }
 
   endChecks(id: RunId): void {
-    const checks = this.#checks.get(id);
-    if (checks === undefined) return;
-    this.#checks.delete(id);
-    this.#signalled.delete(id);
-    checks.end.abort(new Error("the run ends"));
-    checks.endLive();
+    this.#checks.end(id);
   }
 
   exhausted(plan: ServicePlan, instance: number, reason: string): void {
@@ -265,8 +192,9 @@ export class RunHost implements CoreHost {
   }
 
   forget(run: RunId): void {
-    this.#signalled.delete(run);
-    const forgotten: Promise<void> = this.flushed()
+    this.#checks.forget(run);
+    const forgotten: Promise<void> = this.#writer
+      .flushed()
       // What the disk did not take until the end, the next daemon reads in the run's files.
       .then((isWritten) => (isWritten ? this.runs.forget(run) : undefined))
       .catch((error: unknown) =>
@@ -304,57 +232,14 @@ export class RunHost implements CoreHost {
     const { ready } = plan;
     if (ready.kind === "port" && plan.listenPort !== ready.port) await assertPortFree(ready.port, ready.host);
     const [env, argv] = await Promise.all([this.#options.environmentOf(plan, instance), this.#options.argvOf(plan)]);
-    if (needsEnvironment(plan)) this.#environments.set(run.id, env);
+    this.#checks.given(run.id, plan, env);
     try {
       const { osPid } = await this.runs.start(specOf(run, plan, instance, argv, env));
       return osPid;
     } catch (error) {
-      this.#environments.delete(run.id);
+      this.#checks.gone(run.id);
       throw error;
     }
-  }
-
-  /** Checks again when colos itself was short of something. */
-  async #check(run: LiveRun, plan: ServicePlan, instance: number, checks: Checks): Promise<void> {
-    const { clock, home, log } = this.#options;
-    const { ready } = plan;
-    for (;;) {
-      try {
-        const subject = await this.#subject(run, plan, instance, checks, ready.kind);
-        const answered =
-          ready.kind === "call" ? untilAnswered(home, run.id, ready.request, checks.end.signal) : undefined;
-        const asked = answered === undefined ? subject : { ...subject, signalled: answered };
-        return await awaitReady(ready, asked, checks.end.signal);
-      } catch (error) {
-        const isOwn = error instanceof NotReadyError || error instanceof EnvironmentError ? error.isOwnTrouble : false;
-        if (!isOwn) throw error;
-        log("warning", `${run.id} is checked again: ${reasonText(error)}`);
-        await new Promise<void>((resolve) => void clock.timer(ownTroubleRetryMs, resolve));
-      }
-    }
-  }
-
-  /** It may say so before it is told here that it runs. */
-  #ready(id: RunId): void {
-    this.#signalled.add(id);
-    this.#checks.get(id)?.signalled();
-  }
-
-  #newChecks(id: RunId): Checks {
-    const isSignalled = this.#signalled.has(id);
-    this.endChecks(id);
-    let signalled = (): void => {};
-    const whenSignalled = new Promise<void>((resolve) => (signalled = resolve));
-    const checks = { end: new AbortController(), endLive: () => {}, signalled, whenSignalled };
-    this.#checks.set(id, checks);
-    if (isSignalled) this.#ready(id);
-    return checks;
-  }
-
-  #tellOf(id: RunId, checks: Checks, what: (core: Core) => void): void {
-    this.tell((core) => {
-      if (this.#isCurrent(id, checks)) what(core);
-    });
   }
 
   #tellUntold(): void {
@@ -362,78 +247,7 @@ export class RunHost implements CoreHost {
     this.#untold = undefined;
     for (const what of untold) this.tell(what);
   }
-
-  #isCurrent(id: RunId, checks: Checks): boolean {
-    return !this.#isClosed && this.#checks.get(id) === checks;
-  }
-
-  async #subject(
-    run: LiveRun,
-    plan: ServicePlan,
-    instance: number,
-    checks: Checks,
-    kind: ReadyPlan["kind"],
-  ): Promise<ReadySubject> {
-    const env = kind === "exec" ? await this.#environmentOf(run.id, plan, instance) : {};
-    return {
-      env,
-      cwd: plan.cwd,
-      onLine: (listener) => this.#options.onLine(plan.name, instance, run.startedAt, listener),
-      signalled: checks.whenSignalled,
-    };
-  }
-
-  /** Only of what an earlier daemon started it is made again. */
-  async #environmentOf(id: RunId, plan: ServicePlan, instance: number): Promise<Readonly<Record<string, string>>> {
-    const known = this.#environments.get(id);
-    if (known !== undefined) return known;
-    const env = await this.#options.environmentOf(plan, instance);
-    if (this.#checks.has(id)) this.#environments.set(id, env);
-    return env;
-  }
-
-  /** Writes what waits, as long as there is something. */
-  async #write(): Promise<void> {
-    this.#isWriting = true;
-    let isRefused = false;
-    while (this.#entries.length > 0 && !this.#isClosed) {
-      try {
-        await this.#append();
-        if (isRefused) this.#options.log("info", "the journal takes what happened again");
-        isRefused = false;
-      } catch (error) {
-        if (!isRefused)
-          this.#options.log(
-            "error",
-            `the journal does not take what happened, and is tried again: ${reasonText(error)}`,
-          );
-        isRefused = true;
-        await new Promise<void>((resolve) => void this.#options.clock.timer(journalRetryMs, resolve));
-      }
-    }
-    this.#isWriting = false;
-    this.#settleWritten();
-  }
-
-  /** One write: some of what waits, or all of it with an operation's entries after it, which are synced. */
-  #append(operation?: readonly Entry[]): Promise<void> {
-    const written = this.#lastWrite.then(async () => {
-      const batch = operation === undefined ? this.#entries.slice(0, batchMax) : [...this.#entries];
-      await this.#options.journal.append([...batch, ...(operation ?? [])], { sync: operation !== undefined });
-      this.#entries.splice(0, batch.length);
-    });
-    this.#lastWrite = written.catch(() => {});
-    return written;
-  }
 }
-
-/** Its checks are commands, which have the environment of the run. */
-function needsEnvironment({ ready, live }: ServicePlan): boolean {
-  return ready.kind === "exec" || live?.probe.kind === "exec";
-}
-
-/** Entries that are written at once. */
-const batchMax = 500;
 
 function asStartError(error: unknown): RunStartError {
   if (error instanceof RunStartError) return error;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readFileSync } from "node:fs";
 import type { ServicePlan } from "../../control/config.ts";
 import type { Cause, InstanceDetail, RunExit, RunHistory, ServiceDetail, TreeNode } from "../../control/manager.ts";
 import type { ListedProcesses } from "../../control/program-call.ts";
@@ -248,6 +249,18 @@ export interface RunParts {
 export interface OsProcess {
   readonly osPid: number;
   readonly command: string;
+}
+
+/** What it executes; an empty command for one that is gone. */
+export function osProcess(osPid: number): OsProcess {
+  try {
+    const words = readFileSync(`/proc/${osPid}/cmdline`, "utf8")
+      .split("\0")
+      .filter((word) => word !== "");
+    return { osPid, command: words.join(" ") };
+  } catch {
+    return { osPid, command: "" };
+  }
 }
 
 function instanceNode(live: LiveInstance, parts: RunParts): TreeNode {

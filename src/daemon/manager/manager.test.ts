@@ -7,7 +7,8 @@ import type { ManagerError, ManagerEvent, OperationReport } from "../../control/
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { homeAt } from "../home.ts";
 import { JournalError } from "../journal/journal.ts";
-import { ServiceManager, survivalMs } from "./manager.ts";
+import { survivalMs } from "./arrivals.ts";
+import { ServiceManager } from "./manager.ts";
 import type { RunListener } from "../run/run.ts";
 
 const [web] = planOf({ services: { web: { command: ["true"] } } }).services;
