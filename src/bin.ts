@@ -119,7 +119,10 @@ const host: CliHost = {
     return livingRunsCount(homeAt(home));
   },
   findHeart: async (home) => {
-    const [{ findHeart }, { homeAt }] = await Promise.all([import("./daemon/heart.ts"), import("./daemon/home.ts")]);
+    const [{ findHeart }, { homeAt }] = await Promise.all([
+      import("./daemon/boot/heart.ts"),
+      import("./daemon/home.ts"),
+    ]);
     return findHeart(homeAt(home))?.osPid;
   },
   openChaos: async (home) => {
@@ -139,9 +142,9 @@ const host: CliHost = {
   },
   startDaemon: async (home, after) => {
     const [{ launchDaemon }, { homeAt }, { awaitEnd }] = await Promise.all([
-      import("./daemon/launch.ts"),
+      import("./daemon/boot/launch.ts"),
       import("./daemon/home.ts"),
-      import("./daemon/take-over.ts"),
+      import("./daemon/boot/take-over.ts"),
     ]);
     if (after !== undefined) await awaitEnd(after);
     await launchDaemon(homeAt(home), [
@@ -153,14 +156,14 @@ const host: CliHost = {
   },
   checkHome: async (home) => {
     const [{ checkHome }, { homeAt }, { journalVersion }] = await Promise.all([
-      import("./daemon/take-over.ts"),
+      import("./daemon/boot/take-over.ts"),
       import("./daemon/home.ts"),
       import("./daemon/daemon.ts"),
     ]);
     await checkHome(homeAt(home), journalVersion);
   },
   startup: async ({ home, config, ...action }) => {
-    const { runStartup } = await import("./daemon/startup-command.ts");
+    const { runStartup } = await import("./daemon/boot/startup-command.ts");
     const words = (...rest: string[]): [string, ...string[]] => [
       process.execPath,
       fileURLToPath(import.meta.url),
