@@ -15,7 +15,7 @@ export function stopRun(
   service: ServiceRecord,
   run: LiveRun,
   why: string,
-  { isFailure = false, drains = false } = {},
+  { isFailure = false, drains = false }: { isFailure?: boolean; drains?: boolean } = {},
 ): void {
   if (run.stop !== undefined) return;
   const at = situation.host.now();
