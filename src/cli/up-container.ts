@@ -6,7 +6,7 @@
  * Whoever reads nothing of what comes out holds up neither the services nor the end: colos's own lines are left out while more than
  * `waitingBytesMax` wait, and at the end they have `lastWritesMs`.
  * Limits: no heart: a container's runtime starts it again. How long an end may take is the runtime's to say. Orphans are reaped by
- * an init in front (daemon/container.ts), not here.
+ * an init in front (daemon/boot/container.ts), not here.
  *
  * @module
  */

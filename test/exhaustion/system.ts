@@ -11,7 +11,7 @@ import { chownSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { findHeart } from "../../src/daemon/heart.ts";
+import { findHeart } from "../../src/daemon/boot/heart.ts";
 import { homeProcesses } from "../../src/daemon/home-processes.ts";
 import { homeAt, type Home } from "../../src/daemon/home.ts";
 import { nodeClock } from "../../src/platforms/node/node-clock.ts";
