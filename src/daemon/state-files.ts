@@ -10,7 +10,7 @@
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { reasonText } from "./reason-text.ts";
-import { endSentence } from "./core/core.ts";
+import { endSentence } from "./core/outcome.ts";
 import type { LiveInstance } from "./core/live.ts";
 import type { ServiceRecord } from "./core/record.ts";
 import { instanceFolder, removedState, type Home } from "./home.ts";

@@ -11,7 +11,7 @@ import { spanText } from "../../control/quantity.ts";
 import type { InstanceState, InstanceStatus } from "../../control/service.ts";
 import { cpuPercent, sampleProcesses, type GroupSample } from "../../os/process-sample.ts";
 import type { Core } from "../core/core.ts";
-import { endSentence } from "../core/core.ts";
+import { endSentence } from "../core/outcome.ts";
 import { runsOf, type LiveInstance } from "../core/live.ts";
 import type { InstanceRecord, RunRecord, ServiceRecord } from "../core/record.ts";
 import { instanceFolder, logFolder, type Home } from "../home.ts";
