@@ -10,16 +10,11 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CliHost, Output, StopSignal } from "./cli/host.ts";
 import { runCli } from "./cli/main.ts";
+import { daemonNodeOptions } from "./daemon/node-options.ts";
 import { nodeClock } from "./platforms/node/node-clock.ts";
 
 // Whatever is not on the way of every verb is loaded when it is needed: `colos ps` is to cost little more than Node.js.
 const stopSignals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
-
-/**
- * A daemon is at rest most of its life: code that is never optimized and a small heap halve its private memory after 150 lists
- * of 50 services (22 to 11 MB), at no more CPU time.
- */
-const daemonNodeOptions = ["--no-opt", "--max-lazy", "--optimize-for-size", "--max-semi-space-size=1"];
 
 type OutputEvent = "error" | "resize" | "drain";
 

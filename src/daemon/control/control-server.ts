@@ -15,7 +15,7 @@ import { apiVersion } from "../../control/manager-routes.ts";
 import type { Manager } from "../../control/manager.ts";
 import { problem, problemMediaType, type Problem } from "../../control/problem.ts";
 import { openApi } from "../../control/openapi.ts";
-import { Budget, readBody } from "./body.ts";
+import { Budget, readBody, Turns } from "./body.ts";
 import { Connections } from "./connections.ts";
 import { formFor, sendEvents } from "./event-stream.ts";
 import { refusalOf } from "./guard.ts";
@@ -58,6 +58,7 @@ class ControlFace {
   readonly #limits: ControlLimits;
   readonly #operations: Operations;
   readonly #budget: Budget;
+  readonly #turns = new Turns();
   readonly #connections: Connections;
   readonly #closing = new AbortController();
   readonly #log: (line: string) => void;
@@ -129,7 +130,14 @@ class ControlFace {
   async #carryOut(route: Route, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { bodyBytesMax, bodyDepthMax: depthMax, bodyValuesMax: valuesMax, bodyFreeBytes: freeBytes } = this.#limits;
     const bytesMax = route.endpoint.inputBytesMax ?? bodyBytesMax;
-    const body = await readBody(request, { bytesMax, depthMax, valuesMax, freeBytes, budget: this.#budget });
+    const body = await readBody(request, {
+      bytesMax,
+      depthMax,
+      valuesMax,
+      freeBytes,
+      budget: this.#budget,
+      turns: this.#turns,
+    });
     if ("isGone" in body) return;
     if ("problem" in body) return this.#refuse(response, body.problem);
     const answer = await this.#operations.run(route, body.value);
