@@ -97,7 +97,7 @@ export class ServiceManager implements Manager {
       targets,
       clock: options.clock,
       now: () => host.now(),
-      members: (run) => host.runs.members(run),
+      isRunning: (run) => host.runs.isRunning(run),
       again: () => this.#waits.settled(),
     });
     this.#operations = new Operations({
