@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CliHost, Output, StopSignal } from "./cli/host.ts";
 import { runCli } from "./cli/main.ts";
-import { daemonNodeOptions } from "./daemon/node-options.ts";
+import { daemonNodeOptions } from "./daemon/boot/node-options.ts";
 import { nodeClock } from "./platforms/node/node-clock.ts";
 
 // Whatever is not on the way of every verb is loaded when it is needed: `colos ps` is to cost little more than Node.js.

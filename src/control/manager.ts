@@ -73,7 +73,7 @@ export interface ServiceDetail {
   readonly dependents: readonly string[];
   /** What limits it and how: one sentence each. */
   readonly limits: readonly string[];
-  /** What colos itself is short of at this moment, as far as it concerns the service: one sentence each. Empty or absent: nothing. */
+  /** What colos itself is short of at this moment, what concerns the service first: one sentence each. Empty or absent: nothing. */
   readonly alarms?: readonly string[];
 }
 

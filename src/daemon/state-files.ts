@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../base/platform.ts";
 import { reasonText } from "./reason-text.ts";
@@ -25,6 +25,8 @@ export class StateFiles {
   /** What is to be written, by instance; only the newest counts. */
   readonly #waiting = new Map<string, ReadonlyMap<string, string | undefined>>();
   readonly #clock: Clock;
+  /** What stands in the files, by instance: of fifty services that start, only what is new is written. */
+  readonly #written = new Map<string, ReadonlyMap<string, string | undefined>>();
   #writing: Promise<void> | undefined;
   #cancelRetry: (() => void) | undefined;
 
@@ -63,8 +65,11 @@ export class StateFiles {
     const refused = new Map<string, ReadonlyMap<string, string | undefined>>();
     for (const [folder, facts] of this.#waiting) {
       this.#waiting.delete(folder);
+      const before = this.#written.get(folder);
+      this.#written.delete(folder); // what it is while it is being written nobody knows
       try {
-        await writeFacts(folder, facts);
+        await writeFacts(folder, facts, before ?? (await factsThere(folder)));
+        if (facts.get("state") !== removedState) this.#written.set(folder, facts);
       } catch (error) {
         if (this.#cancelRetry === undefined)
           this.#log(`the state of ${folder} could not be written, and is tried again: ${reasonText(error)}`);
@@ -105,9 +110,19 @@ function factsOf(
   return new Map(Object.entries(facts));
 }
 
-async function writeFacts(folder: string, facts: ReadonlyMap<string, string | undefined>): Promise<void> {
+/** Makes the folder. Facts whose files are there count as other than any that is to be written. */
+async function factsThere(folder: string): Promise<ReadonlyMap<string, string | undefined>> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  return new Map((await readdir(folder)).map((name) => [name, ""]));
+}
+
+async function writeFacts(
+  folder: string,
+  facts: ReadonlyMap<string, string | undefined>,
+  before: ReadonlyMap<string, string | undefined>,
+): Promise<void> {
   for (const [name, text] of facts) {
+    if (text === before.get(name)) continue;
     const file = join(folder, name);
     if (text === undefined) await rm(file, { force: true });
     else {

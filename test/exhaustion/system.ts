@@ -15,7 +15,7 @@ import { findHeart } from "../../src/daemon/boot/heart.ts";
 import { homeProcesses } from "../../src/daemon/home-processes.ts";
 import { homeAt, type Home } from "../../src/daemon/home.ts";
 import { nodeClock } from "../../src/platforms/node/node-clock.ts";
-import { markVariable, osProcessesOf, type Belonging } from "../system/os-processes.ts";
+import { childrenOf, markVariable, osProcessesOf, type Belonging } from "../system/os-processes.ts";
 
 /** How long one `colos` may take before it is killed, in milliseconds. */
 export const commandMs = 30_000;
@@ -102,9 +102,12 @@ export class System implements Belonging {
     return homeProcesses(this.home).find(({ what }) => what === "daemon")?.identity.osPid;
   }
 
-  /** Daemon, recorder and heart, as far as they live. */
+  /** Daemon, recorder and heart, as far as they live, and the launcher of shims. */
   get ownPids(): readonly number[] {
-    return homeProcesses(this.home).map(({ identity }) => identity.osPid);
+    const { daemonPid } = this;
+    const children = daemonPid === undefined ? [] : childrenOf(daemonPid);
+    const launchers = children.filter(({ command }) => command.includes(" launch ")).map(({ pid }) => pid);
+    return [...homeProcesses(this.home).map(({ identity }) => identity.osPid), ...launchers];
   }
 
   get recorderPid(): number | undefined {

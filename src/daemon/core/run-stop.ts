@@ -6,8 +6,11 @@
 import type { ServicePlan } from "../../control/config.ts";
 import { lossOf, missingOf, mustOutlive } from "./dependencies.ts";
 import { hasRuns, runsOf, type LiveInstance, type LiveRun } from "./live.ts";
-import { runParts, type ServiceRecord } from "./record.ts";
+import { runParts, type ServiceRecord, type Stopping } from "./record.ts";
 import type { Situation } from "./situation.ts";
+
+/** Why a run is told to end, beside the sentence (record.ts). */
+export type StopCause = Partial<Pick<Stopping, "isFailure" | "drains">>;
 
 /** Tells a run to end. One that was told so already is told nothing more. */
 export function stopRun(
@@ -15,7 +18,7 @@ export function stopRun(
   service: ServiceRecord,
   run: LiveRun,
   why: string,
-  { isFailure = false, drains = false }: { isFailure?: boolean; drains?: boolean } = {},
+  { isFailure = false, drains = false }: StopCause = {},
 ): void {
   if (run.stop !== undefined) return;
   const at = situation.host.now();

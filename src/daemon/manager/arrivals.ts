@@ -32,8 +32,8 @@ export interface ArrivalOptions {
   readonly clock: Clock;
   /** The time of day, in milliseconds. */
   now(): number;
-  /** The pids of the OS processes of a run. */
-  members(run: RunId): readonly number[];
+  /** Whether any OS process of a run is there. */
+  isRunning(run: RunId): boolean;
   /** It is time to ask again. */
   again(): void;
 }
@@ -100,7 +100,7 @@ export class Arrivals {
     const leftMs = current.readyAt + survivalMs - this.#options.now();
     const isOver = leftMs <= 0 || leftMs > survivalMs; // or the clock was set back
     // What has ended may not have been told yet: its output is still being read.
-    if (isOver && this.#options.members(current.id).length > 0) {
+    if (isOver && this.#options.isRunning(current.id)) {
       this.#survivors.add(current);
       return arrived;
     }

@@ -63,6 +63,9 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   finished(how: "down" | "handOver"): void;
 }
 
+/** What colos itself is short of elsewhere makes no more than this many lines of what is told about one service. */
+export const alarmsToldMax = 3;
+
 export class ServiceManager implements Manager {
   readonly #options: ManagerOptions;
   readonly #host: RunHost;
@@ -97,7 +100,7 @@ export class ServiceManager implements Manager {
       targets,
       clock: options.clock,
       now: () => host.now(),
-      members: (run) => host.runs.members(run),
+      isRunning: (run) => host.runs.isRunning(run),
       again: () => this.#waits.settled(),
     });
     this.#operations = new Operations({
@@ -293,9 +296,10 @@ export class ServiceManager implements Manager {
     return { ...said, home: home.root, version, startsCount, ...(alarms.length === 0 ? {} : { alarms }) };
   }
 
-  /** What colos itself is short of, as far as it concerns one service. */
+  /** What colos itself is short of: what concerns the service first, and then what may well be why it stands still. */
   #alarmsOf(service: string): readonly string[] {
-    return [...this.#options.alarmsOf(service), ...this.#host.alarms.of(service)];
+    const own = [...this.#options.alarmsOf(service), ...this.#host.alarms.of(service)];
+    return [...new Set([...own, ...(this.#daemon().alarms ?? [])])].slice(0, Math.max(own.length, alarmsToldMax));
   }
 
   #changed(service: ServiceRecord, instance: LiveInstance, before: InstanceState): void {

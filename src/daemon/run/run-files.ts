@@ -3,7 +3,7 @@
  *
  * ```
  * <run>.spec    daemon  what was started, without its environment (JSON); a run without it is over and forgotten
- * <run>.shim    shim    its pid and start ticks
+ * <run>.shim    shim    its pid and start ticks; on a full disk also `exit <status>`
  * <run>.claim   whoever made it first decides: the shim starts the service, or a daemon has given the run up
  * <run>.notify  shim    waits for the notify socket
  * <run>.pid     service its pid and start ticks, before it executes
@@ -129,14 +129,17 @@ export function readRecord(home: Home, id: RunId): RunRecord | undefined {
 
 /** Pid and start ticks as the shim or the service wrote them. */
 export function readIdentity(file: string, boot: string): OsIdentity | undefined {
-  const [, pid, ticks] = /^(\d+) (\d+)\n$/.exec(readText(file) ?? "") ?? [];
+  const [, pid, ticks] = /^(\d+) (\d+)\n(?:exit |$)/.exec(readText(file) ?? "") ?? [];
   return pid === undefined ? undefined : { osPid: Number(pid), startTicks: Number(ticks), bootId: boot };
 }
 
-/** How the shim says that it ended. */
+/** How the shim says that it ended. On a full disk a new file takes nothing, and the one that says who it is has room. */
 export function readExit(home: Home, id: RunId): RunEnd | undefined {
-  const file = runFile(home, id, "exit");
-  const [, status] = /^(\d+)\n$/.exec(readText(file) ?? "") ?? [];
+  return exitIn(runFile(home, id, "exit"), /^(\d+)\n$/) ?? exitIn(runFile(home, id, "shim"), /\nexit (\d+)\n$/);
+}
+
+function exitIn(file: string, form: RegExp): RunEnd | undefined {
+  const [, status] = form.exec(readText(file) ?? "") ?? [];
   if (status === undefined) return undefined;
   return { ...endOf(Number(status)), at: statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0 };
 }
@@ -151,7 +154,7 @@ export function endOf(status: number): { readonly code: number | null; readonly 
 /** Takes the run for this daemon, so that no shim starts it. False when somebody has it. */
 export function tryClaim(home: Home, id: RunId): boolean {
   try {
-    closeSync(openSync(runFile(home, id, "claim"), "wx", 0o600));
+    withSpareDescriptor(() => closeSync(openSync(runFile(home, id, "claim"), "wx", 0o600)));
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
