@@ -252,7 +252,7 @@ test("an exit status for which there is no room is told all the same", async () 
 test("a start that the disk does not take leaves no file behind", async () => {
   const { home, runs } = openTestRuns(newHome());
   mkdirSync(join(home.runs, "web.1.1.spec"));
-  await expect(runs.start(shellSpec(home, "web.1.1", "true"))).rejects.toThrow();
+  await expect(runs.start(shellSpec(home, "web.1.1", "true"))).rejects.toThrow(/sh could not be started/);
 
   expect(readdirSync(home.runs).filter((name) => name.endsWith(".draft"))).toEqual([]);
 });
