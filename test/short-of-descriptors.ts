@@ -10,6 +10,7 @@ import { homeAt } from "../src/daemon/home.ts";
 import { identityOf, isAlive, isSurelyAlive } from "../src/daemon/os-identity.ts";
 import { recordsIn } from "../src/daemon/run/run-files.ts";
 import { RunMembers } from "../src/daemon/run/run-members.ts";
+import { assertPortFree } from "../src/os/port-holder.ts";
 import { withSpareDescriptor } from "../src/os/spare-descriptor.ts";
 
 /** What was seen; a refusal is its code. */
@@ -20,18 +21,21 @@ export interface Seen {
   readonly runs: unknown;
   /** `seen` when all OS processes could be looked at. */
   readonly look: unknown;
+  /** Whether a port is free, which takes a socket. */
+  readonly port: unknown;
 }
 
 const home = homeAt(process.argv[2]!);
 const parent = identityOf(process.ppid)!;
 const members = new RunMembers(home.root);
 
-function seen(): Seen {
+async function seen(): Promise<Seen> {
   return {
     isAlive: tried(() => isAlive(parent)),
     isSurelyAlive: tried(() => isSurelyAlive(parent)),
     runs: tried(() => recordsIn(home).map(({ id }) => id)),
     look: tried(() => (members.lookNow(), "seen")),
+    port: await assertPortFree(1, "127.0.0.1").catch((error: NodeJS.ErrnoException) => error.code),
   };
 }
 
@@ -53,6 +57,6 @@ function open(): boolean {
 }
 
 while (open());
-const withSpare = seen();
+const withSpare = await seen();
 withSpareDescriptor(() => openSync("/dev/null", "r")); // and it is not closed
-process.stdout.write(JSON.stringify([withSpare, seen()]));
+process.stdout.write(JSON.stringify([withSpare, await seen()]));

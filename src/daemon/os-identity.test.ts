@@ -28,7 +28,7 @@ needsLinux().test("without file descriptors nobody who lives is taken for dead, 
   const { stdout } = await promisify(execFile)("/bin/sh", limited);
   const [withSpare, without] = JSON.parse(stdout) as [Seen, Seen];
 
-  expect(withSpare).toEqual({ isAlive: true, isSurelyAlive: true, runs: ["web.1.1"], look: "seen" });
-  expect(without).toEqual({ isAlive: true, isSurelyAlive: false, runs: "EMFILE", look: "EMFILE" });
+  expect(withSpare).toEqual({ isAlive: true, isSurelyAlive: true, runs: ["web.1.1"], look: "seen", port: "EMFILE" });
+  expect(without).toEqual({ isAlive: true, isSurelyAlive: false, runs: "EMFILE", look: "EMFILE", port: "EMFILE" });
   expect(existsSync(join(home, "runs/web.1.1.pid"))).toBe(true);
 });
