@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -77,4 +86,26 @@ test("state files: a disk that takes none is told, and later ones are written", 
   files.changed(service, live);
   await files.flushed();
   expect(existsSync(join(instanceFolder(home, "web", 1), "pid"))).toBe(true);
+});
+
+test("state files: what has not changed is not written again, unless it was not taken before", async () => {
+  const home = newHome();
+  const folder = instanceFolder(home, "web", 1);
+  const files = new StateFiles(home, () => {});
+  const { service, live } = ready();
+  files.changed(service, live);
+  await files.flushed();
+  writeFileSync(join(folder, "pid"), "kept\n");
+  files.changed(service, live);
+  await files.flushed();
+  expect(factsOf(folder)["pid"]).toBe("kept");
+
+  mkdirSync(join(folder, "reason.new"));
+  live.reason = "held back";
+  files.changed(service, live);
+  await files.flushed();
+  rmdirSync(join(folder, "reason.new"));
+  files.changed(service, live);
+  await files.flushed();
+  expect(factsOf(folder)).toMatchObject({ pid: "42", reason: "held back" });
 });

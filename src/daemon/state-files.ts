@@ -7,10 +7,10 @@
  *
  * @module
  */
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { reasonText } from "./reason-text.ts";
-import { endSentence } from "./core/core.ts";
+import { endSentence } from "./core/outcome.ts";
 import type { LiveInstance } from "./core/live.ts";
 import type { ServiceRecord } from "./core/record.ts";
 import { instanceFolder, removedState, type Home } from "./home.ts";
@@ -20,6 +20,8 @@ export class StateFiles {
   readonly #log: (message: string) => void;
   /** What is to be written, by instance; only the newest counts. */
   readonly #waiting = new Map<string, ReadonlyMap<string, string | undefined>>();
+  /** What stands in the files, by instance: of fifty services that start, only what is new is written. */
+  readonly #written = new Map<string, ReadonlyMap<string, string | undefined>>();
   #writing: Promise<void> | undefined;
 
   constructor(home: Home, log: (message: string) => void) {
@@ -50,8 +52,11 @@ export class StateFiles {
     await Promise.resolve();
     for (const [folder, facts] of this.#waiting) {
       this.#waiting.delete(folder);
+      const before = this.#written.get(folder);
+      this.#written.delete(folder); // what it is while it is being written nobody knows
       try {
-        await writeFacts(folder, facts);
+        await writeFacts(folder, facts, before ?? (await factsThere(folder)));
+        if (facts.get("state") !== removedState) this.#written.set(folder, facts);
       } catch (error) {
         this.#log(`the state of ${folder} could not be written: ${reasonText(error)}`);
       }
@@ -81,9 +86,19 @@ function factsOf(
   return new Map(Object.entries(facts));
 }
 
-async function writeFacts(folder: string, facts: ReadonlyMap<string, string | undefined>): Promise<void> {
+/** Makes the folder. Facts whose files are there count as other than any that is to be written. */
+async function factsThere(folder: string): Promise<ReadonlyMap<string, string | undefined>> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
+  return new Map((await readdir(folder)).map((name) => [name, ""]));
+}
+
+async function writeFacts(
+  folder: string,
+  facts: ReadonlyMap<string, string | undefined>,
+  before: ReadonlyMap<string, string | undefined>,
+): Promise<void> {
   for (const [name, text] of facts) {
+    if (text === before.get(name)) continue;
     const file = join(folder, name);
     if (text === undefined) await rm(file, { force: true });
     else {

@@ -4,7 +4,8 @@ import { basePlan } from "../../../test/base-plan.ts";
 import type { DependencyEndPolicy, SchedulePlan, ServicePlan } from "../../control/config.ts";
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { RunStartError, type RecoveredRun, type RunId } from "../run/run.ts";
-import { Core, type CoreHost } from "./core.ts";
+import { Core } from "./core.ts";
+import type { CoreHost } from "./core-host.ts";
 import type { LiveInstance } from "./live.ts";
 import {
   emptyRecord,

@@ -71,3 +71,10 @@ export function liveInstance(service: string, number: number): LiveInstance {
 export function runsOf(instance: LiveInstance): LiveRun[] {
   return [instance.current, instance.next, ...instance.draining].filter((run) => run !== undefined);
 }
+
+/** Whether anything of an instance runs. */
+export function hasRuns(instance: LiveInstance | undefined): boolean {
+  return (
+    (instance !== undefined && (instance.current ?? instance.next) !== undefined) || (instance?.draining.size ?? 0) > 0
+  );
+}

@@ -23,7 +23,7 @@ import { openListenSocket } from "../listen-socket.ts";
 import { writeFifo } from "./fifo.ts";
 import type { ShimCall } from "./run-launch.ts";
 import type { OsIdentity } from "./run.ts";
-import { shimFile } from "./shim-script.ts";
+import { servicePathVariable, shimFile } from "./shim-script.ts";
 
 /** How long a holder may take to be there, in milliseconds. */
 export const holderStartMs: Milliseconds = 5_000;
@@ -40,12 +40,15 @@ export interface ListenPlace {
 export class ListenHolders {
   readonly #home: Home;
   readonly #clock: Clock;
+  readonly #path: string;
   /** Holders that are being looked for or started, by their files, so that two starts make one. */
   readonly #opening = new Map<string, Promise<void>>();
 
-  constructor(home: Home, clock: Clock) {
+  /** `path`: where shims find their tools. */
+  constructor(home: Home, clock: Clock, path: string) {
     this.#home = home;
     this.#clock = clock;
+    this.#path = path;
   }
 
   /**
@@ -58,7 +61,7 @@ export class ListenHolders {
     this.#opening.set(key, opening);
     await opening;
     const write = { timeoutMs: holderWriteMs, clock: this.#clock };
-    await writeFifo(holdPipe(this.#home, place), holderCommand(startScript(call)), write);
+    await writeFifo(holdPipe(this.#home, place), holderCommand(startScript(this.#home, this.#path, call)), write);
   }
 
   /** Where a holder is, also one that an earlier daemon started. */
@@ -160,8 +163,10 @@ function readHolder(home: Home, place: ListenPlace): OsIdentity | undefined {
 }
 
 /** The first setsid leads a session, so the second one forks, and nobody waits for the shim. */
-function startScript({ args, env, cwd }: ShimCall): string {
-  const variables = Object.entries(env).map(([name, value]) => `${name}=${quoted(value)}`);
+function startScript(home: Home, path: string, { words, env: { PATH, ...env }, cwd }: ShimCall): string {
+  const own = PATH === undefined ? { ...env, PATH: path } : { ...env, PATH: path, [servicePathVariable]: PATH };
+  const variables = Object.entries(own).map(([name, value]) => `${name}=${quoted(value)}`);
+  const args = [shimFile(home), "run", ...words];
   const command = ["exec setsid setsid /bin/sh", ...args.map(quoted), ">/dev/null 2>&1"].join(" ");
   return `export ${variables.join(" ")}; cd ${quoted(cwd)} && ${command}`;
 }
