@@ -18,24 +18,24 @@ export interface BrokenDaemon extends Mutant {
 export const brokenDaemons: readonly BrokenDaemon[] = [
   {
     id: "answered before it is written",
-    file: "src/daemon/run-host.ts",
-    find: "        await this.#append(entries);\n        this.#core?.commit(entries);",
+    file: "src/daemon/host/run-host.ts",
+    find: "        await this.#writer.append(entries);\n        this.#core?.commit(entries);",
     replace:
-      "        this.#core?.commit(entries);\n        setTimeout(() => void this.#append(entries).catch(() => {}), 50);",
+      "        this.#core?.commit(entries);\n        setTimeout(() => void this.#writer.append(entries).catch(() => {}), 50);",
     breaks: "An operation that was answered is forgotten when the daemon is killed right after it.",
     check: "what was acknowledged holds",
   },
   {
     id: "exit status not read",
-    file: "src/daemon/run/runs.ts",
-    find: "return end ?? files.readExit(this.#home, id) ?? this.#lost(lostShim);",
-    replace: "return this.#lost(lostShim);",
+    file: "src/daemon/run/run-recovery.ts",
+    find: "return end ?? files.readExit(home, id) ?? follower.lost(lostShim);",
+    replace: "return follower.lost(lostShim);",
     breaks: "The exit code of what ends while no daemon lives is lost.",
     check: "no exit code is lost",
   },
   {
     id: "adopts nothing",
-    file: "src/daemon/run-host.ts",
+    file: "src/daemon/host/run-host.ts",
     find: "core.recover(found);",
     replace: "core.recover([]);",
     breaks: "A new daemon starts again what runs already.",

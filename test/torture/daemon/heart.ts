@@ -13,7 +13,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { findHeart } from "../../../src/daemon/heart.ts";
+import { findHeart } from "../../../src/daemon/boot/heart.ts";
 import { awaitGone, homeProcesses, type HomeProcess } from "../../../src/daemon/home-processes.ts";
 import type { Home } from "../../../src/daemon/home.ts";
 import { always, eventually } from "./checks.ts";
