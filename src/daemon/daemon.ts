@@ -170,7 +170,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   const ownAlarms = pidProblem === undefined ? [] : [pidProblem];
   for (const problem of ownAlarms) log("warning", problem);
   const alarms = new RecorderAlarms(home, recorder);
-  const stateFiles = new StateFiles(home, (message) => log("warning", message));
+  const stateFiles = new StateFiles(home, clock, (message) => log("warning", message));
   const holder: { manager?: ServiceManager; runs?: Runs; record: SystemRecord } = { record: journal.state };
   const planOf = (service: string): ServicePlan | undefined => holder.record.services.get(service)?.plan;
   const limits = await openLimits({

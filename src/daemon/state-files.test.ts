@@ -12,11 +12,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { basePlan } from "../../test/base-plan.ts";
+import { FakeClock } from "../../test/fake-cli-host.ts";
+import { turn } from "../../test/system/turn.ts";
 import type { ServicePlan } from "../control/config.ts";
 import { liveInstance, type LiveInstance } from "./core/live.ts";
 import { emptyRecord, foldInto, type ServiceRecord } from "./core/record.ts";
 import { homeAt, instanceFolder, removedState, type Home } from "./home.ts";
-import { StateFiles } from "./state-files.ts";
+import { nodeClock } from "../platforms/node/node-clock.ts";
+import { passingMs, StateFiles } from "./state-files.ts";
 
 const plan: ServicePlan = { ...basePlan, limits: { pidsMax: 9 } };
 
@@ -41,7 +44,7 @@ const factsOf = (folder: string): Record<string, string> =>
 test("state files: one plain file for each fact; a fact that is no more has none", async () => {
   const home = newHome();
   const folder = instanceFolder(home, "web", 1);
-  const files = new StateFiles(home, () => {});
+  const files = new StateFiles(home, nodeClock, () => {});
   const { service, live } = ready();
   files.changed(service, live);
   await files.flushed();
@@ -63,7 +66,7 @@ test("state files: one plain file for each fact; a fact that is no more has none
 
 test("state files: of changes that come together the newest counts, and of a removed service that it is removed", async () => {
   const home = newHome();
-  const files = new StateFiles(home, () => {});
+  const files = new StateFiles(home, nodeClock, () => {});
   const { service, live } = ready();
   files.changed(service, live);
   files.changed(service, live);
@@ -75,7 +78,7 @@ test("state files: of changes that come together the newest counts, and of a rem
 test("state files: a disk that takes none is told, and later ones are written", async () => {
   const home = newHome();
   const told: string[] = [];
-  const files = new StateFiles(home, (message) => void told.push(message));
+  const files = new StateFiles(home, nodeClock, (message) => void told.push(message));
   const { service, live } = ready();
   writeFileSync(home.services, "in the way");
   files.changed(service, live);
@@ -91,7 +94,7 @@ test("state files: a disk that takes none is told, and later ones are written", 
 test("state files: what has not changed is not written again, unless it was not taken before", async () => {
   const home = newHome();
   const folder = instanceFolder(home, "web", 1);
-  const files = new StateFiles(home, () => {});
+  const files = new StateFiles(home, nodeClock, () => {});
   const { service, live } = ready();
   files.changed(service, live);
   await files.flushed();
@@ -108,4 +111,25 @@ test("state files: what has not changed is not written again, unless it was not 
   files.changed(service, live);
   await files.flushed();
   expect(factsOf(folder)).toMatchObject({ pid: "42", reason: "held back" });
+});
+
+test("state files: a state that passes is not written, and one that lasts is", async () => {
+  const home = newHome();
+  const folder = instanceFolder(home, "web", 1);
+  const clock = new FakeClock();
+  const files = new StateFiles(home, clock, () => {});
+  const { service, live } = ready();
+  live.state = "starting";
+  files.changed(service, live);
+  clock.advance(passingMs - 1);
+  expect(existsSync(folder)).toBe(false);
+  live.state = "ready";
+  files.changed(service, live);
+  await files.flushed();
+  expect(factsOf(folder)["state"]).toBe("ready");
+
+  live.state = "stopping";
+  files.changed(service, live);
+  clock.advance(passingMs);
+  while (factsOf(folder)["state"] !== "stopping") await turn();
 });

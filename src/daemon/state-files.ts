@@ -3,48 +3,77 @@
  * `services/<name>/<instance>/`.
  *
  * Guarantees: files follow the state; a reader never sees half a file. They are for looking at only: nothing reads them back, and
- * a disk that does not take them harms nobody.
+ * a disk that does not take them harms nobody. Of a state that is on its way to another only what lasts `passingMs` is written: most are
+ * over before, and of fifty services that start each file is one more for the disk.
  *
  * @module
  */
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Clock, Milliseconds } from "../base/platform.ts";
+import type { InstanceState } from "../control/service.ts";
 import { reasonText } from "./reason-text.ts";
 import { endSentence } from "./core/outcome.ts";
 import type { LiveInstance } from "./core/live.ts";
 import type { ServiceRecord } from "./core/record.ts";
 import { instanceFolder, removedState, type Home } from "./home.ts";
 
+/** How long a state that is on its way to another lasts before it is written, in milliseconds. */
+export const passingMs: Milliseconds = 200;
+
+const passingStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["starting", "stopping", "waiting"]);
+
 export class StateFiles {
   readonly #home: Home;
+  readonly #clock: Clock;
   readonly #log: (message: string) => void;
   /** What is to be written, by instance; only the newest counts. */
   readonly #waiting = new Map<string, ReadonlyMap<string, string | undefined>>();
+  /** The same, of what perhaps passes. */
+  readonly #passing = new Map<string, ReadonlyMap<string, string | undefined>>();
+  #cancelPassing: (() => void) | undefined;
   /** What stands in the files, by instance: of fifty services that start, only what is new is written. */
   readonly #written = new Map<string, ReadonlyMap<string, string | undefined>>();
   #writing: Promise<void> | undefined;
 
-  constructor(home: Home, log: (message: string) => void) {
+  constructor(home: Home, clock: Clock, log: (message: string) => void) {
     this.#home = home;
+    this.#clock = clock;
     this.#log = log;
   }
 
   /** The state of an instance is another. */
   changed(service: ServiceRecord, live: LiveInstance): void {
-    this.#waiting.set(instanceFolder(this.#home, service.plan.name, live.number), factsOf(service, live));
-    this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
+    const folder = instanceFolder(this.#home, service.plan.name, live.number);
+    const facts = factsOf(service, live);
+    if (!passingStates.has(live.state)) return this.#put(folder, facts);
+    this.#passing.set(folder, facts);
+    this.#cancelPassing ??= this.#clock.timer(passingMs, () => this.#putPassing());
+    return undefined;
   }
 
   /** A service is no more; its logs stay. */
   removed(service: string, instance: number): void {
     const folder = instanceFolder(this.#home, service, instance);
-    this.#waiting.set(folder, new Map(factNames.map((name) => [name, name === "state" ? removedState : undefined])));
-    this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
+    this.#put(folder, new Map(factNames.map((name) => [name, name === "state" ? removedState : undefined])));
   }
 
   /** Settles when all is written that there is to write. */
   async flushed(): Promise<void> {
+    this.#putPassing();
     while (this.#writing !== undefined) await this.#writing;
+  }
+
+  #putPassing(): void {
+    this.#cancelPassing?.();
+    this.#cancelPassing = undefined;
+    for (const [folder, facts] of this.#passing) this.#put(folder, facts);
+  }
+
+  #put(folder: string, facts: ReadonlyMap<string, string | undefined>): void {
+    this.#passing.delete(folder);
+    this.#waiting.set(folder, facts);
+    this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
   }
 
   async #write(): Promise<void> {
