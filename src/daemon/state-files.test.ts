@@ -18,8 +18,7 @@ import type { ServicePlan } from "../control/config.ts";
 import { liveInstance, type LiveInstance } from "./core/live.ts";
 import { emptyRecord, foldInto, type ServiceRecord } from "./core/record.ts";
 import { homeAt, instanceFolder, removedState, type Home } from "./home.ts";
-import { nodeClock } from "../platforms/node/node-clock.ts";
-import { passingMs, StateFiles } from "./state-files.ts";
+import { passingMs, StateFiles, stateRetryMs } from "./state-files.ts";
 
 const plan: ServicePlan = { ...basePlan, limits: { pidsMax: 9 } };
 
@@ -44,7 +43,7 @@ const factsOf = (folder: string): Record<string, string> =>
 test("state files: one plain file for each fact; a fact that is no more has none", async () => {
   const home = newHome();
   const folder = instanceFolder(home, "web", 1);
-  const files = new StateFiles(home, nodeClock, () => {});
+  const files = new StateFiles(home, new FakeClock(), () => {});
   const { service, live } = ready();
   files.changed(service, live);
   await files.flushed();
@@ -66,7 +65,7 @@ test("state files: one plain file for each fact; a fact that is no more has none
 
 test("state files: of changes that come together the newest counts, and of a removed service that it is removed", async () => {
   const home = newHome();
-  const files = new StateFiles(home, nodeClock, () => {});
+  const files = new StateFiles(home, new FakeClock(), () => {});
   const { service, live } = ready();
   files.changed(service, live);
   files.changed(service, live);
@@ -78,7 +77,7 @@ test("state files: of changes that come together the newest counts, and of a rem
 test("state files: a disk that takes none is told, and later ones are written", async () => {
   const home = newHome();
   const told: string[] = [];
-  const files = new StateFiles(home, nodeClock, (message) => void told.push(message));
+  const files = new StateFiles(home, new FakeClock(), (message) => void told.push(message));
   const { service, live } = ready();
   writeFileSync(home.services, "in the way");
   files.changed(service, live);
@@ -91,10 +90,26 @@ test("state files: a disk that takes none is told, and later ones are written", 
   expect(existsSync(join(instanceFolder(home, "web", 1), "pid"))).toBe(true);
 });
 
+test("state files: what the disk did not take is there once it does, without another change", async () => {
+  const home = newHome();
+  const clock = new FakeClock();
+  const files = new StateFiles(home, clock, () => {});
+  const { service, live } = ready();
+  writeFileSync(home.services, "in the way");
+  files.changed(service, live);
+  while (clock.timersCount === 0) await new Promise((resolve) => void setImmediate(resolve));
+
+  rmSync(home.services);
+  clock.advance(stateRetryMs);
+  await files.flushed();
+
+  expect(factsOf(instanceFolder(home, "web", 1))).toMatchObject({ state: "ready", pid: "42" });
+});
+
 test("state files: what has not changed is not written again, unless it was not taken before", async () => {
   const home = newHome();
   const folder = instanceFolder(home, "web", 1);
-  const files = new StateFiles(home, nodeClock, () => {});
+  const files = new StateFiles(home, new FakeClock(), () => {});
   const { service, live } = ready();
   files.changed(service, live);
   await files.flushed();
@@ -131,5 +146,5 @@ test("state files: a state that passes is not written, and one that lasts is", a
   live.state = "stopping";
   files.changed(service, live);
   clock.advance(passingMs);
-  while (factsOf(folder)["state"] !== "stopping") await turn();
+  while (readFileSync(join(folder, "state"), "utf8") !== "stopping\n") await turn();
 });

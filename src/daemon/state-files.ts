@@ -3,8 +3,8 @@
  * `services/<name>/<instance>/`.
  *
  * Guarantees: files follow the state; a reader never sees half a file. They are for looking at only: nothing reads them back, and
- * a disk that does not take them harms nobody. Of a state that is on its way to another only what lasts `passingMs` is written: most are
- * over before, and of fifty services that start each file is one more for the disk.
+ * a disk that does not take them harms nobody; what it does not take is tried again each `stateRetryMs`. Of a state that is on its way to
+ * another only what lasts `passingMs` is written: most are over before, and of fifty services that start each file is one more for the disk.
  *
  * @module
  */
@@ -20,6 +20,8 @@ import { instanceFolder, removedState, type Home } from "./home.ts";
 
 /** How long a state that is on its way to another lasts before it is written, in milliseconds. */
 export const passingMs: Milliseconds = 200;
+/** Milliseconds before what the disk did not take is written again. */
+export const stateRetryMs = 2_000;
 
 const passingStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["starting", "stopping", "waiting"]);
 
@@ -35,6 +37,7 @@ export class StateFiles {
   /** What stands in the files, by instance: of fifty services that start, only what is new is written. */
   readonly #written = new Map<string, ReadonlyMap<string, string | undefined>>();
   #writing: Promise<void> | undefined;
+  #cancelRetry: (() => void) | undefined;
 
   constructor(home: Home, clock: Clock, log: (message: string) => void) {
     this.#home = home;
@@ -58,10 +61,15 @@ export class StateFiles {
     this.#put(folder, new Map(factNames.map((name) => [name, name === "state" ? removedState : undefined])));
   }
 
-  /** Settles when all is written that there is to write. */
+  /** Settles when all was tried that there is to write; what the disk does not take is not tried again after that. */
   async flushed(): Promise<void> {
     this.#putPassing();
     while (this.#writing !== undefined) await this.#writing;
+    this.#cancelRetry?.();
+  }
+
+  #begin(): void {
+    this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
   }
 
   #putPassing(): void {
@@ -73,12 +81,13 @@ export class StateFiles {
   #put(folder: string, facts: ReadonlyMap<string, string | undefined>): void {
     this.#passing.delete(folder);
     this.#waiting.set(folder, facts);
-    this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
+    this.#begin();
   }
 
   async #write(): Promise<void> {
     // Not at once: several changes follow each other closely.
     await Promise.resolve();
+    const refused = new Map<string, ReadonlyMap<string, string | undefined>>();
     for (const [folder, facts] of this.#waiting) {
       this.#waiting.delete(folder);
       const before = this.#written.get(folder);
@@ -87,9 +96,20 @@ export class StateFiles {
         await writeFacts(folder, facts, before ?? (await factsThere(folder)));
         if (facts.get("state") !== removedState) this.#written.set(folder, facts);
       } catch (error) {
-        this.#log(`the state of ${folder} could not be written: ${reasonText(error)}`);
+        if (this.#cancelRetry === undefined)
+          this.#log(`the state of ${folder} could not be written, and is tried again: ${reasonText(error)}`);
+        refused.set(folder, facts);
       }
     }
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+    if (refused.size > 0) this.#retryLater(refused);
+  }
+
+  #retryLater(refused: ReadonlyMap<string, ReadonlyMap<string, string | undefined>>): void {
+    // What has changed meanwhile is newer.
+    for (const [folder, facts] of refused) if (!this.#waiting.has(folder)) this.#waiting.set(folder, facts);
+    this.#cancelRetry = this.#clock.timer(stateRetryMs, () => this.#begin());
   }
 }
 

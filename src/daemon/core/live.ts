@@ -45,6 +45,8 @@ export interface LiveInstance {
   readonly draining: Set<LiveRun>;
   /** Before this no successor is tried, by the monotonic clock: colos itself was short of something. */
   nextNotBeforeMs: number;
+  /** How long that wait is, in milliseconds; undefined: it was short of nothing. */
+  nextDelayMs: number | undefined;
   state: InstanceState;
   reason: string | undefined;
   /** What was last told of it. */
@@ -61,6 +63,7 @@ export function liveInstance(service: string, number: number): LiveInstance {
     next: undefined,
     draining: new Set(),
     nextNotBeforeMs: 0,
+    nextDelayMs: undefined,
     state: "stopped",
     reason: undefined,
     shown: "",

@@ -18,6 +18,9 @@ import type { Target, Targets } from "./targets.ts";
 /** How long a service without a readiness check must run, in milliseconds, before an operation that waits says that it is up. */
 export const survivalMs = 300;
 
+/** An operation that waits says that colos itself is short of something once a try waits for so long, in milliseconds. */
+export const ownTroubleTellMs = 4_000;
+
 /** What an operation waits for. undefined: not yet. */
 export type Arrival = { readonly ok: true } | { readonly ok: false; readonly sentence: string } | undefined;
 
@@ -69,6 +72,9 @@ export class Arrivals {
     );
     if (late !== undefined)
       return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${late.stopping!.why}` };
+    // Not at the first tries: most shortages are over in a moment.
+    if (outcome?.kind === "again" && outcome.isOwnTrouble === true && outcome.delayMs >= ownTroubleTellMs)
+      return { ok: false, sentence: `${live.name} waits, and is started by itself: ${live.reason ?? outcome.reason}` };
     if (live.state === "failed" || live.state === "degraded")
       return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${live.reason ?? ""}` };
     return undefined;

@@ -16,9 +16,10 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Milliseconds } from "../../base/platform.ts";
-import { allStats, isAlive as isLiving } from "../../os/process-sample.ts";
+import { isAlive as isLiving, lookAtProcesses } from "../../os/process-sample.ts";
+import { isWithoutDescriptors, withSpareDescriptor } from "../../os/spare-descriptor.ts";
 import type { Home } from "../home.ts";
-import { isAlive } from "../os-identity.ts";
+import { isAlive, isSurelyAlive } from "../os-identity.ts";
 import { openListenSocket } from "../listen-socket.ts";
 import { writeFifo } from "./fifo.ts";
 import type { ShimCall } from "./run-launch.ts";
@@ -66,16 +67,21 @@ export class ListenHolders {
 
   /** Where a holder is, also one that an earlier daemon started. */
   places(): ListenPlace[] {
-    return readdirSync(this.#home.runs).flatMap((name) => {
+    return withSpareDescriptor(() => readdirSync(this.#home.runs)).flatMap((name) => {
       const [, port, host] = /^hold-(\d+)-(.+)$/.exec(name) ?? [];
       return host === undefined ? [] : [{ port: Number(port), host: decodeURIComponent(host) }];
     });
   }
 
-  /** Ends the place's holder. Instances that accept there go on. */
+  /** Ends the place's holder, unless it cannot be found out who that is. Instances that accept there go on. */
   release(place: ListenPlace): void {
-    const holder = readHolder(this.#home, place);
-    if (holder !== undefined && isAlive(holder)) process.kill(holder.osPid, "SIGKILL");
+    let holder: OsIdentity | undefined;
+    try {
+      holder = readHolder(this.#home, place);
+    } catch {
+      return; // what is not known to be free must not be opened a second time
+    }
+    if (holder !== undefined && isSurelyAlive(holder)) process.kill(holder.osPid, "SIGKILL");
     rmSync(holdFile(this.#home, place), { force: true });
     rmSync(holdPipe(this.#home, place), { force: true });
   }
@@ -129,17 +135,18 @@ export class ListenHolders {
   }
 }
 
-/** Whether an OS process has this command line. */
+/** Whether an OS process has this command line. @throws the OS's error when that cannot be looked at */
 function isRunning(argv: readonly string[]): boolean {
   const commandLine = `${argv.join("\0")}\0`;
-  for (const stat of allStats()) if (isLiving(stat) && commandLineOf(stat.pid) === commandLine) return true;
+  for (const stat of lookAtProcesses()) if (isLiving(stat) && commandLineOf(stat.pid) === commandLine) return true;
   return false;
 }
 
 function commandLineOf(osPid: number): string {
   try {
-    return readFileSync(`/proc/${osPid}/cmdline`, "utf8");
-  } catch {
+    return withSpareDescriptor(() => readFileSync(`/proc/${osPid}/cmdline`, "utf8"));
+  } catch (error) {
+    if (isWithoutDescriptors(error)) throw error;
     return ""; // it has ended
   }
 }
@@ -152,12 +159,14 @@ function holdPipe(home: Home, { port, host }: ListenPlace): string {
   return join(home.pipes, `${port}-${encodeURIComponent(host)}.hold`);
 }
 
+/** @throws the OS's error when it cannot be read for want of a file descriptor */
 function readHolder(home: Home, place: ListenPlace): OsIdentity | undefined {
   try {
-    const text = readFileSync(holdFile(home, place), "utf8");
+    const text = withSpareDescriptor(() => readFileSync(holdFile(home, place), "utf8"));
     const [, pid, ticks, bootId] = /^(\d+) (\d+) (\S+)\n$/.exec(text) ?? [];
     return bootId === undefined ? undefined : { osPid: Number(pid), startTicks: Number(ticks), bootId };
-  } catch {
+  } catch (error) {
+    if (isWithoutDescriptors(error)) throw error;
     return undefined;
   }
 }

@@ -12,13 +12,13 @@ import { existsSync, rmSync } from "node:fs";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
 import type { Home } from "../home.ts";
 import type { Recorder } from "../log/recorder.ts";
-import { isAlive } from "../os-identity.ts";
+import { isAlive, isSurelyAlive } from "../os-identity.ts";
 import { ownerOf, recordedRun, type ActiveRun } from "./active-run.ts";
 import * as files from "./run-files.ts";
 import { stopLeftovers } from "./run-leftovers.ts";
 import type { Member, RunMembers } from "./run-members.ts";
 import { killRun, sendTo } from "./run-signal.ts";
-import { RunStartError, type OsIdentity, type RunEnd, type RunListener } from "./run.ts";
+import { RunStartError, type RunEnd, type RunListener } from "./run.ts";
 
 /** How long a shim may take until its service runs, in milliseconds; then the start has failed. */
 export const startMs: Milliseconds = 15_000;
@@ -96,17 +96,17 @@ export class RunFollower {
     const { id, bootId } = run.record;
     run.phase = "ended";
     const shimFile = files.runFile(home, id, "shim");
-    let shim: OsIdentity | undefined;
     try {
       files.tryClaim(home, id);
-      shim = run.shim ?? files.readIdentity(shimFile, bootId);
-      // What is to be the service looks for it after it has said who it is: so either it goes no further, or it is known here.
-      rmSync(shimFile, { force: true });
     } catch {
       // The disk is full: then no shim has claimed it either, and its spec is removed.
     }
+    const shim = run.shim ?? files.readIdentity(shimFile, bootId);
+    // What is to be the service looks for it after it has said who it is: so either it goes no further, or it is known here.
+    rmSync(shimFile, { force: true });
     run.identity ??= files.readIdentity(files.runFile(home, id, "pid"), bootId);
-    for (const each of [shim, run.identity]) if (each !== undefined && isAlive(each)) sendTo(each.osPid, "SIGKILL");
+    for (const each of [shim, run.identity])
+      if (each !== undefined && isSurelyAlive(each)) sendTo(each.osPid, "SIGKILL");
     await this.#stopLeftovers(run, "SIGKILL");
     // The recorder may have opened what belongs to it already.
     if (run.isAttached) recorder.drained(id, drainMs).catch(() => {});

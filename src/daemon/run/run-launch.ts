@@ -10,7 +10,7 @@
 import { assertFolder, explainStart, findExecutable } from "../../os/executable.ts";
 import { PortInUseError } from "../../os/port-holder.ts";
 import type { Home } from "../home.ts";
-import { isOwnTrouble } from "../own-trouble.ts";
+import { isOwnTrouble, shortageSaid } from "../own-trouble.ts";
 import { FifoError } from "./fifo.ts";
 import { pipeFile, runFile } from "./run-files.ts";
 import { RunStartError, type RunSpec } from "./run.ts";
@@ -91,17 +91,9 @@ export function startError(refused: unknown, { argv, cwd }: RunSpec): RunStartEr
 
 /** What a shim that ended before its service began said, as a sentence. */
 export function shimError({ argv }: RunSpec, status: number | null, problem: string): RunStartError {
-  const code = troubleOf(problem, status);
+  const code = shortageSaid(problem) ?? (status === shimStatus.notify ? "ETIMEDOUT" : "EIO");
   const said = problem === "" ? `its shim ended with ${status ?? "an OS signal"}` : problem;
   return new RunStartError(`${argv[0]} could not be started: ${said}`, code, true);
-}
-
-function troubleOf(problem: string, status: number | null): string {
-  if (/No space left/i.test(problem)) return "ENOSPC";
-  if (/Too many open files/i.test(problem)) return "EMFILE";
-  if (/Cannot fork|temporarily unavailable/i.test(problem)) return "EAGAIN";
-  if (/Cannot allocate|out of memory/i.test(problem)) return "ENOMEM";
-  return status === shimStatus.notify ? "ETIMEDOUT" : "EIO";
 }
 
 function executableOf(spec: RunSpec): string {

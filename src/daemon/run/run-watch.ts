@@ -14,8 +14,8 @@ import type { RunId } from "./run.ts";
 /** How often the OS is asked who lives, in milliseconds. */
 export const pollMs: Milliseconds = 1_000;
 
-/** Those after which a run goes on; the others say nothing alone. */
-const telling: ReadonlySet<RunFileKind> = new Set<RunFileKind>(["notify", "pid", "ready", "exit"]);
+/** Those after which a run goes on, or may have ended; what the daemon itself writes says nothing to it. */
+const telling: ReadonlySet<RunFileKind> = new Set<RunFileKind>(["notify", "shim", "pid", "ready", "exit"]);
 
 export interface RunWatcher {
   /** A file of the run has changed. */

@@ -12,8 +12,8 @@ import { mkdirSync, rmSync } from "node:fs";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
 import type { Home } from "../home.ts";
 import type { Recorder } from "../log/recorder.ts";
-import { bootId, isAlive } from "../os-identity.ts";
-import { newRun, ownerOf, recordOf, type ActiveRun } from "./active-run.ts";
+import { bootId, isAlive, isSurelyAlive } from "../os-identity.ts";
+import { newRun, recordOf, type ActiveRun } from "./active-run.ts";
 import * as files from "./run-files.ts";
 import type { RunRecord } from "./run-files.ts";
 import { ListenHolders, type ListenPlace } from "./listen-holder.ts";
@@ -23,7 +23,7 @@ import { Launcher } from "./launcher.ts";
 import { shimCall, shimError, shimPath, startError, type Preparation, type ShimCall } from "./run-launch.ts";
 import { RunMembers } from "./run-members.ts";
 import { recoverRun } from "./run-recovery.ts";
-import { killRun, sendTo, signalRun } from "./run-signal.ts";
+import { killRun, membersSeen, sendTo, signalRun } from "./run-signal.ts";
 import type { OsIdentity, RecoveredRun, RunId, RunListener, Runs, RunSpec, RunStartError } from "./run.ts";
 import { watchRuns } from "./run-watch.ts";
 import { installShim } from "./shim-script.ts";
@@ -150,10 +150,7 @@ class HomeRuns implements Runs {
   members(id: RunId): readonly number[] {
     const run = this.#runs.get(id);
     if (run === undefined || run.phase === "ended") return [];
-    return this.#members
-      .lookThisTurn()
-      .membersOf(ownerOf(run))
-      .map(({ osPid }) => osPid);
+    return membersSeen(() => this.#members.lookThisTurn(), run).map(({ osPid }) => osPid);
   }
 
   isRunning(id: RunId): boolean {
@@ -165,7 +162,7 @@ class HomeRuns implements Runs {
     this.#runs.delete(id);
     const shim = files.readIdentity(files.runFile(this.#home, id, "shim"), bootId() ?? "");
     // It holds what the run wrote until now.
-    if (shim !== undefined && isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
+    if (shim !== undefined && isSurelyAlive(shim)) sendTo(shim.osPid, "SIGKILL");
     files.removeRun(this.#home, id);
     if (shim !== undefined) await this.#untilDead(shim);
   }

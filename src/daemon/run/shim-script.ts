@@ -6,7 +6,7 @@
  * claim somebody else has is never started. It starts it in the foreground, because POSIX has a shell ignore SIGINT and
  * SIGQUIT in what it starts in the background, and the service would inherit that. Once the service runs, the shim needs
  * no other program and no fork to record its end: an exit status is not lost because the machine is out of OS processes.
- * A full disk is tried again each second.
+ * A full disk is tried again each second, and until then the exit status stands in the second line of the shim's own file.
  * Nothing that a service wrote is lost while nobody reads, or with a reader that is killed: the shim keeps the FIFOs open
  * until the run is forgotten.
  * Limits: a shell gives 128+n both for an OS signal n and for an exit code 128+n. Environment variables whose names are not
@@ -97,8 +97,11 @@ colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <pre
   colos_status=$?
   [ -s "$colos_run.pid" ] || { exec 2>&7; exit ${shimStatus.exec}; }
   exec 7>&-
+  colos_noted=
   until echo "$colos_status" >"$colos_run.exit"; do
     [ -e "$colos_run.spec" ] || exit 0
+    # Where a few bytes stand already, there is room for some more.
+    [ "$colos_noted" ] || { echo "exit $colos_status" >>"$colos_run.shim" && colos_noted=1; }
     sleep 1
   done
   # What is in a FIFO stays as long as somebody has it open. From here on nobody writes, so a reader finds its end; and because it
