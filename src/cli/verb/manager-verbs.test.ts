@@ -533,7 +533,7 @@ describe("colos show", () => {
       "  runs       serve --port 80 (command)",
       "  in         /srv",
       "  instances  1",
-      "  ready      as soon as it runs",
+      "  ready      when it has run for 300 ms",
       "  restart    always, pauses of 100 ms to 15 s, degraded after 5 in 30 s",
       "  stop       SIGTERM, SIGKILL after 5 s",
       "  needed by  shop",

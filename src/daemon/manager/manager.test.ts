@@ -7,7 +7,7 @@ import type { ManagerError, ManagerEvent, OperationReport } from "../../control/
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { homeAt } from "../home.ts";
 import { JournalError } from "../journal/journal.ts";
-import { survivalMs } from "./arrivals.ts";
+import { survivalMs } from "../host/run-checks.ts";
 import { ServiceManager } from "./manager.ts";
 import type { RunListener } from "../run/run.ts";
 
