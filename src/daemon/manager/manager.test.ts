@@ -136,6 +136,7 @@ describe("manager: operations", () => {
   test("a plan that cannot run here is refused and changes nothing", async () => {
     const system = await opened();
     expect(await refusal(system.manager.apply(up({ no: {} })))).toBe("refused: no is refused");
+    expect(await refusal(system.manager.preview(up({ no: {} })))).toBe("refused: no is refused");
     expect((await system.manager.preview(up({ web: {} }))).changes).toMatchObject([{ service: "web", kind: "add" }]);
     expect(await system.states()).toEqual({});
   });

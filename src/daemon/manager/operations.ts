@@ -74,15 +74,13 @@ export class Operations {
   }
 
   async preview(input: PlanInput): Promise<{ readonly changes: readonly PlanChange[] }> {
-    assertPlan(input.plan);
+    await this.#refuseWhatCannotRun(input.plan);
     return { changes: this.#changesTo(input.plan) };
   }
 
   async apply(input: PlanInput & WaitOptions): Promise<ApplyReport> {
     this.#refuseWhenEnding();
-    assertPlan(input.plan);
-    const refusals = await this.#options.refusals(input.plan);
-    if (refusals.length > 0) throw new ManagerError("refused", refusals.join("\n"));
+    await this.#refuseWhatCannotRun(input.plan);
     const changes = this.#changesTo(input.plan);
     const { services } = input.plan;
     const at = this.#host.now();
@@ -95,6 +93,13 @@ export class Operations {
       return service.target === "up" ? this.#arrivals.isUp(target, at) : arrived;
     });
     return { ...report, changes };
+  }
+
+  /** @throws ManagerError `invalid`, or `refused` when this machine cannot do it */
+  async #refuseWhatCannotRun(plan: SystemPlan): Promise<void> {
+    assertPlan(plan);
+    const refusals = await this.#options.refusals(plan);
+    if (refusals.length > 0) throw new ManagerError("refused", refusals.join("\n"));
   }
 
   async start(input: NamesInput): Promise<OperationReport> {
