@@ -31,6 +31,7 @@ import { JournalError } from "../journal/journal.ts";
 import { reasonText } from "../reason-text.ts";
 import { arrived, type Arrival, type Arrivals } from "./arrivals.ts";
 import type { LastLines } from "./last-lines.ts";
+import { stateWords } from "./manager-view.ts";
 import { distinct, type Target, type Targets } from "./targets.ts";
 import type { Waits } from "./waits.ts";
 
@@ -52,6 +53,9 @@ export interface OperationsOptions {
   /** Nothing runs any more after `down`. */
   downDone(): void;
 }
+
+/** Instances that an operation names which has waited too long. */
+export const lateShownMax = 5;
 
 /** What changes the plan of the system. */
 const planEntries: ReadonlySet<Entry["type"]> = new Set<Entry["type"]>(["applied", "removed", "scaled"]);
@@ -254,10 +258,12 @@ export class Operations {
     isDone: (target: Target) => Arrival,
   ): Promise<OperationReport> {
     if (input.wait === false) return { instances: this.#options.statuses(targets), problems: [] };
-    await this.#options.waits.until(
-      () => targets.every((each) => (isDone(each) ?? this.#arrivals.stuck(each)) !== undefined),
-      input.timeoutMs,
-    );
+    const isLate = (each: Target): boolean => (isDone(each) ?? this.#arrivals.stuck(each)) === undefined;
+    try {
+      await this.#options.waits.until(() => !targets.some(isLate), input.timeoutMs);
+    } catch (error) {
+      throw error instanceof ManagerError ? await this.#lateError(error, targets.filter(isLate)) : error;
+    }
     const problems: InstanceProblem[] = [];
     // Before anything else happens: what is told belongs together.
     const instances = this.#options.statuses(targets);
@@ -266,6 +272,18 @@ export class Operations {
       if (arrival?.ok === false) problems.push(await this.#options.lastLines.problem(target, arrival.sentence));
     }
     return { instances, problems };
+  }
+
+  /** The same error with who is not there yet, and what each wrote last. */
+  async #lateError({ code, message, advice }: ManagerError, late: readonly Target[]): Promise<ManagerError> {
+    const lines = [message];
+    for (const { name, state, reason, service, instance } of this.#options.statuses(late.slice(0, lateShownMax))) {
+      const why = reason === undefined ? "" : `: ${reason}`;
+      const lastLines = await this.#options.lastLines.lines({ service, number: instance });
+      lines.push(`  ${name} is ${stateWords(state)}${why}`, ...lastLines.map((line) => `    | ${line}`));
+    }
+    if (late.length > lateShownMax) lines.push(`  and ${late.length - lateShownMax} more`);
+    return new ManagerError(code, lines.join("\n"), advice);
   }
 
   #isWantedUp({ service }: Target): boolean {
