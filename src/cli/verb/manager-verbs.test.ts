@@ -684,7 +684,11 @@ describe("colos: when it cannot be asked", () => {
       /it is being updated\n {2}try again/,
     ],
     [new ManagerError("timeout", "web is not ready after 3 s; it goes on"), 4, /not ready after 3 s/],
-    [new ManagerError("refused", "one thing\nanother thing", "do this"), 5, /^colos: one thing\nanother thing\n {2}do this\n$/],
+    [
+      new ManagerError("refused", "one thing\nanother thing", "do this"),
+      5,
+      /^colos: one thing\nanother thing\n {2}do this\n$/,
+    ],
     [new ManagerError("busy", "too many requests"), 1, /too many requests/],
     [new ManagerError("internal", "a bug"), 1, /a bug/],
     [new ManagerError("invalid", "no such thing"), 2, /no such thing/],
