@@ -48,6 +48,7 @@ describe("config: what is decided of a field", () => {
       { periodMs: "1 min", drainMs: "1.5s" },
       { periodMs: 60_000, drainMs: 1500 },
     ],
+    [{ standby: true }, { standby: true }],
     [{ exhausted: { policy: "failed" } }, { exhausted: { policy: "failed", retryEveryMs: 60_000 } }],
     [
       { exhausted: { retryEveryMs: "5 min", hook: ["./alarm"] } },
@@ -227,6 +228,15 @@ describe("config: a wrong field", () => {
     [
       { schedule: { cron: "@daily" }, instances: 2 },
       "instances: a job with a schedule has one instance; for more write more jobs",
+    ],
+    [{ standby: 1 }, "standby: 1 is not true or false"],
+    [
+      { standby: true, schedule: { everyMs: 5000 } },
+      "standby: a job rests between its times, so nothing waits to take over; leave one of them out",
+    ],
+    [
+      { standby: true, restart: "temporary" },
+      "standby: a temporary service is never started again; write permanent or transient, or leave it out",
     ],
     [{ watch: {} }, "watch.paths: is missing"],
     [{ watch: { paths: [] } }, "watch.paths: an empty list is not a list of paths of files and folders"],

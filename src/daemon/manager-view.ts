@@ -49,8 +49,9 @@ export class Samples {
 export function statusOf(service: ServiceRecord, live: LiveInstance, samples: Samples, now: number): InstanceStatus {
   const { plan } = service;
   const record = service.instances.get(live.number);
-  const { current, reason, state, name, number } = live;
+  const { current, standby, reason, state, name, number } = live;
   const osPid = current?.osPid;
+  const standbyOsPid = standby?.osPid;
   return {
     name,
     service: plan.name,
@@ -60,6 +61,7 @@ export function statusOf(service: ServiceRecord, live: LiveInstance, samples: Sa
     restartsCount: record?.restartsCount ?? 0,
     ...(reason === undefined ? {} : { reason }),
     ...(osPid === undefined ? {} : { osPid, ...samples.of(osPid) }),
+    ...(standbyOsPid === undefined ? {} : { standbyOsPid }),
     ...(current === undefined ? {} : { uptimeMs: Math.max(0, now - current.startedAt) }),
   };
 }

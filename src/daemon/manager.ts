@@ -305,7 +305,8 @@ export class ServiceManager implements Manager {
     const problems: InstanceProblem[] = [];
     for (const target of targets) {
       const live = this.#live(target);
-      const runs = live === undefined ? [] : runsOf(live).filter(({ phase }) => phase !== "asked");
+      const runs =
+        live === undefined ? [] : runsOf(live).filter(({ phase, isStandby }) => phase !== "asked" && !isStandby);
       for (const run of runs) this.#host.runs.signal(run.id, input.signal);
       const name = live?.name ?? target.service;
       if (runs.length === 0) problems.push({ name, sentence: `${name} does not run`, lastLines: [] });

@@ -214,6 +214,17 @@ export class RunHost implements CoreHost {
     );
   }
 
+  promote(run: LiveRun, plan: ServicePlan): void {
+    void this.#promote(run.id, plan).then(
+      () => this.tell((core) => core.promoted(run.id)),
+      (error: unknown) =>
+        this.tell((core) => {
+          core.promoted(run.id);
+          core.notReady(run.id, reasonText(error));
+        }),
+    );
+  }
+
   signal(run: RunId, name: string): void {
     this.runs.signal(run, name);
   }
@@ -301,9 +312,15 @@ export class RunHost implements CoreHost {
 
   // --- how ---
 
+  /** A standby that would find its port taken does not get to it. */
+  async #promote(id: RunId, plan: ServicePlan): Promise<void> {
+    await assertReadyPortFree(plan);
+    this.runs.promote(id);
+  }
+
   async #start(run: LiveRun, plan: ServicePlan, instance: number): Promise<number> {
-    const { ready } = plan;
-    if (ready.kind === "port" && plan.listenPort !== ready.port) await assertPortFree(ready.port, ready.host);
+    // Of a standby it is the port of who runs.
+    if (!run.isStandby) await assertReadyPortFree(plan);
     const [env, argv] = await Promise.all([this.#options.environmentOf(plan, instance), this.#options.argvOf(plan)]);
     if (needsEnvironment(plan)) this.#environments.set(run.id, env);
     try {
@@ -428,6 +445,11 @@ export class RunHost implements CoreHost {
   }
 }
 
+/** Whatever answers on a port that colos does not hold is to be the service. */
+async function assertReadyPortFree({ ready, listenPort }: ServicePlan): Promise<void> {
+  if (ready.kind === "port" && listenPort !== ready.port) await assertPortFree(ready.port, ready.host);
+}
+
 /** Its checks are commands, which have the environment of the run. */
 function needsEnvironment({ ready, live }: ServicePlan): boolean {
   return ready.kind === "exec" || live?.probe.kind === "exec";
@@ -462,6 +484,7 @@ function specOf(
     limits,
     logs,
     listen: listenPort === undefined ? [] : [{ port: listenPort, host: listenHost ?? listenHostDefault }],
+    ...(run.isStandby ? { isStandby: true } : {}),
     ...(ready.kind === "fd" ? { readiness: { kind: "fd", fd: ready.fd } } : {}),
     ...(ready.kind === "notify" ? { readiness: { kind: "notify" } } : {}),
     ...(user === undefined ? {} : { user }),

@@ -10,6 +10,7 @@ import type { Outcome, ServiceRecord } from "./record.ts";
 import { holdBack } from "./renewal.ts";
 import type { LiveInstance } from "./live.ts";
 import type { FoundRun, Situation } from "./situation.ts";
+import { endStandby } from "./standby.ts";
 
 /** Takes in that a run has ended. */
 export function endRun(situation: Situation, id: RunId, end: RunEnd, blame: Blame = "service"): void {
@@ -17,7 +18,8 @@ export function endRun(situation: Situation, id: RunId, end: RunEnd, blame: Blam
   const found = situation.findRun(id);
   if (found === undefined) return host.forget(id);
   host.endChecks(id);
-  if (found.instance.current === found.run) endCurrent(situation, found, end, blame);
+  if (found.instance.standby === found.run) endStandby(situation, found, end, blame);
+  else if (found.instance.current === found.run) endCurrent(situation, found, end, blame);
   else endOther(situation, found, end, blame);
   host.forget(id);
 }

@@ -41,6 +41,7 @@ import {
   type Runs,
   type RunSpec,
 } from "./run.ts";
+import { isWaiting, keepWaiting, tellTurn } from "./run-turn.ts";
 import { watchRuns } from "./run-watch.ts";
 import { installShim } from "./shim-script.ts";
 import { SpareFifos } from "./spare-fifos.ts";
@@ -118,6 +119,7 @@ class HomeRuns implements Runs {
     const call = shimCall(this.#home, spec, preparation, this.#ownPath);
     const run = this.#add(recordOf(spec, preparation, this.#platform.clock.wallMs()));
     try {
+      if (spec.isStandby === true) keepWaiting(this.#home, spec.id);
       files.writeRecord(this.#home, run.record);
       this.#spare.take(pipeKindsAlways.map((kind) => files.pipeFile(this.#home, spec.id, kind)));
       const release = await this.#launch(run, call, spec);
@@ -133,6 +135,12 @@ class HomeRuns implements Runs {
       removeQuietly(this.#home, spec.id);
       throw startError(error, spec);
     }
+  }
+
+  promote(id: RunId): void {
+    const run = this.#runs.get(id);
+    if (run === undefined || run.phase === "ended" || !isWaiting(this.#home, run.record)) return;
+    this.#letTurnCome(run);
   }
 
   signal(id: RunId, name: string): void {
@@ -252,7 +260,8 @@ class HomeRuns implements Runs {
       run.identity = files.readIdentity(files.runFile(this.#home, id, "pid"), bootId);
       if (run.identity === undefined) return;
       run.phase = "running";
-      this.#attach(run);
+      // What a standby writes waits in its pipes, and comes first when its turn has come.
+      if (!isWaiting(this.#home, run.record)) this.#attach(run);
       run.began();
       if (run.isKilled) this.kill(id);
     }
@@ -268,10 +277,22 @@ class HomeRuns implements Runs {
   /** What no file says: who lives. */
   #check(run: ActiveRun): void {
     this.#look(run);
+    if (run.isTurnDue) this.#letTurnCome(run);
     if (run.shim === undefined || isAlive(run.shim)) return;
     this.#look(run); // it may have written its last file between the two looks
     if (run.phase === "starting") run.began(new RunStartError(lostBeforeBegin, "EIO", true));
     if (run.phase === "running" && !isAlive(run.identity!)) void this.#finish(run, this.#lost(lostShim));
+  }
+
+  /** Tells a standby; when the OS does not permit it now, at the next look. */
+  #letTurnCome(run: ActiveRun): void {
+    run.isTurnDue = true;
+    this.#attach(run);
+    tellTurn(this.#home, run.record.id, this.#platform.clock).then(
+      () => (run.isTurnDue = false),
+      (error: unknown) =>
+        this.#log("warning", `${run.record.id} is told again that its turn has come: ${String(error)}`),
+    );
   }
 
   #shimEnded(run: ActiveRun, error: RunStartError): void {
@@ -305,6 +326,7 @@ class HomeRuns implements Runs {
   async #finish(run: ActiveRun, end: RunEnd): Promise<void> {
     const { id } = run.record;
     run.phase = "ending";
+    this.#attach(run); // a standby's last words are read too
     await this.#stopLeftovers(run, run.isKilled ? "SIGKILL" : "SIGTERM");
     await this.#recorder.drained(id, drainMs).catch((error: unknown) => this.#log("error", `${id}: ${String(error)}`));
     run.phase = "ended";
@@ -322,8 +344,11 @@ class HomeRuns implements Runs {
   async #recoverRun(record: RunRecord): Promise<RecoveredRun> {
     const { id, service, instance, startedAt } = record;
     const run = this.#add(record);
-    const of = { id, service, instance, startedAt };
     const end = await this.#recoveredEnd(run);
+    const standby = isWaiting(this.#home, record) ? ({ isStandby: true } as const) : {};
+    const of = { id, service, instance, startedAt, ...standby };
+    // The daemon before may have been killed before it told it.
+    if (end === undefined && record.isStandby === true && of.isStandby !== true) this.#letTurnCome(run);
     if (end === undefined) return { ...of, state: "running", identity: run.identity!, isReady: run.isReady };
     run.phase = "ended";
     const isBlameless = end.lost === lostBoot || end.lost === neverBegan;
@@ -359,7 +384,7 @@ class HomeRuns implements Runs {
     const end = files.readExit(this.#home, id);
     if (end === undefined && (isServiceAlive || (run.shim !== undefined && isAlive(run.shim)))) {
       run.phase = "running";
-      this.#attach(run);
+      if (!isWaiting(this.#home, run.record)) this.#attach(run);
       return undefined;
     }
     // With nobody who holds its pipes there is nothing left to read.

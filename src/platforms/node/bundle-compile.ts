@@ -18,6 +18,7 @@ import type {
   BuildOptions,
   Loader,
   Message,
+  Metafile,
   OnLoadArgs,
   OnLoadResult,
   OnResolveArgs,
@@ -69,6 +70,7 @@ export async function compileProgram(file: string, colosUrl: string): Promise<Ne
     return {
       code: assemble(result.outputFiles!, file),
       inputs: sources.stamps(),
+      imports: importsOf(result.metafile!),
       compiler: compiler.version,
     };
   } catch (error) {
@@ -110,6 +112,7 @@ function buildOptions(file: string): BuildOptions {
     entryPoints: [file],
     outfile: join(folder, "program.mjs"),
     write: false,
+    metafile: true,
     bundle: true,
     format: "esm",
     platform: "node",
@@ -263,6 +266,14 @@ function metaPrefix(path: string, text: string): string {
     constants.push(`__colosResolve=(name)=>${find}`);
   }
   return `const ${constants.join(",")};${text.startsWith("#!") ? "//" : ""}`;
+}
+
+/** What the bundle takes from outside before its own code runs. */
+function importsOf({ outputs }: Metafile): string[] {
+  const imports = Object.values(outputs).flatMap((output) => output.imports);
+  const isFirst = ({ external, kind, path }: Metafile["outputs"][string]["imports"][number]): boolean =>
+    external === true && (kind === "import-statement" || kind === "require-call") && extname(path) !== ".node";
+  return [...new Set(imports.filter(isFirst).map(({ path }) => path))];
 }
 
 function assemble(files: readonly OutputFile[], file: string): string {
