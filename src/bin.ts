@@ -10,16 +10,11 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CliHost, Output, StopSignal } from "./cli/host.ts";
 import { runCli } from "./cli/main.ts";
+import { daemonNodeOptions } from "./daemon/node-options.ts";
 import { nodeClock } from "./platforms/node/node-clock.ts";
 
 // Whatever is not on the way of every verb is loaded when it is needed: `colos ps` is to cost little more than Node.js.
 const stopSignals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
-
-/**
- * A daemon is at rest most of its life: code that is never optimized and a small heap halve its private memory after 150 lists
- * of 50 services (22 to 11 MB), at no more CPU time.
- */
-const daemonNodeOptions = ["--no-opt", "--max-lazy", "--optimize-for-size", "--max-semi-space-size=1"];
 
 type OutputEvent = "error" | "resize" | "drain";
 
@@ -124,7 +119,10 @@ const host: CliHost = {
     return livingRunsCount(homeAt(home));
   },
   findHeart: async (home) => {
-    const [{ findHeart }, { homeAt }] = await Promise.all([import("./daemon/heart.ts"), import("./daemon/home.ts")]);
+    const [{ findHeart }, { homeAt }] = await Promise.all([
+      import("./daemon/boot/heart.ts"),
+      import("./daemon/home.ts"),
+    ]);
     return findHeart(homeAt(home))?.osPid;
   },
   openChaos: async (home) => {
@@ -144,9 +142,9 @@ const host: CliHost = {
   },
   startDaemon: async (home, after) => {
     const [{ launchDaemon }, { homeAt }, { awaitEnd }] = await Promise.all([
-      import("./daemon/launch.ts"),
+      import("./daemon/boot/launch.ts"),
       import("./daemon/home.ts"),
-      import("./daemon/take-over.ts"),
+      import("./daemon/boot/take-over.ts"),
     ]);
     if (after !== undefined) await awaitEnd(after);
     await launchDaemon(homeAt(home), [
@@ -158,14 +156,14 @@ const host: CliHost = {
   },
   checkHome: async (home) => {
     const [{ checkHome }, { homeAt }, { journalVersion }] = await Promise.all([
-      import("./daemon/take-over.ts"),
+      import("./daemon/boot/take-over.ts"),
       import("./daemon/home.ts"),
       import("./daemon/daemon.ts"),
     ]);
     await checkHome(homeAt(home), journalVersion);
   },
   startup: async ({ home, config, ...action }) => {
-    const { runStartup } = await import("./daemon/startup-command.ts");
+    const { runStartup } = await import("./daemon/boot/startup-command.ts");
     const words = (...rest: string[]): [string, ...string[]] => [
       process.execPath,
       fileURLToPath(import.meta.url),

@@ -8,7 +8,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Chaos } from "./control/chaos.ts";
 import { managerClient } from "./control/manager-client.ts";
-import { findHeart } from "./daemon/heart.ts";
+import { findHeart } from "./daemon/boot/heart.ts";
 import { homeAt, type Home } from "./daemon/home.ts";
 import { identityOfLines, isAlive } from "./daemon/os-identity.ts";
 import { readIdentity, readRecord, runFile, runIdOf } from "./daemon/run/run-files.ts";

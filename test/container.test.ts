@@ -11,8 +11,8 @@ import {
   heapFlags,
   initProblem,
   readContainerLimits,
-} from "../src/daemon/container.ts";
-import type { Words } from "../src/daemon/startup.ts";
+} from "../src/daemon/boot/container.ts";
+import type { Words } from "../src/daemon/boot/startup.ts";
 import { colosFile } from "./system/colos-process.ts";
 import { childrenOf } from "./system/os-processes.ts";
 import { turn } from "./system/turn.ts";

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { managerClient } from "../src/control/manager-client.ts";
 import type { ManagerError } from "../src/control/manager.ts";
-import { findHeart } from "../src/daemon/heart.ts";
+import { findHeart } from "../src/daemon/boot/heart.ts";
 import { instanceFolder } from "../src/daemon/home.ts";
 import { unixHttp } from "../src/platforms/node/unix-http.ts";
 import { needsLinux } from "./debian.ts";

@@ -4,7 +4,7 @@
  * Guarantees: what services write comes out of stdout, each line after the instance's name. SIGTERM, SIGINT and SIGHUP stop everything
  * in reverse order. It ends with 0 after that, or after a `colos down` from elsewhere in the container; anything else is a failure.
  * Limits: no heart: a container's runtime starts it again. How long an end may take is the runtime's to say. Orphans are reaped by
- * an init in front (daemon/container.ts), not here.
+ * an init in front (daemon/boot/container.ts), not here.
  *
  * @module
  */

@@ -264,7 +264,7 @@ describe("config: a wrong field", () => {
     expect(problemsOfWeb(fields)).toEqual([problem]);
   });
 
-  test.each(["user", "group", "nice", "limits", "stdin", "stopSignal"])("a thread takes no %s", (key) => {
+  test.each(["user", "group", "nice", "limits", "stdin", "stopSignal", "standby"])("a thread takes no %s", (key) => {
     const values: Record<string, unknown> = {
       user: 1,
       group: 1,
@@ -272,6 +272,7 @@ describe("config: a wrong field", () => {
       limits: {},
       stdin: "null",
       stopSignal: "SIGINT",
+      standby: true,
     };
     const web = { program: "web.ts", carrier: "thread", [key]: values[key] };
 

@@ -14,8 +14,8 @@ import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { planBytesMax } from "../control/manager-interface.ts";
 import { apiVersion } from "../control/manager-routes.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
-import { containerSentences, initProblem, readContainerLimits } from "./container.ts";
-import { serveControl } from "./control-server.ts";
+import { containerSentences, initProblem, readContainerLimits } from "./boot/container.ts";
+import { serveControl } from "./control/control-server.ts";
 import {
   decodeEntry,
   emptyRecord,
@@ -26,7 +26,7 @@ import {
   type SystemRecord,
 } from "./core/record.ts";
 import { environmentOf } from "./environment.ts";
-import { keepHeart } from "./heart.ts";
+import { keepHeart } from "./boot/heart.ts";
 import { runHook } from "./hook.ts";
 import { openLimitedRuns } from "./limited-runs.ts";
 import { openLimits, type Limits } from "./limits/limits.ts";
@@ -34,14 +34,14 @@ import { readLinesMax } from "./last-words.ts";
 import { lastLines, onLine } from "./log/read-logs.ts";
 import type { Preparation } from "./run/run-launch.ts";
 import type { RunListener, Runs, RunSpec } from "./run/run.ts";
-import { listenHostDefault } from "./run-host.ts";
-import { Watches } from "./watches.ts";
+import { listenHostDefault } from "./host/run-host.ts";
+import { Watches } from "./watch/watches.ts";
 import type { Home } from "./home.ts";
-import { JournalError, openJournal } from "./journal.ts";
+import { JournalError, openJournal } from "./journal/journal.ts";
 import { acquireLock } from "./lock.ts";
 import { RecorderAlarms } from "./log/recorder-alarms.ts";
 import { openRecorder } from "./log/recorder-client.ts";
-import { ServiceManager } from "./manager.ts";
+import { ServiceManager } from "./manager/manager.ts";
 import { nameDaemon } from "./daemon-name.ts";
 import { FolderError, makeFolder } from "./folders.ts";
 import { callEnv, listenEnv } from "./program/program-env.ts";

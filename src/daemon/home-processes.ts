@@ -7,7 +7,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { findHeart } from "./heart.ts";
+import { findHeart } from "./boot/heart.ts";
 import type { Home } from "./home.ts";
 import { identityOfLines, isAlive } from "./os-identity.ts";
 import { readIdentity, readRecord, runFile, runIdOf } from "./run/run-files.ts";

@@ -16,7 +16,7 @@ import type { Clock, Platform } from "../../base/platform.ts";
 import type { LogsPlan } from "../../control/config.ts";
 import type { Home } from "../home.ts";
 import { identityOf, isAlive } from "../os-identity.ts";
-import { ownEnvironment } from "../own-environment.ts";
+import { ownEnvironment } from "../boot/own-environment.ts";
 import type { OsIdentity, RunId } from "../run/run.ts";
 import { protocolVersion, receive, send, type Report, type Request } from "./protocol.ts";
 import type { RecordedRun, Recorder } from "./recorder.ts";

@@ -1,0 +1,114 @@
+/**
+ * Arrivals: whether an instance is where an operation sent it, or cannot get there.
+ *
+ * Guarantees: nothing is said to be up before its own check says so; of what declared no check, it has not ended within `survivalMs`.
+ * What failed before the operation began does not count.
+ *
+ * @module
+ */
+import type { Clock } from "../../base/platform.ts";
+import type { Core } from "../core/core.ts";
+import { runsOf, type LiveInstance, type LiveRun } from "../core/live.ts";
+import type { InstanceRecord, ServiceRecord } from "../core/record.ts";
+import { stuckOf } from "../core/stuck.ts";
+import type { RunId } from "../run/run.ts";
+import { stateWords } from "./manager-view.ts";
+import type { Target, Targets } from "./targets.ts";
+
+/** How long a service without a readiness check must run, in milliseconds, before an operation that waits says that it is up. */
+export const survivalMs = 300;
+
+/** What an operation waits for. undefined: not yet. */
+export type Arrival = { readonly ok: true } | { readonly ok: false; readonly sentence: string } | undefined;
+
+export const arrived: Arrival = { ok: true };
+
+export interface ArrivalOptions {
+  readonly core: Core;
+  readonly targets: Targets;
+  readonly clock: Clock;
+  /** The time of day, in milliseconds. */
+  now(): number;
+  /** The pids of the OS processes of a run. */
+  members(run: RunId): readonly number[];
+  /** It is time to ask again. */
+  again(): void;
+}
+
+export class Arrivals {
+  readonly #options: ArrivalOptions;
+  /** Runs without a readiness check that have not ended at once, and those of which that is not known yet. */
+  readonly #survivors = new WeakSet<LiveRun>();
+  readonly #onProbation = new WeakSet<LiveRun>();
+
+  constructor(options: ArrivalOptions) {
+    this.#options = options;
+  }
+
+  /** `sinceAt`: when the operation began; what failed before does not count. */
+  isUp(target: Target, sinceAt: number): Arrival {
+    const { core, targets } = this.#options;
+    const service = targets.service(target.service);
+    const live = targets.live(target);
+    const record = service?.instances.get(target.number);
+    if (service === undefined || live === undefined || service.isRemoved)
+      return { ok: false, sentence: "it was removed meanwhile" };
+    if (service.target === "down" || core.record.isDown) return { ok: false, sentence: "it was stopped meanwhile" };
+    if (live.state === "ready") {
+      if (live.next !== undefined || core.isStale(service, live)) return undefined;
+      if (record?.heldBack === undefined) return this.#survives(service, live);
+      return { ok: false, sentence: live.reason ?? "the older version goes on" };
+    }
+    const outcome = record?.outcome;
+    if (live.state === "scheduled" && outcome?.kind === "done" && !outcome.isOk && isNew(record, sinceAt))
+      return { ok: false, sentence: `${live.name} has failed: ${outcome.reason}` };
+    if (live.state === "scheduled" || (live.state === "stopped" && outcome?.kind === "done")) return arrived;
+    // Not ready in time: the next try would take as long again.
+    const late = record?.runs.find(
+      ({ startedAt, stopping, end }) => end !== undefined && startedAt >= sinceAt && stopping?.isFailure === true,
+    );
+    if (late !== undefined)
+      return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${late.stopping!.why}` };
+    if (live.state === "failed" || live.state === "degraded")
+      return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${live.reason ?? ""}` };
+    return undefined;
+  }
+
+  hasStopped(target: Target): Arrival {
+    const live = this.#options.targets.live(target);
+    return live === undefined || runsOf(live).length === 0 ? arrived : undefined;
+  }
+
+  /** Waiting for something that nothing is on its way to. */
+  stuck(target: Target): Arrival {
+    const { core, targets } = this.#options;
+    const service = targets.service(target.service);
+    const live = targets.live(target);
+    const why = service === undefined || live === undefined ? undefined : stuckOf(core, service, live);
+    return why === undefined ? undefined : { ok: false, sentence: `${live!.name} ${why}` };
+  }
+
+  /** Of what declared no check, nothing better is known than that it has not ended at once. */
+  #survives({ plan }: ServiceRecord, { current }: LiveInstance): Arrival {
+    if (plan.ready.kind !== "none" || current?.readyAt === undefined || this.#survivors.has(current)) return arrived;
+    const leftMs = current.readyAt + survivalMs - this.#options.now();
+    const isOver = leftMs <= 0 || leftMs > survivalMs; // or the clock was set back
+    // What has ended may not have been told yet: its output is still being read.
+    if (isOver && this.#options.members(current.id).length > 0) {
+      this.#survivors.add(current);
+      return arrived;
+    }
+    if (this.#onProbation.has(current)) return undefined;
+    this.#onProbation.add(current);
+    this.#options.clock.timer(isOver ? survivalMs : leftMs, () => {
+      this.#onProbation.delete(current);
+      this.#options.again();
+    });
+    return undefined;
+  }
+}
+
+/** Whether its last run began then or later. */
+function isNew(record: InstanceRecord | undefined, sinceAt: number): boolean {
+  return (record?.runs[0]?.startedAt ?? -Infinity) >= sinceAt;
+}
