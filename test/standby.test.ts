@@ -140,31 +140,45 @@ linux.describe("a warm standby", () => {
   }, 60_000);
 });
 
-/** The steps of a turn, and how one sees that each is reached. `run` is who ends, `next` who waits. */
-const steps: readonly (readonly [string, (place: DaemonPlace, run: string, next: string) => boolean])[] = [
-  ["nobody has seen the end", () => true],
-  ["the end is written down", (place, run) => existsSync(join(place.home.runs, `${run}.exit`))],
-  ["the journal has the end", (place, run) => journalSays(place, "ended", run)],
-  ["the turn has come on disk", (place, _, next) => !existsSync(join(place.home.runs, `${next}.standby`))],
-  ["the turn has come in the journal", (place, _, next) => journalSays(place, "promoted", next)],
-  [
-    "the standby has begun",
-    (place, _, next) => linesOf(join(place.folder, "turns")).some((line) => line.startsWith(next)),
-  ],
-  ["the standby is ready", (place, _, next) => journalSays(place, "ready", next)],
+interface Step {
+  readonly when: string;
+  /** `run` is who ends, `next` who waits. */
+  isReached(place: DaemonPlace, run: string, next: string): boolean;
+}
+
+/** The steps of a turn, and how one sees that each is reached. */
+const steps: readonly Step[] = [
+  { when: "nobody has seen the end", isReached: () => true },
+  {
+    when: "the end is written down",
+    // Its file is removed soon after the journal has it.
+    isReached: (place, run) => existsSync(join(place.home.runs, `${run}.exit`)) || journalSays(place, "ended", run),
+  },
+  { when: "the journal has the end", isReached: (place, run) => journalSays(place, "ended", run) },
+  {
+    when: "the turn has come on disk",
+    isReached: ({ home }, _, next) => !existsSync(join(home.runs, `${next}.standby`)),
+  },
+  { when: "the turn has come in the journal", isReached: (place, _, next) => journalSays(place, "promoted", next) },
+  {
+    when: "the standby has begun",
+    isReached: ({ folder }, _, next) => linesOf(join(folder, "turns")).some((line) => line.startsWith(next)),
+  },
+  { when: "the standby is ready", isReached: (place, _, next) => journalSays(place, "ready", next) },
 ];
 
 linux.describe("kill -9 of the daemon", () => {
   test.for(steps)(
-    "when %s: the standby takes over once, and nothing else does",
-    async ([, isReached], { place }) => {
+    "when $when: the standby takes over once, and nothing else does",
+    { timeout: 60_000 },
+    async ({ isReached }, { place }) => {
       const { turns } = await standingBy(place);
       const { current, standby } = await standsBy(place);
       const [run, next] = [runOf(place, current), runOf(place, standby)];
       const daemon = place.daemonPid();
 
       process.kill(current, "SIGKILL");
-      while (!isReached(place, run, next)) await Promise.resolve();
+      await place.until(() => (isReached(place, run, next) ? true : undefined));
       process.kill(daemon, "SIGKILL");
       const after = await place.until(async () => {
         if ((await place.colos("ps", "--quiet")).code !== 0 || place.daemonPid() === daemon) return undefined;
@@ -175,6 +189,5 @@ linux.describe("kill -9 of the daemon", () => {
       expect(turns()).toEqual([`web.1.1 ${current}`, `${next} ${standby}`]);
       expect(await place.instance("web")).toMatchObject({ state: "ready", restartsCount: 1 });
     },
-    60_000,
   );
 });

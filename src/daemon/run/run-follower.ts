@@ -111,11 +111,11 @@ export class RunFollower {
 
   /** Settles when nothing of it runs any more and what it wrote is recorded. */
   async clear(run: ActiveRun): Promise<void> {
-    const { id } = run.record;
-    await this.#stopLeftovers(run, run.isKilled ? "SIGKILL" : "SIGTERM");
-    await this.#options.recorder
-      .drained(id, drainMs)
-      .catch((error: unknown) => this.#log("error", `${id}: ${String(error)}`));
+    // At once: mostly nothing is left that could still write, and its next run waits for this.
+    const drained = this.#drained(run);
+    const hadLeftovers = await this.#stopLeftovers(run, run.isKilled ? "SIGKILL" : "SIGTERM");
+    await drained;
+    if (hadLeftovers) await this.#drained(run);
   }
 
   /** Tells a standby that its turn has come; when the OS does not permit it now, at the next look. */
@@ -162,12 +162,25 @@ export class RunFollower {
     this.#options.tell((listener) => listener.ended(run.record.id, end));
   }
 
-  async #stopLeftovers(run: ActiveRun, first: NodeJS.Signals): Promise<void> {
+  /** Whether there were any. */
+  async #stopLeftovers(run: ActiveRun, first: NodeJS.Signals): Promise<boolean> {
     const { members, platform } = this.#options;
-    const look = async (): Promise<readonly Member[]> => (await members.look()).membersOf(ownerOf(run));
+    let isAny = false;
+    const look = async (): Promise<readonly Member[]> => {
+      const found = (await members.look()).membersOf(ownerOf(run));
+      isAny ||= found.length > 0;
+      return found;
+    };
     const left = await stopLeftovers({ look, first, group: run.identity?.osPid, clock: platform.clock });
     if (left > 0)
       this.#log("error", `${run.record.id} has ended, but ${left} of its OS processes still run after SIGKILL`);
+    return isAny;
+  }
+
+  #drained({ record: { id } }: ActiveRun): Promise<void> {
+    return this.#options.recorder
+      .drained(id, drainMs)
+      .catch((error: unknown) => this.#log("error", `${id}: ${String(error)}`));
   }
 
   #log(level: "warning" | "error", message: string): void {
