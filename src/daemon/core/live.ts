@@ -52,6 +52,8 @@ export interface LiveInstance {
   standbyFailures: number;
   /** Before this no standby is started, by the monotonic clock. */
   standbyNotBeforeMs: number;
+  /** How the last one ended by itself; undefined once one has taken over. */
+  standbyEnd: string | undefined;
   /** Before this no successor is tried, by the monotonic clock: colos itself was short of something. */
   nextNotBeforeMs: number;
   state: InstanceState;
@@ -72,6 +74,7 @@ export function liveInstance(service: string, number: number): LiveInstance {
     standby: undefined,
     standbyFailures: 0,
     standbyNotBeforeMs: 0,
+    standbyEnd: undefined,
     nextNotBeforeMs: 0,
     state: "stopped",
     reason: undefined,

@@ -38,6 +38,7 @@ export function promote(situation: Situation, { plan }: ServiceRecord, instance:
   standby.dependencies = situation.generations(plan);
   standby.phase = "asked";
   instance.standby = undefined;
+  instance.standbyEnd = undefined;
   instance.current = standby;
   situation.keep({ type: "promoted", at, run: standby.id, dependencies: standby.dependencies });
   situation.host.promote(standby, plan, instance.number);

@@ -60,11 +60,12 @@ export function endStandby(situation: Situation, found: FoundRun, end: RunEnd, b
   }
   if (at - run.startedAt >= service.plan.backoff.resetAfterMs) instance.standbyFailures = 0;
   const delayMs = delayAfter(instance.standbyFailures, service, host.random());
+  const why = run.stop?.why ?? endSentence(end);
+  instance.standbyEnd = why;
   instance.standbyFailures += 1;
   instance.standbyNotBeforeMs = host.monotonicMs() + delayMs;
   // Once: it may go on for ever.
   if (instance.standbyFailures > 1) return;
-  const why = run.stop?.why ?? endSentence(end);
   const sentence = `a standby of ${instance.name} ended before its turn: ${why}; another is started in ${spanText(delayMs)}`;
   situation.keep({ type: "note", at, service: service.plan.name, sentence });
 }

@@ -159,6 +159,11 @@ function whyInstance(
       causes: previousEnd(record),
     });
   }
+  if (live.standby === undefined && live.standbyEnd !== undefined)
+    causes.push({
+      sentence: `nothing stands by: the last standby ended before its turn: ${live.standbyEnd}`,
+      causes: [],
+    });
   const reason = live.reason === undefined ? "" : `: ${live.reason}`;
   return { sentence: `${live.name} is ${stateWords(live.state)}${reason}`, causes };
 }

@@ -67,10 +67,11 @@ export async function compileProgram(file: string, colosUrl: string): Promise<Ne
   const sources = new Sources();
   try {
     const result = await compiler.build({ ...buildOptions(file), plugins: [plugin(colosUrl, sources)] });
+    const code = assemble(result.outputFiles!, file);
     return {
-      code: assemble(result.outputFiles!, file),
+      code,
       inputs: sources.stamps(),
-      imports: importsOf(result.metafile!),
+      imports: importsOf(result.metafile!, code),
       compiler: compiler.version,
     };
   } catch (error) {
@@ -268,12 +269,13 @@ function metaPrefix(path: string, text: string): string {
   return `const ${constants.join(",")};${text.startsWith("#!") ? "//" : ""}`;
 }
 
-/** What the bundle takes from outside before its own code runs. */
-function importsOf({ outputs }: Metafile): string[] {
+/** What the bundle takes from outside before its own code runs, in the order in which its code has it. */
+function importsOf({ outputs }: Metafile, code: string): string[] {
   const imports = Object.values(outputs).flatMap((output) => output.imports);
   const isFirst = ({ external, kind, path }: Metafile["outputs"][string]["imports"][number]): boolean =>
     external === true && (kind === "import-statement" || kind === "require-call") && extname(path) !== ".node";
-  return [...new Set(imports.filter(isFirst).map(({ path }) => path))];
+  const placeOf = (path: string): number => code.indexOf(JSON.stringify(path));
+  return [...new Set(imports.filter(isFirst).map(({ path }) => path))].toSorted((a, b) => placeOf(a) - placeOf(b));
 }
 
 function assemble(files: readonly OutputFile[], file: string): string {

@@ -62,8 +62,8 @@ export async function bundleProgram(file: string | URL, options: BundleOptions):
 }
 
 /**
- * What `file` imports from packages, from Node and from colos before its own code runs, in the order in which it is loaded: for
- * whoever loads that ahead. None when it cannot be told.
+ * What `file` imports from packages, from Node and from colos before its own code runs, in the order of its import statements:
+ * for whoever loads that ahead. None when it cannot be told.
  */
 export async function importsOf(file: string, { colosUrl }: BundleOptions): Promise<readonly string[]> {
   try {
