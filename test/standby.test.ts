@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { instanceFolder } from "../src/daemon/home.ts";
+import { livingRunsCount } from "../src/daemon/home-processes.ts";
 import { needsLinux } from "./debian.ts";
 import { test, type DaemonPlace } from "./system/daemon-place.ts";
 import { freePort } from "./system/free-port.ts";
@@ -80,6 +81,9 @@ linux.describe("a warm standby", () => {
     expect(turns()).toEqual([`web.1.1 ${current}`, `${waiting} ${standby}`]);
     expect(after.standby).not.toBe(standby);
     expect(await place.instance("web")).toMatchObject({ restartsCount: 1 });
+    expect((await place.colos("tree")).stdout).toMatch(new RegExp(`${after.standby}: stands by: `));
+    expect((await place.colos("show", "web")).stdout).toMatch(new RegExp(`standby +pid ${after.standby}\\n`));
+    expect(livingRunsCount(place.home)).toBe(1);
     expect((await place.colos("logs", "web")).stdout).toBe("web | up no standby\nweb | up no standby\n");
   }, 60_000);
 
@@ -112,6 +116,17 @@ linux.describe("a warm standby", () => {
     place.config({ web: { ...web, standby: true, ready: { log: "up" } } });
     await place.colos("up");
     const { current, standby } = await standsBy(place);
+    process.kill(current, "SIGKILL");
+    await place.until(async () => ((await standsBy(place)).current === standby ? true : undefined));
+  }, 60_000);
+
+  test("runs as its service's user, and hears of its turn all the same", async ({ place, skip }) => {
+    if (process.getuid?.() !== 0) skip("needs root");
+    const command = ["sh", "-c", 'test -z "$COLOS_STANDBY" || read -r go <&"$COLOS_STANDBY"; id -u; exec sleep 1000'];
+    place.config({ web: { command, cwd: "/", user: 65534, standby: true, ready: { log: "65534" } } });
+    expect(await place.colos("up")).toMatchObject({ code: 0, stderr: "" });
+    const { current, standby } = await standsBy(place);
+    expect(readFileSync(`/proc/${standby}/status`, "utf8")).toMatch(/Uid:\t65534/);
     process.kill(current, "SIGKILL");
     await place.until(async () => ((await standsBy(place)).current === standby ? true : undefined));
   }, 60_000);

@@ -271,11 +271,12 @@ export function osProcess(osPid: number): OsProcess {
 }
 
 function instanceNode(live: LiveInstance, parts: RunParts): TreeNode {
-  const children = runsOf(live).flatMap(({ id, osPid }) =>
+  const children = runsOf(live).flatMap(({ id, osPid, isStandby }) =>
     parts.members(id).map((member): TreeNode => {
       const listed = member.osPid === osPid ? parts.processes(id) : undefined;
       const inside = listed === undefined ? [] : processNodes(listed);
-      return { kind: "os-process", name: String(member.osPid), text: member.command, children: inside };
+      const text = isStandby ? `stands by: ${member.command}` : member.command;
+      return { kind: "os-process", name: String(member.osPid), text, children: inside };
     }),
   );
   return {

@@ -123,11 +123,11 @@ export class RunFollower {
     const { home, platform } = this.#options;
     const { id } = run.record;
     run.isTurnDue = true;
-    this.attach(run);
     tellTurn(home, id, platform.clock).then(
       () => (run.isTurnDue = false),
       (error: unknown) => this.#log("warning", `${id} is told again that its turn has come: ${String(error)}`),
     );
+    this.attach(run);
   }
 
   /** What a standby writes waits in its pipes, and comes first in its log when its turn has come. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, unlinkSync, writeFileSync } from "node:fs";
 import type { Clock, Milliseconds } from "../../base/platform.ts";
 import type { Home } from "../home.ts";
 import { FifoError, writeFifo } from "./fifo.ts";
@@ -28,11 +28,19 @@ export function isWaiting(home: Home, { id, isStandby }: RunRecord): boolean {
 
 /** Lets its turn come. @throws what the OS says; then it is to be called again */
 export async function tellTurn(home: Home, id: RunId, clock: Clock): Promise<void> {
-  rmSync(runFile(home, id, "standby"), { force: true });
+  endWaiting(home, id);
   try {
     await writeFifo(pipeFile(home, id, "go"), "go\n", { timeoutMs: tellMs, clock });
   } catch (error) {
     // Nobody waits any more, or it was told more often than it minds.
     if (!(error instanceof FifoError) || error.kind === "other") throw error;
+  }
+}
+
+function endWaiting(home: Home, id: RunId): void {
+  try {
+    unlinkSync(runFile(home, id, "standby"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
 }
