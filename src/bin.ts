@@ -10,7 +10,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CliHost, Output, StopSignal } from "./cli/host.ts";
 import { runCli } from "./cli/main.ts";
-import { daemonNodeOptions } from "./daemon/node-options.ts";
+import { daemonNodeOptions } from "./daemon/boot/node-options.ts";
 import { nodeClock } from "./platforms/node/node-clock.ts";
 
 // Whatever is not on the way of every verb is loaded when it is needed: `colos ps` is to cost little more than Node.js.
@@ -185,11 +185,17 @@ const host: CliHost = {
       for (const signal of stopSignals) process.off(signal, listener);
     };
   },
+  limitLastWrites: (timeoutMs) => {
+    lastWritesMs = timeoutMs;
+  },
   onExit: (listener) => {
     process.on("exit", listener);
     return () => process.off("exit", listener);
   },
 };
+
+/** How long the end waits for slow readers; undefined: as long as it takes. */
+let lastWritesMs: number | undefined;
 
 /** Settles when everything written so far was taken by the reader, or never will be. */
 function drained(stream: NodeJS.WriteStream): Promise<void> {
@@ -199,6 +205,7 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
 async function main(): Promise<void> {
   const exitCode = await runCli(process.argv.slice(2), host);
   // What ran in this heap, a config or a service on a coroutine, may have left a timer that would keep colos running.
+  if (lastWritesMs !== undefined) setTimeout(() => process.exit(exitCode), lastWritesMs);
   await Promise.all([drained(process.stdout), drained(process.stderr)]);
   process.exit(exitCode);
 }

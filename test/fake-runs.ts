@@ -66,6 +66,10 @@ export class FakeRuns implements Runs {
     return this.running.has(id) ? [1] : [];
   }
 
+  isRunning(id: RunId): boolean {
+    return this.running.has(id);
+  }
+
   heldListens(): readonly { readonly port: number; readonly host: string }[] {
     return [];
   }

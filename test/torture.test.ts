@@ -266,6 +266,28 @@ linux.describe("torture: a system in an OS process of its own", () => {
     expect(readdirSync(folder)).toEqual([]);
     expect(osProcessesOf({ mark: "none", folder })).toEqual([]);
   });
+
+  test("what was started without an environment is ended too: it names the folder, or stands in it", async () => {
+    const osPids: number[] = [];
+    const property: Property<undefined> = {
+      name: "left behind",
+      setup(_, world) {
+        const { directory } = world as TortureWorld;
+        const start = (cwd: string, ...args: string[]): void => {
+          const options = { cwd, env: {}, detached: true, stdio: "ignore" } as const;
+          osPids.push(spawn("/bin/sh", ["-c", "while :; do sleep 1; done", ...args], options).pid!);
+        };
+        start("/", join(directory, "hold"));
+        start(directory);
+        return undefined;
+      },
+      always: { "they run": () => osPids.every(isRunning) },
+    };
+
+    await torture(property, { window: [0, 1] }, { runs: 1 });
+
+    expect(osPids.filter(isRunning)).toEqual([]);
+  });
 });
 
 linux.describe("torture: a real colos", () => {

@@ -13,6 +13,7 @@ import type { Platform } from "../base/platform.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { planBytesMax } from "../control/manager-interface.ts";
 import { apiVersion } from "../control/manager-routes.ts";
+import { withSpareDescriptor } from "../os/spare-descriptor.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
 import { containerSentences, initProblem, readContainerLimits } from "./boot/container.ts";
 import { serveControl } from "./control/control-server.ts";
@@ -43,7 +44,9 @@ import { RecorderAlarms } from "./log/recorder-alarms.ts";
 import { openRecorder } from "./log/recorder-client.ts";
 import { ServiceManager } from "./manager/manager.ts";
 import { nameDaemon } from "./daemon-name.ts";
+import { DescriptorReserve } from "./descriptor-reserve.ts";
 import { FolderError, makeFolder } from "./folders.ts";
+import { OwnAlarms } from "./own-alarms.ts";
 import { callEnv, listenEnv } from "./program/program-env.ts";
 import { reasonText } from "./reason-text.ts";
 import { openRuns } from "./run/runs.ts";
@@ -129,13 +132,28 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   const { clock } = platform;
   const startedAt = clock.wallMs();
   const log = (level: "info" | "warning" | "error", message: string): void => platform.log(level, message);
+  const ownAlarms = new OwnAlarms();
+  const reserve = new DescriptorReserve({
+    clock,
+    onChange: (sentence) => {
+      ownAlarms.set("file descriptors", sentence);
+      log("warning", sentence ?? "there are file descriptors again");
+    },
+  });
   const stopNaming = nameDaemon(home, version, clock, (sentence) => log("error", sentence));
 
   const { restartCommand } = options;
   const heart =
     restartCommand === undefined
       ? undefined
-      : keepHeart({ home, clock, command: restartCommand, cwd: "/", onNote: (sentence) => log("warning", sentence) });
+      : keepHeart({
+          home,
+          clock,
+          command: restartCommand,
+          cwd: "/",
+          onNote: (sentence) => log("warning", sentence),
+          onTrouble: (sentence) => ownAlarms.set("heart", sentence),
+        });
   const journal = await openJournal({
     files: nodeFileSystem(home.root),
     path: "journal",
@@ -167,10 +185,10 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   });
   const contained = options.isContained === true ? containerSentences(readContainerLimits()) : [];
   const pidProblem = options.isContained === true ? initProblem(process.pid) : undefined;
-  const ownAlarms = pidProblem === undefined ? [] : [pidProblem];
-  for (const problem of ownAlarms) log("warning", problem);
+  ownAlarms.set("pid 1", pidProblem);
+  if (pidProblem !== undefined) log("warning", pidProblem);
   const alarms = new RecorderAlarms(home, recorder);
-  const stateFiles = new StateFiles(home, (message) => log("warning", message));
+  const stateFiles = new StateFiles(home, clock, (message) => log("warning", message));
   const holder: { manager?: ServiceManager; runs?: Runs; record: SystemRecord } = { record: journal.state };
   const planOf = (service: string): ServicePlan | undefined => holder.record.services.get(service)?.plan;
   const limits = await openLimits({
@@ -203,6 +221,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     const problem = await runHook(hook, { ...(await envOf(plan, instance)), COLOS_REASON: reason }, { cwd: plan.cwd });
     if (problem !== undefined) holder.manager?.note(plan.name, problem);
   };
+  let memoryBytes = residentBytes() ?? 0;
   let resolveEnded: (how: "down" | "handOver") => void = () => {};
   const ended = new Promise<"down" | "handOver">((resolve) => {
     resolveEnded = resolve;
@@ -228,14 +247,19 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
       api: apiVersion,
       osPid: process.pid,
       startedAt,
-      memoryBytes: process.memoryUsage.rss(),
+      memoryBytes: (memoryBytes = residentBytes() ?? memoryBytes),
       node: process.version,
       abilities: [...limits.abilities, ...contained],
-      alarms: [...ownAlarms, ...alarms.all],
+      alarms: [...ownAlarms.all, ...alarms.all],
     }),
     refusals: (plan) => refusalsOf(plan, limits),
     describeLimits: (plan) => limits.describe(plan),
-    alarmsOf: (service) => alarms.of(service),
+    alarmsOf: (service) => [...ownAlarms.of(service), ...alarms.of(service)],
+    recordingTroubles: (service) => alarms.of(service),
+    shortage: () => {
+      reserve.look();
+      return reserve.shortage;
+    },
     lastErrors: (service, instance, sinceAt) => lastLines(home, service, instance, "stderr", readLinesMax, sinceAt),
     lastLine: async (service, instance) =>
       (await lastLines(home, service, instance, undefined, blankLinesMax)).findLast((line) => line.trim() !== ""),
@@ -280,6 +304,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     await stateFiles.flushed();
     await (how === "down" ? recorder.stop() : recorder.close());
     heart?.close();
+    reserve.close();
   };
   return {
     ended: ended.then(async (how) => {
@@ -289,6 +314,15 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     close: () => (closing ??= close()),
     down: async () => void (await manager.down({ wait: true })),
   };
+}
+
+/** Of this OS process; undefined without a file descriptor to look with. */
+function residentBytes(): number | undefined {
+  try {
+    return withSpareDescriptor(() => process.memoryUsage.rss());
+  } catch {
+    return undefined;
+  }
 }
 
 /** How long the heart starts nothing while one daemon hands over to the next, in milliseconds. */

@@ -63,6 +63,7 @@ export function openLimitedRuns(
     signal: (id, name) => runs.signal(id, name),
     write: (id, text) => runs.write(id, text),
     members: (id) => runs.members(id),
+    isRunning: (id) => runs.isRunning(id),
     heldListens: () => runs.heldListens(),
     releaseListen: (port, host) => runs.releaseListen(port, host),
     forget: (id) => runs.forget(id),

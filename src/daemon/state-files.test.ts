@@ -1,13 +1,23 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { basePlan } from "../../test/base-plan.ts";
+import { FakeClock } from "../../test/fake-cli-host.ts";
 import type { ServicePlan } from "../control/config.ts";
 import { liveInstance, type LiveInstance } from "./core/live.ts";
 import { emptyRecord, foldInto, type ServiceRecord } from "./core/record.ts";
 import { homeAt, instanceFolder, removedState, type Home } from "./home.ts";
-import { StateFiles } from "./state-files.ts";
+import { StateFiles, stateRetryMs } from "./state-files.ts";
 
 const plan: ServicePlan = { ...basePlan, limits: { pidsMax: 9 } };
 
@@ -33,7 +43,7 @@ const factsOf = (folder: string): Record<string, string> =>
 test("state files: one plain file for each fact; a fact that is no more has none", async () => {
   const home = newHome();
   const folder = instanceFolder(home, "web", 1);
-  const files = new StateFiles(home, () => {});
+  const files = new StateFiles(home, new FakeClock(), () => {});
   const { service, live } = ready();
   files.changed(service, live);
   await files.flushed();
@@ -57,7 +67,7 @@ test("state files: one plain file for each fact; a fact that is no more has none
 
 test("state files: of changes that come together the newest counts, and of a removed service that it is removed", async () => {
   const home = newHome();
-  const files = new StateFiles(home, () => {});
+  const files = new StateFiles(home, new FakeClock(), () => {});
   const { service, live } = ready();
   files.changed(service, live);
   files.changed(service, live);
@@ -69,7 +79,7 @@ test("state files: of changes that come together the newest counts, and of a rem
 test("state files: a disk that takes none is told, and later ones are written", async () => {
   const home = newHome();
   const told: string[] = [];
-  const files = new StateFiles(home, (message) => void told.push(message));
+  const files = new StateFiles(home, new FakeClock(), (message) => void told.push(message));
   const { service, live } = ready();
   writeFileSync(home.services, "in the way");
   files.changed(service, live);
@@ -80,4 +90,42 @@ test("state files: a disk that takes none is told, and later ones are written", 
   files.changed(service, live);
   await files.flushed();
   expect(existsSync(join(instanceFolder(home, "web", 1), "pid"))).toBe(true);
+});
+
+test("state files: what the disk did not take is there once it does, without another change", async () => {
+  const home = newHome();
+  const clock = new FakeClock();
+  const files = new StateFiles(home, clock, () => {});
+  const { service, live } = ready();
+  writeFileSync(home.services, "in the way");
+  files.changed(service, live);
+  while (clock.timersCount === 0) await new Promise((resolve) => void setImmediate(resolve));
+
+  rmSync(home.services);
+  clock.advance(stateRetryMs);
+  await files.flushed();
+
+  expect(factsOf(instanceFolder(home, "web", 1))).toMatchObject({ state: "ready", pid: "42" });
+});
+
+test("state files: what has not changed is not written again, unless it was not taken before", async () => {
+  const home = newHome();
+  const folder = instanceFolder(home, "web", 1);
+  const files = new StateFiles(home, new FakeClock(), () => {});
+  const { service, live } = ready();
+  files.changed(service, live);
+  await files.flushed();
+  writeFileSync(join(folder, "pid"), "kept\n");
+  files.changed(service, live);
+  await files.flushed();
+  expect(factsOf(folder)["pid"]).toBe("kept");
+
+  mkdirSync(join(folder, "reason.new"));
+  live.reason = "held back";
+  files.changed(service, live);
+  await files.flushed();
+  rmdirSync(join(folder, "reason.new"));
+  files.changed(service, live);
+  await files.flushed();
+  expect(factsOf(folder)).toMatchObject({ pid: "42", reason: "held back" });
 });

@@ -10,7 +10,7 @@ import { setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { HttpAnswerParser } from "../../src/platforms/node/http-answer.ts";
-import { daemonNodeOptions } from "../../src/daemon/node-options.ts";
+import { daemonNodeOptions } from "../../src/daemon/boot/node-options.ts";
 import { attackOf, type Attack } from "./attack.ts";
 import type { Health } from "./healthy.ts";
 import type { Facts } from "./server.ts";

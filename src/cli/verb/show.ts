@@ -30,7 +30,9 @@ function detailLines(detail: ServiceDetail, colour: boolean): readonly string[] 
   const { plan, target, instances } = detail;
   const wanted = target === "up" ? "is to be up" : "is stopped until somebody starts it";
   const title = `${styled("bold", plan.name, colour)} ${wanted}${plan.description === undefined ? "" : `; ${plan.description}`}`;
-  return [title, ...rows(serviceRows(detail)), ...instances.flatMap((each) => ["", ...instanceLines(each, colour)])];
+  const alarms = (detail.alarms ?? []).map((each) => styled("yellow", plainText(`! ${each}`), colour));
+  const shown = instances.flatMap((each) => ["", ...instanceLines(each, colour)]);
+  return [title, ...alarms, ...rows(serviceRows(detail)), ...shown];
 }
 
 type Row = readonly [string, string];

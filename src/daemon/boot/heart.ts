@@ -43,6 +43,7 @@ import type { Clock } from "../../base/platform.ts";
 import { heartParameters, heartScript } from "./heart-script.ts";
 import type { Home } from "../home.ts";
 import { findProcessStat } from "../../os/process-sample.ts";
+import { withSpareDescriptor } from "../../os/spare-descriptor.ts";
 import { identityOfLines, isAlive } from "../os-identity.ts";
 import { ownEnvironment } from "./own-environment.ts";
 import type { OsIdentity } from "../run/run.ts";
@@ -93,6 +94,8 @@ export interface HeartOptions {
   readonly output?: string;
   /** Something a person should know: the heart could not be started, or had to be started again. */
   readonly onNote?: (sentence: string) => void;
+  /** Nobody would start the daemon again at this moment, and why; undefined: that is over. */
+  readonly onTrouble?: (sentence: string | undefined) => void;
 }
 
 /** The daemon's hold on its heart. */
@@ -130,6 +133,8 @@ class KeptHeart implements Heart {
   #child: ChildProcess | undefined;
   #cancelCheck: () => void = () => {};
   #isResting = false;
+  /** Why it cannot be started. */
+  #told: string | undefined;
 
   constructor(options: HeartOptions) {
     this.#options = options;
@@ -184,10 +189,10 @@ class KeptHeart implements Heart {
   #check(isFirst: boolean): void {
     if (this.#isResting) return;
     this.#cancelCheck = this.#options.clock.timer(heartCheckEveryMs, () => this.#check(false));
-    if (this.#isStarting || this.identity !== undefined) return;
-    if (!isFirst)
+    if (this.#isStarting || this.identity !== undefined) return this.#trouble(undefined);
+    if (!isFirst && this.#told === undefined)
       this.#note("the heart, which starts the daemon again when it dies, has died itself and is started again");
-    this.#start();
+    return this.#start();
   }
 
   get #isStarting(): boolean {
@@ -195,18 +200,39 @@ class KeptHeart implements Heart {
   }
 
   #start(): void {
-    const child = spawn("/bin/sh", [this.#places.script, ...this.#arguments], {
-      cwd: "/",
-      detached: true,
-      env: ownEnvironment(),
-      stdio: "ignore",
-    });
+    let child: ChildProcess;
+    try {
+      child = spawn("/bin/sh", [this.#places.script, ...this.#arguments], {
+        cwd: "/",
+        detached: true,
+        env: ownEnvironment(),
+        stdio: "ignore",
+      });
+    } catch (error) {
+      return this.#cannotStart(error as Error);
+    }
     child.on("error", (error) => {
       if (this.#child === child) this.#child = undefined;
-      this.#note(`the heart cannot be started: ${error.message}; it is tried again every ${heartCheckEveryMs} ms`);
+      this.#cannotStart(error);
     });
     child.unref();
     this.#child = child;
+    return undefined;
+  }
+
+  #cannotStart(error: Error): void {
+    this.#trouble(
+      `the heart, which starts the daemon again when it dies, cannot be started: ${error.message}; ` +
+        `it is tried again every ${heartCheckEveryMs} ms`,
+    );
+  }
+
+  /** Noted once, and again when it is another. */
+  #trouble(sentence: string | undefined): void {
+    if (sentence === this.#told) return;
+    this.#told = sentence;
+    if (sentence !== undefined) this.#note(sentence);
+    this.#options.onTrouble?.(sentence);
   }
 
   #note(sentence: string): void {
@@ -350,7 +376,7 @@ function replaceSync(path: string, text: string): void {
 
 function textOf(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return withSpareDescriptor(() => readFileSync(path, "utf8"));
   } catch {
     return "";
   }
@@ -358,5 +384,6 @@ function textOf(path: string): string {
 
 /** Milliseconds since boot, as the heart counts them. */
 function uptimeMs(): number {
-  return Math.round(Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1_000);
+  const text = withSpareDescriptor(() => readFileSync("/proc/uptime", "utf8"));
+  return Math.round(Number(text.split(" ")[0]) * 1_000);
 }

@@ -12,7 +12,7 @@ import type { IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
 import type { ProbePlan } from "../../control/config.ts";
 import { hostTimerMaxMs, runCommand, type Command } from "../bounded-command.ts";
-import { isOwnTrouble } from "../own-trouble.ts";
+import { isOwnTrouble, shortageSaid } from "../own-trouble.ts";
 
 /** What a look needs to know of the service. */
 export interface ProbeSubject {
@@ -147,5 +147,9 @@ async function execOnce(
       ? new ProbeError(`command ${command[0]} cannot be started in ${cwd}: ${error.code}`, "hopeless")
       : error;
   });
-  if (!end.isOk) throw new Error(end.lastWords === "" ? end.how : `${end.how}: ${end.lastWords}`);
+  if (end.isOk) return;
+  const { how, lastWords } = end;
+  // A command that could not fork has not looked at the service either.
+  const isShort = shortageSaid(lastWords) !== undefined;
+  throw new ProbeError(lastWords === "" ? how : `${how}: ${lastWords}`, isShort ? "own trouble" : undefined);
 }

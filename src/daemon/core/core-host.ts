@@ -9,8 +9,9 @@ import type { RunId } from "../run/run.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
 import type { Entry, ServiceRecord } from "./record.ts";
 
-/** How long the core waits when colos itself is short of something, in milliseconds. */
+/** The first and the longest wait when colos itself is short of something, in milliseconds; it doubles with each try. */
 export const ownTroubleRetryMs = 1_000;
+export const ownTroubleRetryMaxMs = 10_000;
 
 /** What the core tells. No call may call back into the core at once. */
 export interface CoreHost {

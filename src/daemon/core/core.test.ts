@@ -4,7 +4,8 @@ import { Machine, throughJson, upAndReady, type Services } from "../../../test/f
 import type { DependencyEndPolicy, SchedulePlan, ServicePlan } from "../../control/config.ts";
 import { RunStartError } from "../run/run.ts";
 import { Core } from "./core.ts";
-import { emptyRecord, fold, snapshotOf, type Entry, type SystemRecord } from "./record.ts";
+import { ownTroubleRetryMaxMs, ownTroubleRetryMs } from "./core-host.ts";
+import { emptyRecord, fold, snapshotOf, type Entry, type InstanceRecord, type SystemRecord } from "./record.ts";
 
 const quick: Partial<ServicePlan> = {};
 const on = (name: string, onEnd: DependencyEndPolicy = "ignore"): Pick<ServicePlan, "dependsOn"> => ({
@@ -200,10 +201,58 @@ describe("what nobody asked for", () => {
     machine.up({ web: { ...quick, maxRestarts: 0, exhausted: { policy: "failed", retryEveryMs: 1 } } });
     for (let count = 0; count < 50; count++) {
       machine.core.startFailed(machine.asked.pop()!, new RunStartError("no file descriptors", "EMFILE", true));
-      machine.pass(1000);
+      machine.pass(ownTroubleRetryMaxMs);
     }
     machine.settle();
     expect(machine.states()).toEqual({ web: "ready" });
+  });
+
+  test("what colos itself is short of leaves no run, no restart and no end behind", () => {
+    const machine = upAndReady({ web: quick });
+    machine.end("web.1.1", 7);
+    const recordOf = (): InstanceRecord => machine.core.record.services.get("web")!.instances.get(1)!;
+    const { runs, restartsCount, attempts } = recordOf();
+    for (let count = 0; count < 30; count++) {
+      machine.core.startFailed(machine.asked.pop()!, new RunStartError("no file descriptors", "EMFILE", true));
+      machine.pass(ownTroubleRetryMaxMs);
+    }
+
+    const after = recordOf();
+    expect(after.runs.filter(({ end }) => end !== undefined)).toEqual(runs.filter(({ end }) => end !== undefined));
+    expect([after.restartsCount, after.attempts]).toEqual([restartsCount, attempts]);
+    expect(machine.reason("web")).toContain("no file descriptors");
+  });
+
+  test("what colos itself is short of is tried again after longer and longer waits, up to the limit", () => {
+    const machine = new Machine();
+    machine.up({ web: quick });
+    const waitsMs: number[] = [];
+    for (let count = 0; count < 6; count++) {
+      machine.core.startFailed(machine.asked.pop()!, new RunStartError("no file descriptors", "EMFILE", true));
+      let waitedMs = 0;
+      for (; machine.asked.length === 0; waitedMs += 100) machine.pass(100);
+      waitsMs.push(waitedMs);
+    }
+
+    expect(waitsMs).toEqual([1, 2, 4, 8, 10, 10].map((times) => times * ownTroubleRetryMs));
+    expect(waitsMs.at(-1)).toBe(ownTroubleRetryMaxMs);
+  });
+
+  test("after a start that worked, the next shortage begins with the first wait", () => {
+    const machine = new Machine();
+    machine.up({ web: quick });
+    const refuse = (): void =>
+      machine.core.startFailed(machine.asked.pop()!, new RunStartError("no file descriptors", "EMFILE", true));
+    for (let count = 0; count < 4; count++) {
+      refuse();
+      machine.pass(ownTroubleRetryMaxMs);
+    }
+    machine.settle();
+    machine.end([...machine.running.keys()].at(-1)!, 1);
+    refuse();
+    machine.pass(ownTroubleRetryMs);
+
+    expect(machine.asked).toHaveLength(1);
   });
 
   test("what is not ready in time is ended and counts as failed", () => {
@@ -353,7 +402,7 @@ describe("renewal", () => {
     for (let count = 0; count < 3; count++) {
       machine.core.startFailed(machine.asked.pop()!, new RunStartError("no file descriptors", "EMFILE", true));
       expect(machine.asked).toEqual([]);
-      machine.pass(1000);
+      machine.pass(ownTroubleRetryMaxMs);
     }
     machine.settle();
     expect([...machine.running.keys()]).toEqual(["web.1.5"]);

@@ -23,7 +23,7 @@ import { hasRuns, type LiveInstance } from "./live.ts";
 import { recoverRuns } from "./recovery.ts";
 import type { Entry, ServiceRecord, SystemRecord } from "./record.ts";
 import { isStale, renewNext, takeOver } from "./renewal.ts";
-import { endRun } from "./run-end.ts";
+import { endRun, postponeRun } from "./run-end.ts";
 import { reconcileStart } from "./run-start.ts";
 import { askToStop, reconcileStop, stopRun } from "./run-stop.ts";
 import { Situation } from "./situation.ts";
@@ -102,6 +102,8 @@ export class Core {
     const { service, instance, run } = found;
     run.phase = "running";
     run.osPid = osPid;
+    if (run.isStandby) instance.standbyDelayMs = undefined;
+    else instance.nextDelayMs = undefined;
     this.#situation.keep({ type: "running", at: this.#host.now(), run: id, osPid });
     if (run.stop !== undefined) askToStop(this.#situation, run, service.plan);
     else if (!run.isStandby) this.#host.check(run, service.plan, instance.number);
@@ -121,9 +123,8 @@ export class Core {
 
   startFailed(id: RunId, error: RunStartError): void {
     const at = this.#host.now();
-    const lost = `did not start: ${error.message}`;
-    const blame = error.isOwnTrouble ? "colos" : "service";
-    endRun(this.#situation, id, { code: null, signal: null, at, lost }, blame);
+    if (error.isOwnTrouble) postponeRun(this.#situation, id, error.message);
+    else endRun(this.#situation, id, { code: null, signal: null, at, lost: `did not start: ${error.message}` });
     this.reconcile();
   }
 

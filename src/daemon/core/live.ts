@@ -52,10 +52,14 @@ export interface LiveInstance {
   standbyFailures: number;
   /** Before this no standby is started, by the monotonic clock. */
   standbyNotBeforeMs: number;
+  /** How long the wait for it is, in milliseconds, when colos itself was short of something; undefined: it was short of nothing. */
+  standbyDelayMs: number | undefined;
   /** How the last one ended by itself; undefined once one has taken over. */
   standbyEnd: string | undefined;
   /** Before this no successor is tried, by the monotonic clock: colos itself was short of something. */
   nextNotBeforeMs: number;
+  /** How long that wait is, in milliseconds; undefined: it was short of nothing. */
+  nextDelayMs: number | undefined;
   state: InstanceState;
   reason: string | undefined;
   /** What was last told of it. */
@@ -74,8 +78,10 @@ export function liveInstance(service: string, number: number): LiveInstance {
     standby: undefined,
     standbyFailures: 0,
     standbyNotBeforeMs: 0,
+    standbyDelayMs: undefined,
     standbyEnd: undefined,
     nextNotBeforeMs: 0,
+    nextDelayMs: undefined,
     state: "stopped",
     reason: undefined,
     shown: "",

@@ -6,12 +6,12 @@
 import type { ServicePlan } from "../../control/config.ts";
 import { backoffDelay } from "../../supervisor/restart-window.ts";
 import type { RunEnd } from "../run/run.ts";
-import { ownTroubleRetryMs } from "./core-host.ts";
+import { ownTroubleRetryMaxMs, ownTroubleRetryMs } from "./core-host.ts";
 import type { LiveRun } from "./live.ts";
 import type { InstanceRecord, Outcome } from "./record.ts";
 
 /** Whose failure the end of a run is. */
-export type Blame = "service" | "colos" | "nobody";
+export type Blame = "service" | "nobody";
 
 /** An outcome, and whether it takes a place in the window. */
 export type CountedOutcome = Outcome & { readonly counts?: boolean };
@@ -22,16 +22,14 @@ export interface EndedRun {
   readonly record: InstanceRecord;
   readonly run: LiveRun;
   readonly end: RunEnd;
-  readonly blame: Blame;
   /** Epoch milliseconds. */
   readonly now: number;
   /** From 0 to below 1. */
   readonly random: () => number;
 }
 
-export function outcomeOf({ plan, record, run, end, blame, now, random }: EndedRun): CountedOutcome {
+export function outcomeOf({ plan, record, run, end, now, random }: EndedRun): CountedOutcome {
   const reason = run.stop?.why ?? endSentence(end);
-  if (blame === "colos") return ownTroubleOutcome(record, now, reason);
   const isOk = run.stop === undefined && end.code !== null && plan.successCodes.includes(end.code);
   if (plan.restart === "temporary" || (plan.restart === "transient" && isOk)) return { kind: "done", isOk, reason };
   const wasHealthy = run.readyAt !== undefined && now - run.readyAt >= plan.backoff.resetAfterMs;
@@ -52,14 +50,17 @@ export function outcomeOf({ plan, record, run, end, blame, now, random }: EndedR
   return { kind: "again", notBeforeAt: now + delayMs, delayMs, isExhausted: false, reason, counts: true };
 }
 
-function ownTroubleOutcome({ isExhausted }: InstanceRecord, now: number, reason: string): CountedOutcome {
-  return {
-    kind: "again",
-    notBeforeAt: now + ownTroubleRetryMs,
-    delayMs: ownTroubleRetryMs,
-    isExhausted,
-    reason: `colos itself is short of something, which is not the service's failure: ${reason}`,
-  };
+/** When colos, which was short of something, tries again. What the service's own failures have led to stays. */
+export function ownTroubleOutcome({ outcome, isExhausted }: InstanceRecord, now: number, why: string): Outcome {
+  const isAgain = outcome?.kind === "again" && outcome.isOwnTrouble === true;
+  const delayMs = longerDelayMs(isAgain ? outcome.delayMs : undefined);
+  const reason = `colos itself is short of something, which is not the service's failure: ${why}`;
+  return { kind: "again", notBeforeAt: now + delayMs, delayMs, isExhausted, reason, isOwnTrouble: true };
+}
+
+/** The wait after one of so many milliseconds, when colos itself is short of something; undefined: there was none. */
+export function longerDelayMs(delayMs: number | undefined): number {
+  return delayMs === undefined ? ownTroubleRetryMs : Math.min(2 * delayMs, ownTroubleRetryMaxMs);
 }
 
 /** When an instance may be started: who would have to wait longer than the whole delay was waiting when the clock was set back. */

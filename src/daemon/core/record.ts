@@ -50,6 +50,8 @@ export type Outcome =
       readonly delayMs: number;
       readonly isExhausted: boolean;
       readonly reason: string;
+      /** It did not fail: colos itself is short of something. */
+      readonly isOwnTrouble?: true;
     }
   /** Its restart policy says that it is done. */
   | { readonly kind: "done"; readonly isOk: boolean; readonly reason: string }
@@ -183,6 +185,17 @@ export type Entry =
       readonly outcome?: Outcome;
       readonly counts?: boolean;
     }
+  /**
+   * A run that could not begin, because colos itself is short of something: it is no part of the history. It says all that `begun` and
+   * an earlier one of the instance said.
+   */
+  | {
+      readonly type: "postponed";
+      readonly at: number;
+      readonly run: RunId;
+      /** Absent: another run goes on. */
+      readonly outcome?: Outcome;
+    }
   /** It has been healthy long enough: its troubles are forgotten. */
   | { readonly type: "recovered"; readonly at: number; readonly service: string; readonly instance: number }
   | {
@@ -277,6 +290,9 @@ export function foldInto(record: SystemRecord, entry: Entry): SystemRecord {
     case "ended":
       foldRun(record, entry);
       break;
+    case "postponed":
+      foldPostponed(record, entry);
+      break;
     default: {
       const service = record.services.get(entry.service);
       if (service !== undefined) foldService(record, service, entry);
@@ -347,7 +363,7 @@ function forgive(instance: InstanceRecord, { keepsDone = false } = {}): void {
 
 type ServiceEntry = Exclude<
   Entry,
-  { type: "snapshot" | "kept" | "daemon" | "down" | "applied" | "note" | RunEntry["type"] }
+  { type: "snapshot" | "kept" | "daemon" | "down" | "applied" | "note" | "postponed" | RunEntry["type"] }
 >;
 
 function foldService(record: SystemRecord, service: ServiceRecord, entry: ServiceEntry): void {
@@ -416,8 +432,7 @@ function endDown(record: SystemRecord): void {
 
 function foldBegun(record: SystemRecord, service: ServiceRecord, entry: Extract<Entry, { type: "begun" }>): void {
   const { instance: number, run } = entry;
-  const place = `${service.plan.name}.${number}`;
-  record.lastRuns.set(place, Math.max(run.number, record.lastRuns.get(place) ?? 0));
+  keepNumber(record, `${service.plan.name}.${number}`, run.number);
   const instance = service.instances.get(number);
   if (instance === undefined) return;
   if (run.isStandby === true) instance.standby = run;
@@ -428,6 +443,21 @@ function addRun(instance: InstanceRecord, run: RunRecord): void {
   let endedCount = 0;
   const kept = instance.runs.filter(({ end }) => end === undefined || ++endedCount < historyMax);
   instance.runs = [run, ...kept];
+}
+
+function foldPostponed(record: SystemRecord, entry: Extract<Entry, { type: "postponed" }>): void {
+  const { service, instance: number, number: runNumber } = runParts(entry.run);
+  keepNumber(record, `${service}.${number}`, runNumber);
+  const instance = record.services.get(service)?.instances.get(number);
+  if (instance === undefined) return;
+  if (instance.standby?.id === entry.run) delete instance.standby;
+  instance.runs = instance.runs.filter(({ id }) => id !== entry.run);
+  if (entry.outcome !== undefined) instance.outcome = entry.outcome;
+}
+
+/** No number is used twice. */
+function keepNumber(record: SystemRecord, place: string, number: number): void {
+  record.lastRuns.set(place, Math.max(number, record.lastRuns.get(place) ?? 0));
 }
 
 type RunEntry = Extract<Entry, { type: "running" | "ready" | "promoted" | "stopping" | "ended" }>;

@@ -4,13 +4,12 @@
  * @module
  */
 import type { RunEnd, RunId } from "../run/run.ts";
-import { ownTroubleRetryMs } from "./core-host.ts";
-import { outcomeOf, type Blame, type CountedOutcome } from "./outcome.ts";
+import { longerDelayMs, outcomeOf, ownTroubleOutcome, type Blame, type CountedOutcome } from "./outcome.ts";
 import type { Outcome, ServiceRecord } from "./record.ts";
 import { holdBack } from "./renewal.ts";
 import type { LiveInstance } from "./live.ts";
 import type { FoundRun, Situation } from "./situation.ts";
-import { endStandby } from "./standby.ts";
+import { endStandby, postponeStandby } from "./standby.ts";
 
 /** Takes in that a run has ended. */
 export function endRun(situation: Situation, id: RunId, end: RunEnd, blame: Blame = "service"): void {
@@ -24,6 +23,35 @@ export function endRun(situation: Situation, id: RunId, end: RunEnd, blame: Blam
   host.forget(id);
 }
 
+/**
+ * Takes in that a run could not begin because colos itself is short of something. Nothing has begun, nobody has failed, and nothing is
+ * left of it on disk: it leaves no trace but when it is tried again.
+ */
+export function postponeRun(situation: Situation, id: RunId, why: string): void {
+  const { host } = situation;
+  const found = situation.findRun(id);
+  if (found === undefined) return host.forget(id);
+  const { service, instance, run } = found;
+  const record = service.instances.get(instance.number);
+  const at = host.now();
+  host.endChecks(id);
+  if (instance.standby === run) postponeStandby(situation, instance);
+  instance.draining.delete(run);
+  const wasCurrent = instance.current === run;
+  if (wasCurrent) instance.current = instance.next;
+  if (wasCurrent) instance.next = undefined;
+  else if (instance.next === run) postponeNext(situation, instance);
+  const follows = wasCurrent && instance.current === undefined && record !== undefined && run.stop === undefined;
+  const outcome = follows ? { outcome: ownTroubleOutcome(record, at, why) } : {};
+  return situation.keep({ type: "postponed", at, run: id, ...outcome });
+}
+
+function postponeNext({ host }: Situation, instance: LiveInstance): void {
+  instance.next = undefined;
+  instance.nextDelayMs = longerDelayMs(instance.nextDelayMs);
+  instance.nextNotBeforeMs = host.monotonicMs() + instance.nextDelayMs;
+}
+
 function endCurrent(situation: Situation, found: FoundRun, end: RunEnd, blame: Blame): void {
   const { service, instance, run } = found;
   const { host } = situation;
@@ -33,9 +61,7 @@ function endCurrent(situation: Situation, found: FoundRun, end: RunEnd, blame: B
   const isUnexpected = blame !== "nobody" && (run.stop === undefined || run.stop.isFailure);
   const follows = isUnexpected && instance.current === undefined && record !== undefined;
   const random = (): number => host.random();
-  const outcome = follows
-    ? outcomeOf({ plan: service.plan, record, run, end, blame, now: host.now(), random })
-    : undefined;
+  const outcome = follows ? outcomeOf({ plan: service.plan, record, run, end, now: host.now(), random }) : undefined;
   keepEnd(situation, found, end, outcome);
 }
 
@@ -46,9 +72,7 @@ function endOther(situation: Situation, found: FoundRun, end: RunEnd, blame: Bla
   if (wasNext) instance.next = undefined;
   instance.draining.delete(run);
   keepEnd(situation, found, end, undefined);
-  if (!wasNext) return;
-  if (blame === "colos") instance.nextNotBeforeMs = situation.host.monotonicMs() + ownTroubleRetryMs;
-  else if (blame === "service" && (run.stop === undefined || run.stop.isFailure))
+  if (wasNext && blame === "service" && (run.stop === undefined || run.stop.isFailure))
     holdBack(situation, service, instance, run, end);
 }
 

@@ -10,9 +10,8 @@
 import { spanText } from "../../control/quantity.ts";
 import { backoffDelay } from "../../supervisor/restart-window.ts";
 import type { RunEnd } from "../run/run.ts";
-import { ownTroubleRetryMs } from "./core-host.ts";
 import type { LiveInstance } from "./live.ts";
-import { endSentence, type Blame } from "./outcome.ts";
+import { endSentence, longerDelayMs, type Blame } from "./outcome.ts";
 import type { ServiceRecord } from "./record.ts";
 import { isStale } from "./renewal.ts";
 import { startRun } from "./run-start.ts";
@@ -54,10 +53,6 @@ export function endStandby(situation: Situation, found: FoundRun, end: RunEnd, b
   const at = host.now();
   situation.keep({ type: "ended", at, run: run.id, end });
   if (blame === "nobody" || (run.stop !== undefined && !run.stop.isFailure)) return;
-  if (blame === "colos") {
-    instance.standbyNotBeforeMs = host.monotonicMs() + ownTroubleRetryMs;
-    return;
-  }
   if (at - run.startedAt >= service.plan.backoff.resetAfterMs) instance.standbyFailures = 0;
   const delayMs = delayAfter(instance.standbyFailures, service, host.random());
   const why = run.stop?.why ?? endSentence(end);
@@ -68,6 +63,13 @@ export function endStandby(situation: Situation, found: FoundRun, end: RunEnd, b
   if (instance.standbyFailures > 1) return;
   const sentence = `a standby of ${instance.name} ended before its turn: ${why}; another is started in ${spanText(delayMs)}`;
   situation.keep({ type: "note", at, service: service.plan.name, sentence });
+}
+
+/** Takes in that a standby could not be started because colos itself is short of something, which nobody is told of. */
+export function postponeStandby({ host }: Situation, instance: LiveInstance): void {
+  instance.standby = undefined;
+  instance.standbyDelayMs = longerDelayMs(instance.standbyDelayMs);
+  instance.standbyNotBeforeMs = host.monotonicMs() + instance.standbyDelayMs;
 }
 
 /** As between restarts; with as many as use up the window, as slowly as then. */

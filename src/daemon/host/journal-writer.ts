@@ -3,14 +3,17 @@
  *
  * Guarantees: an operation's entries are written after all that was kept before it, synced. What the disk does not take waits here and
  * is tried again each `journalRetryMs`. Nothing here throws into the core.
- * Limits: `entriesWaitingMax` entries wait for the disk; more are left out, and what they say is found again in the runs.
+ * Limits: `entriesWaitingMax` entries wait for the disk; more are left out, and what they say is found again in the runs. Tries to start
+ * that colos itself was too short of something for are one waiting entry for each instance, however many there were.
  *
  * @module
  */
 import type { Clock, Milliseconds } from "../../base/platform.ts";
 import type { Entry, SystemRecord } from "../core/record.ts";
 import type { Journal } from "../journal/journal.ts";
+import type { OwnAlarms } from "../own-alarms.ts";
 import { reasonText } from "../reason-text.ts";
+import { dropSubsumed } from "./postponed-entries.ts";
 
 /** Milliseconds before what the disk did not take is tried again. */
 export const journalRetryMs: Milliseconds = 1_000;
@@ -25,12 +28,16 @@ export interface JournalWriterOptions {
   readonly clock: Clock;
   readonly journal: Journal<SystemRecord, Entry>;
   log(level: "info" | "warning" | "error", message: string): void;
+  /** What is told while the journal takes nothing. */
+  readonly alarms: OwnAlarms;
 }
 
 export class JournalWriter {
   readonly #options: JournalWriterOptions;
   /** What the core made and the journal does not have. */
   readonly #entries: Entry[] = [];
+  /** So many of them, the first ones, are being written. */
+  #inFlightCount = 0;
   readonly #written: ((isWritten: boolean) => void)[] = [];
   #isWriting = false;
   /** One write after the other; never rejects. */
@@ -43,6 +50,7 @@ export class JournalWriter {
 
   /** Has it written when the disk takes it. */
   keep(entry: Entry): void {
+    if (entry.type === "postponed") dropSubsumed(this.#entries, this.#inFlightCount, entry);
     if (this.#entries.length < entriesWaitingMax) this.#entries.push(entry);
     if (!this.#isWriting) void this.#write();
   }
@@ -78,18 +86,20 @@ export class JournalWriter {
 
   /** Writes what waits, as long as there is something. */
   async #write(): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock, log, alarms } = this.#options;
     this.#isWriting = true;
     let isRefused = false;
     while (this.#entries.length > 0 && !this.#isClosed) {
       try {
         await this.#append();
         if (isRefused) log("info", "the journal takes what happened again");
+        alarms.set("journal", undefined);
         isRefused = false;
       } catch (error) {
         if (!isRefused)
           log("error", `the journal does not take what happened, and is tried again: ${reasonText(error)}`);
         isRefused = true;
+        alarms.set("journal", `the journal takes nothing for now, so nothing new is done: ${reasonText(error)}`);
         await new Promise<void>((resolve) => void clock.timer(journalRetryMs, resolve));
       }
     }
@@ -101,8 +111,13 @@ export class JournalWriter {
   #append(operation?: readonly Entry[]): Promise<void> {
     const written = this.#lastWrite.then(async () => {
       const batch = operation === undefined ? this.#entries.slice(0, batchMax) : [...this.#entries];
-      await this.#options.journal.append([...batch, ...(operation ?? [])], { sync: operation !== undefined });
-      this.#entries.splice(0, batch.length);
+      this.#inFlightCount = batch.length;
+      try {
+        await this.#options.journal.append([...batch, ...(operation ?? [])], { sync: operation !== undefined });
+        this.#entries.splice(0, batch.length);
+      } finally {
+        this.#inFlightCount = 0;
+      }
     });
     this.#lastWrite = written.catch(() => {});
     return written;

@@ -10,12 +10,14 @@
 import type { Clock, Milliseconds } from "../../base/platform.ts";
 import type { ReadyPlan, ServicePlan } from "../../control/config.ts";
 import { startLive } from "../check/live.ts";
+import { ProbeError, probeOnce } from "../check/probe.ts";
 import { awaitReady, NotReadyError, type ReadySubject } from "../check/readiness.ts";
 import { ownTroubleRetryMs } from "../core/core-host.ts";
 import type { Core } from "../core/core.ts";
 import type { LiveRun } from "../core/live.ts";
 import { EnvironmentError } from "../environment.ts";
 import type { Home } from "../home.ts";
+import type { OwnAlarms } from "../own-alarms.ts";
 import { untilAnswered } from "../program/program-calls.ts";
 import { reasonText } from "../reason-text.ts";
 import type { RunId } from "../run/run.ts";
@@ -31,6 +33,12 @@ export interface RunChecksOptions {
   /** Calls `listener` for each line that an instance writes from `sinceAt` on. */
   onLine(service: string, instance: number, sinceAt: number, listener: (text: string) => void): () => void;
   log(level: "info" | "warning" | "error", message: string): void;
+  /** What is wrong at this moment with the recording of a service: one sentence each. Then it may be waiting for that. */
+  recordingTroubles(service: string): readonly string[];
+  /** What colos itself is so short of that nothing new may be begun: one sentence. */
+  shortage(): string | undefined;
+  /** What is told while a service cannot be checked. */
+  readonly alarms: OwnAlarms;
   /** Tells the core, when it may be told. */
   tell(what: (core: Core) => void): void;
 }
@@ -95,6 +103,7 @@ export class RunChecks {
           if (!this.#isCurrent(run.id, checks)) return;
           checks.endLive = startLive(plan.live!, subject, {
             clock,
+            probe: this.#fairProbe(run.id, plan),
             onUnhealthy: (why) => this.#tellOf(run.id, checks, (core) => core.unhealthy(run.id, why)),
             onHealthy: () => this.#tellOf(run.id, checks, (core) => core.healthy(run.id)),
           });
@@ -113,6 +122,7 @@ export class RunChecks {
     if (checks === undefined) return;
     this.#checks.delete(id);
     this.#signalled.delete(id);
+    this.#options.alarms.set(`checks of ${id}`, undefined);
     checks.end.abort(new Error("the run ends"));
     checks.endLive();
   }
@@ -131,14 +141,48 @@ export class RunChecks {
         const answered =
           ready.kind === "call" ? untilAnswered(home, run.id, ready.request, checks.end.signal) : undefined;
         const asked = answered === undefined ? subject : { ...subject, signalled: answered };
-        return await awaitReady(ready, asked, checks.end.signal);
+        await awaitReady(ready, asked, checks.end.signal);
+        return this.#options.alarms.set(`checks of ${run.id}`, undefined);
       } catch (error) {
-        const isOwn = error instanceof NotReadyError || error instanceof EnvironmentError ? error.isOwnTrouble : false;
-        if (!isOwn) throw error;
-        log("warning", `${run.id} is checked again: ${reasonText(error)}`);
+        const sentence = this.#ownTroubleOf(error, plan);
+        if (sentence === undefined) throw error;
+        log("warning", `${run.id} is checked again: ${sentence}`);
+        if (this.#isCurrent(run.id, checks)) this.#cannotCheck(run.id, plan, sentence);
         await new Promise<void>((resolve) => void clock.timer(ownTroubleRetryMs, resolve));
       }
     }
+  }
+
+  /** Why a service that is not ready in time is not to blame; undefined: it is. */
+  #ownTroubleOf(error: unknown, { name }: ServicePlan): string | undefined {
+    const isOwn = error instanceof NotReadyError || error instanceof EnvironmentError ? error.isOwnTrouble : false;
+    if (isOwn) return reasonText(error);
+    // What it writes is not read at the moment: it waits, and its log, from which it may be judged, stands still.
+    const [trouble] = error instanceof NotReadyError ? this.#options.recordingTroubles(name) : [];
+    return trouble;
+  }
+
+  /** A look that does not blame a service for what colos is short of: it may wait for a full disk itself. */
+  #fairProbe(id: RunId, plan: ServicePlan): typeof probeOnce {
+    const { shortage, alarms, recordingTroubles } = this.#options;
+    return async (probe, subject, signal) => {
+      try {
+        const short = shortage();
+        if (short !== undefined) throw new ProbeError(short, "own trouble");
+        await probeOnce(probe, subject, signal);
+        alarms.set(`checks of ${id}`, undefined);
+      } catch (error) {
+        if (signal.aborted || !(error instanceof ProbeError)) throw error;
+        const [trouble] = error.isOwnTrouble ? [error.message] : recordingTroubles(plan.name);
+        this.#cannotCheck(id, plan, trouble);
+        throw trouble === undefined ? error : new ProbeError(trouble, "own trouble");
+      }
+    };
+  }
+
+  #cannotCheck(id: RunId, { name }: ServicePlan, why: string | undefined): void {
+    const sentence = why === undefined ? undefined : `${name} cannot be judged for now: ${why}`;
+    this.#options.alarms.set(`checks of ${id}`, sentence, name);
   }
 
   #newChecks(id: RunId): Checks {

@@ -8,12 +8,13 @@ import { turn } from "../../../test/system/turn.ts";
 import { homeAt } from "../home.ts";
 import type { ServicePlan } from "../../control/config.ts";
 import { Core } from "../core/core.ts";
+import { ownTroubleRetryMaxMs, ownTroubleRetryMs } from "../core/core-host.ts";
 import { emptyRecord, type Entry } from "../core/record.ts";
 import { EnvironmentError } from "../environment.ts";
 import { entriesWaitingMax, journalRetryMs } from "./journal-writer.ts";
 import { watchRetryMs } from "./run-checks.ts";
 import { RunHost } from "./run-host.ts";
-import type { RecoveredRun } from "../run/run.ts";
+import { RunStartError, type RecoveredRun } from "../run/run.ts";
 
 const web = basePlan;
 
@@ -26,6 +27,10 @@ function hosted() {
   const journal = new FakeJournal();
   const logged: string[] = [];
   const environment: { answer: () => Promise<Record<string, string>> } = { answer: () => Promise.resolve({}) };
+  const trouble: { recording: readonly string[]; shortage: string | undefined } = {
+    recording: [],
+    shortage: undefined,
+  };
   let runs!: FakeRuns;
   const host = new RunHost({
     clock,
@@ -41,10 +46,12 @@ function hosted() {
     settled: () => {},
     changed: () => {},
     gone: () => {},
+    recordingTroubles: () => trouble.recording,
+    shortage: () => trouble.shortage,
   });
   const core = new Core(emptyRecord(), host);
   const state = (): string | undefined => core.live(core.record.services.get("web")!)[0]?.state;
-  return { clock, journal, logged, environment, runs, host, core, state };
+  return { clock, journal, logged, environment, trouble, runs, host, core, state };
 }
 
 async function settle(): Promise<void> {
@@ -87,6 +94,28 @@ describe("run host: the journal", () => {
     clock.advance(journalRetryMs);
     await host.flushed();
     expect(journal.entries.length).toBe(entriesWaitingMax);
+  });
+
+  test("tries that colos was too short of something for are one waiting entry, which says what all of them said", async () => {
+    const { host, journal, core, runs, clock } = hosted();
+    await host.recover(core);
+    runs.trouble = new RunStartError("no file descriptors", "EMFILE", true);
+    await host.commit([applied(web)]);
+    await settle();
+    journal.trouble = new Error("ENOSPC");
+    for (let count = 0; count < 50; count++) {
+      clock.advance(ownTroubleRetryMaxMs);
+      await settle();
+    }
+    const before = journal.entries.length;
+    journal.trouble = undefined;
+    clock.advance(journalRetryMs);
+    await settle();
+
+    expect(journal.entries.length - before).toBeLessThanOrEqual(3);
+    expect(core.record.lastRuns.get("web.1")).toBeGreaterThan(40);
+    expect(journal.state.lastRuns).toEqual(core.record.lastRuns);
+    expect(journal.state.services).toEqual(core.record.services);
   });
 
   test("an operation takes along what waits, before itself", async () => {
@@ -174,6 +203,66 @@ describe("run host: checks", () => {
     expect(logged.filter((line) => line.includes("the env file is gone"))).toHaveLength(2);
     expect(runs.signals).toEqual([]);
     await host.close();
+  });
+
+  const late: ServicePlan = { ...web, maxRestarts: 0, ready: { kind: "fd", fd: 3, timeoutMs: 1 } };
+  const untilTrue = async (isTrue: () => boolean): Promise<void> => {
+    while (!isTrue()) await new Promise((resolve) => void setImmediate(resolve));
+  };
+
+  test("who is not ready in time while its output cannot be recorded is not to blame, and is waited for", async () => {
+    const { host, core, runs, clock, trouble, logged, state } = hosted();
+    trouble.recording = ["cannot write the log: the disk is full"];
+    await host.recover(core);
+    await host.commit([applied(late)]);
+    await untilTrue(() => logged.some((line) => line.includes("is checked again: cannot write the log")));
+    expect([state(), runs.signals]).toEqual(["starting", []]);
+    expect(host.alarms.of("web")[0]).toContain("web cannot be judged for now: cannot write the log");
+
+    trouble.recording = [];
+    clock.advance(1000);
+    runs.listener.ready("web.1.1");
+    await untilTrue(() => state() === "ready");
+    expect(host.alarms.all).toEqual([]);
+  });
+
+  test("who is not ready in time otherwise is to blame", async () => {
+    const { host, core, runs } = hosted();
+    await host.recover(core);
+    await host.commit([applied(late)]);
+    await untilTrue(() => runs.signals.length > 0);
+    expect(runs.signals).toEqual(["web.1.1 SIGTERM"]);
+  });
+
+  test("liveness: who does not answer while its output cannot be recorded is not to blame", async () => {
+    const { host, core, runs, clock, trouble, state } = hosted();
+    const probe = { kind: "exec", command: ["false"], timeoutMs: 1000 } as const;
+    trouble.recording = ["cannot write the log: the disk is full"];
+    core.commit([applied({ ...web, live: { probe, everyMs: 1000, failuresMax: 1 } })]);
+    runs.found = [running];
+    await host.recover(core);
+    await untilTrue(() => host.alarms.all.length > 0);
+    expect([state(), runs.signals]).toEqual(["ready", []]);
+
+    trouble.recording = [];
+    clock.advance(1000);
+    await untilTrue(() => runs.signals.length > 0);
+    expect(host.alarms.all).toEqual([]);
+    await host.close();
+  });
+
+  test("without file descriptors to spare nothing is started, and that is nobody's failure", async () => {
+    const { host, core, runs, clock, trouble, state } = hosted();
+    trouble.shortage = "colos has no more file descriptors";
+    await host.recover(core);
+    await host.commit([applied({ ...web, maxRestarts: 0 })]);
+    await settle();
+    expect([state(), runs.started]).toEqual(["backoff", []]);
+
+    trouble.shortage = undefined;
+    clock.advance(ownTroubleRetryMs);
+    await settle();
+    expect([state(), runs.started]).toEqual(["ready", ["web.1.2"]]);
   });
 
   test("an environment that colos is too short of something to make is not the service's failure", async () => {

@@ -20,6 +20,7 @@ import type { Entry, ServiceRecord, SystemRecord } from "../core/record.ts";
 import { EnvironmentError } from "../environment.ts";
 import type { Home } from "../home.ts";
 import type { Journal } from "../journal/journal.ts";
+import { OwnAlarms } from "../own-alarms.ts";
 import { isOwnTrouble } from "../own-trouble.ts";
 import { reasonText } from "../reason-text.ts";
 import { RunStartError, type RunId, type RunListener, type Runs, type RunSpec } from "../run/run.ts";
@@ -50,10 +51,16 @@ export interface RunHostOptions {
   changed(service: ServiceRecord, instance: LiveInstance, before: InstanceState): void;
   /** Nothing of a removed service is left. */
   gone(service: ServiceRecord): void;
+  /** What is wrong at this moment with the recording of a service: one sentence each. Then it may be waiting for that. */
+  recordingTroubles(service: string): readonly string[];
+  /** What colos itself is so short of that nothing new may be begun: one sentence. */
+  shortage(): string | undefined;
 }
 
 export class RunHost implements CoreHost {
   readonly runs: Runs;
+  /** What the journal does not take, and who cannot be checked. */
+  readonly alarms: OwnAlarms = new OwnAlarms();
   readonly #options: RunHostOptions;
   readonly #checks: RunChecks;
   readonly #writer: JournalWriter;
@@ -69,8 +76,9 @@ export class RunHost implements CoreHost {
 
   constructor(options: RunHostOptions) {
     this.#options = options;
-    this.#writer = new JournalWriter(options);
-    this.#checks = new RunChecks({ ...options, tell: (what) => this.tell(what) });
+    const { alarms } = this;
+    this.#writer = new JournalWriter({ ...options, alarms });
+    this.#checks = new RunChecks({ ...options, alarms, tell: (what) => this.tell(what) });
     this.runs = options.openRuns({
       ended: (id, end) => {
         this.#checks.gone(id);
@@ -255,6 +263,8 @@ export class RunHost implements CoreHost {
   }
 
   async #start(run: LiveRun, plan: ServicePlan, instance: number): Promise<number> {
+    const shortage = this.#options.shortage();
+    if (shortage !== undefined) throw new RunStartError(shortage, "EMFILE", true);
     // Of a standby it is the port of who runs.
     if (!run.isStandby) await assertReadyPortFree(plan);
     const [env, argv] = await Promise.all([this.#options.environmentOf(plan, instance), this.#options.argvOf(plan)]);

@@ -18,6 +18,9 @@ import type { Target, Targets } from "./targets.ts";
 /** How long a service without a readiness check must run, in milliseconds, before an operation that waits says that it is up. */
 export const survivalMs = 300;
 
+/** An operation that waits says that colos itself is short of something once a try waits for so long, in milliseconds. */
+export const ownTroubleTellMs = 4_000;
+
 /** What an operation waits for. undefined: not yet. */
 export type Arrival = { readonly ok: true } | { readonly ok: false; readonly sentence: string } | undefined;
 
@@ -29,8 +32,8 @@ export interface ArrivalOptions {
   readonly clock: Clock;
   /** The time of day, in milliseconds. */
   now(): number;
-  /** The pids of the OS processes of a run. */
-  members(run: RunId): readonly number[];
+  /** Whether any OS process of a run is there. */
+  isRunning(run: RunId): boolean;
   /** It is time to ask again. */
   again(): void;
 }
@@ -69,6 +72,9 @@ export class Arrivals {
     );
     if (late !== undefined)
       return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${late.stopping!.why}` };
+    // Not at the first tries: most shortages are over in a moment.
+    if (outcome?.kind === "again" && outcome.isOwnTrouble === true && outcome.delayMs >= ownTroubleTellMs)
+      return { ok: false, sentence: `${live.name} waits, and is started by itself: ${live.reason ?? outcome.reason}` };
     if (live.state === "failed" || live.state === "degraded")
       return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${live.reason ?? ""}` };
     return undefined;
@@ -94,7 +100,7 @@ export class Arrivals {
     const leftMs = current.readyAt + survivalMs - this.#options.now();
     const isOver = leftMs <= 0 || leftMs > survivalMs; // or the clock was set back
     // What has ended may not have been told yet: its output is still being read.
-    if (isOver && this.#options.members(current.id).length > 0) {
+    if (isOver && this.#options.isRunning(current.id)) {
       this.#survivors.add(current);
       return arrived;
     }

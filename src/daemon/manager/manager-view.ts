@@ -20,6 +20,8 @@ import { instanceFolder, logFolder, type Home } from "../home.ts";
 export const sampleEveryMs = 1_000;
 /** Notes of a service that `why` repeats. */
 export const whyNotesMax = 5;
+/** Instances that are named as waiting for colos itself. */
+export const postponedNamesMax = 5;
 /** How deep `why` follows dependencies. */
 export const whyDepthMax = 20;
 
@@ -227,6 +229,22 @@ function whyOutcome(plan: ServicePlan, record: InstanceRecord, lastWords: string
 function notesOf(core: Core, name: string): Cause[] {
   const notes = core.record.notes.filter(({ service }) => service === name).slice(-whyNotesMax);
   return notes.toReversed().map(({ at, sentence }) => ({ at, sentence, causes: [] }));
+}
+
+/** Who waits to be started because colos itself is short of something: one sentence, or none. */
+export function postponedSentence(core: Core): readonly string[] {
+  const waiting = [...core.record.services.values()].flatMap((service) =>
+    core.live(service).flatMap(({ name, number, state }) => {
+      const outcome = service.instances.get(number)?.outcome;
+      const isPostponed = outcome?.kind === "again" && outcome.isOwnTrouble === true && state !== "ready";
+      return isPostponed ? [{ name, reason: outcome.reason }] : [];
+    }),
+  );
+  const [first] = waiting;
+  if (first === undefined) return [];
+  const names = waiting.slice(0, postponedNamesMax).map(({ name }) => name);
+  const more = waiting.length > names.length ? ` and ${waiting.length - names.length} more` : "";
+  return [`${names.join(", ")}${more} cannot be started for now: ${first.reason}`];
 }
 
 /** What hangs on what. */

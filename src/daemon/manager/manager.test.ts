@@ -49,6 +49,8 @@ async function opened({ journal = new FakeJournal(), obeys = true } = {}) {
     daemon: () => ({ api: 1, osPid: 1, startedAt: 0, memoryBytes: 0, node: "v20", abilities: [] }),
     refusals: ({ services }) => Promise.resolve(services.some(({ name }) => name === "no") ? ["no is refused"] : []),
     alarmsOf: () => [],
+    recordingTroubles: () => [],
+    shortage: () => undefined,
     isAgain: false,
     describeLimits: () => Promise.resolve([]),
     lastErrors: () => Promise.resolve(["it said this last"]),

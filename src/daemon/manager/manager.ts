@@ -35,7 +35,7 @@ import { reasonText } from "../reason-text.ts";
 import { Arrivals } from "./arrivals.ts";
 import { EventFeeds } from "./event-feeds.ts";
 import { LastLines, type LineSource } from "./last-lines.ts";
-import { detailOf, osProcess, Samples, statusOf, treeOf, whyOf } from "./manager-view.ts";
+import { detailOf, osProcess, postponedSentence, Samples, statusOf, treeOf, whyOf } from "./manager-view.ts";
 import { Operations } from "./operations.ts";
 import { assertSignal, RunTalk } from "./run-talk.ts";
 import { Targets, type Target } from "./targets.ts";
@@ -51,7 +51,7 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   refusals(plan: SystemPlan): Promise<readonly string[]>;
   /** How each limit of a service is held: one sentence each. */
   describeLimits(plan: ServicePlan): Promise<readonly string[]>;
-  /** What is wrong at this moment with what colos itself does for a service: one sentence each. */
+  /** What is wrong at this moment with what colos itself does for a service, or for all: one sentence each. */
   alarmsOf(service: string): readonly string[];
   /** Called after each change of state of an instance. */
   changed(service: ServiceRecord, instance: LiveInstance): void;
@@ -62,6 +62,9 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   /** `down` is done, or the daemon hands over: it is to end. */
   finished(how: "down" | "handOver"): void;
 }
+
+/** What colos itself is short of elsewhere makes no more than this many lines of what is told about one service. */
+export const alarmsToldMax = 3;
 
 export class ServiceManager implements Manager {
   readonly #options: ManagerOptions;
@@ -78,7 +81,7 @@ export class ServiceManager implements Manager {
 
   private constructor(options: ManagerOptions) {
     this.#options = options;
-    this.#waits = new Waits(options.clock);
+    this.#waits = new Waits(options.clock, () => this.#daemon().alarms ?? []);
     this.#host = new RunHost({
       ...options,
       settled: () => this.#waits.settled(),
@@ -97,7 +100,7 @@ export class ServiceManager implements Manager {
       targets,
       clock: options.clock,
       now: () => host.now(),
-      members: (run) => host.runs.members(run),
+      isRunning: (run) => host.runs.isRunning(run),
       again: () => this.#waits.settled(),
     });
     this.#operations = new Operations({
@@ -171,7 +174,9 @@ export class ServiceManager implements Manager {
     const { service } = this.#targets.find(name);
     this.#sample();
     const detail = detailOf(service, this.#core, this.#samples, this.#options.home, this.#host.now());
-    return { ...detail, limits: await this.#options.describeLimits(service.plan) };
+    const alarms = this.#alarmsOf(service.plan.name);
+    const limits = await this.#options.describeLimits(service.plan);
+    return { ...detail, limits, ...(alarms.length === 0 ? {} : { alarms }) };
   }
 
   async why({ name }: { readonly name: string }): Promise<Cause> {
@@ -182,7 +187,7 @@ export class ServiceManager implements Manager {
       if (words !== undefined) lastWords.set(live.name, words);
     }
     const cause = whyOf(this.#core, service, lastWords, number);
-    const alarms = this.#options.alarmsOf(service.plan.name).map((sentence): Cause => ({ sentence, causes: [] }));
+    const alarms = this.#alarmsOf(service.plan.name).map((sentence): Cause => ({ sentence, causes: [] }));
     return { ...cause, causes: [...alarms, ...cause.causes] };
   }
 
@@ -285,7 +290,16 @@ export class ServiceManager implements Manager {
 
   #daemon(): DaemonStatus {
     const { home, version } = this.#options;
-    return { ...this.#options.daemon(), home: home.root, version, startsCount: this.#core.record.startsCount };
+    const said = this.#options.daemon();
+    const alarms = [...(said.alarms ?? []), ...this.#host.alarms.all, ...postponedSentence(this.#core)];
+    const { startsCount } = this.#core.record;
+    return { ...said, home: home.root, version, startsCount, ...(alarms.length === 0 ? {} : { alarms }) };
+  }
+
+  /** What colos itself is short of: what concerns the service first, and then what may well be why it stands still. */
+  #alarmsOf(service: string): readonly string[] {
+    const own = [...this.#options.alarmsOf(service), ...this.#host.alarms.of(service)];
+    return [...new Set([...own, ...(this.#daemon().alarms ?? [])])].slice(0, Math.max(own.length, alarmsToldMax));
   }
 
   #changed(service: ServiceRecord, instance: LiveInstance, before: InstanceState): void {

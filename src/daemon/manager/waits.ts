@@ -9,10 +9,13 @@ import { spanText } from "../../control/quantity.ts";
 
 export class Waits {
   readonly #clock: Clock;
+  readonly #alarms: () => readonly string[];
   readonly #looks = new Set<() => void>();
 
-  constructor(clock: Clock) {
+  /** `alarms`: what colos itself is short of, for who has waited too long. */
+  constructor(clock: Clock, alarms: () => readonly string[]) {
     this.#clock = clock;
+    this.#alarms = alarms;
   }
 
   /** Somebody should look again. */
@@ -38,7 +41,7 @@ export class Waits {
           ? (): void => {}
           : this.#clock.timer(timeoutMs, () => {
               this.#looks.delete(look);
-              reject(tooLate(timeoutMs));
+              reject(tooLate(timeoutMs, this.#alarms()));
             });
       const look = (): void => {
         if (!isDone()) return;
@@ -51,7 +54,8 @@ export class Waits {
   }
 }
 
-function tooLate(timeoutMs: Milliseconds): ManagerError {
-  const sentence = `it was not done within ${spanText(timeoutMs)}, and goes on`;
+function tooLate(timeoutMs: Milliseconds, [alarm]: readonly string[]): ManagerError {
+  const meanwhile = alarm === undefined ? "" : `; meanwhile: ${alarm}`;
+  const sentence = `it was not done within ${spanText(timeoutMs)}, and goes on${meanwhile}`;
   return new ManagerError("timeout", sentence, "colos ps shows where it is");
 }

@@ -8,11 +8,11 @@
  *
  * @module
  */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
 import type { Home } from "../home.ts";
 import type { Recorder } from "../log/recorder.ts";
-import { isAlive } from "../os-identity.ts";
+import { isAlive, isSurelyAlive } from "../os-identity.ts";
 import { ownerOf, recordedRun, type ActiveRun } from "./active-run.ts";
 import * as files from "./run-files.ts";
 import { stopLeftovers } from "./run-leftovers.ts";
@@ -97,13 +97,18 @@ export class RunFollower {
     const { home, recorder } = this.#options;
     const { id, bootId } = run.record;
     run.phase = "ended";
+    const shimFile = files.runFile(home, id, "shim");
     try {
       files.tryClaim(home, id);
     } catch {
       // The disk is full: then no shim has claimed it either, and its spec is removed.
     }
-    const shim = run.shim ?? files.readIdentity(files.runFile(home, id, "shim"), bootId);
-    if (shim !== undefined && isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
+    const shim = run.shim ?? files.readIdentity(shimFile, bootId);
+    // What is to be the service looks for it after it has said who it is: so either it goes no further, or it is known here.
+    rmSync(shimFile, { force: true });
+    run.identity ??= files.readIdentity(files.runFile(home, id, "pid"), bootId);
+    for (const each of [shim, run.identity])
+      if (each !== undefined && isSurelyAlive(each)) sendTo(each.osPid, "SIGKILL");
     await this.#stopLeftovers(run, "SIGKILL");
     // The recorder may have opened what belongs to it already.
     if (run.isAttached) recorder.drained(id, drainMs).catch(() => {});

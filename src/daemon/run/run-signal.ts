@@ -8,13 +8,13 @@
  * @module
  */
 import { writeFileSync } from "node:fs";
-import { isAlive } from "../os-identity.ts";
+import { isSurelyAlive } from "../os-identity.ts";
 import { ownerOf, type ActiveRun } from "./active-run.ts";
-import type { RunMembers } from "./run-members.ts";
+import type { Look, Member, RunMembers } from "./run-members.ts";
 
 /** To its process group; nothing happens when it has ended. */
 export function signalRun({ identity, phase }: ActiveRun, name: string): void {
-  if (identity === undefined || phase !== "running" || !isAlive(identity)) return;
+  if (identity === undefined || phase !== "running" || !isSurelyAlive(identity)) return;
   if (sendTo(-identity.osPid, name) === "absent") sendTo(identity.osPid, name);
 }
 
@@ -24,7 +24,17 @@ export function killRun(run: ActiveRun, members: RunMembers): void {
   run.isKilled = true;
   signalRun(run, "SIGKILL");
   if (run.record.cgroup !== undefined) killCgroup(run.record.cgroup);
-  for (const { osPid } of members.lookNow().membersOf(ownerOf(run))) sendTo(osPid, "SIGKILL");
+  // Those that cannot be seen now get theirs when the end is taken in.
+  for (const { osPid } of membersSeen(() => members.lookNow(), run)) sendTo(osPid, "SIGKILL");
+}
+
+/** Nobody, when this OS process is short of what it takes to look. */
+export function membersSeen(look: () => Look, run: ActiveRun): readonly Member[] {
+  try {
+    return look().membersOf(ownerOf(run));
+  } catch {
+    return [];
+  }
 }
 
 /** SIGKILL to everything in it at once, so that nothing forks away; since Linux 5.14. */

@@ -121,6 +121,8 @@ export interface Runs {
   write(id: RunId, text: string): Promise<void>;
   /** OS processes that belong to the run, in no order. */
   members(id: RunId): readonly number[];
+  /** Whether anything of the run runs; cheaper than its members while its first OS process lives. */
+  isRunning(id: RunId): boolean;
   /** Listening sockets that are held, also since an earlier daemon. */
   heldListens(): readonly { readonly port: number; readonly host: string }[];
   /** Closes a listening socket of `listen`, once no service is to accept on it. Instances that still do go on. */

@@ -12,26 +12,19 @@ import { mkdirSync, rmSync } from "node:fs";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
 import type { Home } from "../home.ts";
 import type { Recorder } from "../log/recorder.ts";
-import { bootId, isAlive } from "../os-identity.ts";
-import { newRun, ownerOf, recordOf, type ActiveRun } from "./active-run.ts";
+import { bootId, isAlive, isSurelyAlive } from "../os-identity.ts";
+import { newRun, recordOf, type ActiveRun } from "./active-run.ts";
 import * as files from "./run-files.ts";
 import type { RunRecord } from "./run-files.ts";
 import { ListenHolders, type ListenPlace } from "./listen-holder.ts";
 import { RunFollower } from "./run-follower.ts";
 import { RunInput } from "./run-input.ts";
-import {
-  launchShim,
-  shimCall,
-  shimError,
-  shimPath,
-  startError,
-  type Preparation,
-  type ShimCall,
-} from "./run-launch.ts";
+import { Launcher } from "./launcher.ts";
+import { shimCall, shimError, shimPath, startError, type Preparation, type ShimCall } from "./run-launch.ts";
 import { RunMembers } from "./run-members.ts";
 import { recoverRun } from "./run-recovery.ts";
-import { killRun, sendTo, signalRun } from "./run-signal.ts";
-import type { OsIdentity, RecoveredRun, RunId, RunListener, Runs, RunSpec } from "./run.ts";
+import { killRun, membersSeen, sendTo, signalRun } from "./run-signal.ts";
+import type { OsIdentity, RecoveredRun, RunId, RunListener, Runs, RunSpec, RunStartError } from "./run.ts";
 import { isWaiting, keepWaiting } from "./run-turn.ts";
 import { watchRuns } from "./run-watch.ts";
 import { installShim } from "./shim-script.ts";
@@ -71,6 +64,7 @@ class HomeRuns implements Runs {
   readonly #ownPath: string;
   readonly #prepare: NonNullable<RunsOptions["prepare"]>;
   readonly #runs = new Map<RunId, ActiveRun>();
+  readonly #launcher: Launcher;
   readonly #holders: ListenHolders;
   readonly #members: RunMembers;
   readonly #follower: RunFollower;
@@ -88,10 +82,12 @@ class HomeRuns implements Runs {
     this.#platform = options.platform;
     this.#members = new RunMembers(options.home.root);
     this.#follower = new RunFollower({ ...options, members: this.#members, tell: (what) => this.#tell(what) });
-    this.#holders = new ListenHolders(options.home, options.platform.clock);
     this.#ownPath = options.ownPath ?? process.env["PATH"] ?? "";
+    const path = shimPath(this.#ownPath);
+    this.#launcher = new Launcher(options.home, path);
+    this.#holders = new ListenHolders(options.home, options.platform.clock, path);
     this.#prepare = options.prepare ?? (() => ({}));
-    this.#spare = new SpareFifos(options.home.spare, shimPath(this.#ownPath));
+    this.#spare = new SpareFifos(options.home.spare, path);
   }
 
   recover(): Promise<readonly RecoveredRun[]> {
@@ -110,14 +106,16 @@ class HomeRuns implements Runs {
       if (spec.isStandby === true) keepWaiting(this.#home, spec.id);
       files.writeRecord(this.#home, run.record);
       this.#spare.take(pipeKindsAlways.map((kind) => files.pipeFile(this.#home, spec.id, kind)));
-      const release = await this.#launch(run, call, spec);
+      await this.#launch(run, call, spec);
       this.#follower.limitBeginning(run);
       this.#follower.look(run);
       const failure = await run.beginning;
-      release();
+      this.#launcher.began(spec.id);
       if (failure !== undefined) throw failure;
       return run.identity!;
     } catch (error) {
+      this.#launcher.began(spec.id);
+      if (run.shim === undefined && (error as RunStartError).code === "ETIMEDOUT") this.#launcher.renew();
       await this.#follower.giveUp(run);
       this.#runs.delete(spec.id);
       removeQuietly(this.#home, spec.id);
@@ -160,17 +158,19 @@ class HomeRuns implements Runs {
   members(id: RunId): readonly number[] {
     const run = this.#runs.get(id);
     if (run === undefined || run.phase === "ended") return [];
-    return this.#members
-      .lookThisTurn()
-      .membersOf(ownerOf(run))
-      .map(({ osPid }) => osPid);
+    return membersSeen(() => this.#members.lookThisTurn(), run).map(({ osPid }) => osPid);
+  }
+
+  isRunning(id: RunId): boolean {
+    const identity = this.#runs.get(id)?.identity;
+    return (identity !== undefined && isAlive(identity)) || this.members(id).length > 0;
   }
 
   async forget(id: RunId): Promise<void> {
     this.#runs.delete(id);
     const shim = files.readIdentity(files.runFile(this.#home, id, "shim"), bootId() ?? "");
     // It holds what the run wrote until now.
-    if (shim !== undefined && isAlive(shim)) sendTo(shim.osPid, "SIGKILL");
+    if (shim !== undefined && isSurelyAlive(shim)) sendTo(shim.osPid, "SIGKILL");
     files.removeRun(this.#home, id);
     if (shim !== undefined) await this.#untilDead(shim);
   }
@@ -188,6 +188,7 @@ class HomeRuns implements Runs {
     this.#watching?.();
     this.#stopNotes?.();
     this.#runs.clear();
+    this.#launcher.close();
     await this.#spare.close();
   }
 
@@ -203,18 +204,13 @@ class HomeRuns implements Runs {
     return recovered;
   }
 
-  /** Starts the shim, or has it started by who has the socket. Returns what is called when it has begun. */
-  async #launch(run: ActiveRun, call: ShimCall, spec: RunSpec): Promise<() => void> {
+  /** Has the shim started, by who has the socket when there is one. */
+  async #launch(run: ActiveRun, call: ShimCall, spec: RunSpec): Promise<void> {
     const [place] = spec.listen;
-    if (place !== undefined) {
-      await this.#holders.start(place, call);
-      return () => {};
-    }
-    const shim = await launchShim(call, spec);
-    void shim.ended.then(({ status, problem }) => {
+    if (place !== undefined) return this.#holders.start(place, call);
+    return this.#launcher.start(spec.id, call, ({ status, problem }) => {
       if (!this.#closed) this.#follower.shimEnded(run, shimError(spec, status, problem));
     });
-    return () => shim.release();
   }
 
   #add(record: RunRecord): ActiveRun {
