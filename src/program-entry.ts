@@ -42,7 +42,9 @@ function isOfColos(url: string): boolean {
 }
 
 /** While its turn has not come: everything but the program's own code. */
-async function prepare(file: string): Promise<void> {
+async function prepare(file: string, argv: readonly string[]): Promise<void> {
+  // What packages see when they are loaded, as `loadProgram` has it.
+  process.argv = [process.execPath, file, ...argv];
   const { importsOf } = await import("./platforms/node/program-bundle.ts");
   const imports = await importsOf(file, { colosUrl });
   if (imports.includes(colosUrl)) await Promise.all([import(colosUrl), import("./program-process.ts")]);
@@ -66,7 +68,7 @@ delete process.env[callVariable];
 const [file = "", ...argv] = process.argv.slice(2);
 try {
   if (process.env[standbyVariable] !== undefined) {
-    void prepare(file).catch(() => {});
+    void prepare(file, argv).catch(() => {});
     await awaitTurn();
   }
   await runProgram(file, argv, callSocket);
