@@ -16,6 +16,8 @@ describe("foreground check", () => {
     [{ ready: { port: 1 }, live: { port: 1 } }, ["web.live"]],
     [{ schedule: { everyMs: 5000 } }, ["web.schedule"]],
     [{ watch: { paths: ["a"] } }, ["web.watch"]],
+    [{ standby: true }, ["web.standby"]],
+    [{ standby: false }, []],
     [{ user: 0, nice: 0 }, ["web.user", "web.nice"]],
     [{ limits: { fdsMax: 100 } }, ["web.limits"]],
     [{ secrets: { A: { env: "B" } } }, ["web.secrets"]],

@@ -39,7 +39,9 @@ export function startedServices(plan: SystemPlan): SystemPlan {
 
 function needed(service: ServicePlan): ConfigPath[] {
   const { ready, exhausted, dependsOn, successCodes, run, stopSignal } = service;
-  const keys = (["live", "schedule", "watch", "user", "group", "nice"] as const).filter((key) => key in service);
+  const keys = (["live", "schedule", "watch", "standby", "user", "group", "nice"] as const).filter(
+    (key) => key in service,
+  );
   const paths: ConfigPath[] = keys.map((key) => [key]);
   if (ready.kind === "fd" || ready.kind === "notify" || ready.kind === "call") paths.push(["ready", ready.kind]);
   if (Object.keys(service.limits).length > 0) paths.push(["limits"]);

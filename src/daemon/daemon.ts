@@ -364,7 +364,9 @@ function releaseSockets({ services }: SystemRecord, runs: Runs | undefined): voi
 /** Of a service that somebody stopped, clients are to be refused, not kept waiting for an instance that does not come. */
 function releaseWhenStopped({ plan, target, instances }: ServiceRecord, runs: Runs | undefined): void {
   if (plan.listenPort === undefined || target === "up") return;
-  const isRunning = [...instances.values()].some((each) => each.runs.some(({ end }) => end === undefined));
+  const isRunning = [...instances.values()].some(
+    ({ runs: each, standby }) => standby !== undefined || each.some(({ end }) => end === undefined),
+  );
   if (!isRunning) runs?.releaseListen(plan.listenPort, plan.listenHost ?? listenHostDefault);
 }
 

@@ -24,6 +24,8 @@ export interface RunRecord {
   readonly startedAt: number;
   readonly osPid?: number;
   readonly readyAt?: number;
+  /** It was started ahead, and its turn has not come. */
+  readonly isStandby?: true;
   /** It was told to end. */
   readonly stopping?: Stopping;
   readonly end?: RunEnd;
@@ -60,6 +62,8 @@ export type Outcome =
 export interface InstanceRecord {
   /** Newest first: the runs that live, and at most `historyMax` that have ended. */
   runs: readonly RunRecord[];
+  /** Its next run, started ahead. It is none of `runs` until its turn comes. */
+  standby?: RunRecord;
   restartsCount: number;
   /** When restarts of the current window happened, oldest first. */
   restartsAt: readonly number[];
@@ -165,6 +169,13 @@ export type Entry =
     }
   | { readonly type: "running"; readonly at: number; readonly run: RunId; readonly osPid: number }
   | { readonly type: "ready"; readonly at: number; readonly run: RunId }
+  /** The turn of a standby has come: it is the instance's run from now on. */
+  | {
+      readonly type: "promoted";
+      readonly at: number;
+      readonly run: RunId;
+      readonly dependencies: Readonly<Record<string, number>>;
+    }
   | ({ readonly type: "stopping"; readonly run: RunId } & Stopping)
   | {
       readonly type: "ended";
@@ -274,6 +285,7 @@ export function foldInto(record: SystemRecord, entry: Entry): SystemRecord {
       break;
     case "running":
     case "ready":
+    case "promoted":
     case "stopping":
     case "ended":
       foldRun(record, entry);
@@ -351,20 +363,7 @@ function forgive(instance: InstanceRecord, { keepsDone = false } = {}): void {
 
 type ServiceEntry = Exclude<
   Entry,
-  {
-    type:
-      | "snapshot"
-      | "kept"
-      | "daemon"
-      | "down"
-      | "applied"
-      | "note"
-      | "running"
-      | "ready"
-      | "stopping"
-      | "ended"
-      | "postponed";
-  }
+  { type: "snapshot" | "kept" | "daemon" | "down" | "applied" | "note" | "postponed" | RunEntry["type"] }
 >;
 
 function foldService(record: SystemRecord, service: ServiceRecord, entry: ServiceEntry): void {
@@ -436,6 +435,11 @@ function foldBegun(record: SystemRecord, service: ServiceRecord, entry: Extract<
   keepNumber(record, `${service.plan.name}.${number}`, run.number);
   const instance = service.instances.get(number);
   if (instance === undefined) return;
+  if (run.isStandby === true) instance.standby = run;
+  else addRun(instance, run);
+}
+
+function addRun(instance: InstanceRecord, run: RunRecord): void {
   let endedCount = 0;
   const kept = instance.runs.filter(({ end }) => end === undefined || ++endedCount < historyMax);
   instance.runs = [run, ...kept];
@@ -446,6 +450,7 @@ function foldPostponed(record: SystemRecord, entry: Extract<Entry, { type: "post
   keepNumber(record, `${service}.${number}`, runNumber);
   const instance = record.services.get(service)?.instances.get(number);
   if (instance === undefined) return;
+  if (instance.standby?.id === entry.run) delete instance.standby;
   instance.runs = instance.runs.filter(({ id }) => id !== entry.run);
   if (entry.outcome !== undefined) instance.outcome = entry.outcome;
 }
@@ -455,13 +460,14 @@ function keepNumber(record: SystemRecord, place: string, number: number): void {
   record.lastRuns.set(place, Math.max(number, record.lastRuns.get(place) ?? 0));
 }
 
-type RunEntry = Extract<Entry, { type: "running" | "ready" | "stopping" | "ended" }>;
+type RunEntry = Extract<Entry, { type: "running" | "ready" | "promoted" | "stopping" | "ended" }>;
 
 function foldRun(record: SystemRecord, entry: RunEntry): void {
   const { service, instance: number } = runParts(entry.run);
   const { plan, instances } = record.services.get(service) ?? {};
   const instance = instances?.get(number);
   if (plan === undefined || instance === undefined) return;
+  if (instance.standby?.id === entry.run) return foldStandby(instance, instance.standby, entry);
   instance.runs = instance.runs.map((run) => (run.id === entry.run ? changedRun(run, entry) : run));
   if (entry.type !== "ended") return;
   if (entry.outcome === undefined) return;
@@ -478,8 +484,22 @@ function foldRun(record: SystemRecord, entry: RunEntry): void {
   instance.restartsAt = [...instance.restartsAt, entry.at].slice(-Math.max(1, plan.maxRestarts));
 }
 
+/** Of one whose turn never came nothing is remembered. */
+function foldStandby(instance: InstanceRecord, standby: RunRecord, entry: RunEntry): void {
+  if (entry.type !== "promoted" && entry.type !== "ended") {
+    instance.standby = changedRun(standby, entry);
+    return;
+  }
+  delete instance.standby;
+  if (entry.type === "promoted") addRun(instance, changedRun(standby, entry));
+}
+
 function changedRun(run: RunRecord, entry: RunEntry): RunRecord {
   switch (entry.type) {
+    case "promoted": {
+      const { isStandby: _, ...rest } = run;
+      return { ...rest, startedAt: entry.at, dependencies: entry.dependencies };
+    }
     case "running":
       return { ...run, osPid: entry.osPid };
     case "ready":

@@ -52,8 +52,9 @@ export class Samples {
 export function statusOf(service: ServiceRecord, live: LiveInstance, samples: Samples, now: number): InstanceStatus {
   const { plan } = service;
   const record = service.instances.get(live.number);
-  const { current, reason, state, name, number } = live;
+  const { current, standby, reason, state, name, number } = live;
   const osPid = current?.osPid;
+  const standbyOsPid = standby?.osPid;
   return {
     name,
     service: plan.name,
@@ -63,6 +64,7 @@ export function statusOf(service: ServiceRecord, live: LiveInstance, samples: Sa
     restartsCount: record?.restartsCount ?? 0,
     ...(reason === undefined ? {} : { reason }),
     ...(osPid === undefined ? {} : { osPid, ...samples.of(osPid) }),
+    ...(standbyOsPid === undefined ? {} : { standbyOsPid }),
     ...(current === undefined ? {} : { uptimeMs: Math.max(0, now - current.startedAt) }),
   };
 }
@@ -159,6 +161,11 @@ function whyInstance(
       causes: previousEnd(record),
     });
   }
+  if (live.standby === undefined && live.standbyEnd !== undefined)
+    causes.push({
+      sentence: `nothing stands by: the last standby ended before its turn: ${live.standbyEnd}`,
+      causes: [],
+    });
   const reason = live.reason === undefined ? "" : `: ${live.reason}`;
   return { sentence: `${live.name} is ${stateWords(live.state)}${reason}`, causes };
 }
@@ -282,11 +289,12 @@ export function osProcess(osPid: number): OsProcess {
 }
 
 function instanceNode(live: LiveInstance, parts: RunParts): TreeNode {
-  const children = runsOf(live).flatMap(({ id, osPid }) =>
+  const children = runsOf(live).flatMap(({ id, osPid, isStandby }) =>
     parts.members(id).map((member): TreeNode => {
       const listed = member.osPid === osPid ? parts.processes(id) : undefined;
       const inside = listed === undefined ? [] : processNodes(listed);
-      return { kind: "os-process", name: String(member.osPid), text: member.command, children: inside };
+      const text = isStandby ? `stands by: ${member.command}` : member.command;
+      return { kind: "os-process", name: String(member.osPid), text, children: inside };
     }),
   );
   return {

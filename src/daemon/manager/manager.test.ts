@@ -460,3 +460,45 @@ describe("manager: looking", () => {
     expect(why.causes.map(({ sentence }) => sentence)).toEqual(["db is stopped"]);
   });
 });
+
+describe("manager: standbys", () => {
+  const standingBy = async (options: Parameters<typeof opened>[0] = {}): Promise<Opened> => {
+    const all = await opened(options);
+    await answered(all, all.manager.apply(up({ web: { standby: true } })));
+    return all;
+  };
+
+  test("are seen with their pid, and not counted", async () => {
+    const { manager } = await standingBy();
+    expect((await manager.list()).instances).toMatchObject([{ name: "web", osPid: 1001, standbyOsPid: 1002 }]);
+    const { instances } = await manager.show({ name: "web" });
+    expect(instances[0]!.runs.map(({ id }) => id)).toEqual(["web.1.1"]);
+  });
+
+  test("get no OS signal that is meant for who runs, and none of its input", async () => {
+    const { manager, runs } = await standingBy({ obeys: false });
+    await manager.kill({ names: ["web"], signal: "SIGHUP" });
+    await manager.send({ name: "web", text: "hello" });
+    expect(runs.signals).toEqual(["web.1.1 SIGHUP"]);
+    expect(runs.written).toEqual(["web.1.1 hello\n"]);
+  });
+
+  test("are waited for by a stop", async () => {
+    const { manager, runs } = await standingBy({ obeys: false });
+    const stopped = manager.stop({ names: ["web"] });
+    await settle();
+    runs.end("web.1.1");
+    expect(await isAnswered(stopped)).toBe(false);
+    runs.end("web.1.2");
+    expect((await stopped).problems).toEqual([]);
+  });
+
+  test("that end before their turn are told of by why", async () => {
+    const { manager, runs } = await standingBy();
+    runs.end("web.1.2", { code: 7 });
+    const { causes } = await manager.why({ name: "web" });
+    expect(causes.map(({ sentence }) => sentence)).toContain(
+      "nothing stands by: the last standby ended before its turn: exit code 7",
+    );
+  });
+});
