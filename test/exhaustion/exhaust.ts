@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { statSync } from "node:fs";
 import type { InstanceStatus } from "../../src/control/service.ts";
 import { calm, crasher, fragile, job, loggersCount, swapped, writeFleet } from "./fleet.ts";
 import { exitProblems, lineProblems, memoryProblems, wordProblems } from "./judge.ts";
@@ -78,6 +79,7 @@ async function judged(options: ExhaustOptions, system: System, problems: string[
   watcher.problems.length = 0;
   const began = { daemonPid: system.daemonPid, heart: system.hasHeart };
   watcher.psMs.length = 0;
+  const journalBytes = journalSize(system);
 
   kind.begin(system);
   watcher.begin();
@@ -122,7 +124,7 @@ async function judged(options: ExhaustOptions, system: System, problems: string[
       .map(([name, count]) => `${count} ${name}`)
       .join(", ")}`,
     `log lines: ${lines.count}; exit codes: ${exits.count}; jobs: ${system.told().filter(([what]) => what === "job").length}`,
-    memoryFigures(watcher),
+    `${memoryFigures(watcher)}; journal ${Math.round(journalBytes / 1024)} to ${Math.round(journalSize(system) / 1024)} KiB`,
     `back ${(backMs / 1000).toFixed(1)} s after the end`,
     ...[...watcher.alarms].slice(0, 3).map((alarm) => `said: ${alarm}`),
   ];
@@ -179,6 +181,10 @@ function memoryFigures({ memory }: Watcher): string {
   const [first, last] = [memory[0], memory.at(-1)];
   const daemon = `daemon ${mib(first?.daemonBytes)} to ${mib(last?.daemonBytes)}`;
   return `memory: ${daemon}, recorder ${mib(first?.recorderBytes)} to ${mib(last?.recorderBytes)}`;
+}
+
+function journalSize({ home }: System): number {
+  return statSync(home.journal).size;
 }
 
 function textOf({ last }: Watcher): string {
