@@ -46,9 +46,14 @@ export class LastLines {
     return tellingLine(await this.#errors(target));
   }
 
+  /** What its last run has said of itself, oldest first. */
+  async lines(target: Target): Promise<readonly string[]> {
+    return tellingLines(await this.#errors(target), lastLinesMax);
+  }
+
   /** What an operation could not do, with what the instance said of it. */
   async problem(target: Target, sentence: string): Promise<InstanceProblem> {
-    const lastLines = tellingLines(await this.#errors(target), lastLinesMax);
+    const lastLines = await this.lines(target);
     const name = this.#targets.live(target)?.name ?? target.service;
     return { name, sentence, lastLines, advice: `colos why ${name} tells more, colos logs ${name} all that it wrote` };
   }

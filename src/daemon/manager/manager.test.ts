@@ -8,7 +8,9 @@ import { dependencyOrder } from "../../control/dependency-order.ts";
 import { homeAt } from "../home.ts";
 import { ownTroubleRetryMaxMs } from "../core/core-host.ts";
 import { JournalError } from "../journal/journal.ts";
-import { ownTroubleTellMs, survivalMs } from "./arrivals.ts";
+import { ownTroubleTellMs } from "./arrivals.ts";
+import { survivalMs } from "../host/run-checks.ts";
+import { lateShownMax } from "./operations.ts";
 import { ServiceManager } from "./manager.ts";
 import { RunStartError, type RunListener } from "../run/run.ts";
 
@@ -137,6 +139,7 @@ describe("manager: operations", () => {
   test("a plan that cannot run here is refused and changes nothing", async () => {
     const system = await opened();
     expect(await refusal(system.manager.apply(up({ no: {} })))).toBe("refused: no is refused");
+    expect(await refusal(system.manager.preview(up({ no: {} })))).toBe("refused: no is refused");
     expect((await system.manager.preview(up({ web: {} }))).changes).toMatchObject([{ service: "web", kind: "add" }]);
     expect(await system.states()).toEqual({});
   });
@@ -239,6 +242,25 @@ describe("manager: waits", () => {
     const report = await answered(system, applied);
     expect(report.problems).toMatchObject([{ name: "bad", lastLines: ["it said this last"] }]);
     expect(sentences(report)[0]).toContain("bad is failed: exit code 3");
+  });
+
+  test("who waits too long is told what is missing, and what it wrote last", async () => {
+    const system = await opened();
+    const many = Object.fromEntries(Array.from({ length: lateShownMax }, (_, at) => [`also${at}`, on("db")]));
+    const applied = refusal(system.manager.apply({ ...up({ db: fd, ...many, fine: {} }), timeoutMs: 1000 }));
+    await settle();
+    system.clock.advance(survivalMs);
+    await settle();
+    system.clock.advance(1000);
+    const lines = (await applied).split("\n");
+    expect(lines.slice(0, 4)).toEqual([
+      "timeout: it was not done within 1 s, and goes on",
+      "  db is starting",
+      "    | it said this last",
+      "  also0 is waiting: waits for db, which is not ready",
+    ]);
+    expect(lines.at(-1)).toBe("  and 1 more");
+    expect(lines.some((line) => line.includes("fine"))).toBe(false);
   });
 
   test("waiting for what was stopped is told at once, whatever other services do", async () => {
@@ -346,6 +368,8 @@ describe("manager: the journal", () => {
 
     system.runs.trouble = undefined;
     system.clock.advance(ownTroubleRetryMaxMs);
+    await settle();
+    system.clock.advance(survivalMs);
     await settle();
     expect((await system.manager.list()).daemon.alarms).toBeUndefined();
   });
