@@ -39,6 +39,8 @@ export interface Stopping {
   readonly isFailure: boolean;
   /** It makes room for a newer run that is ready already. */
   readonly drains: boolean;
+  /** It has got its stop signal: no later daemon gives it another, which some programs take for "at once". */
+  readonly isTold?: boolean;
 }
 
 /** What follows the end of a run that nobody asked for. */
@@ -177,6 +179,8 @@ export type Entry =
       readonly dependencies: Readonly<Record<string, number>>;
     }
   | ({ readonly type: "stopping"; readonly run: RunId } & Stopping)
+  /** A run that is to end was given its stop signal. */
+  | { readonly type: "told"; readonly at: number; readonly run: RunId }
   | {
       readonly type: "ended";
       readonly at: number;
@@ -287,6 +291,7 @@ export function foldInto(record: SystemRecord, entry: Entry): SystemRecord {
     case "ready":
     case "promoted":
     case "stopping":
+    case "told":
     case "ended":
       foldRun(record, entry);
       break;
@@ -460,7 +465,7 @@ function keepNumber(record: SystemRecord, place: string, number: number): void {
   record.lastRuns.set(place, Math.max(number, record.lastRuns.get(place) ?? 0));
 }
 
-type RunEntry = Extract<Entry, { type: "running" | "ready" | "promoted" | "stopping" | "ended" }>;
+type RunEntry = Extract<Entry, { type: "running" | "ready" | "promoted" | "stopping" | "told" | "ended" }>;
 
 function foldRun(record: SystemRecord, entry: RunEntry): void {
   const { service, instance: number } = runParts(entry.run);
@@ -508,6 +513,8 @@ function changedRun(run: RunRecord, entry: RunEntry): RunRecord {
       const { at, why, isFailure, drains } = entry;
       return { ...run, stopping: { at, why, isFailure, drains } };
     }
+    case "told":
+      return run.stopping === undefined ? run : { ...run, stopping: { ...run.stopping, isTold: true } };
     case "ended":
       return { ...run, end: entry.end };
   }
