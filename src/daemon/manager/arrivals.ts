@@ -3,6 +3,7 @@
  *
  * Guarantees: nothing is said to be up before its own check says so; of what declared no check, it has not ended within `survivalMs`.
  * What failed before the operation began does not count.
+ * Limits: what has ended `endsMax` times since then is not waited for any more; it is started again all the same.
  *
  * @module
  */
@@ -10,6 +11,7 @@ import type { Clock } from "../../base/platform.ts";
 import type { Core } from "../core/core.ts";
 import { runsOf, type LiveInstance, type LiveRun } from "../core/live.ts";
 import type { InstanceRecord, ServiceRecord } from "../core/record.ts";
+import { endSentence } from "../core/outcome.ts";
 import { stuckOf } from "../core/stuck.ts";
 import type { RunId } from "../run/run.ts";
 import { stateWords } from "./manager-view.ts";
@@ -20,6 +22,12 @@ export const survivalMs = 300;
 
 /** An operation that waits says that colos itself is short of something once a try waits for so long, in milliseconds. */
 export const ownTroubleTellMs = 4_000;
+
+/**
+ * Ends of an instance since an operation began, after which the operation waits no more. Its restart window may never be used up: a period
+ * that is shorter than the backoff, or many restarts allowed.
+ */
+export const endsMax = 10;
 
 /** What an operation waits for. undefined: not yet. */
 export type Arrival = { readonly ok: true } | { readonly ok: false; readonly sentence: string } | undefined;
@@ -77,7 +85,20 @@ export class Arrivals {
       return { ok: false, sentence: `${live.name} waits, and is started by itself: ${live.reason ?? outcome.reason}` };
     if (live.state === "failed" || live.state === "degraded")
       return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${live.reason ?? ""}` };
-    return undefined;
+    return this.#restless(live, record, sinceAt);
+  }
+
+  /** It ends again and again. */
+  #restless({ name }: LiveInstance, record: InstanceRecord | undefined, sinceAt: number): Arrival {
+    const ends = (record?.runs ?? []).filter(
+      ({ startedAt, stopping, end }) => end !== undefined && startedAt >= sinceAt && stopping === undefined,
+    );
+    if (ends.length < endsMax) return undefined;
+    const why = endSentence(ends[0]!.end!);
+    return {
+      ok: false,
+      sentence: `${name} has ended ${ends.length} times since, the last time with ${why}; it is started again`,
+    };
   }
 
   hasStopped(target: Target): Arrival {

@@ -7,7 +7,7 @@ import type { ManagerError, ManagerEvent, OperationReport } from "../../control/
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { homeAt } from "../home.ts";
 import { JournalError } from "../journal/journal.ts";
-import { survivalMs } from "./arrivals.ts";
+import { endsMax, survivalMs } from "./arrivals.ts";
 import { ServiceManager } from "./manager.ts";
 import type { RunListener } from "../run/run.ts";
 
@@ -238,6 +238,22 @@ describe("manager: waits", () => {
     const report = await answered(system, applied);
     expect(report.problems).toMatchObject([{ name: "bad", lastLines: ["it said this last"] }]);
     expect(sentences(report)[0]).toContain("bad is failed: exit code 3");
+  });
+
+  test("what ends again and again, within its restart window, is not waited for without end", async () => {
+    const system = await opened();
+    const backoff = { initialMs: 0, maxMs: 0, factor: 1, jitter: 0, resetAfterMs: 60_000 };
+    const applied = system.manager.apply(up({ web: { maxRestarts: 1_000, backoff } }));
+    for (let count = 1; count <= endsMax; count++) {
+      expect(await isAnswered(applied)).toBe(false);
+      system.runs.end(`web.1.${count}`, { code: 3 });
+      system.clock.advance(1);
+    }
+    expect(sentences(await applied)).toEqual([
+      `web has ended ${endsMax} times since, the last time with exit code 3; it is started again`,
+    ]);
+    await settle();
+    expect(system.runs.started).toHaveLength(endsMax + 1);
   });
 
   test("waiting for what was stopped is told at once, whatever other services do", async () => {
