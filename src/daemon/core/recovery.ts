@@ -5,7 +5,7 @@
  */
 import type { RecoveredRun } from "../run/run.ts";
 import type { LiveRun } from "./live.ts";
-import { runParts, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
+import { lastRunOf, runParts, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
 import { takeOver } from "./renewal.ts";
 import { endRun } from "./run-end.ts";
 import { runKey } from "./run-key.ts";
@@ -44,7 +44,7 @@ function recoverFound(situation: Situation, found: RecoveredRun, isNewest: boole
   const known = service?.instances.get(number)?.runs.find(({ id }) => id === found.id);
   if (known?.end !== undefined) return host.forget(found.id);
   // Its end was known so long ago that it is not remembered any more.
-  const isOld = known === undefined && runParts(found.id).number <= (record.lastRuns.get(`${name}.${number}`) ?? 0);
+  const isOld = known === undefined && runParts(found.id).number <= lastRunOf(record, name, number);
   if (isOld && found.state === "ended") return host.forget(found.id);
   if (service === undefined) {
     if (found.state === "ended") host.forget(found.id);

@@ -7,7 +7,7 @@
 import { firstUnmet } from "./dependencies.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
 import { dueAt } from "./outcome.ts";
-import { runId, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
+import { lastRunOf, runId, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
 import { runKey } from "./run-key.ts";
 import type { Situation } from "./situation.ts";
 
@@ -33,7 +33,7 @@ export function beginRun(
 ): LiveRun {
   const { plan } = service;
   const at = situation.host.now();
-  const number = (situation.record.lastRuns.get(`${plan.name}.${instance.number}`) ?? 0) + 1;
+  const number = lastRunOf(situation.record, plan.name, instance.number) + 1;
   const dependencies = Object.fromEntries(plan.dependsOn.map(({ name }) => [name, situation.generation(name)]));
   const id = runId(plan.name, instance.number, number);
   const run: RunRecord = { id, number, key: runKey(plan), dependencies, startedAt: at };

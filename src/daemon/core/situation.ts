@@ -9,7 +9,7 @@
 import type { RunId } from "../run/run.ts";
 import type { CoreHost } from "./core-host.ts";
 import { hasRuns, liveInstance, runsOf, type LiveInstance, type LiveRun } from "./live.ts";
-import { foldInto, runParts, type Entry, type ServiceRecord, type SystemRecord } from "./record.ts";
+import { foldInto, lastRunOf, runParts, type Entry, type ServiceRecord, type SystemRecord } from "./record.ts";
 import { ServiceOrder } from "./service-order.ts";
 
 /** A change of the time of day against the monotonic clock that counts as setting it, in milliseconds. */
@@ -103,7 +103,7 @@ export class Situation {
 
   /** Which life of a service it is: it grows when the service is started again. */
   generation(name: string): number {
-    return this.findInstance(name, 1)?.current?.number ?? this.record.lastRuns.get(`${name}.1`) ?? 0;
+    return this.findInstance(name, 1)?.current?.number ?? lastRunOf(this.record, name, 1);
   }
 
   /** Services that depend on this one. */
