@@ -41,6 +41,7 @@ import type { Home } from "./home.ts";
 import { JournalError, openJournal } from "./journal/journal.ts";
 import { acquireLock } from "./lock.ts";
 import { RecorderAlarms } from "./log/recorder-alarms.ts";
+import { journaldProblem } from "./log/forward.ts";
 import { openRecorder } from "./log/recorder-client.ts";
 import { ServiceManager } from "./manager/manager.ts";
 import { nameDaemon } from "./daemon-name.ts";
@@ -345,6 +346,8 @@ async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<rea
   const problems: string[] = [];
   for (const plan of services) {
     for (const sentence of await limits.refusals(plan)) problems.push(`services.${plan.name}.${sentence}`);
+    const journald = plan.logs.forward === "journald" ? journaldProblem() : undefined;
+    if (journald !== undefined) problems.push(`services.${plan.name}.logs.forward: ${journald}`);
     if (plan.ready.kind === "call" && plan.carrier !== "os-process") {
       problems.push(
         `services.${plan.name}.ready.call: the daemon calls programs on the carrier os-process alone; use log or port on ${plan.carrier}`,

@@ -48,8 +48,9 @@ export class OwnRecorder {
   constructor(
     home: Home,
     { file, args, env }: { file: string; args: readonly string[]; env?: object } = ownRecorder(home),
+    stdout: "pipe" | number = "pipe",
   ) {
-    this.child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+    this.child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ["ignore", stdout, "inherit"] });
   }
 
   /** Until a daemon can connect. */

@@ -166,7 +166,7 @@ function whyInstance(
 function checkText({ ready }: ServicePlan): string {
   switch (ready.kind) {
     case "none":
-      return ", which is none: it counts as ready when it runs";
+      return ", which is none: it counts as ready when it has run for 300 ms";
     case "port":
       return ` (port ${ready.port})`;
     case "http":

@@ -6,10 +6,13 @@ import type { ServicePlan } from "../../control/config.ts";
 import type { ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { homeAt } from "../home.ts";
+import { ownTroubleRetryMaxMs } from "../core/core-host.ts";
 import { JournalError } from "../journal/journal.ts";
-import { endsMax, survivalMs } from "./arrivals.ts";
+import { endsMax, ownTroubleTellMs } from "./arrivals.ts";
+import { survivalMs } from "../host/run-checks.ts";
+import { lateShownMax } from "./operations.ts";
 import { ServiceManager } from "./manager.ts";
-import type { RunListener } from "../run/run.ts";
+import { RunStartError, type RunListener } from "../run/run.ts";
 
 const [web] = planOf({ services: { web: { command: ["true"] } } }).services;
 const basePlan: ServicePlan = { ...web!, backoff: { ...web!.backoff, jitter: 0 } };
@@ -136,6 +139,7 @@ describe("manager: operations", () => {
   test("a plan that cannot run here is refused and changes nothing", async () => {
     const system = await opened();
     expect(await refusal(system.manager.apply(up({ no: {} })))).toBe("refused: no is refused");
+    expect(await refusal(system.manager.preview(up({ no: {} })))).toBe("refused: no is refused");
     expect((await system.manager.preview(up({ web: {} }))).changes).toMatchObject([{ service: "web", kind: "add" }]);
     expect(await system.states()).toEqual({});
   });
@@ -256,6 +260,25 @@ describe("manager: waits", () => {
     expect(system.runs.started).toHaveLength(endsMax + 1);
   });
 
+  test("who waits too long is told what is missing, and what it wrote last", async () => {
+    const system = await opened();
+    const many = Object.fromEntries(Array.from({ length: lateShownMax }, (_, at) => [`also${at}`, on("db")]));
+    const applied = refusal(system.manager.apply({ ...up({ db: fd, ...many, fine: {} }), timeoutMs: 1000 }));
+    await settle();
+    system.clock.advance(survivalMs);
+    await settle();
+    system.clock.advance(1000);
+    const lines = (await applied).split("\n");
+    expect(lines.slice(0, 4)).toEqual([
+      "timeout: it was not done within 1 s, and goes on",
+      "  db is starting",
+      "    | it said this last",
+      "  also0 is waiting: waits for db, which is not ready",
+    ]);
+    expect(lines.at(-1)).toBe("  and 1 more");
+    expect(lines.some((line) => line.includes("fine"))).toBe(false);
+  });
+
   test("waiting for what was stopped is told at once, whatever other services do", async () => {
     const system = await opened();
     await system.manager.apply({ ...up({ db: { autostart: false }, web: on("db"), moving: fd }), wait: false });
@@ -337,6 +360,43 @@ describe("manager: the journal", () => {
     await applied;
     await settle();
     expect(system.runs.started).toEqual(["web.1.1"]);
+  });
+
+  test("what colos itself is short of is told wherever people look, and an operation does not wait for ever", async () => {
+    const system = await opened();
+    system.runs.trouble = new RunStartError("too many open files", "EMFILE", true);
+    const applied = system.manager.apply(up({ web: {}, db: {} }));
+    for (let count = 0; count < 2; count++) {
+      await settle();
+      expect(await isAnswered(applied)).toBe(false);
+      system.clock.advance(ownTroubleTellMs / 2);
+    }
+    const { problems } = await applied;
+    expect(problems.map(({ sentence }) => sentence)).toEqual(
+      ["web", "db"].map((name) =>
+        expect.stringMatching(`${name} waits, and is started by itself: .*too many open files`),
+      ),
+    );
+    const [alarm] = (await system.manager.list()).daemon.alarms!;
+    expect(alarm).toMatch(/^web, db cannot be started for now: .*too many open files/);
+    expect((await system.manager.show({ name: "web" })).alarms).toEqual([alarm]);
+    expect((await system.manager.why({ name: "web" })).causes[0]).toEqual({ sentence: alarm, causes: [] });
+
+    system.runs.trouble = undefined;
+    system.clock.advance(ownTroubleRetryMaxMs);
+    await settle();
+    system.clock.advance(survivalMs);
+    await settle();
+    expect((await system.manager.list()).daemon.alarms).toBeUndefined();
+  });
+
+  test("what a wait was too short for is told with what colos itself is short of", async () => {
+    const system = await opened();
+    system.runs.trouble = new RunStartError("too many open files", "EMFILE", true);
+    const applied = system.manager.apply({ ...up({ web: {} }), timeoutMs: 500 });
+    await settle();
+    system.clock.advance(500);
+    expect(await refusal(applied)).toMatch(/it was not done within .*, and goes on; meanwhile: web cannot be started/);
   });
 
   test("on a full disk an operation is refused without effect, and later it works", async () => {

@@ -31,6 +31,7 @@ import { JournalError } from "../journal/journal.ts";
 import { reasonText } from "../reason-text.ts";
 import { arrived, type Arrival, type Arrivals } from "./arrivals.ts";
 import type { LastLines } from "./last-lines.ts";
+import { stateWords } from "./manager-view.ts";
 import { distinct, type Target, type Targets } from "./targets.ts";
 import type { Waits } from "./waits.ts";
 
@@ -53,6 +54,9 @@ export interface OperationsOptions {
   downDone(): void;
 }
 
+/** Instances that an operation names which has waited too long. */
+export const lateShownMax = 5;
+
 /** What changes the plan of the system. */
 const planEntries: ReadonlySet<Entry["type"]> = new Set<Entry["type"]>(["applied", "removed", "scaled"]);
 
@@ -74,15 +78,13 @@ export class Operations {
   }
 
   async preview(input: PlanInput): Promise<{ readonly changes: readonly PlanChange[] }> {
-    assertPlan(input.plan);
+    await this.#refuseWhatCannotRun(input.plan);
     return { changes: this.#changesTo(input.plan) };
   }
 
   async apply(input: PlanInput & WaitOptions): Promise<ApplyReport> {
     this.#refuseWhenEnding();
-    assertPlan(input.plan);
-    const refusals = await this.#options.refusals(input.plan);
-    if (refusals.length > 0) throw new ManagerError("refused", refusals.join("\n"));
+    await this.#refuseWhatCannotRun(input.plan);
     const changes = this.#changesTo(input.plan);
     const { services } = input.plan;
     const at = this.#host.now();
@@ -95,6 +97,13 @@ export class Operations {
       return service.target === "up" ? this.#arrivals.isUp(target, at) : arrived;
     });
     return { ...report, changes };
+  }
+
+  /** @throws ManagerError `invalid`, or `refused` when this machine cannot do it */
+  async #refuseWhatCannotRun(plan: SystemPlan): Promise<void> {
+    assertPlan(plan);
+    const refusals = await this.#options.refusals(plan);
+    if (refusals.length > 0) throw new ManagerError("refused", refusals.join("\n"));
   }
 
   async start(input: NamesInput): Promise<OperationReport> {
@@ -249,10 +258,12 @@ export class Operations {
     isDone: (target: Target) => Arrival,
   ): Promise<OperationReport> {
     if (input.wait === false) return { instances: this.#options.statuses(targets), problems: [] };
-    await this.#options.waits.until(
-      () => targets.every((each) => (isDone(each) ?? this.#arrivals.stuck(each)) !== undefined),
-      input.timeoutMs,
-    );
+    const isLate = (each: Target): boolean => (isDone(each) ?? this.#arrivals.stuck(each)) === undefined;
+    try {
+      await this.#options.waits.until(() => !targets.some(isLate), input.timeoutMs);
+    } catch (error) {
+      throw error instanceof ManagerError ? await this.#lateError(error, targets.filter(isLate)) : error;
+    }
     const problems: InstanceProblem[] = [];
     // Before anything else happens: what is told belongs together.
     const instances = this.#options.statuses(targets);
@@ -261,6 +272,18 @@ export class Operations {
       if (arrival?.ok === false) problems.push(await this.#options.lastLines.problem(target, arrival.sentence));
     }
     return { instances, problems };
+  }
+
+  /** The same error with who is not there yet, and what each wrote last. */
+  async #lateError({ code, message, advice }: ManagerError, late: readonly Target[]): Promise<ManagerError> {
+    const lines = [message];
+    for (const { name, state, reason, service, instance } of this.#options.statuses(late.slice(0, lateShownMax))) {
+      const why = reason === undefined ? "" : `: ${reason}`;
+      const lastLines = await this.#options.lastLines.lines({ service, number: instance });
+      lines.push(`  ${name} is ${stateWords(state)}${why}`, ...lastLines.map((line) => `    | ${line}`));
+    }
+    if (late.length > lateShownMax) lines.push(`  and ${late.length - lateShownMax} more`);
+    return new ManagerError(code, lines.join("\n"), advice);
   }
 
   #isWantedUp({ service }: Target): boolean {
