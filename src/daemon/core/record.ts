@@ -108,6 +108,12 @@ export interface NoteRecord {
 /** Notes that are remembered. */
 export const notesMax = 500;
 
+/**
+ * Instances whose last number is remembered: those that there are, and of services that are gone so many that there are no more than this.
+ * For the others it is remembered how high the numbers came.
+ */
+export const lastRunsMax = 1_000;
+
 /** Everything. */
 export interface SystemRecord {
   startsCount: number;
@@ -119,8 +125,10 @@ export interface SystemRecord {
   env: Readonly<Record<string, string>>;
   /** In the order of the plan. */
   services: Map<string, ServiceRecord>;
-  /** The number of the last run by `<service>.<instance>`, also of services that are gone: no id is used twice. */
+  /** The number of the last run by `<service>.<instance>`, also of services that are gone: no id is used twice. See `lastRunsMax`. */
   lastRuns: Map<string, number>;
+  /** No run of a service that is not in `lastRuns` had a higher number. */
+  lastRunsFloor: number;
   notes: readonly NoteRecord[];
 }
 
@@ -219,7 +227,8 @@ export interface KeptService extends Omit<ServiceRecord, "instances"> {
 
 /** A record of nothing. */
 export function emptyRecord(): SystemRecord {
-  return { startsCount: 0, isDown: false, source: "", env: {}, services: new Map(), lastRuns: new Map(), notes: [] };
+  const runs = { lastRuns: new Map(), lastRunsFloor: 0 };
+  return { startsCount: 0, isDown: false, source: "", env: {}, services: new Map(), ...runs, notes: [] };
 }
 
 /** The parts of a run's id. @throws Error for what is no id */
@@ -396,7 +405,7 @@ function foldService(record: SystemRecord, service: ServiceRecord, entry: Servic
         if (entry.instance !== undefined && entry.instance !== number) continue;
         forgive(instance);
         instance.isAtRest = false;
-        instance.renewUpTo = record.lastRuns.get(`${service.plan.name}.${number}`) ?? 0;
+        instance.renewUpTo = lastRunOf(record, service.plan.name, number);
       }
       return;
     case "fired":
@@ -463,6 +472,22 @@ function foldPostponed(record: SystemRecord, entry: Extract<Entry, { type: "post
 /** No number is used twice. */
 function keepNumber(record: SystemRecord, place: string, number: number): void {
   record.lastRuns.set(place, Math.max(number, record.lastRuns.get(place) ?? 0));
+  if (record.lastRuns.size > lastRunsMax) forgetNumber(record);
+}
+
+/** Of the service that is gone and had its first run before those of the others. */
+function forgetNumber(record: SystemRecord): void {
+  for (const [place, number] of record.lastRuns) {
+    if (record.services.has(place.slice(0, place.lastIndexOf(".")))) continue;
+    record.lastRuns.delete(place);
+    record.lastRunsFloor = Math.max(record.lastRunsFloor, number);
+    return;
+  }
+}
+
+/** The number of the last run that an instance had, or may have had. */
+export function lastRunOf({ lastRuns, lastRunsFloor }: SystemRecord, service: string, instance: number): number {
+  return lastRuns.get(`${service}.${instance}`) ?? lastRunsFloor;
 }
 
 type RunEntry = Extract<Entry, { type: "running" | "ready" | "promoted" | "stopping" | "told" | "ended" }>;

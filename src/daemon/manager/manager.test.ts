@@ -8,7 +8,7 @@ import { dependencyOrder } from "../../control/dependency-order.ts";
 import { homeAt } from "../home.ts";
 import { ownTroubleRetryMaxMs } from "../core/core-host.ts";
 import { JournalError } from "../journal/journal.ts";
-import { ownTroubleTellMs } from "./arrivals.ts";
+import { endsMax, ownTroubleTellMs } from "./arrivals.ts";
 import { survivalMs } from "../host/run-checks.ts";
 import { lateShownMax } from "./operations.ts";
 import { ServiceManager } from "./manager.ts";
@@ -242,6 +242,22 @@ describe("manager: waits", () => {
     const report = await answered(system, applied);
     expect(report.problems).toMatchObject([{ name: "bad", lastLines: ["it said this last"] }]);
     expect(sentences(report)[0]).toContain("bad is failed: exit code 3");
+  });
+
+  test("what ends again and again, within its restart window, is not waited for without end", async () => {
+    const system = await opened();
+    const backoff = { initialMs: 0, maxMs: 0, factor: 1, jitter: 0, resetAfterMs: 60_000 };
+    const applied = system.manager.apply(up({ web: { maxRestarts: 1_000, backoff } }));
+    for (let count = 1; count <= endsMax; count++) {
+      expect(await isAnswered(applied)).toBe(false);
+      system.runs.end(`web.1.${count}`, { code: 3 });
+      system.clock.advance(1);
+    }
+    expect(sentences(await applied)).toEqual([
+      `web has ended ${endsMax} times since, the last time with exit code 3; it is started again`,
+    ]);
+    await settle();
+    expect(system.runs.started).toHaveLength(endsMax + 1);
   });
 
   test("who waits too long is told what is missing, and what it wrote last", async () => {
