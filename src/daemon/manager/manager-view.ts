@@ -139,7 +139,7 @@ function whyInstance(
   const { plan, target } = service;
   const record = service.instances.get(live.number);
   const causes: Cause[] = [];
-  const last = record?.runs[0];
+  const last = record?.runs.find(({ id }) => id === live.current?.id);
   if (live.state === "waiting" && depth < whyDepthMax) {
     for (const { name } of plan.dependsOn) {
       const other = core.record.services.get(name);
@@ -156,8 +156,11 @@ function whyInstance(
     causes.push({
       at: last.startedAt,
       sentence: `${last.id} was started${last.osPid === undefined ? "" : ` as OS process ${last.osPid}`}`,
-      causes: previousEnd(record),
+      // Else it has been told above.
+      causes: record?.outcome === undefined && record?.heldBack === undefined ? previousEnd(record) : [],
     });
+    if (record?.heldBack !== undefined && record.outcome === undefined)
+      causes.unshift(...whyOutcome(plan, record, lastWords.get(live.name)).slice(0, 1));
   }
   const reason = live.reason === undefined ? "" : `: ${live.reason}`;
   return { sentence: `${live.name} is ${stateWords(live.state)}${reason}`, causes };
