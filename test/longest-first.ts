@@ -10,7 +10,7 @@ const longest = /\/test\/daemon-killed\.test\.ts$/;
 
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    // oxlint-disable-next-line unicorn/no-array-sort -- not that of an array
+    // oxlint-disable-next-line unicorn/no-array-sort -- a method of vitest
     const sorted = await super.sort(files);
     const isLongest = ({ moduleId }: TestSpecification): boolean => longest.test(moduleId);
     return [...sorted.filter(isLongest), ...sorted.filter((file) => !isLongest(file))];

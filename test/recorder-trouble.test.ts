@@ -418,3 +418,27 @@ describe("a daemon that talks nonsense", () => {
     await recorder.stop();
   });
 });
+
+describe("a recorder that cannot be started", () => {
+  test("ends nobody, is told, and is started when it can be", async ({ place }) => {
+    const home = homeIn(place);
+    rmSync(home.log, { recursive: true });
+    writeFileSync(home.log, "in the way");
+    const recorder = await recorderOf(home, { startsLate: true });
+    const troubles: (string | undefined)[] = [];
+    recorder.onTrouble((_directory, message) => troubles.push(message));
+    const run = runIn(home, "late.1.1");
+    const shim = holdPipes(run, "echo hello");
+    const attached = recorder.attach(run);
+    await until(() => troubles.length > 0);
+    expect(troubles[0]).toMatch(/^the recorder could not be started, so what services write waits: /);
+
+    rmSync(home.log);
+    await attached;
+    await endOf(shim);
+    await recorder.drained(run.id, 20_000);
+    expect((await payloadOf(run.directory, "stdout")).toString()).toBe("hello\n");
+    expect(troubles.at(-1)).toBe(undefined);
+    await recorder.stop();
+  });
+});

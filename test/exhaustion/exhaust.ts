@@ -15,7 +15,7 @@ import { Watcher } from "./watcher.ts";
 export const backMsMax = 30_000;
 /** How long a killed daemon may take to be back, in milliseconds: its heart looks each 2 s. */
 export const daemonBackMsMax = 30_000;
-/** The longest that `ps` may take, in milliseconds. */
+/** The longest that `ps` may take, besides what the machine takes for a bare Node.js, in milliseconds. */
 export const psMsMax = 1_000;
 
 export interface ExhaustOptions {
@@ -108,15 +108,16 @@ async function judged(options: ExhaustOptions, system: System, problems: string[
   await system.colos("stop", "logger", crasher);
   await watcher.askExits();
 
-  const worstMs = Math.max(0, ...watcher.psMs);
-  if (options.isUntimed !== true && worstMs > psMsMax) problems.push(`ps took ${Math.round(worstMs)} ms`);
+  const [worstMs, bareMs] = [Math.max(0, ...watcher.psMs), Math.max(0, ...watcher.bareMs)];
+  if (options.isUntimed !== true && worstMs > psMsMax + bareMs)
+    problems.push(`ps took ${Math.round(worstMs)} ms, where a bare Node.js took ${Math.round(bareMs)} ms at most`);
   const lines = await lineProblems(system);
   const exits = exitProblems(system, watcher);
   problems.push(...watcher.problems, ...operator.problems, ...lines.problems, ...exits.problems);
   problems.push(...restartProblems(watcher.last?.instances ?? []));
   problems.push(...wordProblems(kind.says, watcher), ...memoryProblems(watcher.memory));
   return [
-    psFigures(watcher.psMs),
+    `ps: ${timesText(watcher.psMs)}; a bare Node.js: ${timesText(watcher.bareMs)}`,
     `operations: ${Object.entries(operator.counts)
       .map(([name, count]) => `${count} ${name}`)
       .join(", ")}`,
@@ -166,11 +167,11 @@ function restartProblems(instances: readonly InstanceStatus[]): string[] {
   });
 }
 
-function psFigures(times: readonly number[]): string {
+function timesText(times: readonly number[]): string {
   const sorted = times.toSorted((a, b) => a - b);
   const at = (part: number): number =>
     Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0);
-  return `ps: ${sorted.length} times, median ${at(0.5)} ms, worst ${at(1)} ms`;
+  return `${sorted.length} times, median ${at(0.5)} ms, worst ${at(1)} ms`;
 }
 
 function memoryFigures({ memory }: Watcher): string {

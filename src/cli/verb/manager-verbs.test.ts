@@ -44,6 +44,16 @@ describe("colos ps", () => {
     ]);
   });
 
+  test.each(["ps", "show db"])("colos %s says what colos itself is short of", async (line) => {
+    const daemon = shop();
+    daemon.alarms = ["the disk is full\u001b[2J"];
+    const host = hostOf(daemon);
+
+    expect(await colos(line, host)).toBe(0);
+    expect(host.stdout.lines.filter((each) => each.startsWith("! the disk is full"))).toHaveLength(1);
+    expect(host.stdout.text).not.toContain("\u001b[2J");
+  });
+
   test("fits a narrow terminal", async () => {
     const host = hostOf(shop());
     host.stdout = new FakeTerminal(40, 20);

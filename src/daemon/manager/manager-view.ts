@@ -230,9 +230,10 @@ function notesOf(core: Core, name: string): Cause[] {
 /** Who waits to be started because colos itself is short of something: one sentence, or none. */
 export function postponedSentence(core: Core): readonly string[] {
   const waiting = [...core.record.services.values()].flatMap((service) =>
-    core.live(service).flatMap(({ name, number, state }) => {
+    core.live(service).flatMap(({ name, number, current }) => {
       const outcome = service.instances.get(number)?.outcome;
-      const isPostponed = outcome?.kind === "again" && outcome.isOwnTrouble === true && state !== "ready";
+      const isThere = current !== undefined && current.phase !== "asked";
+      const isPostponed = outcome?.kind === "again" && outcome.isOwnTrouble === true && !isThere;
       return isPostponed ? [{ name, reason: outcome.reason }] : [];
     }),
   );

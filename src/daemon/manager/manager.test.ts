@@ -6,11 +6,13 @@ import type { ServicePlan } from "../../control/config.ts";
 import type { Cause, ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { homeAt } from "../home.ts";
+import { ownTroubleRetryMaxMs } from "../core/core-host.ts";
 import { JournalError } from "../journal/journal.ts";
 import { survivalMs } from "../host/run-checks.ts";
+import { ownTroubleTellMs } from "./arrivals.ts";
 import { lateShownMax } from "./operations.ts";
 import { ServiceManager } from "./manager.ts";
-import type { RunListener } from "../run/run.ts";
+import { RunStartError, type RunListener } from "../run/run.ts";
 
 const [web] = planOf({ services: { web: { command: ["true"] } } }).services;
 const basePlan: ServicePlan = { ...web!, backoff: { ...web!.backoff, jitter: 0 } };
@@ -366,6 +368,41 @@ describe("manager: the journal", () => {
     await applied;
     await settle();
     expect(system.runs.started).toEqual(["web.1.1"]);
+  });
+
+  test("what colos itself is short of is told wherever people look, and an operation does not wait for ever", async () => {
+    const system = await opened();
+    system.runs.trouble = new RunStartError("too many open files", "EMFILE", true);
+    const applied = system.manager.apply(up({ web: {}, db: {} }));
+    for (let count = 0; count < 2; count++) {
+      await settle();
+      expect(await isAnswered(applied)).toBe(false);
+      system.clock.advance(ownTroubleTellMs / 2);
+    }
+    const { problems } = await applied;
+    expect(problems.map(({ sentence }) => sentence)).toEqual(
+      ["web", "db"].map((name) =>
+        expect.stringMatching(`${name} waits, and is started by itself: .*too many open files`),
+      ),
+    );
+    const [alarm] = (await system.manager.list()).daemon.alarms!;
+    expect(alarm).toMatch(/^web, db cannot be started for now: .*too many open files/);
+    expect((await system.manager.show({ name: "web" })).alarms).toEqual([alarm]);
+    expect((await system.manager.why({ name: "web" })).causes[0]).toEqual({ sentence: alarm, causes: [] });
+
+    system.runs.trouble = undefined;
+    system.clock.advance(ownTroubleRetryMaxMs);
+    await settle();
+    expect((await system.manager.list()).daemon.alarms).toBeUndefined();
+  });
+
+  test("what a wait was too short for is told with what colos itself is short of", async () => {
+    const system = await opened();
+    system.runs.trouble = new RunStartError("too many open files", "EMFILE", true);
+    const applied = system.manager.apply({ ...up({ web: {} }), timeoutMs: 500 });
+    await settle();
+    system.clock.advance(500);
+    expect(await refusal(applied)).toMatch(/it was not done within .*, and goes on; meanwhile: web cannot be started/);
   });
 
   test("on a full disk an operation is refused without effect, and later it works", async () => {
