@@ -79,6 +79,8 @@ export interface InstanceRecord {
   isAtRest: boolean;
   /** Runs up to this number are to be replaced. */
   renewUpTo: number;
+  /** Why they are. */
+  renewWhy?: string;
   /** The version that did not become ready, and why; the older run goes on. */
   heldBack?: { readonly key: string; readonly reason: string };
 }
@@ -150,7 +152,14 @@ export type Entry =
       readonly env: Readonly<Record<string, string>>;
       readonly services: readonly ServicePlan[];
     }
-  | { readonly type: "target"; readonly at: number; readonly service: string; readonly target: "up" | "down" }
+  | {
+      readonly type: "target";
+      readonly at: number;
+      readonly service: string;
+      readonly target: "up" | "down";
+      /** A job is not run now, but at its next time. */
+      readonly isAtRest?: true;
+    }
   | { readonly type: "removed"; readonly at: number; readonly service: string }
   | { readonly type: "scaled"; readonly at: number; readonly service: string; readonly instances: number }
   /** All runs that there are now are to be replaced, of one instance or of all. */
@@ -387,7 +396,7 @@ function foldService(record: SystemRecord, service: ServiceRecord, entry: Servic
       service.target = entry.target;
       for (const instance of service.instances.values()) {
         forgive(instance);
-        instance.isAtRest = entry.target === "down" && service.plan.schedule !== undefined;
+        instance.isAtRest = (entry.target === "down" || entry.isAtRest === true) && service.plan.schedule !== undefined;
       }
       return;
     case "removed":
@@ -406,6 +415,7 @@ function foldService(record: SystemRecord, service: ServiceRecord, entry: Servic
         forgive(instance);
         instance.isAtRest = false;
         instance.renewUpTo = lastRunOf(record, service.plan.name, number);
+        instance.renewWhy = entry.why;
       }
       return;
     case "fired":

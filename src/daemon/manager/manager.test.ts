@@ -3,7 +3,7 @@ import { FakeClock } from "../../../test/fake-cli-host.ts";
 import { FakeJournal, FakeRuns } from "../../../test/fake-runs.ts";
 import { planOf } from "../../../test/plan-arbitraries.ts";
 import type { ServicePlan } from "../../control/config.ts";
-import type { ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
+import type { Cause, ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { homeAt } from "../home.ts";
 import { ownTroubleRetryMaxMs } from "../core/core-host.ts";
@@ -103,6 +103,7 @@ async function isAnswered(operation: Promise<unknown>): Promise<boolean> {
 }
 
 const sentences = ({ problems }: OperationReport): string[] => problems.map(({ sentence }) => sentence);
+const sentencesOf = ({ sentence, causes }: Cause): string[] => [sentence, ...causes.flatMap(sentencesOf)];
 const refusal = async (operation: Promise<unknown>): Promise<string> => {
   const error = await operation.then(
     () => undefined,
@@ -154,6 +155,29 @@ describe("manager: operations", () => {
     const restarted = system.manager.restart({ names: ["web.2"] });
     await answered(system, restarted);
     expect(system.runs.started).toEqual(["web.1.1", "web.2.1", "web.1.2", "web.2.2", "web.2.3"]);
+  });
+
+  test("all are those that are kept up: no job is run, and what was stopped stays so", async () => {
+    const system = await opened();
+    const job: Partial<ServicePlan> = {
+      restart: "temporary",
+      schedule: { when: { kind: "every", everyMs: 3_600_000 }, overlap: "skip", missed: "skip" },
+    };
+    await answered(system, system.manager.apply(up({ web: {}, off: {}, job })));
+    await answered(system, system.manager.stop({ names: ["off"] }));
+
+    expect((await answered(system, system.manager.restart({ names: ["all"] }))).instances).toMatchObject([
+      { name: "web" },
+    ]);
+    expect(system.runs.started).toEqual(["web.1.1", "off.1.1", "web.1.2"]);
+
+    await system.manager.stop({ names: ["job"] });
+    expect((await answered(system, system.manager.start({ names: ["all"] }))).problems).toEqual([]);
+    expect(await system.states()).toEqual({ web: "ready", off: "ready", job: "scheduled" });
+    expect(system.runs.started).toEqual(["web.1.1", "off.1.1", "web.1.2", "off.1.2"]);
+
+    await answered(system, system.manager.start({ names: ["job"] }));
+    expect(system.runs.started.at(-1)).toBe("job.1.1");
   });
 
   test("scale starts what is missing and stops what is too many", async () => {
@@ -474,6 +498,36 @@ describe("manager: looking", () => {
     const why = await system.manager.why({ name: "web" });
     expect(why.sentence).toBe("web is waiting: waits for db, which is not ready");
     expect(why.causes.map(({ sentence }) => sentence)).toEqual(["db is stopped"]);
+  });
+
+  test("why tells what made colos start a service again", async () => {
+    const system = await opened();
+    await answered(system, system.manager.apply(up({ web: {} })));
+    system.manager.renew("web", "src/x changed");
+    await settle();
+    system.clock.advance(survivalMs);
+    await settle();
+    const sentences = sentencesOf(await system.manager.why({ name: "web" }));
+    expect(sentences).toContain("it was told to end: src/x changed");
+    expect(sentences.filter((sentence) => sentence.startsWith("web.1.1 ended"))).toHaveLength(1);
+  });
+
+  test("why tells how a new version failed while the older one goes on", async () => {
+    const system = await opened();
+    await answered(system, system.manager.apply(up({ web: { listenPort: 80 } })));
+    const restarted = system.manager.restart({ names: ["web"] });
+    await settle();
+    system.runs.end("web.1.2", { code: 4 });
+    expect(sentences(await answered(system, restarted))[0]).toContain("the older version goes on");
+
+    const why = await system.manager.why({ name: "web" });
+    expect(sentencesOf(why)).toEqual([
+      "web is ready: the older version goes on; the new one did not become ready: exit code 4",
+      "web.1.2 ended: exit code 4",
+      "it said: it said this last",
+      "web.1.1 passed its readiness check, which is none: it counts as ready when it has run for 300 ms",
+      "web.1.1 was started as OS process 1001",
+    ]);
   });
 });
 
