@@ -314,9 +314,11 @@ describe("run host: checks", () => {
 
 describe("run host: standbys", () => {
   test("are started as such, and told when their turn comes", async () => {
-    const { host, core, runs, state } = hosted();
+    const { host, core, clock, runs, state } = hosted();
     await host.recover(core);
     await host.commit([applied({ ...web, standby: true })]);
+    await settle();
+    clock.advance(survivalMs);
     await settle();
     expect([...runs.running.values()].map(({ id, isStandby }) => [id, isStandby])).toEqual([
       ["web.1.1", undefined],
@@ -326,6 +328,8 @@ describe("run host: standbys", () => {
     runs.end("web.1.1", { code: 1 });
     await settle();
     expect(runs.promoted).toEqual(["web.1.2"]);
+    clock.advance(survivalMs);
+    await settle();
     expect(state()).toBe("ready");
   });
 
