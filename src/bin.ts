@@ -10,16 +10,11 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CliHost, Output, StopSignal } from "./cli/host.ts";
 import { runCli } from "./cli/main.ts";
+import { daemonNodeOptions } from "./daemon/boot/node-options.ts";
 import { nodeClock } from "./platforms/node/node-clock.ts";
 
 // Whatever is not on the way of every verb is loaded when it is needed: `colos ps` is to cost little more than Node.js.
 const stopSignals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
-
-/**
- * A daemon is at rest most of its life: code that is never optimized and a small heap halve its private memory after 150 lists
- * of 50 services (22 to 11 MB), at no more CPU time.
- */
-const daemonNodeOptions = ["--no-opt", "--max-lazy", "--optimize-for-size", "--max-semi-space-size=1"];
 
 type OutputEvent = "error" | "resize" | "drain";
 
@@ -124,7 +119,10 @@ const host: CliHost = {
     return livingRunsCount(homeAt(home));
   },
   findHeart: async (home) => {
-    const [{ findHeart }, { homeAt }] = await Promise.all([import("./daemon/heart.ts"), import("./daemon/home.ts")]);
+    const [{ findHeart }, { homeAt }] = await Promise.all([
+      import("./daemon/boot/heart.ts"),
+      import("./daemon/home.ts"),
+    ]);
     return findHeart(homeAt(home))?.osPid;
   },
   openChaos: async (home) => {
@@ -144,17 +142,17 @@ const host: CliHost = {
   },
   startDaemon: async (home, after, where = "there") => {
     const [{ launchByHeart, launchDaemon }, { homeAt }, { awaitEnd }, { isElsewhere }] = await Promise.all([
-      import("./daemon/launch.ts"),
+      import("./daemon/boot/launch.ts"),
       import("./daemon/home.ts"),
-      import("./daemon/take-over.ts"),
-      import("./daemon/heart.ts"),
+      import("./daemon/boot/take-over.ts"),
+      import("./daemon/boot/heart.ts"),
     ]);
     if (after !== undefined) await awaitEnd(after);
     const isByHeart = after !== undefined && where === "there" && isElsewhere(homeAt(home));
     await (isByHeart ? launchByHeart : launchDaemon)(homeAt(home), [
       process.execPath,
       ...daemonNodeOptions,
-      fileURLToPath(new URL("./daemon-entry.js", import.meta.url)),
+      fileURLToPath(new URL("./daemon-entry.cjs", import.meta.url)),
       home,
     ]);
   },
@@ -164,14 +162,14 @@ const host: CliHost = {
   },
   checkHome: async (home) => {
     const [{ checkHome }, { homeAt }, { journalVersion }] = await Promise.all([
-      import("./daemon/take-over.ts"),
+      import("./daemon/boot/take-over.ts"),
       import("./daemon/home.ts"),
       import("./daemon/daemon.ts"),
     ]);
     await checkHome(homeAt(home), journalVersion);
   },
   startup: async ({ home, config, ...action }) => {
-    const { runStartup } = await import("./daemon/startup-command.ts");
+    const { runStartup } = await import("./daemon/boot/startup-command.ts");
     const words = (...rest: string[]): [string, ...string[]] => [
       process.execPath,
       fileURLToPath(import.meta.url),
@@ -193,11 +191,17 @@ const host: CliHost = {
       for (const signal of stopSignals) process.off(signal, listener);
     };
   },
+  limitLastWrites: (timeoutMs) => {
+    lastWritesMs = timeoutMs;
+  },
   onExit: (listener) => {
     process.on("exit", listener);
     return () => process.off("exit", listener);
   },
 };
+
+/** How long the end waits for slow readers; undefined: as long as it takes. */
+let lastWritesMs: number | undefined;
 
 /** Settles when everything written so far was taken by the reader, or never will be. */
 function drained(stream: NodeJS.WriteStream): Promise<void> {
@@ -207,6 +211,7 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
 async function main(): Promise<void> {
   const exitCode = await runCli(process.argv.slice(2), host);
   // What ran in this heap, a config or a service on a coroutine, may have left a timer that would keep colos running.
+  if (lastWritesMs !== undefined) setTimeout(() => process.exit(exitCode), lastWritesMs);
   await Promise.all([drained(process.stdout), drained(process.stderr)]);
   process.exit(exitCode);
 }

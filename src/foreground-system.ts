@@ -6,7 +6,7 @@
 import type { StartOptions } from "./cli/host.ts";
 import type { SystemPlan } from "./control/config.ts";
 import type { RunningSystem } from "./control/service.ts";
-import { startForeground } from "./daemon/foreground.ts";
+import { startForeground } from "./daemon/foreground/foreground.ts";
 import { createSystem } from "./node-system.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 import { captureOwnOutput } from "./platforms/node/own-output.ts";

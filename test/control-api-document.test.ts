@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { managerGroups } from "../src/control/manager-routes.ts";
-import { serveControl } from "../src/daemon/control-server.ts";
+import { serveControl } from "../src/daemon/control/control-server.ts";
 import { controlLimitsDefault } from "../src/daemon/control/limits.ts";
 import { needsProgram } from "./debian.ts";
 import { FakeManager } from "./fake-manager.ts";

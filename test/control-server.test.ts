@@ -9,7 +9,7 @@ import { servicesMax } from "../src/control/config-limit.ts";
 import { managerClient } from "../src/control/manager-client.ts";
 import { managerGroups } from "../src/control/manager-routes.ts";
 import { ManagerError, type Manager, type ManagerEvent } from "../src/control/manager.ts";
-import { serveControl, type ControlServer, type ControlServerOptions } from "../src/daemon/control-server.ts";
+import { serveControl, type ControlServer, type ControlServerOptions } from "../src/daemon/control/control-server.ts";
 import { unixHttp } from "../src/platforms/node/unix-http.ts";
 import { FakeManager, planOf, statusOf, webStatus } from "./fake-manager.ts";
 

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { managerClient } from "../src/control/manager-client.ts";
 import type { ManagerError } from "../src/control/manager.ts";
-import { findHeart } from "../src/daemon/heart.ts";
+import { findHeart } from "../src/daemon/boot/heart.ts";
 import { instanceFolder } from "../src/daemon/home.ts";
 import { unixHttp } from "../src/platforms/node/unix-http.ts";
 import { needsLinux } from "./debian.ts";
@@ -134,7 +134,7 @@ linux.describe("colos up", () => {
     await place.colos("up");
     const { spawnSync } = await import("node:child_process");
 
-    const second = spawnSync(process.execPath, ["dist/daemon-entry.js", place.home.root], { encoding: "utf8" });
+    const second = spawnSync(process.execPath, ["dist/daemon-entry.cjs", place.home.root], { encoding: "utf8" });
 
     expect(second.status).toBe(5);
     expect(second.stderr).toContain(`a daemon (OS process ${place.daemonPid()}) runs in ${place.home.root} already`);

@@ -400,6 +400,13 @@ export class FakeHost implements CliHost {
     for (const listener of this.#signalListeners) listener(signal);
   }
 
+  /** What `limitLastWrites` was told. */
+  lastWritesMs: number | undefined;
+
+  limitLastWrites(timeoutMs: number): void {
+    this.lastWritesMs = timeoutMs;
+  }
+
   onExit(listener: () => void): () => void {
     this.exitListeners.add(listener);
     return () => this.exitListeners.delete(listener);

@@ -1,7 +1,7 @@
 /** Runs and a journal in memory, for tests of what stands on them: the test says what the OS does, and what the disk takes. */
 import type { Entry, SystemRecord } from "../src/daemon/core/record.ts";
 import { emptyRecord, fold } from "../src/daemon/core/record.ts";
-import type { Journal, JournalRecovery } from "../src/daemon/journal.ts";
+import type { Journal, JournalRecovery } from "../src/daemon/journal/journal.ts";
 import type {
   OsIdentity,
   RecoveredRun,
@@ -18,6 +18,7 @@ export class FakeRuns implements Runs {
   readonly listener: RunListener;
   readonly running = new Map<RunId, RunSpec>();
   readonly started: RunId[] = [];
+  readonly promoted: RunId[] = [];
   readonly signals: string[] = [];
   readonly forgotten: RunId[] = [];
   readonly written: string[] = [];
@@ -44,6 +45,10 @@ export class FakeRuns implements Runs {
     return Promise.resolve({ osPid: 1000 + this.started.length, startTicks: 1, bootId: "boot" });
   }
 
+  promote(id: RunId): void {
+    this.promoted.push(id);
+  }
+
   signal(id: RunId, name: string): void {
     this.signals.push(`${id} ${name}`);
   }
@@ -59,6 +64,10 @@ export class FakeRuns implements Runs {
 
   members(id: RunId): readonly number[] {
     return this.running.has(id) ? [1] : [];
+  }
+
+  isRunning(id: RunId): boolean {
+    return this.running.has(id);
   }
 
   heldListens(): readonly { readonly port: number; readonly host: string }[] {

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { describe, expect } from "vitest";
 import { parseConfig } from "../src/control/config-parser.ts";
 import type { SystemEvent } from "../src/control/service.ts";
-import { startForeground } from "../src/daemon/foreground.ts";
+import { startForeground } from "../src/daemon/foreground/foreground.ts";
 import { createSystem } from "../src/node-system.ts";
 import { assertPortFree } from "../src/os/port-holder.ts";
 import { nodePlatform } from "../src/platforms/node/node-platform.ts";

@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { findHeart } from "../src/daemon/heart.ts";
+import { findHeart } from "../src/daemon/boot/heart.ts";
 import { homeAt, type Home } from "../src/daemon/home.ts";
 import { identityOfLines, isAlive } from "../src/daemon/os-identity.ts";
 import { allStats } from "../src/os/process-sample.ts";

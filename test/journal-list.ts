@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { JournalOptions } from "../src/daemon/journal.ts";
+import type { JournalOptions } from "../src/daemon/journal/journal.ts";
 
 export const listOptions: Omit<JournalOptions<readonly string[], string>, "files" | "path"> = {
   version: 1,

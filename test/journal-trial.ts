@@ -5,7 +5,7 @@
  * @module
  */
 import { isFileError } from "../src/base/file-system.ts";
-import { JournalError, openJournal, type Journal } from "../src/daemon/journal.ts";
+import { JournalError, openJournal, type Journal } from "../src/daemon/journal/journal.ts";
 import type { FaultName } from "../src/faults/fault.ts";
 import { SimulatedFileSystem, type SimulatedFileSystemOptions } from "../src/sim/sim-file-system.ts";
 import { seededHost, type FakeSimulatedHost } from "./fake-simulated-host.ts";

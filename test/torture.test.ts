@@ -23,6 +23,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { needsLinux } from "./debian.ts";
 import { gone, isRunning, markVariable, osProcessesOf } from "./system/os-processes.ts";
 import { test as placed } from "./system/place.ts";
+import { turn } from "./system/turn.ts";
 import { property as journalProperty } from "./torture/journal.ts";
 import { property as supervised, targets } from "./torture/supervised.ts";
 
@@ -245,12 +246,15 @@ linux.describe("torture: a system in an OS process of its own", () => {
     const env = { ...process.env, TMPDIR: folder, [markVariable]: folder };
     const tortured = spawn(process.execPath, [script], { env, stdio: ["ignore", "pipe", "inherit"] });
     await once(tortured.stdout, "data");
-    const started = osProcessesOf({ mark: folder, folder }).map(({ pid }) => pid);
+    let started: readonly number[] = [];
+    while (started.length <= 2) {
+      await turn();
+      started = osProcessesOf({ mark: folder, folder }).map(({ pid }) => pid);
+    }
 
     tortured.kill("SIGKILL");
     await gone(...started);
 
-    expect(started.length).toBeGreaterThan(2);
     expect(readdirSync(folder)).toEqual(["run.mjs"]);
   });
 
@@ -265,6 +269,28 @@ linux.describe("torture: a system in an OS process of its own", () => {
 
     expect(readdirSync(folder)).toEqual([]);
     expect(osProcessesOf({ mark: "none", folder })).toEqual([]);
+  });
+
+  test("what was started without an environment is ended too: it names the folder, or stands in it", async () => {
+    const osPids: number[] = [];
+    const property: Property<undefined> = {
+      name: "left behind",
+      setup(_, world) {
+        const { directory } = world as TortureWorld;
+        const start = (cwd: string, ...args: string[]): void => {
+          const options = { cwd, env: {}, detached: true, stdio: "ignore" } as const;
+          osPids.push(spawn("/bin/sh", ["-c", "while :; do sleep 1; done", ...args], options).pid!);
+        };
+        start("/", join(directory, "hold"));
+        start(directory);
+        return undefined;
+      },
+      always: { "they run": () => osPids.every(isRunning) },
+    };
+
+    await torture(property, { window: [0, 1] }, { runs: 1 });
+
+    expect(osPids.filter(isRunning)).toEqual([]);
   });
 });
 

@@ -7,7 +7,7 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
-import { findHeart } from "../src/daemon/heart.ts";
+import { findHeart } from "../src/daemon/boot/heart.ts";
 import { findCgroup } from "../src/daemon/limits/cgroup.ts";
 import { needsLinux } from "./debian.ts";
 import { colosFile } from "./system/colos-process.ts";

@@ -71,7 +71,7 @@ export interface StartupAction {
 /** A daemon in this very OS process. */
 export interface ContainedDaemon {
   /** How it came to its end. */
-  readonly ended: Promise<"down" | "handOver">;
+  readonly ended: Promise<"down" | "handOver" | "homeLost">;
   /** Stops every service, then the daemon. */
   down(): Promise<void>;
 }
@@ -138,6 +138,8 @@ export interface CliHost {
   startup(action: StartupAction): Promise<string>;
   /** From now on these OS signals go to `listener` and no longer end colos. Returns a function that undoes it. */
   onStopSignal(listener: (signal: StopSignal) => void): () => void;
+  /** At its end colos waits no longer than this for readers of stdout and stderr that take nothing; default: for ever. */
+  limitLastWrites(timeoutMs: number): void;
   /** Calls `listener` when colos ends, also by an uncaught error; it may only write. Returns a function that undoes it. */
   onExit(listener: () => void): () => void;
 }

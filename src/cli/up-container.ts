@@ -3,8 +3,10 @@
  *
  * Guarantees: what services write comes out of stdout, each line after the instance's name. SIGTERM, SIGINT and SIGHUP stop everything
  * in reverse order. It ends with 0 after that, or after a `colos down` from elsewhere in the container; anything else is a failure.
+ * Whoever reads nothing of what comes out holds up neither the services nor the end: colos's own lines are left out while more than
+ * `waitingBytesMax` wait, and at the end they have `lastWritesMs`.
  * Limits: no heart: a container's runtime starts it again. How long an end may take is the runtime's to say. Orphans are reaped by
- * an init in front (daemon/container.ts), not here.
+ * an init in front (daemon/boot/container.ts), not here.
  *
  * @module
  */
@@ -15,11 +17,17 @@ import { exitCodes } from "./exit-codes.ts";
 import { readPlan } from "./plan-input.ts";
 import { plainText } from "./text.ts";
 
+/** Bytes of colos's own lines that may wait for a reader. */
+export const waitingBytesMax = 262_144;
+/** How long the end waits for a reader that takes nothing, in milliseconds. */
+export const lastWritesMs = 1_000;
+
 /** Runs the system until it ends. Gives the exit code; rejects with what the daemon or the manager rejects with. */
 export async function upContainer(config: string | undefined, call: Call): Promise<number> {
   const { host, home } = call;
   const input = await readPlan(config, call);
   if (input === undefined) return exitCodes.usage;
+  host.limitLastWrites(lastWritesMs);
   const stop = new Stop();
   const offSignals = host.onStopSignal(() => stop.ask());
   try {
@@ -70,7 +78,7 @@ function forwarded({ services, ...rest }: SystemPlan): SystemPlan {
 }
 
 function tell(event: ManagerEvent, call: Call): void {
-  if (!call.isTalking) return;
+  if (!call.isTalking || (call.host.stdout.writableLength ?? 0) > waitingBytesMax) return;
   if (event.type === "note") call.print([plainText(`colos | ${event.sentence}`)]);
   if (event.type !== "state") return;
   const { name, state, reason } = event.status;

@@ -43,6 +43,7 @@ const status: Full<InstanceStatus> = {
   state: "backoff",
   reason: "it ended with exit code 1",
   osPid: 1,
+  standbyOsPid: 7,
   uptimeMs: 2,
   restartsCount: 3,
   memoryBytes: 4,
@@ -93,6 +94,7 @@ describe("what the manager answers passes whole", () => {
     ],
     dependents: ["api"],
     limits: ["memory: 1 GB by cgroup"],
+    alarms: ["cannot write the log"],
   };
   const applied: Full<ApplyReport> = { ...report, changes: [change] };
   const cause: Full<Cause> = { at: 1, sentence: "a", causes: [{ at: 2, sentence: "b", causes: [] }] };

@@ -135,6 +135,7 @@ const instanceEntries = {
   state,
   reason: optionalText,
   osPid: v.exactOptional(count),
+  standbyOsPid: v.exactOptional(count),
   uptimeMs: v.exactOptional(count),
   restartsCount: count,
   memoryBytes: v.exactOptional(count),
@@ -189,6 +190,7 @@ export const serviceDetail: SchemaOf<ServiceDetail> = v.object({
   instances: v.array(instanceDetail),
   dependents: v.array(v.string()),
   limits: v.array(v.string()),
+  alarms: v.exactOptional(v.array(v.string())),
 });
 
 const planChange: SchemaOf<PlanChange> = v.object({

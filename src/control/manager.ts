@@ -73,6 +73,8 @@ export interface ServiceDetail {
   readonly dependents: readonly string[];
   /** What limits it and how: one sentence each. */
   readonly limits: readonly string[];
+  /** What colos itself is short of at this moment, what concerns the service first: one sentence each. Empty or absent: nothing. */
+  readonly alarms?: readonly string[];
 }
 
 /** Which part of a plan is different, as a path in the plan. Values are JSON text, cut at 200 characters. */

@@ -13,9 +13,10 @@ import type { Platform } from "../base/platform.ts";
 import type { ServicePlan, SystemPlan } from "../control/config.ts";
 import { planBytesMax } from "../control/manager-interface.ts";
 import { apiVersion } from "../control/manager-routes.ts";
+import { withSpareDescriptor } from "../os/spare-descriptor.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
-import { containerSentences, initProblem, readContainerLimits } from "./container.ts";
-import { serveControl } from "./control-server.ts";
+import { containerSentences, initProblem, readContainerLimits } from "./boot/container.ts";
+import { serveControl } from "./control/control-server.ts";
 import {
   decodeEntry,
   emptyRecord,
@@ -26,7 +27,7 @@ import {
   type SystemRecord,
 } from "./core/record.ts";
 import { environmentOf } from "./environment.ts";
-import { keepHeart } from "./heart.ts";
+import { keepHeart } from "./boot/heart.ts";
 import { runHook } from "./hook.ts";
 import { openLimitedRuns } from "./limited-runs.ts";
 import { openLimits, type Limits } from "./limits/limits.ts";
@@ -34,16 +35,20 @@ import { readLinesMax } from "./last-words.ts";
 import { lastLines, onLine } from "./log/read-logs.ts";
 import type { Preparation } from "./run/run-launch.ts";
 import type { RunListener, Runs, RunSpec } from "./run/run.ts";
-import { listenHostDefault } from "./run-host.ts";
-import { Watches } from "./watches.ts";
+import { listenHostDefault } from "./host/run-host.ts";
+import { Watches } from "./watch/watches.ts";
 import type { Home } from "./home.ts";
-import { JournalError, openJournal } from "./journal.ts";
+import { JournalError, openJournal } from "./journal/journal.ts";
 import { acquireLock } from "./lock.ts";
 import { RecorderAlarms } from "./log/recorder-alarms.ts";
+import { journaldProblem } from "./log/forward.ts";
 import { openRecorder } from "./log/recorder-client.ts";
-import { ServiceManager } from "./manager.ts";
+import { ServiceManager } from "./manager/manager.ts";
 import { nameDaemon } from "./daemon-name.ts";
+import { DescriptorReserve } from "./descriptor-reserve.ts";
 import { FolderError, makeFolder } from "./folders.ts";
+import { watchHome } from "./home-watch.ts";
+import { OwnAlarms } from "./own-alarms.ts";
 import { callEnv, listenEnv } from "./program/program-env.ts";
 import { reasonText } from "./reason-text.ts";
 import { openRuns } from "./run/runs.ts";
@@ -77,9 +82,12 @@ export interface DaemonOptions {
   readonly isContained?: boolean;
 }
 
+/** How a daemon came to its end: `homeLost`, because its home was deleted or replaced. */
+export type DaemonEnd = "down" | "handOver" | "homeLost";
+
 export interface Daemon {
   /** How it came to its end. */
-  readonly ended: Promise<"down" | "handOver">;
+  readonly ended: Promise<DaemonEnd>;
   /** Ends the daemon; every service goes on. Idempotent. */
   close(): Promise<void>;
   /** Stops every service, then the daemon. */
@@ -129,13 +137,28 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   const { clock } = platform;
   const startedAt = clock.wallMs();
   const log = (level: "info" | "warning" | "error", message: string): void => platform.log(level, message);
+  const ownAlarms = new OwnAlarms();
+  const reserve = new DescriptorReserve({
+    clock,
+    onChange: (sentence) => {
+      ownAlarms.set("file descriptors", sentence);
+      log("warning", sentence ?? "there are file descriptors again");
+    },
+  });
   const stopNaming = nameDaemon(home, version, clock, (sentence) => log("error", sentence));
 
   const { restartCommand } = options;
   const heart =
     restartCommand === undefined
       ? undefined
-      : keepHeart({ home, clock, command: restartCommand, cwd: "/", onNote: (sentence) => log("warning", sentence) });
+      : keepHeart({
+          home,
+          clock,
+          command: restartCommand,
+          cwd: "/",
+          onNote: (sentence) => log("warning", sentence),
+          onTrouble: (sentence) => ownAlarms.set("heart", sentence),
+        });
   const journal = await openJournal({
     files: nodeFileSystem(home.root),
     path: "journal",
@@ -167,10 +190,10 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   });
   const contained = options.isContained === true ? containerSentences(readContainerLimits()) : [];
   const pidProblem = options.isContained === true ? initProblem(process.pid) : undefined;
-  const ownAlarms = pidProblem === undefined ? [] : [pidProblem];
-  for (const problem of ownAlarms) log("warning", problem);
+  ownAlarms.set("pid 1", pidProblem);
+  if (pidProblem !== undefined) log("warning", pidProblem);
   const alarms = new RecorderAlarms(home, recorder);
-  const stateFiles = new StateFiles(home, (message) => log("warning", message));
+  const stateFiles = new StateFiles(home, clock, (message) => log("warning", message));
   const holder: { manager?: ServiceManager; runs?: Runs; record: SystemRecord } = { record: journal.state };
   const planOf = (service: string): ServicePlan | undefined => holder.record.services.get(service)?.plan;
   const limits = await openLimits({
@@ -203,8 +226,9 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     const problem = await runHook(hook, { ...(await envOf(plan, instance)), COLOS_REASON: reason }, { cwd: plan.cwd });
     if (problem !== undefined) holder.manager?.note(plan.name, problem);
   };
-  let resolveEnded: (how: "down" | "handOver") => void = () => {};
-  const ended = new Promise<"down" | "handOver">((resolve) => {
+  let memoryBytes = residentBytes() ?? 0;
+  let resolveEnded: (how: DaemonEnd) => void = () => {};
+  const ended = new Promise<DaemonEnd>((resolve) => {
     resolveEnded = resolve;
   });
 
@@ -228,14 +252,19 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
       api: apiVersion,
       osPid: process.pid,
       startedAt,
-      memoryBytes: process.memoryUsage.rss(),
+      memoryBytes: (memoryBytes = residentBytes() ?? memoryBytes),
       node: process.version,
       abilities: [...limits.abilities, ...contained],
-      alarms: [...ownAlarms, ...alarms.all],
+      alarms: [...ownAlarms.all, ...alarms.all],
     }),
     refusals: (plan) => refusalsOf(plan, limits),
     describeLimits: (plan) => limits.describe(plan),
-    alarmsOf: (service) => alarms.of(service),
+    alarmsOf: (service) => [...ownAlarms.of(service), ...alarms.of(service)],
+    recordingTroubles: (service) => alarms.of(service),
+    shortage: () => {
+      reserve.look();
+      return reserve.shortage;
+    },
     lastErrors: (service, instance, sinceAt) => lastLines(home, service, instance, "stderr", readLinesMax, sinceAt),
     lastLine: async (service, instance) =>
       (await lastLines(home, service, instance, undefined, blankLinesMax)).findLast((line) => line.trim() !== ""),
@@ -268,9 +297,15 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   });
   log("info", `the daemon serves ${home.root}; ${journal.recovery.entriesCount} entries were read`);
 
+  const stopWatchingHome = watchHome(home.lock, clock, () => {
+    log("error", `${home.root} was deleted or replaced: ${homeLostSentence}`);
+    // A container ends with its daemon, and its services with it.
+    if (options.isContained !== true) resolveEnded("homeLost");
+  });
   let closing: Promise<void> | undefined;
-  const close = async (how?: "down" | "handOver"): Promise<void> => {
-    if (how !== undefined) heart?.rest(how === "down" ? "down" : { handOverMs });
+  const close = async (how?: DaemonEnd): Promise<void> => {
+    if (how === "down" || how === "handOver") heart?.rest(how === "down" ? "down" : { handOverMs });
+    stopWatchingHome();
     stopNaming();
     watches.close();
     limits.close();
@@ -280,6 +315,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     await stateFiles.flushed();
     await (how === "down" ? recorder.stop() : recorder.close());
     heart?.close();
+    reserve.close();
   };
   return {
     ended: ended.then(async (how) => {
@@ -291,6 +327,17 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   };
 }
 
+/** Of this OS process; undefined without a file descriptor to look with. */
+function residentBytes(): number | undefined {
+  try {
+    return withSpareDescriptor(() => process.memoryUsage.rss());
+  } catch {
+    return undefined;
+  }
+}
+
+const homeLostSentence = "this daemon ends, and what runs goes on with nobody who looks after it";
+
 /** How long the heart starts nothing while one daemon hands over to the next, in milliseconds. */
 export const handOverMs = 30_000;
 
@@ -299,6 +346,8 @@ async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<rea
   const problems: string[] = [];
   for (const plan of services) {
     for (const sentence of await limits.refusals(plan)) problems.push(`services.${plan.name}.${sentence}`);
+    const journald = plan.logs.forward === "journald" ? journaldProblem() : undefined;
+    if (journald !== undefined) problems.push(`services.${plan.name}.logs.forward: ${journald}`);
     if (plan.ready.kind === "call" && plan.carrier !== "os-process") {
       problems.push(
         `services.${plan.name}.ready.call: the daemon calls programs on the carrier os-process alone; use log or port on ${plan.carrier}`,
@@ -327,7 +376,9 @@ function releaseSockets({ services }: SystemRecord, runs: Runs | undefined): voi
 /** Of a service that somebody stopped, clients are to be refused, not kept waiting for an instance that does not come. */
 function releaseWhenStopped({ plan, target, instances }: ServiceRecord, runs: Runs | undefined): void {
   if (plan.listenPort === undefined || target === "up") return;
-  const isRunning = [...instances.values()].some((each) => each.runs.some(({ end }) => end === undefined));
+  const isRunning = [...instances.values()].some(
+    ({ runs: each, standby }) => standby !== undefined || each.some(({ end }) => end === undefined),
+  );
   if (!isRunning) runs?.releaseListen(plan.listenPort, plan.listenHost ?? listenHostDefault);
 }
 

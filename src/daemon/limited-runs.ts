@@ -59,9 +59,11 @@ export function openLimitedRuns(
       runs.kill(id);
       limits.kill(id);
     },
+    promote: (id) => runs.promote(id),
     signal: (id, name) => runs.signal(id, name),
     write: (id, text) => runs.write(id, text),
     members: (id) => runs.members(id),
+    isRunning: (id) => runs.isRunning(id),
     heldListens: () => runs.heldListens(),
     releaseListen: (port, host) => runs.releaseListen(port, host),
     forget: (id) => runs.forget(id),

@@ -22,3 +22,16 @@ const codes: ReadonlySet<string> = new Set([
 export function isOwnTrouble(code: string | undefined): boolean {
   return code !== undefined && codes.has(code);
 }
+
+/** What programs say on stderr when the OS refused them something, and its code. */
+const sayings: readonly (readonly [RegExp, string])[] = [
+  [/No space left/i, "ENOSPC"],
+  [/Too many open files/i, "EMFILE"],
+  [/Cannot fork|can't fork|temporarily unavailable/i, "EAGAIN"],
+  [/Cannot allocate|out of memory/i, "ENOMEM"],
+];
+
+/** The code of what a helper of colos (a shell, a probe's command) says has run out; undefined when it says nothing of that kind. */
+export function shortageSaid(text: string): string | undefined {
+  return sayings.find(([saying]) => saying.test(text))?.[1];
+}

@@ -3,7 +3,7 @@
  *
  * Guarantees: one pass over /proc for any number of groups (measured: 1 ms for 80 OS processes). An OS process
  * that vanishes while it is read counts as gone; a name with spaces, parentheses or line breaks confuses nothing.
- * Nothing here throws, and nothing is kept between calls.
+ * Nothing here throws but what says so, and nothing is kept between calls.
  * Limits: Linux only; elsewhere, and without /proc, every answer is empty. Memory is resident memory, so a page
  * that several members share counts for each. CPU time has the resolution of the kernel's tick, 10 ms. A member
  * that left its group (setsid, setpgid) is not seen.
@@ -13,6 +13,7 @@
  */
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from "node:fs";
 import { performance } from "node:perf_hooks";
+import { isWithoutDescriptors, withSpareDescriptor } from "./spare-descriptor.ts";
 
 /** Milliseconds of one tick in which /proc counts CPU time; USER_HZ is 100 on every platform Node runs on. */
 export const tickMs = 10;
@@ -88,36 +89,74 @@ export function startTicks(pid: number, folder: string = procFolder): number | u
   return findProcessStat(pid, folder)?.startTicks;
 }
 
-/** What /proc says of one OS process; undefined when there is none. */
+/** What /proc says of one OS process; undefined when there is none, or it cannot be looked at. */
 export function findProcessStat(pid: number, folder: string = procFolder): ProcessStat | undefined {
   try {
-    const file = openSync(`${folder}/${pid}/stat`, "r");
-    try {
-      return parseStat(statBuffer.toString("latin1", 0, readSync(file, statBuffer, 0, statMaxBytes, 0)));
-    } finally {
-      closeSync(file);
-    }
+    return lookAtProcess(pid, folder);
   } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The same, for whoever takes an absence for an end.
+ * @throws the OS's error when this OS process is short of what it takes to look (EMFILE)
+ */
+export function lookAtProcess(pid: number, folder: string = procFolder): ProcessStat | undefined {
+  try {
+    return withSpareDescriptor(() => readStat(`${folder}/${pid}/stat`));
+  } catch (error) {
+    if (isShortage(error)) throw error;
     return undefined; // it ended, or another user's processes are hidden from us
+  }
+}
+
+function isShortage(error: unknown): boolean {
+  return isWithoutDescriptors(error) || (error as NodeJS.ErrnoException).code === "ENOMEM";
+}
+
+function readStat(path: string): ProcessStat | undefined {
+  const file = openSync(path, "r");
+  try {
+    return parseStat(statBuffer.toString("latin1", 0, readSync(file, statBuffer, 0, statMaxBytes, 0)));
+  } finally {
+    closeSync(file);
   }
 }
 
 const statBuffer = Buffer.alloc(statMaxBytes);
 
-/** What /proc says of every OS process, zombies included. */
+/** What /proc says of every OS process, zombies included; of those that cannot be looked at, nothing. */
 export function* allStats(folder: string = procFolder): Generator<ProcessStat> {
-  for (const name of entries(folder)) {
-    const first = name.charCodeAt(0);
-    if (first < 48 || first > 57) continue; // not a number
-    const stat = findProcessStat(Number(name), folder);
+  for (const pid of pidsIn(folder)) {
+    const stat = findProcessStat(pid, folder);
     if (stat !== undefined) yield stat;
   }
 }
 
-function entries(folder: string): string[] {
+/**
+ * The same, for whoever takes an absence for an end.
+ * @throws the OS's error when this OS process is short of what it takes to look (EMFILE)
+ */
+export function* lookAtProcesses(folder: string = procFolder): Generator<ProcessStat> {
+  for (const pid of pidsIn(folder, isShortage)) {
+    const stat = lookAtProcess(pid, folder);
+    if (stat !== undefined) yield stat;
+  }
+}
+
+function* pidsIn(folder: string, isRefused: (error: unknown) => boolean = () => false): Generator<number> {
+  for (const name of entries(folder, isRefused)) {
+    const first = name.charCodeAt(0);
+    if (first >= 48 && first <= 57) yield Number(name);
+  }
+}
+
+function entries(folder: string, isRefused: (error: unknown) => boolean): string[] {
   try {
-    return readdirSync(folder);
-  } catch {
+    return withSpareDescriptor(() => readdirSync(folder));
+  } catch (error) {
+    if (isRefused(error)) throw error;
     return [];
   }
 }

@@ -1,7 +1,9 @@
 /**
- * Sweep: ends all OS processes that were started in the course of something, by a mark in their environment.
+ * Sweep: ends all OS processes that were started in the course of something: those that have its mark in their environment,
+ * and those that name its folder on their command line or stand in it, for some have no environment of their starter (the
+ * holder of a listening socket) or write their title over it (nginx).
  *
- * Limits: who removes the mark from its environment, or belongs to another user, is not found.
+ * Limits: who has none of the three, or belongs to another user, is not found.
  *
  * @module
  */
@@ -10,19 +12,35 @@ import { Guard, guardLimitMsMax } from "./guard.ts";
 /** The environment variable that the mark stands in. */
 export const markVariable = "COLOS_TORTURE_MARK";
 
-/** Starts a guard that, when it is undone, ends all that have the mark and then removes `folder`, when one is given. */
+/**
+ * Starts a guard that, when it is undone, ends all that have the mark or the folder, and then removes the folder. `folder` is
+ * absolute, without symbolic links; without one only the mark counts.
+ */
 export function startSweeper(mark: string, folder = ""): Promise<Guard> {
-  return Guard.start({ does: ":", undoes: sweep, args: [mark, folder], limitMs: guardLimitMsMax });
+  return Guard.start({ functions, does: ":", undoes: sweep, args: [mark, folder], limitMs: guardLimitMsMax });
 }
+
+/** The guard itself has the folder on its command line too, but nothing below it; and who looks for it must not have it at all. */
+const functions = `
+found() {
+  for f in $(
+    grep -lszF "${markVariable}=$1" /proc/[0-9]*/environ
+    test -z "$2" || echo "$2/" | grep -lszF -f - /proc/[0-9]*/cmdline
+  ); do
+    p=\${f#/proc/}; echo "\${p%%/*}"
+  done
+  test -n "$2" || return 0
+  ls -ld /proc/[0-9]*/cwd | while read -r line; do
+    case $line in *" -> $2/"*) p=\${line##* /proc/}; echo "\${p%%/*}" ;; esac
+  done
+}`;
 
 /** Twice, for what was being started meanwhile. What has ended is waited for: a folder is removed after its last writer. */
 const sweep = `
   for round in 1 2; do
-    for f in $(grep -lszF "${markVariable}=$1" /proc/[0-9]*/environ 2>/dev/null); do
-      p=\${f#/proc/}; kill -KILL "\${p%/environ}" 2>/dev/null
-    done
+    for p in $(found "$1" "$2" 2>/dev/null); do kill -KILL "$p" 2>/dev/null; done
   done
-  n=0; while test $n -lt 200 && grep -qszF "${markVariable}=$1" /proc/[0-9]*/environ 2>/dev/null; do
+  n=0; while test $n -lt 200 && test -n "$(found "$1" "$2" 2>/dev/null)"; do
     n=$((n+1)); sleep 0.01
   done
   test -z "$2" || rm -rf "$2"`;

@@ -10,6 +10,7 @@ import { setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { HttpAnswerParser } from "../../src/platforms/node/http-answer.ts";
+import { daemonNodeOptions } from "../../src/daemon/boot/node-options.ts";
 import { attackOf, type Attack } from "./attack.ts";
 import type { Health } from "./healthy.ts";
 import type { Facts } from "./server.ts";
@@ -263,7 +264,8 @@ export async function main(
     return at < 0 ? standard : Number(args[at + 1]);
   };
   const requests = valueOf("--requests", 1_000_000);
-  const nodeFlags = args.flatMap((arg, at) => (args[at - 1] === "--node-flag" ? [arg] : []));
+  const otherFlags = args.flatMap((arg, at) => (args[at - 1] === "--node-flag" ? [arg] : []));
+  const nodeFlags = otherFlags.length > 0 ? otherFlags : daemonNodeOptions;
   const progress = (made: number): void => void process.stderr.write(`${made} of ${requests}\r`);
   const report = await fuzz({
     seed: valueOf("--seed", 1),

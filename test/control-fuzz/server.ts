@@ -3,7 +3,7 @@
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import process from "node:process";
-import { serveControl } from "../../src/daemon/control-server.ts";
+import { serveControl } from "../../src/daemon/control/control-server.ts";
 import { FakeManager } from "../fake-manager.ts";
 
 /** What it says of itself. */

@@ -7,7 +7,7 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { keepHeart } from "../../src/daemon/heart.ts";
+import { keepHeart } from "../../src/daemon/boot/heart.ts";
 import { homeAt } from "../../src/daemon/home.ts";
 import { identityLines, identityOf } from "../../src/daemon/os-identity.ts";
 import { nodePlatform } from "../../src/platforms/node/node-platform.ts";

@@ -30,7 +30,9 @@ function detailLines(detail: ServiceDetail, colour: boolean): readonly string[] 
   const { plan, target, instances } = detail;
   const wanted = target === "up" ? "is to be up" : "is stopped until somebody starts it";
   const title = `${styled("bold", plan.name, colour)} ${wanted}${plan.description === undefined ? "" : `; ${plan.description}`}`;
-  return [title, ...rows(serviceRows(detail)), ...instances.flatMap((each) => ["", ...instanceLines(each, colour)])];
+  const alarms = (detail.alarms ?? []).map((each) => styled("yellow", plainText(`! ${each}`), colour));
+  const shown = instances.flatMap((each) => ["", ...instanceLines(each, colour)]);
+  return [title, ...alarms, ...rows(serviceRows(detail)), ...shown];
 }
 
 type Row = readonly [string, string];
@@ -56,6 +58,7 @@ function serviceRows({ plan, dependents, limits }: ServiceDetail): readonly Row[
     ["ready", readyText(plan.ready)],
     ["live", liveText(plan.live)],
     ["restart", restartText(plan)],
+    ["standby", plan.standby === true ? "the next run of each instance is started ahead" : ""],
     ["stop", stopText(plan)],
     ["watches", plan.watch?.paths.join(", ") ?? ""],
     ["needs", plan.dependsOn.map(dependencyText).join(", ")],
@@ -94,7 +97,7 @@ function shellWord(word: string): string {
 }
 
 function readyText(ready: ReadyPlan): string {
-  if (ready.kind === "none") return "as soon as it runs";
+  if (ready.kind === "none") return "when it has run for 300 ms";
   const within = ` within ${spanText(ready.timeoutMs)}`;
   switch (ready.kind) {
     case "port":
@@ -130,7 +133,7 @@ function dependencyText({ name, condition, onEnd }: DependencyPlan): string {
 }
 
 function instanceLines(instance: InstanceDetail, colour: boolean): readonly string[] {
-  const { name, osPid, uptimeMs, memoryBytes, cpuPercent, restartsCount, window } = instance;
+  const { name, osPid, standbyOsPid, uptimeMs, memoryBytes, cpuPercent, restartsCount, window } = instance;
   const { uptimeMs: _, osPid: __, ...status } = instance;
   const use = [
     ...(osPid === undefined ? [] : [`pid ${osPid}`]),
@@ -140,6 +143,7 @@ function instanceLines(instance: InstanceDetail, colour: boolean): readonly stri
   ];
   const facts: Row[] = [
     ["process", use.join(", ")],
+    ["standby", standbyOsPid === undefined ? "" : `pid ${standbyOsPid}`],
     [
       "restarts",
       `${restartsCount}; ${window.restarts} of ${window.maxRestarts} in the last ${spanText(window.periodMs)}`,

@@ -3,7 +3,8 @@
  *
  * Guarantees: no byte beyond `bytesMax` is kept; what all requests hold together is bounded by a `Budget`; nesting and values
  * are counted before the text is parsed, because a few megabytes of brackets or keys cost far more time and memory to parse
- * than to look at.
+ * than to look at; of large bodies, however many come at a time, one part is looked at in each turn of the event loop, so that
+ * they do not hold up the small ones.
  *
  * @module
  */
@@ -39,6 +40,17 @@ export interface BodyLimits {
   readonly budget: Budget;
   /** Bytes of each body that do not count, so that large ones never keep small ones out. */
   readonly freeBytes: number;
+  readonly turns: Turns;
+}
+
+/** Lets the event loop do its other work between any two of those who wait here, first come, first served. */
+export class Turns {
+  #last: Promise<void> = Promise.resolve();
+
+  next(): Promise<void> {
+    this.#last = this.#last.then(() => new Promise((resolve) => setImmediate(resolve)));
+    return this.#last;
+  }
 }
 
 /** What came; `isGone`: the client left before the end. */
@@ -46,9 +58,10 @@ export type Body = { readonly value: unknown } | { readonly problem: Problem } |
 
 /** Reads and parses; an absent body is `{}`. Never rejects. */
 export async function readBody(request: IncomingMessage, limits: BodyLimits): Promise<Body> {
-  const { bytesMax, budget, freeBytes } = limits;
+  const { bytesMax, budget, freeBytes, turns } = limits;
   if (Number(request.headers["content-length"] ?? 0) > bytesMax) return tooLarge(bytesMax);
   const chunks: Buffer[] = [];
+  const measure = new Measure();
   let bytes = 0;
   let counted = 0;
   try {
@@ -62,8 +75,12 @@ export async function readBody(request: IncomingMessage, limits: BodyLimits): Pr
       if (!budget.take(more)) return tooMuch();
       counted += more;
       chunks.push(chunk);
+      if (more > 0) await turns.next();
+      const excess = measure.take(chunk, limits);
+      if (excess !== undefined) return { problem: excess };
     }
-    return parse(Buffer.concat(chunks), limits);
+    if (counted > 0) await turns.next();
+    return parse(Buffer.concat(chunks));
   } catch {
     return { isGone: true };
   } finally {
@@ -88,13 +105,8 @@ function nextChunk(request: IncomingMessage): Promise<Buffer | undefined> {
   });
 }
 
-function parse(bytes: Buffer, { depthMax, valuesMax }: BodyLimits): Body {
+function parse(bytes: Buffer): Body {
   if (bytes.length === 0) return { value: {} };
-  const { depth, values } = measure(bytes);
-  if (depth > depthMax) return { problem: problem("invalid", `the body is nested deeper than ${depthMax} levels`) };
-  if (values > valuesMax) {
-    return { problem: problem("invalid", `the body has more than ${valuesMax} values`, { status: 413 }) };
-  }
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     return { value: JSON.parse(text) as unknown };
@@ -108,29 +120,45 @@ const quote = 0x22;
 const backslash = 0x5c;
 const comma = 0x2c;
 
-/** The deepest nesting of lists and objects, and about how many values are in them. */
-function measure(bytes: Buffer): { readonly depth: number; readonly values: number } {
-  let depth = 0;
-  let deepest = 0;
-  let values = 1;
-  let isText = false;
-  for (let index = 0; index < bytes.length; index += 1) {
-    const byte = bytes[index]!;
-    if (isText) {
-      if (byte === backslash) index += 1;
-      else if (byte === quote) isText = false;
-    } else if (byte === quote) {
-      isText = true;
-    } else if (byte === 0x5b || byte === 0x7b) {
-      depth += 1;
-      if (depth > deepest) deepest = depth;
-    } else if (byte === 0x5d || byte === 0x7d) {
-      depth -= 1;
-    } else if (byte === comma) {
-      values += 1;
+/** The nesting of lists and objects, and about how many values are in them, of a text that comes in parts. */
+class Measure {
+  #depth = 0;
+  #values = 1;
+  #isText = false;
+  #isEscaped = false;
+
+  /** What is too much, as soon as it is. */
+  take(bytes: Buffer, { depthMax, valuesMax }: Pick<BodyLimits, "depthMax" | "valuesMax">): Problem | undefined {
+    for (let index = 0; index < bytes.length; index += 1) {
+      if (this.#isText) {
+        index = this.#endOfText(bytes, index);
+        continue;
+      }
+      const byte = bytes[index]!;
+      if (byte === quote) this.#isText = true;
+      else if (byte === 0x5b || byte === 0x7b) this.#depth += 1;
+      else if (byte === 0x5d || byte === 0x7d) this.#depth -= 1;
+      else if (byte === comma) this.#values += 1;
+      if (this.#depth > depthMax) return problem("invalid", `the body is nested deeper than ${depthMax} levels`);
+      if (this.#values > valuesMax) {
+        return problem("invalid", `the body has more than ${valuesMax} values`, { status: 413 });
+      }
     }
+    return undefined;
   }
-  return { depth: deepest, values };
+
+  /** Where the text ends, or the bytes. */
+  #endOfText(bytes: Buffer, from: number): number {
+    for (let index = from; index < bytes.length; index += 1) {
+      if (this.#isEscaped) this.#isEscaped = false;
+      else if (bytes[index] === backslash) this.#isEscaped = true;
+      else if (bytes[index] === quote) {
+        this.#isText = false;
+        return index;
+      }
+    }
+    return bytes.length;
+  }
 }
 
 function tooLarge(bytesMax: number): Body {

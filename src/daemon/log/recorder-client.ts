@@ -16,7 +16,7 @@ import type { Clock, Platform } from "../../base/platform.ts";
 import type { LogsPlan } from "../../control/config.ts";
 import type { Home } from "../home.ts";
 import { identityOf, isAlive } from "../os-identity.ts";
-import { ownEnvironment } from "../own-environment.ts";
+import { ownEnvironment } from "../boot/own-environment.ts";
 import type { OsIdentity, RunId } from "../run/run.ts";
 import { protocolVersion, receive, send, type Report, type Request } from "./protocol.ts";
 import type { RecordedRun, Recorder } from "./recorder.ts";
@@ -232,7 +232,7 @@ class RecorderClient implements Recorder {
     let isAbsent = false;
     socket.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT" || error.code === "ECONNREFUSED") isAbsent = true;
-      else this.#options.log("warning", `the recorder cannot be reached: ${error.message}`);
+      else this.#noRecorder(`the recorder cannot be reached, so what services write may wait: ${error.message}`);
     });
     receive<Report>(socket, (report) => {
       if (report.type !== "hello") return this.#read(report);
@@ -264,6 +264,8 @@ class RecorderClient implements Recorder {
     this.#osPid = osPid;
     this.#retryMs = reconnectInitialMs;
     this.#restartMs = restartInitialMs;
+    const { root } = this.#options.home;
+    if (this.#troubles.has(root)) this.#trouble(root, undefined);
     const waiting = [...this.#asks].map(([ask, { request }]) => request(ask));
     const asked = new Set(waiting.map((request) => (request.type === "attach" ? request.run.id : "")));
     // Before what waits: a run that the recorder does not know counts as drained.
@@ -295,6 +297,14 @@ class RecorderClient implements Recorder {
     if (!this.#isStopped && !this.#isClosed) this.#options.log("warning", "the recorder has ended; a new one goes on");
   }
 
+  /** Said once, until there is one again. */
+  #noRecorder(sentence: string): void {
+    const { home, log } = this.#options;
+    if (this.#troubles.get(home.root) === sentence) return;
+    log("error", sentence);
+    this.#trouble(home.root, sentence);
+  }
+
   #trouble(directory: string, message: string | undefined): void {
     if (message === undefined) this.#troubles.delete(directory);
     else this.#troubles.set(directory, message);
@@ -319,10 +329,11 @@ class RecorderClient implements Recorder {
     const { clock } = this.#options;
     if (this.#startedOsPid !== undefined || this.#isClosed || clock.monotonicMs() < this.#nextStartMs) return;
     const { home, entry, stdout = "ignore", idleMs } = this.#options;
-    mkdirSync(dirname(home.recorderSocket), { recursive: true });
-    mkdirSync(home.log, { recursive: true });
-    const ownLog = openSync(join(home.log, "recorder"), "a", 0o640);
+    let ownLog: number | undefined;
     try {
+      mkdirSync(dirname(home.recorderSocket), { recursive: true });
+      mkdirSync(home.log, { recursive: true });
+      ownLog = openSync(join(home.log, "recorder"), "a", 0o640);
       const args = [...nodeOptions, fileURLToPath(entry), home.root, ...(idleMs === undefined ? [] : [String(idleMs)])];
       // What a person has Node load is meant for their programs, and would cost each start of this one up to 30 ms and 1 MB.
       const { NODE_EXTRA_CA_CERTS: _certificates, ...env } = ownEnvironment();
@@ -336,13 +347,16 @@ class RecorderClient implements Recorder {
         if (code !== null && code !== 0) this.#startFailed(`it ended with exit code ${code}`);
       });
       recorder.unref();
+    } catch (error) {
+      // For want of file descriptors or memory: it passes, and until then what is written waits.
+      this.#startFailed((error as Error).message);
     } finally {
-      closeSync(ownLog);
+      if (ownLog !== undefined) closeSync(ownLog);
     }
   }
 
   #startFailed(problem: string): void {
-    this.#options.log("error", `the recorder could not be started: ${problem}`);
+    this.#noRecorder(`the recorder could not be started, so what services write waits: ${problem}`);
     this.#problem = problem;
     this.#nextStartMs = this.#options.clock.monotonicMs() + this.#restartMs;
     this.#restartMs = Math.min(2 * this.#restartMs, restartMaxMs);

@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { buildRunDaemon, RunDaemonProcess } from "../../../test/run-daemon-process.ts";
 import { leftOf, newHome, openTestRuns, shellSpec, specOf } from "../../../test/run-home.ts";
 import { gone } from "../../../test/system/os-processes.ts";
@@ -22,7 +22,8 @@ import { turn } from "../../../test/system/turn.ts";
 import type { Home } from "../home.ts";
 import { bootId } from "../os-identity.ts";
 import { pipeFile, runFile, tryClaim, writeRecord } from "./run-files.ts";
-import { launchShim, shimCall } from "./run-launch.ts";
+import { Launcher, type ShimFailure } from "./launcher.ts";
+import { shimCall } from "./run-launch.ts";
 import type { RunId, RunSpec } from "./run.ts";
 import { shimStatus } from "./shim-script.ts";
 
@@ -147,8 +148,12 @@ test("what a run wrote is kept for the next reader until the run is forgotten", 
 
 describe("a shim that comes late", () => {
   const late = async (home: Home, spec: RunSpec): Promise<number | null> => {
-    const shim = await launchShim(shimCall(home, spec, {}, process.env["PATH"]!), spec);
-    return (await shim.ended).status;
+    const launcher = new Launcher(home, process.env["PATH"]!);
+    onTestFinished(() => launcher.close());
+    const { status } = await new Promise<ShimFailure>((resolve, reject) => {
+      launcher.start(spec.id, shimCall(home, spec, {}, process.env["PATH"]!), resolve).catch(reject);
+    });
+    return status;
   };
   const newRun = (): { home: Home; spec: RunSpec; began: string } => {
     const home = newHome();

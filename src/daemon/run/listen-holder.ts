@@ -16,14 +16,15 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Milliseconds } from "../../base/platform.ts";
-import { allStats, isAlive as isLiving } from "../../os/process-sample.ts";
+import { isAlive as isLiving, lookAtProcesses } from "../../os/process-sample.ts";
+import { isWithoutDescriptors, withSpareDescriptor } from "../../os/spare-descriptor.ts";
 import type { Home } from "../home.ts";
-import { isAlive } from "../os-identity.ts";
+import { isAlive, isSurelyAlive } from "../os-identity.ts";
 import { openListenSocket } from "../listen-socket.ts";
 import { writeFifo } from "./fifo.ts";
 import type { ShimCall } from "./run-launch.ts";
 import type { OsIdentity } from "./run.ts";
-import { shimFile } from "./shim-script.ts";
+import { servicePathVariable, shimFile } from "./shim-script.ts";
 
 /** How long a holder may take to be there, in milliseconds. */
 export const holderStartMs: Milliseconds = 5_000;
@@ -40,12 +41,15 @@ export interface ListenPlace {
 export class ListenHolders {
   readonly #home: Home;
   readonly #clock: Clock;
+  readonly #path: string;
   /** Holders that are being looked for or started, by their files, so that two starts make one. */
   readonly #opening = new Map<string, Promise<void>>();
 
-  constructor(home: Home, clock: Clock) {
+  /** `path`: where shims find their tools. */
+  constructor(home: Home, clock: Clock, path: string) {
     this.#home = home;
     this.#clock = clock;
+    this.#path = path;
   }
 
   /**
@@ -58,21 +62,26 @@ export class ListenHolders {
     this.#opening.set(key, opening);
     await opening;
     const write = { timeoutMs: holderWriteMs, clock: this.#clock };
-    await writeFifo(holdPipe(this.#home, place), holderCommand(startScript(call)), write);
+    await writeFifo(holdPipe(this.#home, place), holderCommand(startScript(this.#home, this.#path, call)), write);
   }
 
   /** Where a holder is, also one that an earlier daemon started. */
   places(): ListenPlace[] {
-    return readdirSync(this.#home.runs).flatMap((name) => {
+    return withSpareDescriptor(() => readdirSync(this.#home.runs)).flatMap((name) => {
       const [, port, host] = /^hold-(\d+)-(.+)$/.exec(name) ?? [];
       return host === undefined ? [] : [{ port: Number(port), host: decodeURIComponent(host) }];
     });
   }
 
-  /** Ends the place's holder. Instances that accept there go on. */
+  /** Ends the place's holder, unless it cannot be found out who that is. Instances that accept there go on. */
   release(place: ListenPlace): void {
-    const holder = readHolder(this.#home, place);
-    if (holder !== undefined && isAlive(holder)) process.kill(holder.osPid, "SIGKILL");
+    let holder: OsIdentity | undefined;
+    try {
+      holder = readHolder(this.#home, place);
+    } catch {
+      return; // what is not known to be free must not be opened a second time
+    }
+    if (holder !== undefined && isSurelyAlive(holder)) process.kill(holder.osPid, "SIGKILL");
     rmSync(holdFile(this.#home, place), { force: true });
     rmSync(holdPipe(this.#home, place), { force: true });
   }
@@ -126,17 +135,18 @@ export class ListenHolders {
   }
 }
 
-/** Whether an OS process has this command line. */
+/** Whether an OS process has this command line. @throws the OS's error when that cannot be looked at */
 function isRunning(argv: readonly string[]): boolean {
   const commandLine = `${argv.join("\0")}\0`;
-  for (const stat of allStats()) if (isLiving(stat) && commandLineOf(stat.pid) === commandLine) return true;
+  for (const stat of lookAtProcesses()) if (isLiving(stat) && commandLineOf(stat.pid) === commandLine) return true;
   return false;
 }
 
 function commandLineOf(osPid: number): string {
   try {
-    return readFileSync(`/proc/${osPid}/cmdline`, "utf8");
-  } catch {
+    return withSpareDescriptor(() => readFileSync(`/proc/${osPid}/cmdline`, "utf8"));
+  } catch (error) {
+    if (isWithoutDescriptors(error)) throw error;
     return ""; // it has ended
   }
 }
@@ -149,19 +159,23 @@ function holdPipe(home: Home, { port, host }: ListenPlace): string {
   return join(home.pipes, `${port}-${encodeURIComponent(host)}.hold`);
 }
 
+/** @throws the OS's error when it cannot be read for want of a file descriptor */
 function readHolder(home: Home, place: ListenPlace): OsIdentity | undefined {
   try {
-    const text = readFileSync(holdFile(home, place), "utf8");
+    const text = withSpareDescriptor(() => readFileSync(holdFile(home, place), "utf8"));
     const [, pid, ticks, bootId] = /^(\d+) (\d+) (\S+)\n$/.exec(text) ?? [];
     return bootId === undefined ? undefined : { osPid: Number(pid), startTicks: Number(ticks), bootId };
-  } catch {
+  } catch (error) {
+    if (isWithoutDescriptors(error)) throw error;
     return undefined;
   }
 }
 
 /** The first setsid leads a session, so the second one forks, and nobody waits for the shim. */
-function startScript({ args, env, cwd }: ShimCall): string {
-  const variables = Object.entries(env).map(([name, value]) => `${name}=${quoted(value)}`);
+function startScript(home: Home, path: string, { words, env: { PATH, ...env }, cwd }: ShimCall): string {
+  const own = PATH === undefined ? { ...env, PATH: path } : { ...env, PATH: path, [servicePathVariable]: PATH };
+  const variables = Object.entries(own).map(([name, value]) => `${name}=${quoted(value)}`);
+  const args = [shimFile(home), "run", ...words];
   const command = ["exec setsid setsid /bin/sh", ...args.map(quoted), ">/dev/null 2>&1"].join(" ");
   return `export ${variables.join(" ")}; cd ${quoted(cwd)} && ${command}`;
 }

@@ -3,7 +3,8 @@
  *
  * ```
  * <run>.spec    daemon  what was started, without its environment (JSON); a run without it is over and forgotten
- * <run>.shim    shim    its pid and start ticks
+ * <run>.standby daemon  it was started ahead and waits; removed when its turn comes, before it is told
+ * <run>.shim    shim    its pid and start ticks; on a full disk also `exit <status>`
  * <run>.claim   whoever made it first decides: the shim starts the service, or a daemon has given the run up
  * <run>.notify  shim    waits for the notify socket
  * <run>.pid     service its pid and start ticks, before it executes
@@ -30,14 +31,15 @@ import {
 import { constants } from "node:os";
 import { join } from "node:path";
 import type { LogsPlan } from "../../control/config.ts";
+import { withSpareDescriptor } from "../../os/spare-descriptor.ts";
 import type { Home } from "../home.ts";
 import type { OsIdentity, RunEnd, RunId, RunSpec } from "./run.ts";
 
 /** The files of a run in `runs/`, in the order in which they are removed: without a spec, a late shim starts nothing. */
-export const runFileKinds = ["spec", "pid", "ready", "notify", "exit", "shim", "claim"] as const;
+export const runFileKinds = ["spec", "standby", "pid", "ready", "notify", "exit", "shim", "claim"] as const;
 export type RunFileKind = (typeof runFileKinds)[number];
 /** What a run has in `pipes/`. */
-export const pipeKinds = ["out", "err", "in", "ready", "notify", "call"] as const;
+export const pipeKinds = ["out", "err", "in", "ready", "notify", "call", "go"] as const;
 export type PipeKind = (typeof pipeKinds)[number];
 
 /** What a later daemon needs of a spec. */
@@ -48,6 +50,8 @@ export interface RunRecord {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly stdin: "pipe" | "null";
+  /** It was started ahead; whether it still waits, the file `standby` says. */
+  readonly isStandby?: true;
   readonly readiness?: RunSpec["readiness"];
   readonly limits: RunSpec["limits"];
   readonly logs: LogsPlan;
@@ -77,22 +81,28 @@ export function runIdOf(name: string): { readonly id: RunId; readonly kind: RunF
   return kind === undefined || dot <= 0 ? undefined : { id: name.slice(0, dot), kind };
 }
 
-/** @throws what the OS says, such as ENOSPC */
+/** @throws what the OS says, such as ENOSPC; then nothing of it is left */
 export function writeRecord(home: Home, record: RunRecord): void {
   const file = runFile(home, record.id, "spec");
-  writeFileSync(`${file}.draft`, `${JSON.stringify(record)}\n`, { mode: 0o600 });
-  renameSync(`${file}.draft`, file);
+  try {
+    writeFileSync(`${file}.draft`, `${JSON.stringify(record)}\n`, { mode: 0o600 });
+    renameSync(`${file}.draft`, file);
+  } catch (error) {
+    // On a full disk each try would leave one.
+    rmSync(`${file}.draft`, { force: true });
+    throw error;
+  }
 }
 
-/** All runs that are not forgotten. What is left of forgotten ones is removed. */
+/** All runs that are not forgotten. What is left of forgotten ones is removed. @throws when what is there cannot be read */
 export function recordsIn(home: Home): RunRecord[] {
   const ids = new Set<RunId>();
-  for (const name of readdirSync(home.runs)) {
+  for (const name of withSpareDescriptor(() => readdirSync(home.runs))) {
     const file = runIdOf(name);
     if (file !== undefined) ids.add(file.id);
     else if (name.endsWith(".draft")) rmSync(join(home.runs, name), { force: true });
   }
-  for (const name of readdirSync(home.pipes)) {
+  for (const name of withSpareDescriptor(() => readdirSync(home.pipes))) {
     const [, id, kind] = /^(.+)\.([^.]+)$/.exec(name) ?? [];
     if (id !== undefined && pipeKinds.some((known) => known === kind)) ids.add(id);
   }
@@ -103,10 +113,11 @@ export function recordsIn(home: Home): RunRecord[] {
   });
 }
 
-/** A torn spec gives what the run's id says, as of another boot. */
+/** A torn spec gives what the run's id says, as of another boot. @throws when it is there and cannot be read */
 export function readRecord(home: Home, id: RunId): RunRecord | undefined {
   const file = runFile(home, id, "spec");
-  const text = readText(file);
+  // One that cannot be read for want of a file descriptor is no sign that the run is forgotten.
+  const text = existsSync(file) ? withSpareDescriptor(() => readFileSync(file, "utf8")) : undefined;
   if (text === undefined) return undefined;
   try {
     return JSON.parse(text) as RunRecord;
@@ -121,14 +132,17 @@ export function readRecord(home: Home, id: RunId): RunRecord | undefined {
 
 /** Pid and start ticks as the shim or the service wrote them. */
 export function readIdentity(file: string, boot: string): OsIdentity | undefined {
-  const [, pid, ticks] = /^(\d+) (\d+)\n$/.exec(readText(file) ?? "") ?? [];
+  const [, pid, ticks] = /^(\d+) (\d+)\n(?:exit |$)/.exec(readText(file) ?? "") ?? [];
   return pid === undefined ? undefined : { osPid: Number(pid), startTicks: Number(ticks), bootId: boot };
 }
 
-/** How the shim says that it ended. */
+/** How the shim says that it ended. On a full disk a new file takes nothing, and the one that says who it is has room. */
 export function readExit(home: Home, id: RunId): RunEnd | undefined {
-  const file = runFile(home, id, "exit");
-  const [, status] = /^(\d+)\n$/.exec(readText(file) ?? "") ?? [];
+  return exitIn(runFile(home, id, "exit"), /^(\d+)\n$/) ?? exitIn(runFile(home, id, "shim"), /\nexit (\d+)\n$/);
+}
+
+function exitIn(file: string, form: RegExp): RunEnd | undefined {
+  const [, status] = form.exec(readText(file) ?? "") ?? [];
   if (status === undefined) return undefined;
   return { ...endOf(Number(status)), at: statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0 };
 }
@@ -143,7 +157,7 @@ export function endOf(status: number): { readonly code: number | null; readonly 
 /** Takes the run for this daemon, so that no shim starts it. False when somebody has it. */
 export function tryClaim(home: Home, id: RunId): boolean {
   try {
-    closeSync(openSync(runFile(home, id, "claim"), "wx", 0o600));
+    withSpareDescriptor(() => closeSync(openSync(runFile(home, id, "claim"), "wx", 0o600)));
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
@@ -172,7 +186,7 @@ function removeCgroup(cgroup: string): void {
 function readText(file: string): string | undefined {
   if (!existsSync(file)) return undefined;
   try {
-    return readFileSync(file, "utf8");
+    return withSpareDescriptor(() => readFileSync(file, "utf8"));
   } catch {
     return undefined;
   }

@@ -1,24 +1,22 @@
 /**
- * Run launch: from a spec to a shim, and from what stands in the way to a RunStartError.
+ * Run launch: from a spec to what a shim is told, and from what stands in the way to a RunStartError.
  *
  * Guarantees: what cannot be executed is refused before anything happens. The environment goes through the environment
  * alone: it is in no file and on no command line.
- * Not here: what the shim does (shim-script.ts), whether it has begun (runs.ts).
+ * Not here: who starts the shim (launcher.ts, listen-holder.ts), what it does (shim-script.ts), whether it has begun (run-follower.ts).
  *
  * @module
  */
-import { spawn, type ChildProcess } from "node:child_process";
 import { assertFolder, explainStart, findExecutable } from "../../os/executable.ts";
 import { PortInUseError } from "../../os/port-holder.ts";
+import { standbyVariable } from "../../platforms/node/standby.ts";
 import type { Home } from "../home.ts";
-import { isOwnTrouble } from "../own-trouble.ts";
+import { isOwnTrouble, shortageSaid } from "../own-trouble.ts";
 import { FifoError } from "./fifo.ts";
 import { pipeFile, runFile } from "./run-files.ts";
 import { RunStartError, type RunSpec } from "./run.ts";
-import { homeVariable, runVariable, servicePathVariable, shimFile, shimStatus } from "./shim-script.ts";
+import { homeVariable, runVariable, shimStatus } from "./shim-script.ts";
 
-/** Characters kept of what a shim says is wrong. */
-const problemMaxChars = 2_000;
 /** Where the tools of the shim are, beside the daemon's own PATH. */
 const toolsPath = "/usr/bin:/bin:/usr/sbin:/sbin";
 /** File descriptors 3 to 9 can be redirected by every shell. */
@@ -42,14 +40,15 @@ export interface Preparation {
 const passableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Variables that shells keep for themselves, so that setting them to anything may end the shell. */
 const shellsOwn = ["OPTIND", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"];
-/** What was meant for whoever the variables were taken from: sd_listen_fds(3), sd_notify(3). */
-const othersOwn = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"];
+/** What was meant for whoever the variables were taken from: sd_listen_fds(3), sd_notify(3), a standby. */
+const othersOwn = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", standbyVariable];
 const notPassable: ReadonlySet<string> = new Set([...shellsOwn, ...othersOwn]);
 
-/** How a shim is called. */
+/** What a shim is told. */
 export interface ShimCall {
-  /** What follows `/bin/sh`. */
-  readonly args: readonly string[];
+  /** What `colos_run` of the script takes. */
+  readonly words: readonly string[];
+  /** What the service gets. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
 }
@@ -65,43 +64,12 @@ export function shimCall(home: Home, spec: RunSpec, preparation: Preparation, ow
   const pipes = pipeFile(home, spec.id, "out").slice(0, -".out".length);
   const ready = spec.readiness?.kind === "fd" ? String(spec.readiness.fd) : "-";
   const notify = spec.readiness?.kind === "notify" ? "notify" : "-";
-  const own = [shimFile(home), "run", files, pipes, spec.stdin, ready, notify, String(spec.listen.length), preamble];
+  const sockets = String(spec.listen.length);
+  const own = [files, pipes, spec.stdin, ready, notify, sockets, standbyFd(spec), preamble];
   assertNoNul(name, [...args, ...Object.entries(spec.env).flat()]);
   const setsid = setsidOn(shimPath(ownPath), spec);
-  const env = { ...shimEnvironment(home, spec, ownPath), ...preparation.env };
-  return { args: [...own, setsid, ...prefix, file, ...args], env, cwd: spec.cwd };
-}
-
-/** A shim that this OS process has started; it outlives it. */
-export interface LaunchedShim {
-  /** Settles with what it said and its exit status, when it ends while this OS process lives. */
-  readonly ended: Promise<{ readonly status: number | null; readonly problem: string }>;
-  /** Stops listening to what it says: the service runs. */
-  release(): void;
-}
-
-/** @throws RunStartError when the OS refuses */
-export async function launchShim(call: ShimCall, spec: RunSpec): Promise<LaunchedShim> {
-  let child: ChildProcess;
-  try {
-    const { env, cwd } = call;
-    child = spawn("/bin/sh", [...call.args], { detached: true, env, cwd, stdio: ["ignore", "ignore", "pipe"] });
-  } catch (refused) {
-    throw startError(refused, spec);
-  }
-  if (child.pid === undefined) {
-    throw startError(await new Promise((resolve) => void child.once("error", resolve)), spec);
-  }
-  child.unref();
-  let problem = "";
-  child.stderr?.on("data", (chunk: Buffer) => {
-    problem = (problem + chunk.toString()).slice(0, problemMaxChars);
-  });
-  child.stderr?.on("error", () => {});
-  const ended = new Promise<{ status: number | null; problem: string }>((resolve) => {
-    child.once("close", (status) => resolve({ status, problem: problem.trim().replaceAll(/\s*\n\s*/g, "; ") }));
-  });
-  return { ended, release: () => child.stderr?.destroy() };
+  const env = { ...serviceEnvironment(home, spec), ...preparation.env };
+  return { words: [...own, setsid, ...prefix, file, ...args], env, cwd: spec.cwd };
 }
 
 /** Of the disk on which the home is: not the service's either. */
@@ -125,17 +93,9 @@ export function startError(refused: unknown, { argv, cwd }: RunSpec): RunStartEr
 
 /** What a shim that ended before its service began said, as a sentence. */
 export function shimError({ argv }: RunSpec, status: number | null, problem: string): RunStartError {
-  const code = troubleOf(problem, status);
+  const code = shortageSaid(problem) ?? (status === shimStatus.notify ? "ETIMEDOUT" : "EIO");
   const said = problem === "" ? `its shim ended with ${status ?? "an OS signal"}` : problem;
   return new RunStartError(`${argv[0]} could not be started: ${said}`, code, true);
-}
-
-function troubleOf(problem: string, status: number | null): string {
-  if (/No space left/i.test(problem)) return "ENOSPC";
-  if (/Too many open files/i.test(problem)) return "EMFILE";
-  if (/Cannot fork|temporarily unavailable/i.test(problem)) return "EAGAIN";
-  if (/Cannot allocate|out of memory/i.test(problem)) return "ENOMEM";
-  return status === shimStatus.notify ? "ETIMEDOUT" : "EIO";
 }
 
 function executableOf(spec: RunSpec): string {
@@ -183,20 +143,23 @@ function assertReadiness({ argv, readiness, listen }: RunSpec): void {
   throw new RunStartError(sentence, "EINVAL", false);
 }
 
+/** Where a standby hears that its turn has come: as far away from its socket as the readiness that it may have declared leaves room. */
+function standbyFd({ isStandby, readiness }: RunSpec): string {
+  if (isStandby !== true) return "-";
+  return String(readiness?.kind === "fd" && readiness.fd === shellFdMax ? shellFdMax - 1 : shellFdMax);
+}
+
 function assertNoNul(file: string, texts: readonly string[]): void {
   if (!texts.some((text) => text.includes("\0"))) return;
   throw new RunStartError(`an argument or environment variable of ${file} contains a NUL character`, "EINVAL", false);
 }
 
-function shimEnvironment(home: Home, spec: RunSpec, ownPath: string): Record<string, string> {
-  const { PATH, ...env } = spec.env;
-  const passable = Object.entries(env).filter(([name]) => passableName.test(name) && !notPassable.has(name));
+function serviceEnvironment(home: Home, spec: RunSpec): Record<string, string> {
+  const passable = Object.entries(spec.env).filter(([name]) => passableName.test(name) && !notPassable.has(name));
   return {
     ...Object.fromEntries(passable),
-    PATH: shimPath(ownPath),
     [runVariable]: spec.id,
     [homeVariable]: home.root,
-    ...(PATH === undefined ? {} : { [servicePathVariable]: PATH }),
     ...(spec.readiness?.kind === "notify" ? { NOTIFY_SOCKET: pipeFile(home, spec.id, "notify") } : {}),
   };
 }

@@ -3,7 +3,7 @@
  *
  * Guarantees: the process group gets an OS signal and `followersMs` to go, as with the command carrier; then whatever
  * still belongs to the run gets SIGKILL, again and again until nothing is left or `killMs` is over, so that one that forks
- * meanwhile does not get away.
+ * meanwhile does not get away. Without what it takes to look (file descriptors) nothing is known to be gone: then it waits.
  *
  * @module
  */
@@ -14,6 +14,8 @@ import type { Member } from "./run-members.ts";
 export const followersMs: Milliseconds = 2_000;
 /** How long SIGKILL may take, in milliseconds; an OS process may hang in a device. */
 export const killMs: Milliseconds = 5_000;
+/** The pause before a look that the OS refused is tried again, in milliseconds. */
+export const lookRefusedMs: Milliseconds = 250;
 /** The longest pause between two looks, in milliseconds; the first is 1 ms. */
 export const lookPauseMaxMs: Milliseconds = 32;
 
@@ -27,7 +29,8 @@ export interface Leftovers {
 }
 
 /** Settles when nothing is left, or nothing more can be done. Gives how many still run. */
-export async function stopLeftovers({ look, first, group, clock }: Leftovers): Promise<number> {
+export async function stopLeftovers({ look: lookOnce, first, group, clock }: Leftovers): Promise<number> {
+  const look = (): Promise<readonly Member[]> => patiently(lookOnce, clock);
   let members = await look();
   if (members.length === 0) return 0;
   const inGroup = (): readonly Member[] => members.filter((member) => member.group === group);
@@ -44,6 +47,17 @@ export async function stopLeftovers({ look, first, group, clock }: Leftovers): P
     return members.length === 0;
   });
   return members.length;
+}
+
+/** For as long as it takes: who is not seen may run, and its successor would be the second. */
+async function patiently<T>(look: () => Promise<T>, clock: Clock): Promise<T> {
+  for (;;) {
+    try {
+      return await look();
+    } catch {
+      await new Promise<void>((resolve) => void clock.timer(lookRefusedMs, resolve));
+    }
+  }
 }
 
 async function until(timeoutMs: Milliseconds, clock: Clock, isDone: () => Promise<boolean>): Promise<void> {

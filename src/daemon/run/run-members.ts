@@ -10,7 +10,8 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { allStats, isAlive, type ProcessStat } from "../../os/process-sample.ts";
+import { isAlive, lookAtProcesses, type ProcessStat } from "../../os/process-sample.ts";
+import { isWithoutDescriptors, withSpareDescriptor } from "../../os/spare-descriptor.ts";
 import type { OsIdentity, RunId } from "./run.ts";
 import { homeVariable, runVariable } from "./shim-script.ts";
 
@@ -48,18 +49,22 @@ export class RunMembers {
     this.#home = home;
   }
 
-  /** A look that begins after this call. */
+  /** A look that begins after this call. Rejects when this OS process is short of what it takes to look. */
   look(): Promise<Look> {
-    this.#next ??= new Promise((resolve) => {
+    this.#next ??= new Promise((resolve, reject) => {
       setImmediate(() => {
         this.#next = undefined;
-        resolve(this.lookNow());
+        try {
+          resolve(this.lookNow());
+        } catch (error) {
+          reject(error as Error);
+        }
       });
     });
     return this.#next;
   }
 
-  /** The look of this turn of the event loop, for who asks run by run. */
+  /** The look of this turn of the event loop, for who asks run by run. @throws as `lookNow` */
   lookThisTurn(): Look {
     if (this.#ofThisTurn === undefined) {
       this.#ofThisTurn = this.lookNow();
@@ -68,12 +73,13 @@ export class RunMembers {
     return this.#ofThisTurn;
   }
 
+  /** @throws the OS's error when this OS process is short of what it takes to look: nobody seen is not nobody there */
   lookNow(): Look {
     const marks = new Map<string, RunId | null>();
     const marked = new Map<RunId, ProcessStat[]>();
     const grouped = new Map<number, ProcessStat[]>();
     const startTicks = new Map<number, number>();
-    for (const stat of allStats()) {
+    for (const stat of lookAtProcesses()) {
       startTicks.set(stat.pid, stat.startTicks);
       const mark = this.#markOf(stat, marks);
       // A daemon that was started from within a service has that run's mark; it does not end itself, nor who restarts it.
@@ -112,20 +118,23 @@ function isSameOrGone(startTicks: number | undefined, service: OsIdentity): bool
 
 function readMark(osPid: number, home: string): RunId | null {
   try {
-    const entries = readFileSync(`/proc/${osPid}/environ`, "utf8").split("\0");
+    const entries = withSpareDescriptor(() => readFileSync(`/proc/${osPid}/environ`, "utf8")).split("\0");
     const prefix = `${runVariable}=`;
     const found = entries.find((entry) => entry.startsWith(prefix));
     const isOurs = found !== undefined && entries.includes(`${homeVariable}=${home}`);
     return isOurs ? found.slice(prefix.length) : null;
-  } catch {
+  } catch (error) {
+    if (isWithoutDescriptors(error)) throw error;
     return null; // another user's, or ended
   }
 }
 
 function cgroupMembers(cgroup: string): number[] {
   try {
-    return readFileSync(`${cgroup}/cgroup.procs`, "latin1").split("\n").map(Number).filter(Boolean);
-  } catch {
+    const text = withSpareDescriptor(() => readFileSync(`${cgroup}/cgroup.procs`, "latin1"));
+    return text.split("\n").map(Number).filter(Boolean);
+  } catch (error) {
+    if (isWithoutDescriptors(error)) throw error;
     return []; // it is removed when it is empty
   }
 }

@@ -11,6 +11,7 @@ import { DaemonAbsentError, managerClient } from "../../../src/control/manager-c
 import { ManagerError, type InstanceDetail, type Manager, type SystemStatus } from "../../../src/control/manager.ts";
 import { unixHttp } from "../../../src/platforms/node/unix-http.ts";
 import { changed, type Wanted, type WantedService } from "./fleet.ts";
+import { inTime } from "./in-time.ts";
 
 /** How long a daemon that lives may take to answer what is not waited for, and to start, in milliseconds. */
 export const answerMsMax = 30_000;
@@ -34,6 +35,8 @@ export class Client {
   readonly problems: string[] = [];
   readonly counts = { acknowledged: 0, cutOff: 0, cutOffAndDone: 0, refused: 0 };
   wanted: Wanted;
+  /** How many operations were begun that have a service down, by its name. */
+  readonly #downs = new Map<string, number>();
   #possible: readonly Wanted[];
   /** What became of the last operation, for people. */
   #last = "";
@@ -53,6 +56,21 @@ export class Client {
     this.#env = env;
   }
 
+  /** What became of the last operation, for people. */
+  get last(): string {
+    return this.#last;
+  }
+
+  /** How many operations were begun so far that have the service down. */
+  downsOf(name: string): number {
+    return this.#downs.get(name) ?? 0;
+  }
+
+  /** Whether a service is wanted up, whatever became of the operation that is under way. */
+  isUp(name: string): boolean {
+    return this.#possible.every((wanted) => wanted.get(name)?.target === "up");
+  }
+
   /** The operation that makes the config say what is wanted. */
   apply(effect: Wanted, { wait = false } = {}): Operation {
     const input = { plan: this.#planOf(effect), env: this.#env, source: "fleet", wait, timeoutMs: answerMsMax };
@@ -63,8 +81,10 @@ export class Client {
   async perform({ name, effect, run }: Operation): Promise<boolean> {
     const before = this.wanted;
     this.#possible = [before, effect];
+    for (const service of changed)
+      if (effect.get(service)?.target !== "up") this.#downs.set(service, this.downsOf(service) + 1);
     try {
-      await within(run(this.manager), `${name} was not answered`);
+      await inTime(run(this.manager), 2 * answerMsMax, `${name} was not answered`);
       this.counts.acknowledged += 1;
       this.#possible = [effect];
       this.#last = `${name} was answered`;
@@ -87,7 +107,7 @@ export class Client {
 
   /** Asks what is wanted now, as the daemon has it, and holds it against what must be. */
   async look(self: Pausing): Promise<void> {
-    const seen = await this.ask(self, () => this.#seen());
+    const seen = await this.#settledSeen(self);
     const found = this.#possible.find((each) => textOf(each) === textOf(seen));
     if (found === undefined) {
       const all = this.#possible.map((each) => textOf(each)).join(" or ");
@@ -102,7 +122,7 @@ export class Client {
     const dueMs = performance.now() + answerMsMax;
     for (;;) {
       try {
-        return await within(question(), "a question was not answered");
+        return await inTime(question(), answerMsMax, "a question was not answered");
       } catch (error) {
         if (!isCutOff(error) || performance.now() > dueMs) throw error;
         await self.sleep(againMs);
@@ -119,7 +139,21 @@ export class Client {
     return instances;
   }
 
-  async #seen(): Promise<Wanted> {
+  /** What is removed is shown as one that is down until it has ended; so that one is looked at again. */
+  async #settledSeen(self: Pausing): Promise<Wanted> {
+    const dueMs = performance.now() + answerMsMax;
+    for (;;) {
+      const leaving = new Set<string>();
+      const seen = await this.ask(self, () => this.#seen(leaving));
+      const isWaited = [...leaving].some((name) => this.#possible.some((wanted) => !wanted.has(name)));
+      if (!isWaited || performance.now() > dueMs) return seen;
+      await self.sleep(againMs);
+    }
+  }
+
+  /** `leaving` gets those that are down and have not ended. */
+  async #seen(leaving: Set<string>): Promise<Wanted> {
+    leaving.clear();
     const wanted = new Map<string, WantedService>();
     for (const name of changed) {
       const detail = await this.manager.show({ name }).catch((error: unknown) => {
@@ -127,7 +161,9 @@ export class Client {
         throw error;
       });
       if (detail === undefined) continue;
-      const { plan, target } = detail;
+      const { plan, target, instances } = detail;
+      if (target === "down" && instances.some(({ state }) => state !== "stopped" && state !== "failed"))
+        leaving.add(name);
       wanted.set(name, { target, instances: plan.instances, version: Number(plan.env["VERSION"]) });
     }
     return wanted;
@@ -148,16 +184,4 @@ export function textOf(wanted: Wanted): string {
   return services
     .map(([name, { target, instances, version }]) => `${name} ${target} ×${instances} v${version}`)
     .join(", ");
-}
-
-async function within<T>(work: Promise<T>, sentence: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${sentence} within ${2 * answerMsMax} ms`)), 2 * answerMsMax);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { InstanceDetail, RunExit } from "../../../src/control/manager.ts";
 import { parseCriLine } from "../../../src/daemon/log/cri-format.ts";
 import { instanceFolder, logFolder, type Home } from "../../../src/daemon/home.ts";
+import { chunkBytesMax } from "../../../src/daemon/log/pipe-reader.ts";
 
 const factsChunkBytes = 65_536;
 
@@ -15,6 +16,8 @@ const factsChunkBytes = 65_536;
 export class Facts {
   /** How often each run began. */
   readonly starts = new Map<string, number>();
+  /** The versions of those that have one, by OS process. */
+  readonly versions = new Map<number, number>();
   /** Exit codes as the services chose them. */
   readonly codes = new Map<string, number>();
   /** Lines on each stream of the runs that ended in order. */
@@ -45,10 +48,11 @@ export class Facts {
   }
 
   #take(line: string): void {
-    const [what, run = "", value] = line.split(" ");
+    const [what, run = "", value, version] = line.split(" ");
     if (what === "start") {
       const count = (this.starts.get(run) ?? 0) + 1;
       this.starts.set(run, count);
+      if (version) this.versions.set(Number(value), Number(version));
       if (count > 1) this.problems.push(`${run} began ${count} times`);
     } else if (what === "twice") this.problems.push(`${run} began while another run of its instance was not gone`);
     else if (what === "code") this.codes.set(run, Number(value));
@@ -106,29 +110,51 @@ export function wrongExits(facts: Facts, { exits, problems }: Exits): string[] {
   return [...problems, ...wrong];
 }
 
-/** Lines that are not in the log exactly once and in order. */
-export function wrongLines(home: Home, service: string, instances: number, facts: Facts): string[] {
+/**
+ * Lines that are not in the log once and in order. Each pipe may have lost so many chunks as recorders were killed: what such a
+ * one had in its hands.
+ */
+export function wrongLines(home: Home, service: string, instances: number, facts: Facts, chunksLostMax = 0): string[] {
   const wrong: string[] = [];
-  const seen = new Map<string, number>();
+  const pipes = new Map<string, { last: number; lostBytes: number }>();
+  const pipeOf = (run: string, stream: string): { last: number; lostBytes: number } => {
+    const key = `${run} ${stream}`;
+    const pipe = pipes.get(key) ?? { last: 0, lostBytes: 0 };
+    pipes.set(key, pipe);
+    return pipe;
+  };
   for (let instance = 1; instance <= instances; instance++) {
     for (const { stream, text } of linesOf(home, service, instance)) {
       // A shell says by itself that its child was told to end.
-      const [, run, number] = /^([a-z]+\.\d+\.\d+) (\d+)$/.exec(text) ?? [];
+      const [, run, number] = /^([a-z]+\.\d+\.\d+) (\d+)\.$/.exec(text) ?? [];
       if (run === undefined) continue;
-      const key = `${run} ${stream}`;
-      const next = (seen.get(key) ?? 0) + 1;
-      if (Number(number) !== next) wrong.push(`${service}.${instance} ${stream}: "${text}" where line ${next} is due`);
-      seen.set(key, Number(number));
+      const pipe = pipeOf(run, stream);
+      const isLate = Number(number) <= pipe.last;
+      if (isLate || (chunksLostMax === 0 && Number(number) !== pipe.last + 1))
+        wrong.push(`${service}.${instance} ${stream}: "${text}" where line ${pipe.last + 1} is due`);
+      pipe.lostBytes += (Number(number) - pipe.last - 1) * lineBytes(run, Number(number));
+      pipe.last = Number(number);
     }
   }
   for (const [run, count] of facts.wrote) {
     if (!run.startsWith(`${service}.`)) continue;
     for (const stream of ["stdout", "stderr"]) {
-      const found = seen.get(`${run} ${stream}`) ?? 0;
-      if (found !== count) wrong.push(`${run} wrote ${count} lines to ${stream}, and ${found} are in the log`);
+      const { last } = pipeOf(run, stream);
+      pipeOf(run, stream).lostBytes += Math.max(0, count - last) * lineBytes(run, count);
+      if (last > count || (chunksLostMax === 0 && last !== count))
+        wrong.push(`${run} wrote ${count} lines to ${stream}, and ${last} are in the log`);
     }
   }
+  for (const [pipe, { lostBytes }] of pipes) {
+    if (chunksLostMax > 0 && lostBytes > chunksLostMax * chunkBytesMax)
+      wrong.push(`${pipe} has lost ${lostBytes} bytes, and ${chunksLostMax} recorders were killed`);
+  }
   return wrong;
+}
+
+/** As the fleet writes it, with its line end. */
+function lineBytes(run: string, number: number): number {
+  return `${run} ${number}.\n`.length;
 }
 
 /** How many whole lines are in the logs of all instances. */

@@ -4,10 +4,10 @@
  * Each writes what it does into one file of facts, with `>>`, so that nobody has to be asked what has happened:
  *
  * ```
- * start <run> <pid>     it began
- * twice <run> <pid>     it began, and an OS process of another run of its instance still had the instance's lock
- * wrote <run> <count>   so many lines on stdout, and as many on stderr; it writes no more
- * code <run> <code>     it is about to end with this exit code
+ * start <run> <pid> <version>   it began, in the version that its config says, when it says one
+ * twice <run> <pid>             it began, and an OS process of another run of its instance still had the instance's lock
+ * wrote <run> <count>           so many lines on stdout, and as many on stderr; it writes no more
+ * code <run> <code>             it is about to end with this exit code
  * ```
  *
  * @module
@@ -138,7 +138,7 @@ function nginxConfig(port: number): string {
 const begin = `
 exec 9>>"locks/\${COLOS_RUN%.*}"
 flock -n 9 || echo "twice $COLOS_RUN $$" >>facts
-echo "start $COLOS_RUN $$" >>facts
+echo "start $COLOS_RUN $$ $VERSION" >>facts
 `;
 
 const scripts: Readonly<Record<string, string>> = {
@@ -150,8 +150,8 @@ while [ -z "$over" ]; do
   i=0 rounds=$((rounds + 1))
   while [ $i -lt $((rounds % 5 * 4 + 1)) ]; do
     i=$((i + 1)) n=$((n + 1))
-    echo "$COLOS_RUN $n"
-    echo "$COLOS_RUN $n" >&2
+    echo "$COLOS_RUN $n."
+    echo "$COLOS_RUN $n." >&2
   done
   sleep 0.1
 done
@@ -165,8 +165,8 @@ n=$((last + 1)) i=0
 echo $n >count
 while [ $i -lt ${talkerLines} ]; do
   i=$((i + 1))
-  echo "$COLOS_RUN $i"
-  echo "$COLOS_RUN $i" >&2
+  echo "$COLOS_RUN $i."
+  echo "$COLOS_RUN $i." >&2
 done
 echo "wrote $COLOS_RUN $i" >>facts
 code=$((n % 100 + 1))
@@ -191,8 +191,10 @@ sleep 1000
   "web.mjs": `
 import { appendFileSync } from "node:fs";
 import { createServer } from "node:http";
-appendFileSync("facts", \`start \${process.env.COLOS_RUN} \${process.pid}\\n\`);
+const { COLOS_RUN, VERSION } = process.env;
+appendFileSync("facts", \`start \${COLOS_RUN} \${process.pid} \${VERSION}\\n\`);
 const server = createServer((_, response) => response.end("hello"));
+// A second one would end it at once.
 process.once("SIGTERM", () => server.close(() => process.exit(0)));
 server.listen({ fd: 3 }, () => console.log("up"));
 `,

@@ -1,5 +1,5 @@
 /**
- * Keeper: starts a daemon, and at once another when that one has ended.
+ * Child keeper: starts a daemon, and at once another when that one has ended.
  *
  * Guarantees: an end that nobody made is told, with what the daemon said last.
  *
@@ -11,14 +11,13 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import type { Home } from "../../../src/daemon/home.ts";
+import type { Keeper } from "./system.ts";
 
 const saidLinesMax = 20;
 
-export class Keeper {
-  /** What a daemon did that it may not do. */
+export class ChildKeeper implements Keeper {
   readonly problems: string[] = [];
-  startsCount = 0;
-  killsCount = 0;
+  deathsCount = 0;
   readonly #entry: string;
   readonly #home: Home;
   readonly #folder: string;
@@ -29,26 +28,21 @@ export class Keeper {
 
   /** @param dist where the built package is */
   constructor(dist: URL, home: Home, folder: string, env: Readonly<Record<string, string>>) {
-    this.#entry = fileURLToPath(new URL("daemon-entry.js", dist));
+    this.#entry = fileURLToPath(new URL("daemon-entry.cjs", dist));
     this.#home = home;
     this.#folder = folder;
     this.#env = env;
     this.#start();
   }
 
-  /** Of the daemon that lives; undefined between two. */
   get osPid(): number | undefined {
     return this.#child?.pid;
   }
 
-  /** SIGKILL; false when there was none to kill. */
   kill(): boolean {
-    const isHit = this.#child?.kill("SIGKILL") === true;
-    if (isHit) this.killsCount += 1;
-    return isHit;
+    return this.#child?.kill("SIGKILL") === true;
   }
 
-  /** Starts no other, and waits for the end of the one there is. */
   async ended(): Promise<void> {
     this.#isClosed = true;
     await this.#last;
@@ -76,11 +70,11 @@ export class Keeper {
       stdio: ["ignore", output, output],
     });
     closeSync(output);
-    this.startsCount += 1;
     this.#child = child;
     this.#last = new Promise((resolve) => {
       child.once("exit", (code, signal) => {
         this.#child = undefined;
+        if (signal === "SIGKILL") this.deathsCount += 1;
         if (signal !== "SIGKILL" && !this.#isClosed)
           this.problems.push(`a daemon ended by itself with ${signal ?? `exit code ${code}`}:\n${this.said()}`);
         if (!this.#isClosed) this.#start();

@@ -9,23 +9,37 @@ import { connect, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import type { Ports, Programs } from "./fleet.ts";
 import type { Pausing } from "./client.ts";
+import { inTime } from "./in-time.ts";
 
 /** From one request to the next of each client, in milliseconds. */
 const pauseMs = 40;
+/** The longest that a client waits for an answer, in milliseconds: several starts of a daemon and of a service. */
+export const answerMsMax = 30_000;
+
+/** What somebody knows who stops the service now and then. */
+export interface Demand {
+  /** It is wanted up, whatever became of the operation that is under way. */
+  isUp(): boolean;
+  /** How many operations were begun so far that have it down. */
+  downsCount(): number;
+}
+
+const alwaysUp: Demand = { isUp: () => true, downsCount: () => 0 };
 
 /** A client that is at work until it is ended. */
 export interface Load {
   readonly name: string;
   answers: number;
   readonly problems: string[];
-  step(): Promise<void>;
+  /** One question. False: it was not answered, as it may be. */
+  step(): Promise<boolean>;
   close(): void;
 }
 
-/** Clients of all that are there. */
-export async function openLoads(ports: Ports, programs: Programs): Promise<Load[]> {
-  const loads: Load[] = [new HttpLoad("web", ports.web)];
-  if (programs.nginx !== undefined) loads.push(new HttpLoad("nginx", ports.nginx));
+/** Clients of all that are there. `web`: whether it is wanted. */
+export async function openLoads(ports: Ports, programs: Programs, web: Demand): Promise<Load[]> {
+  const loads: Load[] = [new HttpLoad("web", ports.web, web)];
+  if (programs.nginx !== undefined) loads.push(new HttpLoad("nginx", ports.nginx, alwaysUp));
   if (programs.redis !== undefined) loads.push(new RedisLoad(await opened(ports.redis)));
   if (programs.nats !== undefined) loads.push(new NatsLoad(await opened(ports.nats)));
   return loads;
@@ -34,8 +48,8 @@ export async function openLoads(ports: Ports, programs: Programs): Promise<Load[
 /** Asks again and again until it is over. */
 export async function work(self: Pausing, load: Load, isOver: () => boolean): Promise<void> {
   while (!isOver() && load.problems.length === 0) {
-    await load.step().then(
-      () => (load.answers += 1),
+    await inTime(load.step(), answerMsMax, "it has not answered").then(
+      (isAnswered) => (load.answers += isAnswered ? 1 : 0),
       (error: unknown) => load.problems.push(`${load.name}: ${String(error)} after ${load.answers} answers`),
     );
     await self.sleep(pauseMs);
@@ -43,19 +57,43 @@ export async function work(self: Pausing, load: Load, isOver: () => boolean): Pr
   load.close();
 }
 
+/**
+ * A request on a connection of its own each time. From the first answer that was asked for while the service was wanted up, until
+ * somebody stops it, each must be answered.
+ */
 class HttpLoad implements Load {
   readonly name: string;
   answers = 0;
   readonly problems: string[] = [];
   readonly #port: number;
+  readonly #demand: Demand;
   readonly #agent = new Agent();
+  #isServed = false;
 
-  constructor(name: string, port: number) {
+  constructor(name: string, port: number, demand: Demand) {
     this.name = name;
     this.#port = port;
+    this.#demand = demand;
   }
 
-  step(): Promise<void> {
+  async step(): Promise<boolean> {
+    const { isUp, downsCount } = this.#demand;
+    const before = downsCount();
+    const wasUp = isUp();
+    const isStill = (): boolean => wasUp && isUp() && downsCount() === before;
+    this.#isServed &&= wasUp;
+    try {
+      await this.#request();
+      this.#isServed ||= isStill();
+      return true;
+    } catch (error) {
+      if (this.#isServed && isStill()) throw error;
+      this.#isServed = false;
+      return false;
+    }
+  }
+
+  #request(): Promise<void> {
     const { promise, resolve, reject } = settled<void>();
     const request = get({ port: this.#port, host: "127.0.0.1", agent: this.#agent }, (response) => {
       let text = "";
@@ -92,7 +130,7 @@ abstract class ConnectedLoad implements Load {
     socket.on("close", () => this.#ended("it closed the connection"));
   }
 
-  abstract step(): Promise<void>;
+  abstract step(): Promise<boolean>;
 
   close(): void {
     this.#isClosed = true;
@@ -120,12 +158,13 @@ abstract class ConnectedLoad implements Load {
 class RedisLoad extends ConnectedLoad {
   readonly name = "redis";
 
-  async step(): Promise<void> {
+  async step(): Promise<boolean> {
     const number = String(this.answers + 1);
     this.socket.write(`INCR number\r\nGET number\r\n`);
     const got = [await this.line(), await this.line(), await this.line()];
     const want = [`:${number}`, `$${number.length}`, number];
     if (got.join() !== want.join()) throw new Error(`it answered ${got.join()} where ${want.join()} is due`);
+    return true;
   }
 }
 
@@ -138,7 +177,7 @@ class NatsLoad extends ConnectedLoad {
     socket.write('CONNECT {"verbose":false,"pedantic":false}\r\nSUB numbers 1\r\n');
   }
 
-  async step(): Promise<void> {
+  async step(): Promise<boolean> {
     const number = String(this.answers + 1);
     this.socket.write(`PUB numbers ${number.length}\r\n${number}\r\n`);
     for (;;) {
@@ -149,7 +188,7 @@ class NatsLoad extends ConnectedLoad {
         continue;
       }
       const text = line.startsWith("MSG numbers 1 ") ? await this.line() : line;
-      if (text === number) return;
+      if (text === number) return true;
       throw new Error(`it gave ${text} where ${number} is due`);
     }
   }

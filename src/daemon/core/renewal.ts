@@ -1,0 +1,90 @@
+/**
+ * Renewal: decides which run is replaced by one of the plan as it is now, and how: one instance at a time, and with a shared
+ * socket the old run stays until the new one is ready.
+ *
+ * @module
+ */
+import type { RunEnd } from "../run/run.ts";
+import { firstUnmet } from "./dependencies.ts";
+import type { LiveInstance, LiveRun } from "./live.ts";
+import { endSentence } from "./outcome.ts";
+import type { ServiceRecord } from "./record.ts";
+import { runKey } from "./run-key.ts";
+import { beginRun } from "./run-start.ts";
+import { stopRun } from "./run-stop.ts";
+import type { Situation } from "./situation.ts";
+
+/** Whether the run of an instance is to be replaced by one of the plan as it is now. */
+export function isStale(service: ServiceRecord, instance: LiveInstance): boolean {
+  const record = service.instances.get(instance.number);
+  const { current } = instance;
+  if (record === undefined || current === undefined) return false;
+  if (current.number <= record.renewUpTo) return true;
+  const key = runKey(service.plan);
+  return current.key !== key && record.heldBack?.key !== key;
+}
+
+/** One instance at a time, and only while all others of the service are as they should be. */
+export function renewNext(situation: Situation, service: ServiceRecord): void {
+  const instances = situation.instancesOf(service);
+  const isSettled = (each: LiveInstance): boolean =>
+    !situation.isWanted(service, each.number) ||
+    (each.current?.phase === "ready" && each.current.stop === undefined && each.next === undefined);
+  if (!instances.every(isSettled)) return renewUnready(situation, service, instances);
+  const stale = instances.find((each) => situation.isWanted(service, each.number) && isStale(service, each));
+  if (stale?.current === undefined) return;
+  const { plan } = service;
+  const { host } = situation;
+  if (plan.listenPort === undefined)
+    return stopRun(situation, service, stale.current, renewReason(service, stale.current, stale.number));
+  // Both accept on the socket that colos holds, so the old one stays until the new one is ready.
+  if (firstUnmet(situation, plan) !== undefined) return;
+  const leftMs = stale.nextNotBeforeMs - host.monotonicMs();
+  if (leftMs > 0) return situation.wake(plan.name, host.now() + leftMs);
+  stale.next = beginRun(situation, service, stale, service.instances.get(stale.number)!);
+}
+
+/** The new run is ready: it counts from now on, and the old one drains. */
+export function takeOver(situation: Situation, service: ServiceRecord, instance: LiveInstance, run: LiveRun): void {
+  const old = instance.current;
+  instance.current = run;
+  instance.next = undefined;
+  if (old === undefined) return;
+  instance.draining.add(old);
+  stopRun(situation, service, old, `${run.id} is ready`, { drains: true });
+}
+
+/** The new version does not work: the old one goes on. */
+export function holdBack(
+  situation: Situation,
+  service: ServiceRecord,
+  instance: LiveInstance,
+  run: LiveRun,
+  end: RunEnd,
+): void {
+  const reason = run.stop?.why ?? endSentence(end);
+  situation.keep({
+    type: "heldBack",
+    at: situation.host.now(),
+    service: service.plan.name,
+    instance: instance.number,
+    key: run.key,
+    reason,
+  });
+}
+
+/** What is not ready anyway makes nobody wait. */
+function renewUnready(situation: Situation, service: ServiceRecord, instances: readonly LiveInstance[]): void {
+  for (const each of instances) {
+    const { current } = each;
+    if (current === undefined || current.stop !== undefined || current.phase === "ready" || each.next !== undefined)
+      continue;
+    if (situation.isWanted(service, each.number) && isStale(service, each))
+      stopRun(situation, service, current, renewReason(service, current, each.number));
+  }
+}
+
+function renewReason(service: ServiceRecord, run: LiveRun, number: number): string {
+  if (run.key !== runKey(service.plan)) return "its config has changed";
+  return service.instances.get(number)?.renewWhy ?? "it is started again";
+}

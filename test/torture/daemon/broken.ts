@@ -1,0 +1,92 @@
+/**
+ * Broken daemons: defects that the campaign has to find, as data beside the code that each would break, and a built package with one
+ * of them.
+ *
+ * @module
+ */
+import { build } from "esbuild";
+import { copyFileSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { mutated, type Mutant } from "../../mutants/mutant.ts";
+
+/** A defect, and what of the property does not hold with it: the beginning of a check's name. */
+export interface BrokenDaemon extends Mutant {
+  readonly check: string;
+}
+
+export const brokenDaemons: readonly BrokenDaemon[] = [
+  {
+    id: "answered before it is written",
+    file: "src/daemon/host/run-host.ts",
+    find: "        await this.#writer.append(entries);\n        this.#core?.commit(entries);",
+    replace:
+      "        this.#core?.commit(entries);\n        setTimeout(() => void this.#writer.append(entries).catch(() => {}), 50);",
+    breaks: "An operation that was answered is forgotten when the daemon is killed right after it.",
+    check: "what was acknowledged holds",
+  },
+  {
+    id: "exit status not read",
+    file: "src/daemon/run/run-recovery.ts",
+    find: "return end ?? files.readExit(home, id) ?? follower.lost(lostShim);",
+    replace: "return follower.lost(lostShim);",
+    breaks: "The exit code of what ends while no daemon lives is lost.",
+    check: "no exit code is lost",
+  },
+  {
+    id: "adopts nothing",
+    file: "src/daemon/host/run-host.ts",
+    find: "core.recover(found);",
+    replace: "core.recover([]);",
+    breaks: "A new daemon starts again what runs already.",
+    check: "no run begins twice",
+  },
+  {
+    id: "lines dropped",
+    file: "src/daemon/log/run-recorder.ts",
+    find: 'await write(copy, bytes.length, "keep");',
+    replace: 'if (bytes.length % 5 !== 0) await write(copy, bytes.length, "keep");',
+    breaks: "Now and then something that a service wrote is not in its log.",
+    check: "each line is in the log once",
+  },
+  {
+    id: "ports not kept",
+    file: "src/daemon/daemon.ts",
+    find: "  holder.manager = manager;\n",
+    replace: "  holder.manager = manager;\n  releaseAllSockets(holder.runs);\n",
+    breaks:
+      "A new daemon closes the ports that the one before has opened, so that no newer instance gets to accept on them.",
+    check: "everything is as it is wanted",
+  },
+];
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+/** What an OS process of the fleet begins with. */
+const entries = ["daemon-entry.ts", "recorder-entry.ts", "listen-entry.ts"];
+
+/** Builds the package with the defect into a folder. Gives where it is. */
+export async function buildBroken(broken: BrokenDaemon, folder: string): Promise<URL> {
+  const dist = join(folder, "dist");
+  copyFileSync(join(root, "package.json"), join(folder, "package.json"));
+  await build({
+    entryPoints: entries.map((name) => join(root, "src", name)),
+    outdir: dist,
+    bundle: true,
+    splitting: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    logLevel: "error",
+    plugins: [
+      {
+        name: "broken",
+        setup: ({ onLoad }) =>
+          onLoad({ filter: /\.ts$/ }, ({ path }) => {
+            if (path !== join(root, broken.file)) return undefined;
+            return { contents: mutated(broken, readFileSync(path, "utf8")), loader: "ts" };
+          }),
+      },
+    ],
+  });
+  return pathToFileURL(`${dist}/`);
+}
