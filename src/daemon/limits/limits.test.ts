@@ -110,10 +110,11 @@ needsLinux().describe("limits: whose OS processes may be moved", () => {
     const script = "env -i sleep 1000 >/dev/null & echo $!; wait";
     const { stdout } = spawnSync(
       "sh",
-      ["-c", 'exec 3>&1; setsid sh -c "$1" "$0" | { read -r pid; echo "$pid" >&3; } &', name, script],
+      ["-c", 'exec 3>&1; setsid sh -c "$1" "$0" 3>&- | { read -r pid; echo "$pid" >&3; } &', name, script],
       {
         encoding: "utf8",
         env: { PATH: process.env["PATH"], ...env },
+        stdio: ["ignore", "pipe", "ignore"],
       },
     );
     const osPid = Number(stdout);
