@@ -25,7 +25,7 @@ const { clock, log } = nodePlatform();
 const folder = mkdtempSync(join(tmpdir(), "colos-bench-"));
 const home = homeAt(join(folder, "home"));
 for (const path of [home.runs, home.pipes, home.services, home.log]) mkdirSync(path, { recursive: true });
-const entry = new URL("../dist/recorder-entry.js", import.meta.url);
+const entry = new URL("../dist/recorder-entry.cjs", import.meta.url);
 
 const say = (text) => process.stdout.write(`${text}\n`);
 const ended = (child) => new Promise((resolve) => child.once("exit", resolve));

@@ -6,6 +6,9 @@
 //
 // dist/bin.cjs, what `bin` names, is bin.ts once more, as one CommonJS file with the verbs that only ask the manager in it: Node's loader of
 // ES modules and its way through a dozen small ones take as long as all the rest of `colos ps`. Any other verb is left to dist/bin.js.
+//
+// The daemon and the recorder are one CommonJS file each, for the same reason, and because they live on when an update replaces dist/:
+// what they need must be in memory from the start.
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -36,7 +39,7 @@ async function bundle() {
   const texts = new Map(sourceFiles().map((name) => [name, readFileSync(join("src", name), "utf8")]));
   const entries = new Set(["bin.ts", "sim/index.ts"]);
   for (const [name, text] of texts) {
-    if (/^[^/]*-entry\.ts$/.test(name)) entries.add(name);
+    if (/^[^/]*-entry\.ts$/.test(name) && !longLived.includes(name)) entries.add(name);
     for (const named of filesNamedByUrl(name, text)) entries.add(named);
   }
   const result = await build({
@@ -63,34 +66,72 @@ async function bundle() {
     write: false,
     plugins: [placesKept(texts)],
   });
-  checkLongLived(result.metafile.outputs);
   for (const { path, text } of result.outputFiles) {
     mkdirSync(dirname(path), { recursive: true });
     const name = relative(".", path);
     writeFileSync(path, name.endsWith(".js") ? finished(name, text, result.metafile.outputs[name]) : text);
   }
   await bundleQuick(result.metafile);
-  writeFileSync("dist/LICENSES", licencesOf(Object.keys(result.metafile.inputs)));
+  const { metafile } = await bundleLongLived(texts);
+  writeFileSync("dist/LICENSES", licencesOf(Object.keys({ ...result.metafile.inputs, ...metafile.inputs })));
 }
+
+const longLived = ["daemon-entry.ts", "recorder-entry.ts"];
+
+/** Makes dist/daemon-entry.cjs and dist/recorder-entry.cjs. */
+function bundleLongLived(texts) {
+  return build({
+    ...commonjs,
+    entryPoints: longLived.map((name) => join("src", name)),
+    outdir: "dist",
+    outExtension: { ".js": ".cjs" },
+    alias: { yaml: resolve("node_modules/yaml/browser/index.js") },
+    // Names stay: a fault in there is told with its place.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    supported: { "dynamic-import": false }, // Node's loader of ES modules is not there either
+    metafile: true,
+    plugins: [placesKept(texts), allLoaded],
+  });
+}
+
+/** Refuses what would be loaded late. */
+const allLoaded = {
+  name: "all-loaded",
+  setup({ onResolve }) {
+    onResolve({ filter: /./ }, ({ path, kind, importer }) => {
+      if ((kind === "dynamic-import" && !path.startsWith("node:")) || path === "esbuild")
+        return {
+          errors: [{ text: `${relative(".", importer)} loads ${path} late, and is part of ${longLived.join(" or ")}` }],
+        };
+      return undefined;
+    });
+  },
+};
+
+/** What CommonJS files have in common. */
+const commonjs = {
+  bundle: true,
+  format: "cjs",
+  platform: "node",
+  target: "node20",
+  sourcemap: true,
+  sourcesContent: false,
+  define: { "import.meta.url": "thisFile.url" },
+  banner: { js: 'const thisFile={get url(){return require("node:url").pathToFileURL(__filename).href}};' },
+  charset: "ascii",
+  legalComments: "none",
+  logLevel: "warning",
+};
 
 /** Makes dist/bin.cjs. `whole` is about the files that it leaves everything else to. */
 async function bundleQuick(whole) {
   await build({
+    ...commonjs,
     entryPoints: ["src/bin.ts"],
     outfile: "dist/bin.cjs",
-    bundle: true,
-    format: "cjs",
-    platform: "node",
-    target: "node20",
     // What does not run is not compiled, but V8 reads all of it: half the text is half of that time.
     minify: true,
-    sourcemap: true,
-    sourcesContent: false,
-    define: { "import.meta.url": "thisFile.url" },
-    banner: { js: 'const thisFile={get url(){return require("node:url").pathToFileURL(__filename).href}};' },
-    charset: "ascii",
-    legalComments: "none",
-    logLevel: "warning",
     plugins: [quickPart(whole)],
   });
 }
@@ -141,20 +182,6 @@ function placesKept(texts) {
       });
     },
   };
-}
-
-/** They live on when an update replaces dist/, so what they need must be in memory from the start. */
-const longLived = ["dist/daemon-entry.js", "dist/recorder-entry.js"];
-
-function checkLongLived(outputs) {
-  const loaded = new Set(longLived.filter((name) => outputs[name] !== undefined));
-  for (const name of loaded) {
-    for (const { path, kind } of outputs[name].imports) {
-      if (outputs[path] === undefined) continue;
-      if (kind === "dynamic-import") throw new Error(`${name}, part of ${longLived.join(" or ")}, loads ${path} late`);
-      loaded.add(path);
-    }
-  }
 }
 
 function finished(name, text, { imports }) {

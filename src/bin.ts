@@ -150,7 +150,7 @@ const host: CliHost = {
     await launchDaemon(homeAt(home), [
       process.execPath,
       ...daemonNodeOptions,
-      fileURLToPath(new URL("./daemon-entry.js", import.meta.url)),
+      fileURLToPath(new URL("./daemon-entry.cjs", import.meta.url)),
       home,
     ]);
   },

@@ -5,6 +5,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { daemonParts } from "./daemon-parts.ts";
@@ -17,35 +18,38 @@ import { ownLogWriter } from "./daemon/log/own-log.ts";
 import { nodePlatform } from "./platforms/node/node-platform.ts";
 
 const [root = "", ...flags] = process.argv.slice(2);
-const manifest = JSON.parse(readFileSync(new URL(import.meta.resolve("colos/package.json")), "utf8")) as {
-  version: string;
-};
+const ownFile = fileURLToPath(import.meta.url);
+const manifest = JSON.parse(readFileSync(join(dirname(ownFile), "..", "package.json"), "utf8")) as { version: string };
 // For this start alone: what this daemon starts, its heart too, is not to have it.
 const salvage = process.env["COLOS_SALVAGE"] === "1";
 delete process.env["COLOS_SALVAGE"];
 
 const home = homeAt(root);
-const own = [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)] as const;
+const own = [process.execPath, ...process.execArgv, ownFile] as const;
 
-try {
-  const daemon = await startDaemon({
-    ...daemonParts(import.meta.url),
-    home,
-    platform: nodePlatform({ writeLine: ownLogWriter(daemonLog(home)) }),
-    version: manifest.version,
-    salvage,
-    ...(flags.includes("--no-heart") ? {} : { restartCommand: [...own, root, "again"] as const }),
-    isAgain: flags.includes("again"),
-  });
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-    process.on(signal, () => void daemon.close().then(() => process.exit(0)));
+async function main(): Promise<void> {
+  try {
+    const daemon = await startDaemon({
+      ...daemonParts(import.meta.url),
+      home,
+      platform: nodePlatform({ writeLine: ownLogWriter(daemonLog(home)) }),
+      version: manifest.version,
+      salvage,
+      ...(flags.includes("--no-heart") ? {} : { restartCommand: [...own, root, "again"] as const }),
+      isAgain: flags.includes("again"),
+    });
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+      process.on(signal, () => void daemon.close().then(() => process.exit(0)));
+    }
+    await daemon.ended;
+    process.exit(0);
+  } catch (error) {
+    // What only a person can mend is a sentence; anything else is a fault, with its place.
+    const isForPeople = [DaemonRefusedError, JournalError, LockError].some((kind) => error instanceof kind);
+    if (!isForPeople) throw error;
+    process.stderr.write(`colos: ${(error as Error).message}\n`);
+    process.exit(error instanceof DaemonRefusedError ? refusedCode : 1);
   }
-  await daemon.ended;
-  process.exit(0);
-} catch (error) {
-  // What only a person can mend is a sentence; anything else is a fault, with its place.
-  const isForPeople = [DaemonRefusedError, JournalError, LockError].some((kind) => error instanceof kind);
-  if (!isForPeople) throw error;
-  process.stderr.write(`colos: ${(error as Error).message}\n`);
-  process.exit(error instanceof DaemonRefusedError ? refusedCode : 1);
 }
+
+void main();

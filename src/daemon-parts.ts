@@ -12,7 +12,7 @@ export function daemonParts(here: string): Pick<DaemonOptions, "recorderEntry" |
   const bin = fileURLToPath(new URL("./bin.js", here));
   const programEntry = fileURLToPath(new URL("./program-entry.js", here));
   return {
-    recorderEntry: new URL("./recorder-entry.js", here),
+    recorderEntry: new URL("./recorder-entry.cjs", here),
     listenEntry: new URL("./listen-entry.js", here),
     programCommand: ({ name, carrier }) =>
       carrier === "os-process"

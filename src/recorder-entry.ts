@@ -13,7 +13,7 @@ import { nodePlatform } from "./platforms/node/node-platform.ts";
 
 const [root = "", idleMs] = process.argv.slice(2);
 const home = homeAt(root);
-await runRecorder({
+void runRecorder({
   home,
   platform: nodePlatform({ writeLine: ownLogWriter(join(home.log, "recorder")) }),
   ...(idleMs === undefined ? {} : { idleMs: Number(idleMs) }),

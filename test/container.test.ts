@@ -173,14 +173,14 @@ describe("colos up --container", () => {
       db: { command: command("db"), ready: { log: "up" } },
       web: { command: command("web"), ready: { log: "up" }, dependsOn: ["db"] },
     });
-    await says(system, "db.1 | db is up", "web.1 | web is up", "colos | web is ready");
+    await says(system, "db | db is up", "web | web is up", "colos | web is ready");
 
     process.kill(initOf(system.box), "SIGTERM");
     expect(await exitOf(system.box)).toBe(0);
-    await says(system, "db.1 | db goes");
+    await says(system, "db | db goes");
 
-    expect(system.said.indexOf("web.1 | web goes")).toBeGreaterThanOrEqual(0);
-    expect(system.said.indexOf("web.1 | web goes")).toBeLessThan(system.said.indexOf("db.1 | db goes"));
+    expect(system.said.indexOf("web | web goes")).toBeGreaterThanOrEqual(0);
+    expect(system.said.indexOf("web | web goes")).toBeLessThan(system.said.indexOf("db | db goes"));
     expect(existsSync(join(folder, "home/heart"))).toBe(false);
   });
 
@@ -191,7 +191,7 @@ describe("colos up --container", () => {
       web: { command: ["sh", "-c", `${orphan}; echo reaped; exec sleep 1000`] },
     });
 
-    await says(system, "web.1 | reaped", "colos | bad is failed: exit code 3");
+    await says(system, "web | reaped", "colos | bad is failed: exit code 3");
 
     process.kill(initOf(system.box), "SIGINT");
     expect(await exitOf(system.box)).toBe(0);

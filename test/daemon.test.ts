@@ -134,7 +134,7 @@ linux.describe("colos up", () => {
     await place.colos("up");
     const { spawnSync } = await import("node:child_process");
 
-    const second = spawnSync(process.execPath, ["dist/daemon-entry.js", place.home.root], { encoding: "utf8" });
+    const second = spawnSync(process.execPath, ["dist/daemon-entry.cjs", place.home.root], { encoding: "utf8" });
 
     expect(second.status).toBe(5);
     expect(second.stderr).toContain(`a daemon (OS process ${place.daemonPid()}) runs in ${place.home.root} already`);

@@ -75,6 +75,8 @@ export class FakeDaemon implements Manager {
   root: TreeNode = { kind: "system", name: "colos", text: "colos", children: [] };
   /** Called with each operation before it is done; what it throws is the answer, what it returns is waited for. */
   before: (operation: string) => void | Promise<void> = () => {};
+  /** What colos itself is short of. */
+  alarms: readonly string[] = [];
   #listeners = new Set<(event: ManagerEvent) => void>();
 
   constructor(...statuses: readonly InstanceStatus[]) {
@@ -93,6 +95,7 @@ export class FakeDaemon implements Manager {
       memoryBytes: 45_000_000,
       node: "v20.19.0",
       abilities: [],
+      alarms: this.alarms,
     };
     return { daemon, instances: this.statuses };
   }
@@ -106,7 +109,8 @@ export class FakeDaemon implements Manager {
       logDirectory: "/h/services/web/1/log",
       directory: "/h/services/web/1",
     }));
-    return { plan: servicePlan(instances[0]!.service), target: "up", instances, dependents: ["shop"], limits: [] };
+    const plan = servicePlan(instances[0]!.service);
+    return { plan, target: "up", instances, dependents: ["shop"], limits: [], alarms: this.alarms };
   }
 
   async preview(input: PlanInput): Promise<{ readonly changes: readonly PlanChange[] }> {

@@ -2,7 +2,17 @@
  * The recorder in trouble: full disks, no file descriptors, kills, slow places, and daemons that talk nonsense.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  openSync,
+  writeSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { injectors, openInjectors } from "colos/testing";
@@ -264,6 +274,43 @@ describe("forwarding to stdout", () => {
     await endOf(own.child);
   });
 
+  test("goes on behind what another OS process writes to the same file", async ({ place }) => {
+    const home = homeIn(place);
+    const path = join(place.folder, "stdout");
+    const file = openSync(path, "w");
+    const own = new OwnRecorder(home, undefined, file);
+    await own.listening(home);
+    const recorder = await recorderOf(home);
+    const run = runIn(home, "web.1.1", { logs });
+    await recorder.attach(run);
+    writeSync(file, "first\n");
+    const go = join(place.folder, "go");
+    const shim = holdPipes(run, `echo second; while [ ! -e '${go}' ]; do sleep 0.1; done`);
+    await until(() => readFileSync(path, "utf8").includes("second"));
+    writeSync(file, "third\n");
+    closeSync(file);
+    writeFileSync(go, "");
+    await endOf(shim);
+    await recorder.drained(run.id, 20_000);
+    expect(readFileSync(path, "utf8")).toBe("first\nweb | second\nthird\n");
+    await recorder.stop();
+    await endOf(own.child);
+  });
+
+  test("a place that is not there keeps nothing from the file", async ({ place }) => {
+    const home = homeIn(place);
+    const own = new OwnRecorder(home);
+    await own.listening(home);
+    const recorder = await recorderOf(home);
+    const run = runIn(home, "web.1.1", { logs: { ...wideLogs, forward: "journald" } });
+    await recorder.attach(run);
+    await endOf(holdPipes(run, "echo here"));
+    await recorder.drained(run.id, 20_000);
+    expect((await payloadOf(run.directory, "stdout")).toString()).toBe("here\n");
+    await recorder.stop();
+    await endOf(own.child);
+  });
+
   test("loses lines when nobody reads it, says how many, and the file has them all", async ({ place }) => {
     const home = homeIn(place);
     const own = new OwnRecorder(home);
@@ -280,9 +327,9 @@ describe("forwarding to stdout", () => {
     writeFileSync(go, "");
     await endOf(shim);
     await recorder.drained(run.id, 20_000);
-    await until(() => forwarded.endsWith("web.1 | end\n"));
-    const lost = Number(/^colos \| web\.1: (\d+) lines were not forwarded/m.exec(forwarded)?.[1]);
-    expect(forwarded.match(/^web\.1 \| \d+$/gm)!.length + lost).toBe(500_000);
+    await until(() => forwarded.endsWith("web | end\n"));
+    const lost = Number(/^colos \| web: (\d+) lines were not forwarded/m.exec(forwarded)?.[1]);
+    expect(forwarded.match(/^web \| \d+$/gm)!.length + lost).toBe(500_000);
     await recorder.stop();
     await endOf(own.child);
   });
@@ -368,6 +415,30 @@ describe("a daemon that talks nonsense", () => {
     await endOf(shim);
     await recorder.drained(run.id, 20_000);
     expect(readFileSync(join(run.directory, "current"), "utf8")).toMatch(/ stdout F fine\n$/);
+    await recorder.stop();
+  });
+});
+
+describe("a recorder that cannot be started", () => {
+  test("ends nobody, is told, and is started when it can be", async ({ place }) => {
+    const home = homeIn(place);
+    rmSync(home.log, { recursive: true });
+    writeFileSync(home.log, "in the way");
+    const recorder = await recorderOf(home, { startsLate: true });
+    const troubles: (string | undefined)[] = [];
+    recorder.onTrouble((_directory, message) => troubles.push(message));
+    const run = runIn(home, "late.1.1");
+    const shim = holdPipes(run, "echo hello");
+    const attached = recorder.attach(run);
+    await until(() => troubles.length > 0);
+    expect(troubles[0]).toMatch(/^the recorder could not be started, so what services write waits: /);
+
+    rmSync(home.log);
+    await attached;
+    await endOf(shim);
+    await recorder.drained(run.id, 20_000);
+    expect((await payloadOf(run.directory, "stdout")).toString()).toBe("hello\n");
+    expect(troubles.at(-1)).toBe(undefined);
     await recorder.stop();
   });
 });

@@ -134,7 +134,8 @@ async function failure(error: unknown, call: Call): Promise<Failure> {
 }
 
 function report({ exitCode, code, message, advice, lines = [] }: Failure, call: Call): number {
-  if (call.isJson) call.json({ error: { code, message, ...(advice === undefined ? {} : { advice }) } });
+  const whole = [message, ...lines].join("\n");
+  if (call.isJson) call.json({ error: { code, message: whole, ...(advice === undefined ? {} : { advice }) } });
   call.complain(`colos: ${message}`);
   for (const line of lines) call.complain(line);
   if (advice !== undefined) call.complain(`  ${advice}`);

@@ -15,7 +15,7 @@ export interface Failure {
   readonly message: string;
   /** What to do. */
   readonly advice?: string;
-  /** What somebody else said of it, line by line. */
+  /** What more there is to say, line by line: other problems, or what somebody else said of it. */
   readonly lines?: readonly string[];
 }
 
@@ -27,15 +27,19 @@ export function failureOf(error: unknown, home: string, runningCount = 0): Failu
     return {
       exitCode: managerExitCodes[code] ?? exitCodes.failed,
       code,
-      message,
+      ...sentenceAndLines(message),
       ...(advice === undefined ? {} : { advice }),
     };
   }
   const message = error instanceof Error ? error.message : String(error);
   const isForbidden = forbiddenCodes.has(osCodeOf(error));
   const [exitCode, code] = isForbidden ? [exitCodes.refused, "permission"] : [exitCodes.failed, "failed"];
-  const [first, ...lines] = message.split("\n");
-  return { exitCode, code, message: first! || "no reason was given", ...(lines.length === 0 ? {} : { lines }) };
+  return { exitCode, code, ...sentenceAndLines(message) };
+}
+
+function sentenceAndLines(text: string): Pick<Failure, "message" | "lines"> {
+  const [first, ...lines] = text.split("\n");
+  return { message: first! || "no reason was given", ...(lines.length === 0 ? {} : { lines }) };
 }
 
 function absence(home: string, runningCount: number): Failure {

@@ -170,7 +170,7 @@ export interface ServiceConfig {
     /** A command that is run once each time the window is used up, with COLOS_SERVICE, COLOS_INSTANCE and COLOS_REASON. */
     readonly hook?: readonly [string, ...string[]];
   };
-  /** Default: ready as soon as it runs. `timeoutMs` defaults to 30000. */
+  /** Default: ready when it has run for 300 ms; in the foreground at once. `timeoutMs` defaults to 30000. */
   readonly ready?: ReadyConfig;
   readonly live?: LiveConfig;
   /** Services that this one needs: names (condition `ready`), or names with more. They stop after it. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { planOf } from "../../test/plan-arbitraries.ts";
-import { foregroundProblems, startedServices } from "./foreground-check.ts";
+import { foregroundNotes, foregroundProblems, startedServices } from "./foreground-check.ts";
 
 const placesOf = (fields: Record<string, unknown>): string[] =>
   foregroundProblems(
@@ -37,6 +37,19 @@ describe("foreground check", () => {
 
     expect(foregroundProblems(plan)).toHaveLength(1);
   });
+});
+
+test.each<[Record<string, unknown>, string[]]>([
+  [{}, []],
+  [
+    { logs: { sizeBytes: 5000, ageMs: 1, forward: "stdout" }, drainMs: 1 },
+    ["logs.sizeBytes", "logs.ageMs", "logs.forward", "drainMs"],
+  ],
+  [{ exhausted: { retryEveryMs: 5 } }, ["exhausted.retryEveryMs"]],
+])("what has no effect in the foreground is named: %j", (fields, places) => {
+  const notes = foregroundNotes(planOf({ services: { web: { command: ["web"], ...fields } } }));
+
+  expect(notes.map(({ path }) => path.slice(2).join("."))).toEqual(places);
 });
 
 describe("what starts in the foreground", () => {

@@ -41,11 +41,13 @@ import type { Home } from "./home.ts";
 import { JournalError, openJournal } from "./journal/journal.ts";
 import { acquireLock } from "./lock.ts";
 import { RecorderAlarms } from "./log/recorder-alarms.ts";
+import { journaldProblem } from "./log/forward.ts";
 import { openRecorder } from "./log/recorder-client.ts";
 import { ServiceManager } from "./manager/manager.ts";
 import { nameDaemon } from "./daemon-name.ts";
 import { DescriptorReserve } from "./descriptor-reserve.ts";
 import { FolderError, makeFolder } from "./folders.ts";
+import { watchHome } from "./home-watch.ts";
 import { OwnAlarms } from "./own-alarms.ts";
 import { callEnv, listenEnv } from "./program/program-env.ts";
 import { reasonText } from "./reason-text.ts";
@@ -80,9 +82,12 @@ export interface DaemonOptions {
   readonly isContained?: boolean;
 }
 
+/** How a daemon came to its end: `homeLost`, because its home was deleted or replaced. */
+export type DaemonEnd = "down" | "handOver" | "homeLost";
+
 export interface Daemon {
   /** How it came to its end. */
-  readonly ended: Promise<"down" | "handOver">;
+  readonly ended: Promise<DaemonEnd>;
   /** Ends the daemon; every service goes on. Idempotent. */
   close(): Promise<void>;
   /** Stops every service, then the daemon. */
@@ -222,8 +227,8 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     if (problem !== undefined) holder.manager?.note(plan.name, problem);
   };
   let memoryBytes = residentBytes() ?? 0;
-  let resolveEnded: (how: "down" | "handOver") => void = () => {};
-  const ended = new Promise<"down" | "handOver">((resolve) => {
+  let resolveEnded: (how: DaemonEnd) => void = () => {};
+  const ended = new Promise<DaemonEnd>((resolve) => {
     resolveEnded = resolve;
   });
 
@@ -292,9 +297,15 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   });
   log("info", `the daemon serves ${home.root}; ${journal.recovery.entriesCount} entries were read`);
 
+  const stopWatchingHome = watchHome(home.lock, clock, () => {
+    log("error", `${home.root} was deleted or replaced: ${homeLostSentence}`);
+    // A container ends with its daemon, and its services with it.
+    if (options.isContained !== true) resolveEnded("homeLost");
+  });
   let closing: Promise<void> | undefined;
-  const close = async (how?: "down" | "handOver"): Promise<void> => {
-    if (how !== undefined) heart?.rest(how === "down" ? "down" : { handOverMs });
+  const close = async (how?: DaemonEnd): Promise<void> => {
+    if (how === "down" || how === "handOver") heart?.rest(how === "down" ? "down" : { handOverMs });
+    stopWatchingHome();
     stopNaming();
     watches.close();
     limits.close();
@@ -325,6 +336,8 @@ function residentBytes(): number | undefined {
   }
 }
 
+const homeLostSentence = "this daemon ends, and what runs goes on with nobody who looks after it";
+
 /** How long the heart starts nothing while one daemon hands over to the next, in milliseconds. */
 export const handOverMs = 30_000;
 
@@ -333,6 +346,8 @@ async function refusalsOf({ services }: SystemPlan, limits: Limits): Promise<rea
   const problems: string[] = [];
   for (const plan of services) {
     for (const sentence of await limits.refusals(plan)) problems.push(`services.${plan.name}.${sentence}`);
+    const journald = plan.logs.forward === "journald" ? journaldProblem() : undefined;
+    if (journald !== undefined) problems.push(`services.${plan.name}.logs.forward: ${journald}`);
     if (plan.ready.kind === "call" && plan.carrier !== "os-process") {
       problems.push(
         `services.${plan.name}.ready.call: the daemon calls programs on the carrier os-process alone; use log or port on ${plan.carrier}`,

@@ -193,6 +193,12 @@ describe("environment: secrets", () => {
     expect(await problemOf(secretOf({ file: path }))).toBe(`${about} in ${path} cannot be read: it is not a file`);
   });
 
+  test("a command that could not fork is colos's own trouble, and what it said is not repeated", async () => {
+    const secret = secretOf(sh(`echo '${value}: Cannot fork' >&2; exit 2`));
+    const error = await environmentOf(plan(secret), 1, base).catch((refused: unknown) => refused);
+    expect(error).toMatchObject({ isOwnTrouble: true, message: expect.not.stringContaining(value) as string });
+  });
+
   test("a stop ends the command of a secret", async () => {
     const signal = AbortSignal.abort();
 

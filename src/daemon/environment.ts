@@ -17,7 +17,7 @@ import type { SecretConfig, ServicePlan } from "../control/config.ts";
 import { parseEnvFile } from "../control/env-file.ts";
 import { findUser } from "../os/account.ts";
 import { runCommand } from "./bounded-command.ts";
-import { isOwnTrouble } from "./own-trouble.ts";
+import { isOwnTrouble, shortageSaid } from "./own-trouble.ts";
 
 /** Bytes of one env file. */
 export const envFileMaxBytes = 1_048_576;
@@ -193,7 +193,8 @@ async function readSecretCommand(
       throw fail(`it cannot be started in ${cwd}: ${error.code}`, error.code);
     },
   );
-  if (!end.isOk) throw fail(end.how);
+  // One that could not fork says so; that is looked at and not repeated.
+  if (!end.isOk) throw fail(end.how, shortageSaid(end.lastWords));
   return withoutLineEnd(decode(end.output, fail));
 }
 

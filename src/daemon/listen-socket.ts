@@ -10,6 +10,7 @@
  * @module
  */
 import * as net from "node:net";
+import { getSystemErrorName } from "node:util";
 import { assertPortFree } from "../os/port-holder.ts";
 
 /** A bound socket. The fd is inherited by children; it belongs to the handle. */
@@ -38,7 +39,8 @@ export async function openListenSocket(port: number, host = "0.0.0.0"): Promise<
   const handle = create(host, port, host.includes(":") ? 6 : 4, -1, 0);
   if (typeof handle === "number") {
     await assertPortFree(port, host);
-    throw new Error(`port ${port} on ${host} cannot be bound (error ${handle})`);
+    const code = getSystemErrorName(handle);
+    throw Object.assign(new Error(`port ${port} on ${host} cannot be bound: ${code}`), { code });
   }
   return { port, fd: handle.fd, close: () => handle.close() };
 }

@@ -13,11 +13,12 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { basePlan } from "../../test/base-plan.ts";
 import { FakeClock } from "../../test/fake-cli-host.ts";
+import { turn } from "../../test/system/turn.ts";
 import type { ServicePlan } from "../control/config.ts";
 import { liveInstance, type LiveInstance } from "./core/live.ts";
 import { emptyRecord, foldInto, type ServiceRecord } from "./core/record.ts";
 import { homeAt, instanceFolder, removedState, type Home } from "./home.ts";
-import { StateFiles, stateRetryMs } from "./state-files.ts";
+import { passingMs, StateFiles, stateRetryMs } from "./state-files.ts";
 
 const plan: ServicePlan = { ...basePlan, limits: { pidsMax: 9 } };
 
@@ -128,4 +129,25 @@ test("state files: what has not changed is not written again, unless it was not 
   files.changed(service, live);
   await files.flushed();
   expect(factsOf(folder)).toMatchObject({ pid: "42", reason: "held back" });
+});
+
+test("state files: a state that passes is not written, and one that lasts is", async () => {
+  const home = newHome();
+  const folder = instanceFolder(home, "web", 1);
+  const clock = new FakeClock();
+  const files = new StateFiles(home, clock, () => {});
+  const { service, live } = ready();
+  live.state = "starting";
+  files.changed(service, live);
+  clock.advance(passingMs - 1);
+  expect(existsSync(folder)).toBe(false);
+  live.state = "ready";
+  files.changed(service, live);
+  await files.flushed();
+  expect(factsOf(folder)["state"]).toBe("ready");
+
+  live.state = "stopping";
+  files.changed(service, live);
+  clock.advance(passingMs);
+  while (readFileSync(join(folder, "state"), "utf8") !== "stopping\n") await turn();
 });

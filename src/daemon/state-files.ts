@@ -3,28 +3,37 @@
  * `services/<name>/<instance>/`.
  *
  * Guarantees: files follow the state; a reader never sees half a file. They are for looking at only: nothing reads them back, and
- * a disk that does not take them harms nobody; what it does not take is tried again each `stateRetryMs`.
+ * a disk that does not take them harms nobody; what it does not take is tried again each `stateRetryMs`. Of a state that is on its way to
+ * another only what lasts `passingMs` is written: most are over before, and of fifty services that start each file is one more for the disk.
  *
  * @module
  */
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Clock } from "../base/platform.ts";
+import type { Clock, Milliseconds } from "../base/platform.ts";
+import type { InstanceState } from "../control/service.ts";
 import { reasonText } from "./reason-text.ts";
 import { endSentence } from "./core/outcome.ts";
 import type { LiveInstance } from "./core/live.ts";
 import type { ServiceRecord } from "./core/record.ts";
 import { instanceFolder, removedState, type Home } from "./home.ts";
 
+/** How long a state that is on its way to another lasts before it is written, in milliseconds. */
+export const passingMs: Milliseconds = 200;
 /** Milliseconds before what the disk did not take is written again. */
 export const stateRetryMs = 2_000;
 
+const passingStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["starting", "stopping", "waiting"]);
+
 export class StateFiles {
   readonly #home: Home;
+  readonly #clock: Clock;
   readonly #log: (message: string) => void;
   /** What is to be written, by instance; only the newest counts. */
   readonly #waiting = new Map<string, ReadonlyMap<string, string | undefined>>();
-  readonly #clock: Clock;
+  /** The same, of what perhaps passes. */
+  readonly #passing = new Map<string, ReadonlyMap<string, string | undefined>>();
+  #cancelPassing: (() => void) | undefined;
   /** What stands in the files, by instance: of fifty services that start, only what is new is written. */
   readonly #written = new Map<string, ReadonlyMap<string, string | undefined>>();
   #writing: Promise<void> | undefined;
@@ -38,25 +47,41 @@ export class StateFiles {
 
   /** The state of an instance is another. */
   changed(service: ServiceRecord, live: LiveInstance): void {
-    this.#waiting.set(instanceFolder(this.#home, service.plan.name, live.number), factsOf(service, live));
-    this.#begin();
+    const folder = instanceFolder(this.#home, service.plan.name, live.number);
+    const facts = factsOf(service, live);
+    if (!passingStates.has(live.state)) return this.#put(folder, facts);
+    this.#passing.set(folder, facts);
+    this.#cancelPassing ??= this.#clock.timer(passingMs, () => this.#putPassing());
+    return undefined;
   }
 
   /** A service is no more; its logs stay. */
   removed(service: string, instance: number): void {
     const folder = instanceFolder(this.#home, service, instance);
-    this.#waiting.set(folder, new Map(factNames.map((name) => [name, name === "state" ? removedState : undefined])));
-    this.#begin();
+    this.#put(folder, new Map(factNames.map((name) => [name, name === "state" ? removedState : undefined])));
   }
 
   /** Settles when all was tried that there is to write; what the disk does not take is not tried again after that. */
   async flushed(): Promise<void> {
+    this.#putPassing();
     while (this.#writing !== undefined) await this.#writing;
     this.#cancelRetry?.();
   }
 
   #begin(): void {
     this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
+  }
+
+  #putPassing(): void {
+    this.#cancelPassing?.();
+    this.#cancelPassing = undefined;
+    for (const [folder, facts] of this.#passing) this.#put(folder, facts);
+  }
+
+  #put(folder: string, facts: ReadonlyMap<string, string | undefined>): void {
+    this.#passing.delete(folder);
+    this.#waiting.set(folder, facts);
+    this.#begin();
   }
 
   async #write(): Promise<void> {

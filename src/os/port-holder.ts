@@ -51,11 +51,18 @@ export async function portHolder(port: number): Promise<PortHolder | undefined> 
   return undefined;
 }
 
-/** Rejects with PortInUseError when nothing can listen on `port` of `host` (an address or a name) now. */
+/** What an OS process may be short of; it says nothing of the port. */
+const shortages: ReadonlySet<string> = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"]);
+
+/**
+ * Rejects with PortInUseError when nothing can listen on `port` of `host` (an address or a name) now; with the OS's code when this OS process
+ * is too short of something to try.
+ */
 export async function assertPortFree(port: number, host: string): Promise<void> {
   const code = await tryListen(port, host);
   if (code === undefined) return;
   const place = `port ${port} on ${host}`;
+  if (shortages.has(code)) throw Object.assign(new Error(`${place} cannot be tried: ${code}`), { code });
   if (code === "EACCES")
     throw new PortInUseError(`${place} may not be used without a privilege that this user lacks`, port);
   if (code !== "EADDRINUSE") throw new PortInUseError(`${place} cannot be used: ${code}`, port, { code });

@@ -24,7 +24,7 @@ export class Operator {
   readonly problems: string[] = [];
   /** What may be wanted now. */
   #possible: ReadonlySet<Target> = new Set<Target>(["up"]);
-  #isOver = false;
+  isOver = false;
   #working: Promise<void> = Promise.resolve();
 
   constructor(system: System) {
@@ -41,13 +41,13 @@ export class Operator {
   }
 
   async end(): Promise<void> {
-    this.#isOver = true;
+    this.isOver = true;
     await this.#working;
   }
 
   async #work(): Promise<void> {
     const verbs = ["stop", "start", "restart"] as const;
-    for (let count = 0; !this.#isOver; count += 1) {
+    for (let count = 0; !this.isOver; count += 1) {
       await this.perform(verbs[count % verbs.length]!);
       await this.look();
       await passed(pauseMs);

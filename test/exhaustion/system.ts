@@ -7,13 +7,23 @@
  */
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { chownSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findHeart } from "../../src/daemon/boot/heart.ts";
 import { homeProcesses } from "../../src/daemon/home-processes.ts";
-import { homeAt, type Home } from "../../src/daemon/home.ts";
+import { homeAt, logFolder, type Home } from "../../src/daemon/home.ts";
 import { nodeClock } from "../../src/platforms/node/node-clock.ts";
 import { childrenOf, markVariable, osProcessesOf, type Belonging } from "../system/os-processes.ts";
 
@@ -124,6 +134,17 @@ export class System implements Belonging {
       .split("\n")
       .filter((line) => line !== "")
       .map((line) => line.split(" "));
+  }
+
+  /** Something that no service has told. */
+  addFact(line: string): void {
+    appendFileSync(this.facts, `${line}\n`);
+  }
+
+  /** The log files of an instance. */
+  logFiles(service: string, instance: number): readonly string[] {
+    const folder = logFolder(this.home, service, instance);
+    return readdirSync(folder).map((name) => join(folder, name));
   }
 
   /** What the daemon has said, for people. */

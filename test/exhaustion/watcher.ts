@@ -29,6 +29,8 @@ export class Watcher {
   readonly #system: System;
   /** How long each `colos ps` took, in milliseconds. */
   readonly psMs: number[] = [];
+  /** How long a bare Node.js took each time right after it: what the machine, and not colos, takes. */
+  readonly bareMs: number[] = [];
   /** What was not right. */
   readonly problems: string[] = [];
   /** What the daemon said that it is short of. */
@@ -60,6 +62,7 @@ export class Watcher {
   async #work(): Promise<void> {
     for (let count = 0; !this.#isOver; count += 1) {
       await this.askList();
+      this.bareMs.push((await this.#system.run([process.execPath, "-e", "0"])).tookMs);
       this.#lookForTwins();
       this.#weigh();
       if (count % detailsEvery === detailsEvery - 1) await this.#askMore();

@@ -35,7 +35,7 @@ export function recorderOf(home: Home, options: Partial<RecorderOptions> = {}): 
     home,
     clock: platform.clock,
     log: platform.log,
-    entry: new URL("recorder-entry.js", pathToFileURL(colosFile)),
+    entry: new URL("recorder-entry.cjs", pathToFileURL(colosFile)),
     idleMs: 500,
     ...options,
   });
@@ -48,8 +48,9 @@ export class OwnRecorder {
   constructor(
     home: Home,
     { file, args, env }: { file: string; args: readonly string[]; env?: object } = ownRecorder(home),
+    stdout: "pipe" | number = "pipe",
   ) {
-    this.child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+    this.child = spawn(file, args, { env: { ...process.env, ...env }, stdio: ["ignore", stdout, "inherit"] });
   }
 
   /** Until a daemon can connect. */
@@ -69,7 +70,7 @@ function listens(path: string): boolean {
 
 /** How the recorder of a home is started. */
 export function ownRecorder(home: Home): { readonly file: string; readonly args: string[] } {
-  return { file: process.execPath, args: [join(dirname(colosFile), "recorder-entry.js"), home.root, "500"] };
+  return { file: process.execPath, args: [join(dirname(colosFile), "recorder-entry.cjs"), home.root, "500"] };
 }
 
 /** A run with FIFOs. */

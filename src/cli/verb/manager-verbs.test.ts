@@ -44,6 +44,16 @@ describe("colos ps", () => {
     ]);
   });
 
+  test.each(["ps", "show db"])("colos %s says what colos itself is short of", async (line) => {
+    const daemon = shop();
+    daemon.alarms = ["the disk is full\u001b[2J"];
+    const host = hostOf(daemon);
+
+    expect(await colos(line, host)).toBe(0);
+    expect(host.stdout.lines.filter((each) => each.startsWith("! the disk is full"))).toHaveLength(1);
+    expect(host.stdout.text).not.toContain("\u001b[2J");
+  });
+
   test("fits a narrow terminal", async () => {
     const host = hostOf(shop());
     host.stdout = new FakeTerminal(40, 20);
@@ -533,7 +543,7 @@ describe("colos show", () => {
       "  runs       serve --port 80 (command)",
       "  in         /srv",
       "  instances  1",
-      "  ready      as soon as it runs",
+      "  ready      when it has run for 300 ms",
       "  restart    always, pauses of 100 ms to 15 s, degraded after 5 in 30 s",
       "  stop       SIGTERM, SIGKILL after 5 s",
       "  needed by  shop",
@@ -684,6 +694,11 @@ describe("colos: when it cannot be asked", () => {
       /it is being updated\n {2}try again/,
     ],
     [new ManagerError("timeout", "web is not ready after 3 s; it goes on"), 4, /not ready after 3 s/],
+    [
+      new ManagerError("refused", "one thing\nanother thing", "do this"),
+      5,
+      /^colos: one thing\nanother thing\n {2}do this\n$/,
+    ],
     [new ManagerError("busy", "too many requests"), 1, /too many requests/],
     [new ManagerError("internal", "a bug"), 1, /a bug/],
     [new ManagerError("invalid", "no such thing"), 2, /no such thing/],

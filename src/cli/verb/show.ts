@@ -97,7 +97,7 @@ function shellWord(word: string): string {
 }
 
 function readyText(ready: ReadyPlan): string {
-  if (ready.kind === "none") return "as soon as it runs";
+  if (ready.kind === "none") return "when it has run for 300 ms";
   const within = ` within ${spanText(ready.timeoutMs)}`;
   switch (ready.kind) {
     case "port":

@@ -293,6 +293,17 @@ describe("readiness: log", () => {
 });
 
 describe("readiness: exec", () => {
+  test.each(["sh: 1: Cannot fork", "bash: fork: retry: Resource temporarily unavailable", "Too many open files"])(
+    "a command that says %s has not looked at the service",
+    async (said) => {
+      const command = sh(`echo '${said}' >&2; exit 2`);
+      const error = await awaitReady({ kind: "exec", command, timeoutMs: 300 }, subject(), never).catch(
+        (refused: unknown) => refused,
+      );
+      expect(error).toMatchObject({ isOwnTrouble: true });
+    },
+  );
+
   const sh = (script: string, ...args: string[]): readonly [string, ...string[]] => ["/bin/sh", "-c", script, ...args];
 
   test("it is ready once the command exits with 0, in the service's folder and environment", async () => {

@@ -513,6 +513,25 @@ describe("the death of the daemon", () => {
     expect(machine.states()).toEqual({ web: "ready" });
   });
 
+  test("what is being stopped gets its stop signal once, however many daemons see to it", () => {
+    const machine = upAndReady({ web: quick });
+    machine.commit({ type: "target", at: machine.nowMs, service: "web", target: "down" });
+    const { signals } = machine.running.get("web.1.1")!;
+    machine.killDaemon();
+    expect(signals).toEqual(["SIGTERM"]);
+
+    machine.pass(1_000_000);
+    expect(signals).toEqual(["SIGTERM", "SIGKILL"]);
+  });
+
+  test("a stop signal of which the journal does not know is given again", () => {
+    const machine = upAndReady({ web: quick });
+    machine.commit({ type: "target", at: machine.nowMs, service: "web", target: "down" });
+    machine.killDaemonBefore("told");
+
+    expect(machine.running.get("web.1.1")!.signals).toEqual(["SIGTERM", "SIGTERM"]);
+  });
+
   test("dependents of what a new daemon has not looked at yet go on", () => {
     const live: ServicePlan["live"] = {
       probe: { kind: "exec", command: ["true"], timeoutMs: 100 },

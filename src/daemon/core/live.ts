@@ -33,6 +33,8 @@ export interface LiveStop {
   readonly drains: boolean;
   /** When it is killed, by the monotonic clock; undefined: never. */
   readonly killDueMs: number | undefined;
+  /** It has got its stop signal. */
+  isTold: boolean;
   isKilled: boolean;
 }
 

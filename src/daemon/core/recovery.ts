@@ -134,14 +134,9 @@ function adopt(situation: Situation, service: ServiceRecord, number: number, run
     ...(readyAt === undefined ? {} : { readyAt }),
   };
   if (stopping !== undefined) {
-    const { why, isFailure, drains } = stopping;
-    live.stop = {
-      why,
-      isFailure,
-      drains,
-      killDueMs: killDueMs(situation, service.plan, live, drains),
-      isKilled: false,
-    };
+    const { why, isFailure, drains, isTold = false } = stopping;
+    const dueMs = killDueMs(situation, service.plan, live, drains);
+    live.stop = { why, isFailure, drains, killDueMs: dueMs, isTold, isKilled: false };
   }
   place(situation.instance(service.plan.name, number), live);
   return live;

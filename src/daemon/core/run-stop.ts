@@ -26,14 +26,20 @@ export function stopRun(
   if (run.stop !== undefined) return;
   const at = situation.host.now();
   situation.keep({ type: "stopping", run: run.id, at, why, isFailure, drains });
-  run.stop = { why, isFailure, drains, killDueMs: killDueMs(situation, service.plan, run, drains), isKilled: false };
+  const dueMs = killDueMs(situation, service.plan, run, drains);
+  run.stop = { why, isFailure, drains, killDueMs: dueMs, isTold: false, isKilled: false };
   situation.host.endChecks(run.id);
   if (run.phase !== "asked") askToStop(situation, run, service.plan);
 }
 
-/** What a run that is to end is told as soon as it can hear. */
+/** What a run that is to end is told as soon as it can hear; by the next daemon again, when this one dies before it has kept that. */
 export function askToStop(situation: Situation, run: LiveRun, plan: ServicePlan): void {
-  if (plan.shutdown !== "brutal") situation.host.signal(run.id, plan.stopSignal);
+  const { host } = situation;
+  if (run.stop?.isTold === false && plan.shutdown !== "brutal") {
+    host.signal(run.id, plan.stopSignal);
+    run.stop.isTold = true;
+    situation.keep({ type: "told", at: host.now(), run: run.id });
+  }
   killWhenDue(situation, run);
 }
 

@@ -10,7 +10,7 @@ import type { ServicePlan } from "../../control/config.ts";
 import type { RunId } from "../run/run.ts";
 import type { CoreHost } from "./core-host.ts";
 import { hasRuns, liveInstance, runsOf, type LiveInstance, type LiveRun } from "./live.ts";
-import { foldInto, runParts, type Entry, type ServiceRecord, type SystemRecord } from "./record.ts";
+import { foldInto, lastRunOf, runParts, type Entry, type ServiceRecord, type SystemRecord } from "./record.ts";
 import { ServiceOrder } from "./service-order.ts";
 
 /** A change of the time of day against the monotonic clock that counts as setting it, in milliseconds. */
@@ -114,7 +114,7 @@ export class Situation {
 
   /** The number of the last run of an instance; 0: there was none. */
   lastRun(name: string, instance: number): number {
-    return this.record.lastRuns.get(`${name}.${instance}`) ?? 0;
+    return lastRunOf(this.record, name, instance);
   }
 
   /** Services that depend on this one. */

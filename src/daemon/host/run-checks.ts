@@ -1,8 +1,9 @@
 /**
  * Run checks: whether runs are ready and well, looked at as long as the core wants it.
  *
- * Guarantees: a check that was ended tells nothing more. That a run is ready is not missed, however early it says so. What colos
- * itself is short of is never charged to a service: the check is tried again.
+ * Guarantees: a check that was ended tells nothing more. That a run is ready is not missed, however early it says so. What declares
+ * no check is ready when it has run for `survivalMs`: so nothing is called ready that ends at once. What colos itself is short of is
+ * never charged to a service: the check is tried again.
  * Not here: what a look is (check/), what follows from it (core/).
  *
  * @module
@@ -22,12 +23,17 @@ import { untilAnswered } from "../program/program-calls.ts";
 import { reasonText } from "../reason-text.ts";
 import type { RunId } from "../run/run.ts";
 
+/** How long a run without a readiness check must have run before it counts as ready, in milliseconds. */
+export const survivalMs: Milliseconds = 300;
+
 /** Milliseconds before liveness checks that could not begin are tried again. */
 export const watchRetryMs: Milliseconds = 5_000;
 
 export interface RunChecksOptions {
   readonly home: Home;
   readonly clock: Clock;
+  /** Whether any OS process of a run is there. */
+  isRunning(run: RunId): boolean;
   /** All of a run's environment. Rejects with a sentence. */
   environmentOf(plan: ServicePlan, instance: number): Promise<Readonly<Record<string, string>>>;
   /** Calls `listener` for each line that an instance writes from `sinceAt` on. */
@@ -135,6 +141,7 @@ export class RunChecks {
   async #check(run: LiveRun, plan: ServicePlan, instance: number, checks: Checks): Promise<void> {
     const { clock, home, log } = this.#options;
     const { ready } = plan;
+    if (ready.kind === "none") return this.#survived(run.id, checks.end.signal);
     for (;;) {
       try {
         const subject = await this.#subject(run, plan, instance, checks, ready.kind);
@@ -151,6 +158,25 @@ export class RunChecks {
         await new Promise<void>((resolve) => void clock.timer(ownTroubleRetryMs, resolve));
       }
     }
+  }
+
+  /** Of what declares no check, nothing better is known than that it has not ended at once. */
+  async #survived(id: RunId, end: AbortSignal): Promise<void> {
+    do await this.#pause(survivalMs, end);
+    // That it has ended is told when its output has been read.
+    while (!end.aborted && !this.#options.isRunning(id));
+  }
+
+  #pause(delayMs: Milliseconds, end: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const over = (): void => {
+        cancel();
+        end.removeEventListener("abort", over);
+        resolve();
+      };
+      const cancel = this.#options.clock.timer(delayMs, over);
+      end.addEventListener("abort", over);
+    });
   }
 
   /** Why a service that is not ready in time is not to blame; undefined: it is. */

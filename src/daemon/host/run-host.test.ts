@@ -12,11 +12,14 @@ import { ownTroubleRetryMaxMs, ownTroubleRetryMs } from "../core/core-host.ts";
 import { emptyRecord, type Entry } from "../core/record.ts";
 import { EnvironmentError } from "../environment.ts";
 import { entriesWaitingMax, journalRetryMs } from "./journal-writer.ts";
-import { watchRetryMs } from "./run-checks.ts";
+import { survivalMs, watchRetryMs } from "./run-checks.ts";
 import { RunHost } from "./run-host.ts";
 import { RunStartError, type RecoveredRun } from "../run/run.ts";
 
 const web = basePlan;
+
+/** What a found run has passed. */
+const ready = { kind: "fd", fd: 3, timeoutMs: 1000 } as const;
 
 const applied = (plan: ServicePlan): Entry => ({ type: "applied", at: 0, source: "", env: {}, services: [plan] });
 const note = (sentence: string): Entry => ({ type: "note", at: 0, sentence });
@@ -192,7 +195,7 @@ describe("run host: checks", () => {
       everyMs: 1000,
       failuresMax: 1,
     };
-    core.commit([applied({ ...web, live })]);
+    core.commit([applied({ ...web, live, ready })]);
     runs.found = [running];
     environment.answer = () => Promise.reject(new Error("the env file is gone"));
     await host.recover(core);
@@ -238,7 +241,7 @@ describe("run host: checks", () => {
     const { host, core, runs, clock, trouble, state } = hosted();
     const probe = { kind: "exec", command: ["false"], timeoutMs: 1000 } as const;
     trouble.recording = ["cannot write the log: the disk is full"];
-    core.commit([applied({ ...web, live: { probe, everyMs: 1000, failuresMax: 1 } })]);
+    core.commit([applied({ ...web, ready, live: { probe, everyMs: 1000, failuresMax: 1 } })]);
     runs.found = [running];
     await host.recover(core);
     await untilTrue(() => host.alarms.all.length > 0);
@@ -262,7 +265,7 @@ describe("run host: checks", () => {
     trouble.shortage = undefined;
     clock.advance(ownTroubleRetryMs);
     await settle();
-    expect([state(), runs.started]).toEqual(["ready", ["web.1.2"]]);
+    expect([state(), runs.started]).toEqual(["starting", ["web.1.2"]]);
   });
 
   test("an environment that colos is too short of something to make is not the service's failure", async () => {
@@ -276,15 +279,46 @@ describe("run host: checks", () => {
     environment.answer = () => Promise.resolve({});
     clock.advance(1000);
     await settle();
-    expect([state(), runs.started]).toEqual(["ready", ["web.1.2"]]);
+    expect([state(), runs.started]).toEqual(["starting", ["web.1.2"]]);
+  });
+
+  test("what declares no check is ready when it has run for a while, and not before", async () => {
+    const { host, core, clock, state } = hosted();
+    await host.recover(core);
+    await host.commit([applied(web)]);
+    await settle();
+    clock.advance(survivalMs - 1);
+    await settle();
+    expect(state()).toBe("starting");
+    clock.advance(1);
+    await settle();
+    expect(state()).toBe("ready");
+  });
+
+  test("what declares no check and ends at once is never ready, however late its end is told", async () => {
+    const { host, core, runs, clock, journal, state } = hosted();
+    await host.recover(core);
+    await host.commit([applied(web)]);
+    await settle();
+    const spec = runs.running.get("web.1.1")!;
+    runs.running.delete("web.1.1");
+    clock.advance(survivalMs);
+    await settle();
+    expect(state()).toBe("starting");
+    runs.running.set("web.1.1", spec);
+    runs.end("web.1.1", { code: 3 });
+    await settle();
+    expect(journal.entries.map(({ type }) => type)).not.toContain("ready");
   });
 });
 
 describe("run host: standbys", () => {
   test("are started as such, and told when their turn comes", async () => {
-    const { host, core, runs, state } = hosted();
+    const { host, core, clock, runs, state } = hosted();
     await host.recover(core);
     await host.commit([applied({ ...web, standby: true })]);
+    await settle();
+    clock.advance(survivalMs);
     await settle();
     expect([...runs.running.values()].map(({ id, isStandby }) => [id, isStandby])).toEqual([
       ["web.1.1", undefined],
@@ -294,6 +328,8 @@ describe("run host: standbys", () => {
     runs.end("web.1.1", { code: 1 });
     await settle();
     expect(runs.promoted).toEqual(["web.1.2"]);
+    clock.advance(survivalMs);
+    await settle();
     expect(state()).toBe("ready");
   });
 

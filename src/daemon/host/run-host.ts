@@ -78,7 +78,8 @@ export class RunHost implements CoreHost {
     this.#options = options;
     const { alarms } = this;
     this.#writer = new JournalWriter({ ...options, alarms });
-    this.#checks = new RunChecks({ ...options, alarms, tell: (what) => this.tell(what) });
+    const isRunning = (id: RunId): boolean => this.runs.isRunning(id);
+    this.#checks = new RunChecks({ ...options, alarms, isRunning, tell: (what) => this.tell(what) });
     this.runs = options.openRuns({
       ended: (id, end) => {
         this.#checks.gone(id);

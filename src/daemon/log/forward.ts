@@ -19,6 +19,12 @@ export const forwardLineBytesMax = 16_384;
 /** Where journald takes streams of lines. */
 export const journalSocket = "/run/systemd/journal/stdout";
 
+/** Why lines cannot be given to journald here; undefined: they can. */
+export function journaldProblem(socketPath: string = journalSocket): string | undefined {
+  if (existsSync(socketPath)) return undefined;
+  return `there is no journald here (no socket ${socketPath}); remove \`logs.forward\`, or set it to "stdout"`;
+}
+
 /** A place for lines. */
 class Sink {
   readonly #out: Writable;
@@ -58,7 +64,10 @@ class Sink {
 
 let ownStdout: Sink | undefined;
 
-/** stdout opened anew, so that nobody else's writes become non-blocking with ours. */
+/**
+ * stdout opened anew, so that nobody else's writes become non-blocking with ours; a file, which never is, as it stands, so that who
+ * else writes to it (the daemon of a container) and we go on behind each other instead of over each other.
+ */
 function stdoutSink(): Sink {
   ownStdout ??= new Sink(openStdout());
   return ownStdout;
@@ -67,6 +76,7 @@ function stdoutSink(): Sink {
 function openStdout(): Writable {
   const kind = fstatSync(1);
   if (kind.isSocket()) return new Socket({ fd: 1, readable: false, writable: true });
+  if (kind.isFile()) return createWriteStream("", { fd: 1, autoClose: false });
   const path = "/proc/self/fd/1";
   if (!kind.isFIFO()) return createWriteStream(path, { flags: "a" });
   const fd = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -96,10 +106,8 @@ export class Forward {
 
   /** To journald, as systemd-cat(1) does it: stdout as `info`, stderr as `err`. @throws Error with a sentence when there is none */
   static toJournald(name: string, socketPath: string = journalSocket): Forward {
-    if (!existsSync(socketPath))
-      throw new Error(
-        `there is no journald here (no socket ${socketPath}); remove \`logs.forward\`, or set it to "stdout"`,
-      );
+    const problem = journaldProblem(socketPath);
+    if (problem !== undefined) throw new Error(problem);
     const stream = (priority: number): Sink => {
       const socket = connect(socketPath);
       socket.resume();

@@ -264,7 +264,8 @@ class RecorderClient implements Recorder {
     this.#osPid = osPid;
     this.#retryMs = reconnectInitialMs;
     this.#restartMs = restartInitialMs;
-    this.#trouble(this.#options.home.root, undefined);
+    const { root } = this.#options.home;
+    if (this.#troubles.has(root)) this.#trouble(root, undefined);
     const waiting = [...this.#asks].map(([ask, { request }]) => request(ask));
     const asked = new Set(waiting.map((request) => (request.type === "attach" ? request.run.id : "")));
     // Before what waits: a run that the recorder does not know counts as drained.

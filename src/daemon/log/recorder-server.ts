@@ -134,12 +134,6 @@ export class RecorderServer {
     if (this.#isStopping) return Promise.reject(new Error("the recorder is stopping"));
     const known = this.#runs.get(run.id);
     if (known !== undefined) return known.opened;
-    let forward: Forward | undefined;
-    try {
-      forward = forwardOf(run);
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
     const { folder } = this.#useFolder(run);
     const recorder = new RunRecorder({
       run,
@@ -148,13 +142,28 @@ export class RecorderServer {
       patience: this.#patience,
       notifySockets: this.#notifySockets,
       readyFile: join(this.#options.home.runs, `${run.id}.ready`),
-      forward,
+      forward: this.#forwardOf(run),
       onNote: (note) => this.#note(run.id, note),
     });
     const opened = this.#open(run, recorder);
     this.#runs.set(run.id, { run, recorder, opened });
     this.#watchIdle();
     return opened;
+  }
+
+  /** A place that is not there does not keep what is written from the file. */
+  #forwardOf({ id, service, instance, logs }: RecordedRun): Forward | undefined {
+    const name = instance === 1 ? service : `${service}.${instance}`;
+    try {
+      if (logs.forward === "stdout") return Forward.toStdout(name);
+      if (logs.forward === "journald") return Forward.toJournald(name);
+    } catch (error) {
+      this.#options.platform.log(
+        "error",
+        `what ${id} writes is recorded and not forwarded: ${(error as Error).message}`,
+      );
+    }
+    return undefined;
   }
 
   async #open(run: RecordedRun, recorder: RunRecorder): Promise<void> {
@@ -234,11 +243,4 @@ export class RecorderServer {
     if (this.#runs.size === 0 && this.#daemons.size === 0) await this.stop();
     else this.#watchIdle();
   }
-}
-
-/** @throws Error with a sentence when there is no such place here */
-function forwardOf({ service, instance, logs }: RecordedRun): Forward | undefined {
-  if (logs.forward === undefined) return undefined;
-  const name = `${service}.${instance}`;
-  return logs.forward === "stdout" ? Forward.toStdout(name) : Forward.toJournald(name);
 }

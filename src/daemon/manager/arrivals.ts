@@ -1,25 +1,27 @@
 /**
  * Arrivals: whether an instance is where an operation sent it, or cannot get there.
  *
- * Guarantees: nothing is said to be up before its own check says so; of what declared no check, it has not ended within `survivalMs`.
- * What failed before the operation began does not count.
+ * Guarantees: nothing is said to be up before its own check says so. What failed before the operation began does not count.
+ * Limits: what has ended `endsMax` times since then is not waited for any more; it is started again all the same.
  *
  * @module
  */
-import type { Clock } from "../../base/platform.ts";
 import type { Core } from "../core/core.ts";
-import { runsOf, type LiveInstance, type LiveRun } from "../core/live.ts";
-import type { InstanceRecord, ServiceRecord } from "../core/record.ts";
+import { runsOf, type LiveInstance } from "../core/live.ts";
+import type { InstanceRecord } from "../core/record.ts";
+import { endSentence } from "../core/outcome.ts";
 import { stuckOf } from "../core/stuck.ts";
-import type { RunId } from "../run/run.ts";
 import { stateWords } from "./manager-view.ts";
 import type { Target, Targets } from "./targets.ts";
 
-/** How long a service without a readiness check must run, in milliseconds, before an operation that waits says that it is up. */
-export const survivalMs = 300;
-
 /** An operation that waits says that colos itself is short of something once a try waits for so long, in milliseconds. */
 export const ownTroubleTellMs = 4_000;
+
+/**
+ * Ends of an instance since an operation began, after which the operation waits no more. Its restart window may never be used up: a period
+ * that is shorter than the backoff, or many restarts allowed.
+ */
+export const endsMax = 10;
 
 /** What an operation waits for. undefined: not yet. */
 export type Arrival = { readonly ok: true } | { readonly ok: false; readonly sentence: string } | undefined;
@@ -29,20 +31,10 @@ export const arrived: Arrival = { ok: true };
 export interface ArrivalOptions {
   readonly core: Core;
   readonly targets: Targets;
-  readonly clock: Clock;
-  /** The time of day, in milliseconds. */
-  now(): number;
-  /** Whether any OS process of a run is there. */
-  isRunning(run: RunId): boolean;
-  /** It is time to ask again. */
-  again(): void;
 }
 
 export class Arrivals {
   readonly #options: ArrivalOptions;
-  /** Runs without a readiness check that have not ended at once, and those of which that is not known yet. */
-  readonly #survivors = new WeakSet<LiveRun>();
-  readonly #onProbation = new WeakSet<LiveRun>();
 
   constructor(options: ArrivalOptions) {
     this.#options = options;
@@ -59,7 +51,7 @@ export class Arrivals {
     if (service.target === "down" || core.record.isDown) return { ok: false, sentence: "it was stopped meanwhile" };
     if (live.state === "ready") {
       if (live.next !== undefined || core.isStale(service, live)) return undefined;
-      if (record?.heldBack === undefined) return this.#survives(service, live);
+      if (record?.heldBack === undefined) return arrived;
       return { ok: false, sentence: live.reason ?? "the older version goes on" };
     }
     const outcome = record?.outcome;
@@ -77,7 +69,20 @@ export class Arrivals {
       return { ok: false, sentence: `${live.name} waits, and is started by itself: ${live.reason ?? outcome.reason}` };
     if (live.state === "failed" || live.state === "degraded")
       return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${live.reason ?? ""}` };
-    return undefined;
+    return this.#restless(live, record, sinceAt);
+  }
+
+  /** It ends again and again. */
+  #restless({ name }: LiveInstance, record: InstanceRecord | undefined, sinceAt: number): Arrival {
+    const ends = (record?.runs ?? []).filter(
+      ({ startedAt, stopping, end }) => end !== undefined && startedAt >= sinceAt && stopping === undefined,
+    );
+    if (ends.length < endsMax) return undefined;
+    const why = endSentence(ends[0]!.end!);
+    return {
+      ok: false,
+      sentence: `${name} has ended ${ends.length} times since, the last time with ${why}; it is started again`,
+    };
   }
 
   hasStopped(target: Target): Arrival {
@@ -92,25 +97,6 @@ export class Arrivals {
     const live = targets.live(target);
     const why = service === undefined || live === undefined ? undefined : stuckOf(core, service, live);
     return why === undefined ? undefined : { ok: false, sentence: `${live!.name} ${why}` };
-  }
-
-  /** Of what declared no check, nothing better is known than that it has not ended at once. */
-  #survives({ plan }: ServiceRecord, { current }: LiveInstance): Arrival {
-    if (plan.ready.kind !== "none" || current?.readyAt === undefined || this.#survivors.has(current)) return arrived;
-    const leftMs = current.readyAt + survivalMs - this.#options.now();
-    const isOver = leftMs <= 0 || leftMs > survivalMs; // or the clock was set back
-    // What has ended may not have been told yet: its output is still being read.
-    if (isOver && this.#options.isRunning(current.id)) {
-      this.#survivors.add(current);
-      return arrived;
-    }
-    if (this.#onProbation.has(current)) return undefined;
-    this.#onProbation.add(current);
-    this.#options.clock.timer(isOver ? survivalMs : leftMs, () => {
-      this.#onProbation.delete(current);
-      this.#options.again();
-    });
-    return undefined;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * Guarantees: only what the last run wrote to stderr, for that of earlier ones would mislead; lines that cannot be read are left out.
  * Limits: `lastLinesMax` lines of a problem, `lastLineCharactersMax` characters in a list; at most `lastLinesAtOnceMax` are read at
- * the same time, for each has files open.
+ * the same time, for each has files open; one after the other while colos has no file descriptors to spare.
  *
  * @module
  */
@@ -25,6 +25,8 @@ export interface LineSource {
   lastErrors(service: string, instance: number, sinceAt: number): Promise<readonly string[]>;
   /** The last line that an instance has written. */
   lastLine(service: string, instance: number): Promise<string | undefined>;
+  /** What colos itself is short of: one sentence. */
+  shortage(): string | undefined;
 }
 
 /** Its last run failed, and none is there. */
@@ -44,9 +46,14 @@ export class LastLines {
     return tellingLine(await this.#errors(target));
   }
 
+  /** What its last run has said of itself, oldest first. */
+  async lines(target: Target): Promise<readonly string[]> {
+    return tellingLines(await this.#errors(target), lastLinesMax);
+  }
+
   /** What an operation could not do, with what the instance said of it. */
   async problem(target: Target, sentence: string): Promise<InstanceProblem> {
-    const lastLines = tellingLines(await this.#errors(target), lastLinesMax);
+    const lastLines = await this.lines(target);
     const name = this.#targets.live(target)?.name ?? target.service;
     return { name, sentence, lastLines, advice: `colos why ${name} tells more, colos logs ${name} all that it wrote` };
   }
@@ -54,8 +61,9 @@ export class LastLines {
   /** The same with the line that each wrote last. */
   async added(statuses: readonly InstanceStatus[]): Promise<InstanceStatus[]> {
     const shown: InstanceStatus[] = [];
-    for (let at = 0; at < statuses.length; at += lastLinesAtOnceMax) {
-      const some = statuses.slice(at, at + lastLinesAtOnceMax).map(async (status) => {
+    const atOnce = this.#source.shortage() === undefined ? lastLinesAtOnceMax : 1;
+    for (let at = 0; at < statuses.length; at += atOnce) {
+      const some = statuses.slice(at, at + atOnce).map(async (status) => {
         const lastLogLine = await this.#words(status);
         return lastLogLine === undefined
           ? status

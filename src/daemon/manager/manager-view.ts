@@ -141,7 +141,7 @@ function whyInstance(
   const { plan, target } = service;
   const record = service.instances.get(live.number);
   const causes: Cause[] = [];
-  const last = record?.runs[0];
+  const last = record?.runs.find(({ id }) => id === live.current?.id);
   if (live.state === "waiting" && depth < whyDepthMax) {
     for (const { name } of plan.dependsOn) {
       const other = core.record.services.get(name);
@@ -158,8 +158,11 @@ function whyInstance(
     causes.push({
       at: last.startedAt,
       sentence: `${last.id} was started${last.osPid === undefined ? "" : ` as OS process ${last.osPid}`}`,
-      causes: previousEnd(record),
+      // Else it has been told above.
+      causes: record?.outcome === undefined && record?.heldBack === undefined ? previousEnd(record) : [],
     });
+    if (record?.heldBack !== undefined && record.outcome === undefined)
+      causes.unshift(...whyOutcome(plan, record, lastWords.get(live.name)).slice(0, 1));
   }
   if (live.standby === undefined && live.standbyEnd !== undefined)
     causes.push({
@@ -173,7 +176,7 @@ function whyInstance(
 function checkText({ ready }: ServicePlan): string {
   switch (ready.kind) {
     case "none":
-      return ", which is none: it counts as ready when it runs";
+      return ", which is none: it counts as ready when it has run for 300 ms";
     case "port":
       return ` (port ${ready.port})`;
     case "http":
@@ -234,9 +237,10 @@ function notesOf(core: Core, name: string): Cause[] {
 /** Who waits to be started because colos itself is short of something: one sentence, or none. */
 export function postponedSentence(core: Core): readonly string[] {
   const waiting = [...core.record.services.values()].flatMap((service) =>
-    core.live(service).flatMap(({ name, number, state }) => {
+    core.live(service).flatMap(({ name, number, current }) => {
       const outcome = service.instances.get(number)?.outcome;
-      const isPostponed = outcome?.kind === "again" && outcome.isOwnTrouble === true && state !== "ready";
+      const isThere = current !== undefined && current.phase !== "asked";
+      const isPostponed = outcome?.kind === "again" && outcome.isOwnTrouble === true && !isThere;
       return isPostponed ? [{ name, reason: outcome.reason }] : [];
     }),
   );

@@ -3,13 +3,16 @@ import { FakeClock } from "../../../test/fake-cli-host.ts";
 import { FakeJournal, FakeRuns } from "../../../test/fake-runs.ts";
 import { planOf } from "../../../test/plan-arbitraries.ts";
 import type { ServicePlan } from "../../control/config.ts";
-import type { ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
+import type { Cause, ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { homeAt } from "../home.ts";
+import { ownTroubleRetryMaxMs } from "../core/core-host.ts";
 import { JournalError } from "../journal/journal.ts";
-import { survivalMs } from "./arrivals.ts";
+import { endsMax, ownTroubleTellMs } from "./arrivals.ts";
+import { survivalMs } from "../host/run-checks.ts";
+import { lateShownMax } from "./operations.ts";
 import { ServiceManager } from "./manager.ts";
-import type { RunListener } from "../run/run.ts";
+import { RunStartError, type RunListener } from "../run/run.ts";
 
 const [web] = planOf({ services: { web: { command: ["true"] } } }).services;
 const basePlan: ServicePlan = { ...web!, backoff: { ...web!.backoff, jitter: 0 } };
@@ -100,6 +103,7 @@ async function isAnswered(operation: Promise<unknown>): Promise<boolean> {
 }
 
 const sentences = ({ problems }: OperationReport): string[] => problems.map(({ sentence }) => sentence);
+const sentencesOf = ({ sentence, causes }: Cause): string[] => [sentence, ...causes.flatMap(sentencesOf)];
 const refusal = async (operation: Promise<unknown>): Promise<string> => {
   const error = await operation.then(
     () => undefined,
@@ -136,6 +140,7 @@ describe("manager: operations", () => {
   test("a plan that cannot run here is refused and changes nothing", async () => {
     const system = await opened();
     expect(await refusal(system.manager.apply(up({ no: {} })))).toBe("refused: no is refused");
+    expect(await refusal(system.manager.preview(up({ no: {} })))).toBe("refused: no is refused");
     expect((await system.manager.preview(up({ web: {} }))).changes).toMatchObject([{ service: "web", kind: "add" }]);
     expect(await system.states()).toEqual({});
   });
@@ -150,6 +155,29 @@ describe("manager: operations", () => {
     const restarted = system.manager.restart({ names: ["web.2"] });
     await answered(system, restarted);
     expect(system.runs.started).toEqual(["web.1.1", "web.2.1", "web.1.2", "web.2.2", "web.2.3"]);
+  });
+
+  test("all are those that are kept up: no job is run, and what was stopped stays so", async () => {
+    const system = await opened();
+    const job: Partial<ServicePlan> = {
+      restart: "temporary",
+      schedule: { when: { kind: "every", everyMs: 3_600_000 }, overlap: "skip", missed: "skip" },
+    };
+    await answered(system, system.manager.apply(up({ web: {}, off: {}, job })));
+    await answered(system, system.manager.stop({ names: ["off"] }));
+
+    expect((await answered(system, system.manager.restart({ names: ["all"] }))).instances).toMatchObject([
+      { name: "web" },
+    ]);
+    expect(system.runs.started).toEqual(["web.1.1", "off.1.1", "web.1.2"]);
+
+    await system.manager.stop({ names: ["job"] });
+    expect((await answered(system, system.manager.start({ names: ["all"] }))).problems).toEqual([]);
+    expect(await system.states()).toEqual({ web: "ready", off: "ready", job: "scheduled" });
+    expect(system.runs.started).toEqual(["web.1.1", "off.1.1", "web.1.2", "off.1.2"]);
+
+    await answered(system, system.manager.start({ names: ["job"] }));
+    expect(system.runs.started.at(-1)).toBe("job.1.1");
   });
 
   test("scale starts what is missing and stops what is too many", async () => {
@@ -240,6 +268,41 @@ describe("manager: waits", () => {
     expect(sentences(report)[0]).toContain("bad is failed: exit code 3");
   });
 
+  test("what ends again and again, within its restart window, is not waited for without end", async () => {
+    const system = await opened();
+    const backoff = { initialMs: 0, maxMs: 0, factor: 1, jitter: 0, resetAfterMs: 60_000 };
+    const applied = system.manager.apply(up({ web: { maxRestarts: 1_000, backoff } }));
+    for (let count = 1; count <= endsMax; count++) {
+      expect(await isAnswered(applied)).toBe(false);
+      system.runs.end(`web.1.${count}`, { code: 3 });
+      system.clock.advance(1);
+    }
+    expect(sentences(await applied)).toEqual([
+      `web has ended ${endsMax} times since, the last time with exit code 3; it is started again`,
+    ]);
+    await settle();
+    expect(system.runs.started).toHaveLength(endsMax + 1);
+  });
+
+  test("who waits too long is told what is missing, and what it wrote last", async () => {
+    const system = await opened();
+    const many = Object.fromEntries(Array.from({ length: lateShownMax }, (_, at) => [`also${at}`, on("db")]));
+    const applied = refusal(system.manager.apply({ ...up({ db: fd, ...many, fine: {} }), timeoutMs: 1000 }));
+    await settle();
+    system.clock.advance(survivalMs);
+    await settle();
+    system.clock.advance(1000);
+    const lines = (await applied).split("\n");
+    expect(lines.slice(0, 4)).toEqual([
+      "timeout: it was not done within 1 s, and goes on",
+      "  db is starting",
+      "    | it said this last",
+      "  also0 is waiting: waits for db, which is not ready",
+    ]);
+    expect(lines.at(-1)).toBe("  and 1 more");
+    expect(lines.some((line) => line.includes("fine"))).toBe(false);
+  });
+
   test("waiting for what was stopped is told at once, whatever other services do", async () => {
     const system = await opened();
     await system.manager.apply({ ...up({ db: { autostart: false }, web: on("db"), moving: fd }), wait: false });
@@ -323,6 +386,43 @@ describe("manager: the journal", () => {
     expect(system.runs.started).toEqual(["web.1.1"]);
   });
 
+  test("what colos itself is short of is told wherever people look, and an operation does not wait for ever", async () => {
+    const system = await opened();
+    system.runs.trouble = new RunStartError("too many open files", "EMFILE", true);
+    const applied = system.manager.apply(up({ web: {}, db: {} }));
+    for (let count = 0; count < 2; count++) {
+      await settle();
+      expect(await isAnswered(applied)).toBe(false);
+      system.clock.advance(ownTroubleTellMs / 2);
+    }
+    const { problems } = await applied;
+    expect(problems.map(({ sentence }) => sentence)).toEqual(
+      ["web", "db"].map((name) =>
+        expect.stringMatching(`${name} waits, and is started by itself: .*too many open files`),
+      ),
+    );
+    const [alarm] = (await system.manager.list()).daemon.alarms!;
+    expect(alarm).toMatch(/^web, db cannot be started for now: .*too many open files/);
+    expect((await system.manager.show({ name: "web" })).alarms).toEqual([alarm]);
+    expect((await system.manager.why({ name: "web" })).causes[0]).toEqual({ sentence: alarm, causes: [] });
+
+    system.runs.trouble = undefined;
+    system.clock.advance(ownTroubleRetryMaxMs);
+    await settle();
+    system.clock.advance(survivalMs);
+    await settle();
+    expect((await system.manager.list()).daemon.alarms).toBeUndefined();
+  });
+
+  test("what a wait was too short for is told with what colos itself is short of", async () => {
+    const system = await opened();
+    system.runs.trouble = new RunStartError("too many open files", "EMFILE", true);
+    const applied = system.manager.apply({ ...up({ web: {} }), timeoutMs: 500 });
+    await settle();
+    system.clock.advance(500);
+    expect(await refusal(applied)).toMatch(/it was not done within .*, and goes on; meanwhile: web cannot be started/);
+  });
+
   test("on a full disk an operation is refused without effect, and later it works", async () => {
     const system = await opened();
     await answered(system, system.manager.apply(up({ web: {} })));
@@ -398,6 +498,36 @@ describe("manager: looking", () => {
     const why = await system.manager.why({ name: "web" });
     expect(why.sentence).toBe("web is waiting: waits for db, which is not ready");
     expect(why.causes.map(({ sentence }) => sentence)).toEqual(["db is stopped"]);
+  });
+
+  test("why tells what made colos start a service again", async () => {
+    const system = await opened();
+    await answered(system, system.manager.apply(up({ web: {} })));
+    system.manager.renew("web", "src/x changed");
+    await settle();
+    system.clock.advance(survivalMs);
+    await settle();
+    const sentences = sentencesOf(await system.manager.why({ name: "web" }));
+    expect(sentences).toContain("it was told to end: src/x changed");
+    expect(sentences.filter((sentence) => sentence.startsWith("web.1.1 ended"))).toHaveLength(1);
+  });
+
+  test("why tells how a new version failed while the older one goes on", async () => {
+    const system = await opened();
+    await answered(system, system.manager.apply(up({ web: { listenPort: 80 } })));
+    const restarted = system.manager.restart({ names: ["web"] });
+    await settle();
+    system.runs.end("web.1.2", { code: 4 });
+    expect(sentences(await answered(system, restarted))[0]).toContain("the older version goes on");
+
+    const why = await system.manager.why({ name: "web" });
+    expect(sentencesOf(why)).toEqual([
+      "web is ready: the older version goes on; the new one did not become ready: exit code 4",
+      "web.1.2 ended: exit code 4",
+      "it said: it said this last",
+      "web.1.1 passed its readiness check, which is none: it counts as ready when it has run for 300 ms",
+      "web.1.1 was started as OS process 1001",
+    ]);
   });
 });
 

@@ -95,14 +95,7 @@ export class ServiceManager implements Manager {
     this.#lastLines = new LastLines(targets, options);
     this.#talk = new RunTalk(options.home, host.runs, targets);
     this.#events = new EventFeeds(() => host.now());
-    const arrivals = new Arrivals({
-      core,
-      targets,
-      clock: options.clock,
-      now: () => host.now(),
-      isRunning: (run) => host.runs.isRunning(run),
-      again: () => this.#waits.settled(),
-    });
+    const arrivals = new Arrivals({ core, targets });
     this.#operations = new Operations({
       core,
       host,

@@ -31,6 +31,7 @@ import { JournalError } from "../journal/journal.ts";
 import { reasonText } from "../reason-text.ts";
 import { arrived, type Arrival, type Arrivals } from "./arrivals.ts";
 import type { LastLines } from "./last-lines.ts";
+import { stateWords } from "./manager-view.ts";
 import { distinct, type Target, type Targets } from "./targets.ts";
 import type { Waits } from "./waits.ts";
 
@@ -53,6 +54,9 @@ export interface OperationsOptions {
   downDone(): void;
 }
 
+/** Instances that an operation names which has waited too long. */
+export const lateShownMax = 5;
+
 /** What changes the plan of the system. */
 const planEntries: ReadonlySet<Entry["type"]> = new Set<Entry["type"]>(["applied", "removed", "scaled"]);
 
@@ -74,15 +78,13 @@ export class Operations {
   }
 
   async preview(input: PlanInput): Promise<{ readonly changes: readonly PlanChange[] }> {
-    assertPlan(input.plan);
+    await this.#refuseWhatCannotRun(input.plan);
     return { changes: this.#changesTo(input.plan) };
   }
 
   async apply(input: PlanInput & WaitOptions): Promise<ApplyReport> {
     this.#refuseWhenEnding();
-    assertPlan(input.plan);
-    const refusals = await this.#options.refusals(input.plan);
-    if (refusals.length > 0) throw new ManagerError("refused", refusals.join("\n"));
+    await this.#refuseWhatCannotRun(input.plan);
     const changes = this.#changesTo(input.plan);
     const { services } = input.plan;
     const at = this.#host.now();
@@ -97,10 +99,21 @@ export class Operations {
     return { ...report, changes };
   }
 
+  /** @throws ManagerError `invalid`, or `refused` when this machine cannot do it */
+  async #refuseWhatCannotRun(plan: SystemPlan): Promise<void> {
+    assertPlan(plan);
+    const refusals = await this.#options.refusals(plan);
+    if (refusals.length > 0) throw new ManagerError("refused", refusals.join("\n"));
+  }
+
   async start(input: NamesInput): Promise<OperationReport> {
     return this.#operate(
       input,
-      (service) => ({ type: "target", at: this.#host.now(), service, target: "up" }),
+      (service) => {
+        const up = { type: "target", at: this.#host.now(), service, target: "up" } as const;
+        if (!isAll(input) || this.#targets.service(service)?.plan.schedule === undefined) return up;
+        return this.#isWantedUp({ service }) ? undefined : { ...up, isAtRest: true };
+      },
       (target, sinceAt) => this.#arrivals.isUp(target, sinceAt),
     );
   }
@@ -127,17 +140,18 @@ export class Operations {
     );
   }
 
-  /** Of what listens with `listen`, the next run is ready before the old one is stopped. */
+  /** Of what listens with `listen`, the next run is ready before the old one is stopped. All are those that are kept up. */
   async renew(input: NamesInput): Promise<OperationReport> {
     this.#refuseWhenEnding();
-    const targets = this.#targets.named(input.names);
+    const named = this.#targets.named(input.names);
+    const targets = isAll(input) ? named.filter((each) => this.#isKeptUp(each)) : named;
     const at = this.#host.now();
     const entries = targets.map(({ service, number }): Entry => ({
       type: "renewed",
       at,
       service,
       instance: number,
-      why: "somebody asked for it",
+      why: "it is started again",
     }));
     const ups = [...new Set(targets.map(({ service }) => service))]
       .filter((service) => this.#core.record.isDown || this.#targets.service(service)?.target === "down")
@@ -192,7 +206,7 @@ export class Operations {
 
   async #operate(
     input: NamesInput,
-    entryOf: (service: string) => Entry,
+    entryOf: (service: string) => Entry | undefined,
     isDone: (target: Target, sinceAt: number) => Arrival,
   ): Promise<OperationReport> {
     this.#refuseWhenEnding();
@@ -208,7 +222,7 @@ export class Operations {
     const targets = this.#targets.named(input.names);
     const services = [...new Set(targets.map(({ service }) => service))];
     const sinceAt = this.#host.now();
-    await this.#commit(services.map(entryOf));
+    await this.#commit(services.map(entryOf).filter((entry) => entry !== undefined));
     return this.#finish(targets, input, (target) => isDone(target, sinceAt));
   }
 
@@ -249,10 +263,12 @@ export class Operations {
     isDone: (target: Target) => Arrival,
   ): Promise<OperationReport> {
     if (input.wait === false) return { instances: this.#options.statuses(targets), problems: [] };
-    await this.#options.waits.until(
-      () => targets.every((each) => (isDone(each) ?? this.#arrivals.stuck(each)) !== undefined),
-      input.timeoutMs,
-    );
+    const isLate = (each: Target): boolean => (isDone(each) ?? this.#arrivals.stuck(each)) === undefined;
+    try {
+      await this.#options.waits.until(() => !targets.some(isLate), input.timeoutMs);
+    } catch (error) {
+      throw error instanceof ManagerError ? await this.#lateError(error, targets.filter(isLate)) : error;
+    }
     const problems: InstanceProblem[] = [];
     // Before anything else happens: what is told belongs together.
     const instances = this.#options.statuses(targets);
@@ -263,9 +279,30 @@ export class Operations {
     return { instances, problems };
   }
 
-  #isWantedUp({ service }: Target): boolean {
+  /** The same error with who is not there yet, and what each wrote last. */
+  async #lateError({ code, message, advice }: ManagerError, late: readonly Target[]): Promise<ManagerError> {
+    const lines = [message];
+    for (const { name, state, reason, service, instance } of this.#options.statuses(late.slice(0, lateShownMax))) {
+      const why = reason === undefined ? "" : `: ${reason}`;
+      const lastLines = await this.#options.lastLines.lines({ service, number: instance });
+      lines.push(`  ${name} is ${stateWords(state)}${why}`, ...lastLines.map((line) => `    | ${line}`));
+    }
+    if (late.length > lateShownMax) lines.push(`  and ${late.length - lateShownMax} more`);
+    return new ManagerError(code, lines.join("\n"), advice);
+  }
+
+  /** It is up, and no job, which has its times. */
+  #isKeptUp(target: Target): boolean {
+    return this.#isWantedUp(target) && this.#targets.service(target.service)?.plan.schedule === undefined;
+  }
+
+  #isWantedUp({ service }: Pick<Target, "service">): boolean {
     return !this.#core.record.isDown && this.#targets.service(service)?.target === "up";
   }
+}
+
+function isAll({ names }: NamesInput): boolean {
+  return names.includes("all");
 }
 
 /** @throws ManagerError `invalid` for a plan that no machine could run */

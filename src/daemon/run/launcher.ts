@@ -22,7 +22,8 @@ import { shimFile } from "./shim-script.ts";
 
 /** Bytes of commands that wait for a launcher that does not read them; more are refused. */
 export const commandBytesMax = 16_777_216;
-/** Characters kept of what shims say is wrong. */
+/** Lines and characters kept of what shims say is wrong. */
+const linesMax = 10;
 const problemMaxChars = 2_000;
 
 /** How a shim ended that did not start its service. */
@@ -35,7 +36,10 @@ export interface ShimFailure {
 export class Launcher {
   readonly #home: Home;
   readonly #path: string;
-  readonly #waiting = new Map<RunId, (failure: ShimFailure) => void>();
+  readonly #waiting = new Map<RunId, { readonly sinceCount: number; failed(failure: ShimFailure): void }>();
+  /** The last lines that were no shim's last, and how many there were before each. */
+  readonly #said: { readonly line: string; readonly count: number }[] = [];
+  #saidCount = 0;
   #child: ChildProcess | undefined;
 
   /** `path`: where shims find their tools. */
@@ -52,7 +56,7 @@ export class Launcher {
     const { stdin } = this.#child ?? (await this.#open());
     if (stdin!.writableLength > commandBytesMax)
       throw Object.assign(new Error("the launcher does not read its commands"), { code: "EAGAIN" });
-    this.#waiting.set(id, failed);
+    this.#waiting.set(id, { sinceCount: this.#saidCount, failed });
     stdin!.write(commandOf(call));
   }
 
@@ -89,44 +93,38 @@ export class Launcher {
     return child;
   }
 
-  /** Shims of a launcher say what is wrong in any words, and then, in a line of their own, who they were. */
+  /** Shims say what is wrong in any words, all to this one connection, and then, in a line of their own, who they were. */
   #read(child: ChildProcess): void {
-    let said: string[] = [];
     let rest = "";
     child.stderr!.on("data", (chunk: Buffer) => {
       const lines = (rest + chunk.toString()).split("\n");
       rest = lines.pop()!.slice(-problemMaxChars);
       for (const line of lines) {
         const [, id, status] = /^colos-shim (\S+) (\d+)$/.exec(line) ?? [];
-        if (id === undefined) said = [...said, line.trim()].slice(-linesMax);
-        else {
-          this.#fail(id, { status: Number(status), problem: textOf(said) });
-          said = [];
-        }
+        if (id === undefined) this.#say(line.trim());
+        else this.#fail(id, Number(status));
       }
     });
     child.once("exit", () => {
       if (this.#child === child) this.#child = undefined;
-      const problem = textOf([...said, rest, "its launcher has ended"]);
-      for (const id of this.#waiting.keys()) this.#fail(id, { status: null, problem });
+      for (const line of [rest.trim(), "its launcher has ended"]) this.#say(line);
+      for (const id of this.#waiting.keys()) this.#fail(id, null);
     });
   }
 
-  #fail(id: RunId, failure: ShimFailure): void {
-    const failed = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    failed?.(failure);
+  #say(line: string): void {
+    if (line === "") return;
+    this.#said.push({ line, count: (this.#saidCount += 1) });
+    if (this.#said.length > linesMax) this.#said.shift();
   }
-}
 
-/** Lines kept of what shims say is wrong. */
-const linesMax = 10;
-
-function textOf(lines: readonly string[]): string {
-  return lines
-    .filter((line) => line !== "")
-    .join("; ")
-    .slice(0, problemMaxChars);
+  /** What was said since it was sent: of several that fail at once each has the words of all, which mostly are the same. */
+  #fail(id: RunId, status: number | null): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    const lines = this.#said.filter(({ count }) => count > (waiting?.sinceCount ?? 0)).map(({ line }) => line);
+    waiting?.failed({ status, problem: lines.join("; ").slice(0, problemMaxChars) });
+  }
 }
 
 /** In braces, because half of it is then no command at all. */

@@ -1,5 +1,14 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -227,4 +236,23 @@ test("when the daemon is short of file descriptors, that is its own trouble", as
   for (const report of failed) expect(report).toMatchObject({ code: "EMFILE", isOwnTrouble: true });
   const specs = readdirSync(home.runs).filter((name) => name.endsWith(".spec"));
   expect(specs.length).toBe(ids.length - failed.length);
+});
+
+test("an exit status for which there is no room is told all the same", async () => {
+  const { home, runs, end } = openTestRuns(newHome());
+  await runs.start(shellSpec(home, "web.1.1", `until [ -e ${home.root}/go ]; do sleep 0.02; done; exit 7`));
+  mkdirSync(join(home.runs, "web.1.1.exit"));
+
+  writeFileSync(join(home.root, "go"), "");
+
+  expect(await end("web.1.1")).toMatchObject({ code: 7, signal: null });
+  rmdirSync(join(home.runs, "web.1.1.exit"));
+});
+
+test("a start that the disk does not take leaves no file behind", async () => {
+  const { home, runs } = openTestRuns(newHome());
+  mkdirSync(join(home.runs, "web.1.1.spec"));
+  await expect(runs.start(shellSpec(home, "web.1.1", "true"))).rejects.toThrow(/sh could not be started/);
+
+  expect(readdirSync(home.runs).filter((name) => name.endsWith(".draft"))).toEqual([]);
 });

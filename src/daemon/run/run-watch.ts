@@ -8,11 +8,14 @@
  */
 import { watch, type FSWatcher } from "node:fs";
 import type { Milliseconds, Platform } from "../../base/platform.ts";
-import { runIdOf } from "./run-files.ts";
+import { runIdOf, type RunFileKind } from "./run-files.ts";
 import type { RunId } from "./run.ts";
 
 /** How often the OS is asked who lives, in milliseconds. */
 export const pollMs: Milliseconds = 1_000;
+
+/** Those after which a run goes on, or may have ended; what the daemon itself writes says nothing to it. */
+const telling: ReadonlySet<RunFileKind> = new Set<RunFileKind>(["notify", "shim", "pid", "ready", "exit"]);
 
 export interface RunWatcher {
   /** A file of the run has changed. */
@@ -23,13 +26,24 @@ export interface RunWatcher {
 
 /** Watches until what it returns is called. Never throws. */
 export function watchRuns(folder: string, platform: Pick<Platform, "clock" | "log">, watcher: RunWatcher): () => void {
+  // Who starts changes several files, each of which is told more than once.
+  const changed = new Set<RunId>();
+  let told: NodeJS.Immediate | undefined;
+  const tell = (): void => {
+    told = undefined;
+    const ids = [...changed];
+    changed.clear();
+    for (const id of ids) watcher.changed(id);
+  };
   const slow = (error: unknown): void =>
     platform.log("error", `runs are only looked at every ${pollMs} ms: ${(error as Error).message}`);
   let changes: FSWatcher | undefined;
   try {
     changes = watch(folder, (_event, name) => {
       const file = name === null ? undefined : runIdOf(name);
-      if (file !== undefined) watcher.changed(file.id);
+      if (file === undefined || !telling.has(file.kind)) return;
+      changed.add(file.id);
+      told ??= setImmediate(tell);
     });
     changes.unref();
     changes.on("error", slow);
@@ -45,6 +59,7 @@ export function watchRuns(folder: string, platform: Pick<Platform, "clock" | "lo
   };
   wait();
   return () => {
+    clearImmediate(told);
     changes?.close();
     cancel();
   };

@@ -107,14 +107,18 @@ colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <sta
   until echo "$colos_status" >"$colos_run.exit"; do
     [ -e "$colos_run.spec" ] || exit 0
     # Where a few bytes stand already, there is room for some more.
-    [ "$colos_noted" ] || { echo "exit $colos_status" >>"$colos_run.shim" && colos_noted=1; }
+    [ "$colos_noted" ] || { echo "exit $colos_status" >>"$colos_run.shim" && colos_noted=1 && colos_end_output; }
     sleep 1
   done
+  [ "$colos_noted" ] || colos_end_output
+  # A daemon ends this when it forgets the run.
+  while [ -e "$colos_run.spec" ]; do IFS= read -r colos_line; done
+}
+colos_end_output() {
   # What is in a FIFO stays as long as somebody has it open. From here on nobody writes, so a reader finds its end; and because it
-  # is open for reading here too, nothing is lost with a reader that is killed. A daemon ends this when it forgets the run.
+  # is open for reading here too, nothing is lost with a reader that is killed.
   exec 3<"$colos_pipe.out" 4<"$colos_pipe.err"
   exec 1>/dev/null 6>&- 8>&- 9>&-
-  while [ -e "$colos_run.spec" ]; do IFS= read -r colos_line; done
 }
 colos_exec() { # becomes the service, in a subshell: its pid stays the one that is written here. <setsid> <argv…>
   exec <"$colos_stdin" >"$colos_pipe.out" 2>"$colos_pipe.err" 6>&- 7>&- 8>&- 9>&-

@@ -28,7 +28,7 @@ export class ChildKeeper implements Keeper {
 
   /** @param dist where the built package is */
   constructor(dist: URL, home: Home, folder: string, env: Readonly<Record<string, string>>) {
-    this.#entry = fileURLToPath(new URL("daemon-entry.js", dist));
+    this.#entry = fileURLToPath(new URL("daemon-entry.cjs", dist));
     this.#home = home;
     this.#folder = folder;
     this.#env = env;
