@@ -4,9 +4,10 @@
  * @module
  */
 import type { RecoveredRun } from "../run/run.ts";
+import { takeTime } from "./job-times.ts";
 import type { LiveRun } from "./live.ts";
 import { runParts, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
-import { takeOver } from "./renewal.ts";
+import { isStale, takeOver } from "./renewal.ts";
 import { endRun } from "./run-end.ts";
 import { runKey } from "./run-key.ts";
 import { askToStop, killDueMs } from "./run-stop.ts";
@@ -52,12 +53,16 @@ function recoverFound(situation: Situation, found: RecoveredRun, isNewest: boole
     return;
   }
   const run = known ?? unknownRun(service, found);
-  if (known === undefined) situation.keep({ type: "begun", at: found.startedAt, service: name, instance: number, run });
+  if (known === undefined) {
+    takeTime(situation, service, found.startedAt);
+    situation.keep({ type: "begun", at: found.startedAt, service: name, instance: number, run });
+  }
   const live = adopt(situation, service, number, run);
   if (found.state === "ended") {
     if (found.identity !== undefined) live.osPid = found.identity.osPid;
     // What never began, or ended with the machine, did not fail; and what has a successor already has been dealt with.
-    const isBlameless = !isNewest || (found.end.lost !== undefined && found.isBlameless);
+    const isBlameless =
+      !isNewest || (found.end.lost !== undefined && found.isBlameless) || wasToEnd(situation, service, number, live);
     return endRun(situation, found.id, found.end, isBlameless ? "nobody" : "service");
   }
   live.osPid = found.identity.osPid;
@@ -66,6 +71,13 @@ function recoverFound(situation: Situation, found: RecoveredRun, isNewest: boole
   if (live.stop !== undefined) askToStop(situation, live, service.plan);
   else if (live.phase === "running") host.check(live, service.plan, number);
   else if (service.plan.live !== undefined) host.watchOver(live, service.plan, number);
+}
+
+/** The daemon that told it so may have been killed before it had written that down. */
+function wasToEnd(situation: Situation, service: ServiceRecord, number: number, run: LiveRun): boolean {
+  const instance = situation.instance(service.plan.name, number);
+  if (run.stop !== undefined || instance.current !== run) return false;
+  return !situation.isWanted(service, number) || isStale(service, instance);
 }
 
 function unknownRun(service: ServiceRecord, { id, startedAt }: RecoveredRun): RunRecord {
