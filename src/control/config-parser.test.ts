@@ -171,6 +171,11 @@ describe("config: one service", () => {
       { command: ["a"], env: { "A=B": "c" } },
       'env["A=B"]: "c" is not the value of a variable: its name is empty or contains = or NUL',
     ],
+    [
+      { command: ["a"], secrets: { "a.b": { file: "/c" } } },
+      'secrets["a.b"]: an object is not a secret: its name has more than letters, digits and _, so its value would be seen ' +
+        "on a command line; use a file",
+    ],
     [{ command: ["a"], env: ["A=B"] }, "env: a list is not an object of variable names and texts"],
     [
       { command: ["a"], shutdown: "5 sec" },
@@ -210,7 +215,7 @@ describe("config: one service", () => {
     expect(problemsOfService({ command: ["a"], colour: 1 })).toEqual([
       "colour: is not known; known are program, command, args, carrier, description, instances, autostart, listen, " +
         "listenHost, env, envFiles, secrets, cwd, stdin, restart, successCodes, stopSignal, shutdown, maxRestarts, " +
-        "periodMs, backoff, exhausted, ready, live, dependsOn, schedule, watch, drainMs, user, group, nice, limits, logs",
+        "periodMs, backoff, exhausted, ready, live, dependsOn, schedule, watch, standby, drainMs, user, group, nice, limits, logs",
     ]);
   });
 

@@ -25,6 +25,7 @@ import { RunMembers } from "./run-members.ts";
 import { recoverRun } from "./run-recovery.ts";
 import { killRun, membersSeen, sendTo, signalRun } from "./run-signal.ts";
 import type { OsIdentity, RecoveredRun, RunId, RunListener, Runs, RunSpec, RunStartError } from "./run.ts";
+import { isWaiting, keepWaiting } from "./run-turn.ts";
 import { watchRuns } from "./run-watch.ts";
 import { installShim } from "./shim-script.ts";
 import { SpareFifos } from "./spare-fifos.ts";
@@ -102,6 +103,7 @@ class HomeRuns implements Runs {
     const call = shimCall(this.#home, spec, preparation, this.#ownPath);
     const run = this.#add(recordOf(spec, preparation, this.#platform.clock.wallMs()));
     try {
+      if (spec.isStandby === true) keepWaiting(this.#home, spec.id);
       files.writeRecord(this.#home, run.record);
       this.#spare.take(pipeKindsAlways.map((kind) => files.pipeFile(this.#home, spec.id, kind)));
       await this.#launch(run, call, spec);
@@ -119,6 +121,12 @@ class HomeRuns implements Runs {
       removeQuietly(this.#home, spec.id);
       throw startError(error, spec);
     }
+  }
+
+  promote(id: RunId): void {
+    const run = this.#runs.get(id);
+    if (run !== undefined && run.phase !== "ended" && isWaiting(this.#home, run.record))
+      this.#follower.letTurnCome(run);
   }
 
   signal(id: RunId, name: string): void {
@@ -246,11 +254,15 @@ class HomeRuns implements Runs {
   }
 }
 
+/** What cannot be removed is found by the next daemon; what kept the run from being started is told, and not this. */
 function removeQuietly(home: Home, id: RunId): void {
-  try {
-    files.removeRun(home, id);
-  } catch {
-    // The next daemon finds it and removes it.
-    rmSync(files.runFile(home, id, "spec"), { force: true });
+  const all = (): void => files.removeRun(home, id);
+  const specAlone = (): void => rmSync(files.runFile(home, id, "spec"), { force: true });
+  for (const remove of [all, specAlone]) {
+    try {
+      return remove();
+    } catch {
+      // The next one.
+    }
   }
 }
