@@ -36,7 +36,7 @@ export function renewNext(situation: Situation, service: ServiceRecord): void {
   const { plan } = service;
   const { host } = situation;
   if (plan.listenPort === undefined)
-    return stopRun(situation, service, stale.current, renewReason(service, stale.current));
+    return stopRun(situation, service, stale.current, renewReason(service, stale.current, stale.number));
   // Both accept on the socket that colos holds, so the old one stays until the new one is ready.
   if (firstUnmet(situation, plan) !== undefined) return;
   const leftMs = stale.nextNotBeforeMs - host.monotonicMs();
@@ -80,10 +80,11 @@ function renewUnready(situation: Situation, service: ServiceRecord, instances: r
     if (current === undefined || current.stop !== undefined || current.phase === "ready" || each.next !== undefined)
       continue;
     if (situation.isWanted(service, each.number) && isStale(service, each))
-      stopRun(situation, service, current, renewReason(service, current));
+      stopRun(situation, service, current, renewReason(service, current, each.number));
   }
 }
 
-function renewReason(service: ServiceRecord, run: LiveRun): string {
-  return run.key === runKey(service.plan) ? "it is started again" : "its config has changed";
+function renewReason(service: ServiceRecord, run: LiveRun, number: number): string {
+  if (run.key !== runKey(service.plan)) return "its config has changed";
+  return service.instances.get(number)?.renewWhy ?? "it is started again";
 }

@@ -52,8 +52,9 @@ export class Samples {
 export function statusOf(service: ServiceRecord, live: LiveInstance, samples: Samples, now: number): InstanceStatus {
   const { plan } = service;
   const record = service.instances.get(live.number);
-  const { current, reason, state, name, number } = live;
+  const { current, standby, reason, state, name, number } = live;
   const osPid = current?.osPid;
+  const standbyOsPid = standby?.osPid;
   return {
     name,
     service: plan.name,
@@ -63,6 +64,7 @@ export function statusOf(service: ServiceRecord, live: LiveInstance, samples: Sa
     restartsCount: record?.restartsCount ?? 0,
     ...(reason === undefined ? {} : { reason }),
     ...(osPid === undefined ? {} : { osPid, ...samples.of(osPid) }),
+    ...(standbyOsPid === undefined ? {} : { standbyOsPid }),
     ...(current === undefined ? {} : { uptimeMs: Math.max(0, now - current.startedAt) }),
   };
 }
@@ -139,7 +141,7 @@ function whyInstance(
   const { plan, target } = service;
   const record = service.instances.get(live.number);
   const causes: Cause[] = [];
-  const last = record?.runs[0];
+  const last = record?.runs.find(({ id }) => id === live.current?.id);
   if (live.state === "waiting" && depth < whyDepthMax) {
     for (const { name } of plan.dependsOn) {
       const other = core.record.services.get(name);
@@ -156,9 +158,17 @@ function whyInstance(
     causes.push({
       at: last.startedAt,
       sentence: `${last.id} was started${last.osPid === undefined ? "" : ` as OS process ${last.osPid}`}`,
-      causes: previousEnd(record),
+      // Else it has been told above.
+      causes: record?.outcome === undefined && record?.heldBack === undefined ? previousEnd(record) : [],
     });
+    if (record?.heldBack !== undefined && record.outcome === undefined)
+      causes.unshift(...whyOutcome(plan, record, lastWords.get(live.name)).slice(0, 1));
   }
+  if (live.standby === undefined && live.standbyEnd !== undefined)
+    causes.push({
+      sentence: `nothing stands by: the last standby ended before its turn: ${live.standbyEnd}`,
+      causes: [],
+    });
   const reason = live.reason === undefined ? "" : `: ${live.reason}`;
   return { sentence: `${live.name} is ${stateWords(live.state)}${reason}`, causes };
 }
@@ -227,9 +237,10 @@ function notesOf(core: Core, name: string): Cause[] {
 /** Who waits to be started because colos itself is short of something: one sentence, or none. */
 export function postponedSentence(core: Core): readonly string[] {
   const waiting = [...core.record.services.values()].flatMap((service) =>
-    core.live(service).flatMap(({ name, number, state }) => {
+    core.live(service).flatMap(({ name, number, current }) => {
       const outcome = service.instances.get(number)?.outcome;
-      const isPostponed = outcome?.kind === "again" && outcome.isOwnTrouble === true && state !== "ready";
+      const isThere = current !== undefined && current.phase !== "asked";
+      const isPostponed = outcome?.kind === "again" && outcome.isOwnTrouble === true && !isThere;
       return isPostponed ? [{ name, reason: outcome.reason }] : [];
     }),
   );
@@ -282,11 +293,12 @@ export function osProcess(osPid: number): OsProcess {
 }
 
 function instanceNode(live: LiveInstance, parts: RunParts): TreeNode {
-  const children = runsOf(live).flatMap(({ id, osPid }) =>
+  const children = runsOf(live).flatMap(({ id, osPid, isStandby }) =>
     parts.members(id).map((member): TreeNode => {
       const listed = member.osPid === osPid ? parts.processes(id) : undefined;
       const inside = listed === undefined ? [] : processNodes(listed);
-      return { kind: "os-process", name: String(member.osPid), text: member.command, children: inside };
+      const text = isStandby ? `stands by: ${member.command}` : member.command;
+      return { kind: "os-process", name: String(member.osPid), text, children: inside };
     }),
   );
   return {

@@ -3,12 +3,12 @@ import { FakeClock } from "../../../test/fake-cli-host.ts";
 import { FakeJournal, FakeRuns } from "../../../test/fake-runs.ts";
 import { planOf } from "../../../test/plan-arbitraries.ts";
 import type { ServicePlan } from "../../control/config.ts";
-import type { ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
+import type { Cause, ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { homeAt } from "../home.ts";
 import { ownTroubleRetryMaxMs } from "../core/core-host.ts";
 import { JournalError } from "../journal/journal.ts";
-import { ownTroubleTellMs } from "./arrivals.ts";
+import { endsMax, ownTroubleTellMs } from "./arrivals.ts";
 import { survivalMs } from "../host/run-checks.ts";
 import { lateShownMax } from "./operations.ts";
 import { ServiceManager } from "./manager.ts";
@@ -103,6 +103,7 @@ async function isAnswered(operation: Promise<unknown>): Promise<boolean> {
 }
 
 const sentences = ({ problems }: OperationReport): string[] => problems.map(({ sentence }) => sentence);
+const sentencesOf = ({ sentence, causes }: Cause): string[] => [sentence, ...causes.flatMap(sentencesOf)];
 const refusal = async (operation: Promise<unknown>): Promise<string> => {
   const error = await operation.then(
     () => undefined,
@@ -154,6 +155,29 @@ describe("manager: operations", () => {
     const restarted = system.manager.restart({ names: ["web.2"] });
     await answered(system, restarted);
     expect(system.runs.started).toEqual(["web.1.1", "web.2.1", "web.1.2", "web.2.2", "web.2.3"]);
+  });
+
+  test("all are those that are kept up: no job is run, and what was stopped stays so", async () => {
+    const system = await opened();
+    const job: Partial<ServicePlan> = {
+      restart: "temporary",
+      schedule: { when: { kind: "every", everyMs: 3_600_000 }, overlap: "skip", missed: "skip" },
+    };
+    await answered(system, system.manager.apply(up({ web: {}, off: {}, job })));
+    await answered(system, system.manager.stop({ names: ["off"] }));
+
+    expect((await answered(system, system.manager.restart({ names: ["all"] }))).instances).toMatchObject([
+      { name: "web" },
+    ]);
+    expect(system.runs.started).toEqual(["web.1.1", "off.1.1", "web.1.2"]);
+
+    await system.manager.stop({ names: ["job"] });
+    expect((await answered(system, system.manager.start({ names: ["all"] }))).problems).toEqual([]);
+    expect(await system.states()).toEqual({ web: "ready", off: "ready", job: "scheduled" });
+    expect(system.runs.started).toEqual(["web.1.1", "off.1.1", "web.1.2", "off.1.2"]);
+
+    await answered(system, system.manager.start({ names: ["job"] }));
+    expect(system.runs.started.at(-1)).toBe("job.1.1");
   });
 
   test("scale starts what is missing and stops what is too many", async () => {
@@ -242,6 +266,22 @@ describe("manager: waits", () => {
     const report = await answered(system, applied);
     expect(report.problems).toMatchObject([{ name: "bad", lastLines: ["it said this last"] }]);
     expect(sentences(report)[0]).toContain("bad is failed: exit code 3");
+  });
+
+  test("what ends again and again, within its restart window, is not waited for without end", async () => {
+    const system = await opened();
+    const backoff = { initialMs: 0, maxMs: 0, factor: 1, jitter: 0, resetAfterMs: 60_000 };
+    const applied = system.manager.apply(up({ web: { maxRestarts: 1_000, backoff } }));
+    for (let count = 1; count <= endsMax; count++) {
+      expect(await isAnswered(applied)).toBe(false);
+      system.runs.end(`web.1.${count}`, { code: 3 });
+      system.clock.advance(1);
+    }
+    expect(sentences(await applied)).toEqual([
+      `web has ended ${endsMax} times since, the last time with exit code 3; it is started again`,
+    ]);
+    await settle();
+    expect(system.runs.started).toHaveLength(endsMax + 1);
   });
 
   test("who waits too long is told what is missing, and what it wrote last", async () => {
@@ -458,5 +498,77 @@ describe("manager: looking", () => {
     const why = await system.manager.why({ name: "web" });
     expect(why.sentence).toBe("web is waiting: waits for db, which is not ready");
     expect(why.causes.map(({ sentence }) => sentence)).toEqual(["db is stopped"]);
+  });
+
+  test("why tells what made colos start a service again", async () => {
+    const system = await opened();
+    await answered(system, system.manager.apply(up({ web: {} })));
+    system.manager.renew("web", "src/x changed");
+    await settle();
+    system.clock.advance(survivalMs);
+    await settle();
+    const sentences = sentencesOf(await system.manager.why({ name: "web" }));
+    expect(sentences).toContain("it was told to end: src/x changed");
+    expect(sentences.filter((sentence) => sentence.startsWith("web.1.1 ended"))).toHaveLength(1);
+  });
+
+  test("why tells how a new version failed while the older one goes on", async () => {
+    const system = await opened();
+    await answered(system, system.manager.apply(up({ web: { listenPort: 80 } })));
+    const restarted = system.manager.restart({ names: ["web"] });
+    await settle();
+    system.runs.end("web.1.2", { code: 4 });
+    expect(sentences(await answered(system, restarted))[0]).toContain("the older version goes on");
+
+    const why = await system.manager.why({ name: "web" });
+    expect(sentencesOf(why)).toEqual([
+      "web is ready: the older version goes on; the new one did not become ready: exit code 4",
+      "web.1.2 ended: exit code 4",
+      "it said: it said this last",
+      "web.1.1 passed its readiness check, which is none: it counts as ready when it has run for 300 ms",
+      "web.1.1 was started as OS process 1001",
+    ]);
+  });
+});
+
+describe("manager: standbys", () => {
+  const standingBy = async (options: Parameters<typeof opened>[0] = {}): Promise<Opened> => {
+    const all = await opened(options);
+    await answered(all, all.manager.apply(up({ web: { standby: true } })));
+    return all;
+  };
+
+  test("are seen with their pid, and not counted", async () => {
+    const { manager } = await standingBy();
+    expect((await manager.list()).instances).toMatchObject([{ name: "web", osPid: 1001, standbyOsPid: 1002 }]);
+    const { instances } = await manager.show({ name: "web" });
+    expect(instances[0]!.runs.map(({ id }) => id)).toEqual(["web.1.1"]);
+  });
+
+  test("get no OS signal that is meant for who runs, and none of its input", async () => {
+    const { manager, runs } = await standingBy({ obeys: false });
+    await manager.kill({ names: ["web"], signal: "SIGHUP" });
+    await manager.send({ name: "web", text: "hello" });
+    expect(runs.signals).toEqual(["web.1.1 SIGHUP"]);
+    expect(runs.written).toEqual(["web.1.1 hello\n"]);
+  });
+
+  test("are waited for by a stop", async () => {
+    const { manager, runs } = await standingBy({ obeys: false });
+    const stopped = manager.stop({ names: ["web"] });
+    await settle();
+    runs.end("web.1.1");
+    expect(await isAnswered(stopped)).toBe(false);
+    runs.end("web.1.2");
+    expect((await stopped).problems).toEqual([]);
+  });
+
+  test("that end before their turn are told of by why", async () => {
+    const { manager, runs } = await standingBy();
+    runs.end("web.1.2", { code: 7 });
+    const { causes } = await manager.why({ name: "web" });
+    expect(causes.map(({ sentence }) => sentence)).toContain(
+      "nothing stands by: the last standby ended before its turn: exit code 7",
+    );
   });
 });

@@ -109,7 +109,11 @@ export class Operations {
   async start(input: NamesInput): Promise<OperationReport> {
     return this.#operate(
       input,
-      (service) => ({ type: "target", at: this.#host.now(), service, target: "up" }),
+      (service) => {
+        const up = { type: "target", at: this.#host.now(), service, target: "up" } as const;
+        if (!isAll(input) || this.#targets.service(service)?.plan.schedule === undefined) return up;
+        return this.#isWantedUp({ service }) ? undefined : { ...up, isAtRest: true };
+      },
       (target, sinceAt) => this.#arrivals.isUp(target, sinceAt),
     );
   }
@@ -136,17 +140,18 @@ export class Operations {
     );
   }
 
-  /** Of what listens with `listen`, the next run is ready before the old one is stopped. */
+  /** Of what listens with `listen`, the next run is ready before the old one is stopped. All are those that are kept up. */
   async renew(input: NamesInput): Promise<OperationReport> {
     this.#refuseWhenEnding();
-    const targets = this.#targets.named(input.names);
+    const named = this.#targets.named(input.names);
+    const targets = isAll(input) ? named.filter((each) => this.#isKeptUp(each)) : named;
     const at = this.#host.now();
     const entries = targets.map(({ service, number }): Entry => ({
       type: "renewed",
       at,
       service,
       instance: number,
-      why: "somebody asked for it",
+      why: "it is started again",
     }));
     const ups = [...new Set(targets.map(({ service }) => service))]
       .filter((service) => this.#core.record.isDown || this.#targets.service(service)?.target === "down")
@@ -201,7 +206,7 @@ export class Operations {
 
   async #operate(
     input: NamesInput,
-    entryOf: (service: string) => Entry,
+    entryOf: (service: string) => Entry | undefined,
     isDone: (target: Target, sinceAt: number) => Arrival,
   ): Promise<OperationReport> {
     this.#refuseWhenEnding();
@@ -217,7 +222,7 @@ export class Operations {
     const targets = this.#targets.named(input.names);
     const services = [...new Set(targets.map(({ service }) => service))];
     const sinceAt = this.#host.now();
-    await this.#commit(services.map(entryOf));
+    await this.#commit(services.map(entryOf).filter((entry) => entry !== undefined));
     return this.#finish(targets, input, (target) => isDone(target, sinceAt));
   }
 
@@ -286,9 +291,18 @@ export class Operations {
     return new ManagerError(code, lines.join("\n"), advice);
   }
 
-  #isWantedUp({ service }: Target): boolean {
+  /** It is up, and no job, which has its times. */
+  #isKeptUp(target: Target): boolean {
+    return this.#isWantedUp(target) && this.#targets.service(target.service)?.plan.schedule === undefined;
+  }
+
+  #isWantedUp({ service }: Pick<Target, "service">): boolean {
     return !this.#core.record.isDown && this.#targets.service(service)?.target === "up";
   }
+}
+
+function isAll({ names }: NamesInput): boolean {
+  return names.includes("all");
 }
 
 /** @throws ManagerError `invalid` for a plan that no machine could run */
