@@ -238,6 +238,26 @@ describe("what nobody asked for", () => {
     expect(waitsMs.at(-1)).toBe(ownTroubleRetryMaxMs);
   });
 
+  test("a job whose time comes again meanwhile waits as long as all others", () => {
+    const machine = new Machine();
+    machine.up({ job: hourly });
+    machine.pass(60_000);
+    let triesCount = 0;
+    for (let seconds = 0; seconds < 600; seconds++) {
+      for (const id of machine.asked.splice(0)) {
+        triesCount += 1;
+        machine.core.startFailed(id, new RunStartError("no file descriptors", "EMFILE", true));
+      }
+      machine.pass(1000);
+    }
+
+    expect(triesCount).toBeLessThanOrEqual(600_000 / ownTroubleRetryMaxMs + 4);
+    expect(triesCount).toBeGreaterThan(50);
+    machine.pass(ownTroubleRetryMaxMs);
+    machine.runAsked();
+    expect(machine.startedEver).toHaveLength(1);
+  });
+
   test("after a start that worked, the next shortage begins with the first wait", () => {
     const machine = new Machine();
     machine.up({ web: quick });
