@@ -393,6 +393,8 @@ describe("manager: the journal", () => {
     system.runs.trouble = undefined;
     system.clock.advance(ownTroubleRetryMaxMs);
     await settle();
+    system.clock.advance(survivalMs);
+    await settle();
     expect((await system.manager.list()).daemon.alarms).toBeUndefined();
   });
 
