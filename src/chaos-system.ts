@@ -12,6 +12,7 @@ import { findHeart } from "./daemon/boot/heart.ts";
 import { homeAt, type Home } from "./daemon/home.ts";
 import { identityOfLines, isAlive } from "./daemon/os-identity.ts";
 import { readIdentity, readRecord, runFile, runIdOf } from "./daemon/run/run-files.ts";
+import { isWaiting } from "./daemon/run/run-turn.ts";
 import { RunMembers, type RunOwner } from "./daemon/run/run-members.ts";
 import type { OsIdentity } from "./daemon/run/run.ts";
 import { startTicks } from "./os/process-sample.ts";
@@ -43,13 +44,14 @@ function groundOf(home: Home): ChaosGround {
   };
 }
 
-/** The run of an instance whose first OS process lives; undefined when none does. Nothing in the home is changed. */
+/** The run of an instance, not its standby, whose first OS process lives; undefined when none does. Nothing in the home is changed. */
 function ownerOf(home: Home, service: string, instance: number): RunOwner | undefined {
   for (const name of namesIn(home.runs)) {
     const file = runIdOf(name);
     if (file?.kind !== "pid" || !file.id.startsWith(`${service}.${instance}.`)) continue;
     const record = readRecord(home, file.id);
     if (record === undefined || record.service !== service || record.instance !== instance) continue;
+    if (isWaiting(home, record)) continue;
     const identity = readIdentity(runFile(home, file.id, "pid"), record.bootId);
     if (identity === undefined || !isAlive(identity)) continue;
     const shim = living(readIdentity(runFile(home, file.id, "shim"), record.bootId));

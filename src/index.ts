@@ -285,4 +285,5 @@ export {
 export { defineConfig, type ReadyConfig, type ServiceConfig, type SystemConfig } from "./control/config.ts";
 export { drainOnStop, type DrainOptions } from "./platforms/node/drain.ts";
 export { listenOptions } from "./platforms/node/listen-options.ts";
+export { awaitTurn } from "./platforms/node/standby.ts";
 export { createSystem, nodeCarriers, type System, type SystemOptions } from "./node-system.ts";

@@ -12,12 +12,13 @@ import { brokenDaemons, buildBroken } from "./torture/daemon/broken.ts";
 import { daemonProperty, plan } from "./torture/daemon/property.ts";
 
 /** Within so many kills each is found. */
-const kills = 30;
+const kills = 20;
 /** What such a daemon does not get done in this time, in milliseconds, it never does. */
 const settledMs = 5_000;
 /** `torture` kills once, the workload the other times. */
 const windowMs = 1;
-const timeoutMs = 300_000;
+const workloadMs = 240_000;
+const timeoutMs = workloadMs + 120_000;
 const linux = needsLinux();
 
 linux.describe("a daemon that is broken is found", () => {
@@ -35,7 +36,7 @@ linux.describe("a daemon that is broken is found", () => {
           {
             runs: 1,
             seed: 1,
-            workloadMs: timeoutMs,
+            workloadMs,
           },
         ).then(
           () => "nothing was found",

@@ -18,6 +18,7 @@ export class FakeRuns implements Runs {
   readonly listener: RunListener;
   readonly running = new Map<RunId, RunSpec>();
   readonly started: RunId[] = [];
+  readonly promoted: RunId[] = [];
   readonly signals: string[] = [];
   readonly forgotten: RunId[] = [];
   readonly written: string[] = [];
@@ -42,6 +43,10 @@ export class FakeRuns implements Runs {
     this.running.set(spec.id, spec);
     this.onStart(spec.id);
     return Promise.resolve({ osPid: 1000 + this.started.length, startTicks: 1, bootId: "boot" });
+  }
+
+  promote(id: RunId): void {
+    this.promoted.push(id);
   }
 
   signal(id: RunId, name: string): void {

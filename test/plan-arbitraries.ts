@@ -54,11 +54,16 @@ const lasting = {
   instances: fc.integer({ min: 1, max: 4 }),
   restart: fc.constantFrom("permanent", "transient", "temporary"),
 };
+/** Of a command that is started again whenever it ends. */
+const standingBy = { standby: fc.boolean(), restart: fc.constantFrom("permanent", "transient") };
 
 const service = fc.oneof(
   fc
     .record({ command, rest: anyOf({ ...common, ...ownOsProcess, ...lasting }), ready: probe, live: probe })
     .map(({ command, rest, ready, live }) => ({ command, ...rest, ready, live })),
+  fc
+    .record({ command, rest: anyOf({ ...common, ...ownOsProcess, ...standingBy }) })
+    .map(({ command, rest }) => ({ command, ...rest })),
   fc
     .record({ program: word.map((name) => `${name}.ts`), rest: anyOf({ ...common, ...lasting }) })
     .map(({ program, rest }) => ({ program, carrier: "thread", ...rest, ready: { call: "ping" } })),

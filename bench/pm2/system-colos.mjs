@@ -5,12 +5,14 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "./figures.mjs";
+import { pause, run, until } from "./figures.mjs";
 import { commandLineOf, descendantsOf, isAlive, Place } from "./place.mjs";
 
 const binary = join(import.meta.dirname, "../../dist/bin.cjs");
 /** Where a web server says that it is ready. */
 const readyFd = 9;
+/** How long standbys have to load what they import, in milliseconds. */
+const standbyLoadMs = 2_000;
 
 export class ColosSystem {
   name = "colos";
@@ -61,6 +63,15 @@ export class ColosSystem {
     }));
   }
 
+  /** Settles when so many services have a standby, which has had time to load what it needs. */
+  async standsBy(count) {
+    await until(`${count} standbys`, async () => {
+      const { instances } = JSON.parse((await this.command(["ps", "--json"])).stdout);
+      return instances.filter(({ standbyOsPid }) => standbyOsPid !== undefined).length >= count;
+    });
+    await pause(standbyLoadMs);
+  }
+
   reload(name) {
     return this.command(["reload", name]);
   }
@@ -99,9 +110,11 @@ export class ColosSystem {
   }
 }
 
-function configOf({ command, instances, port, cwd, autostart, restartsAtOnce = false, logsBytes }) {
+function configOf({ command, instances, port, cwd, autostart, restartsAtOnce = false, standby = false, logsBytes }) {
+  const [, file, ...args] = command;
   return {
-    command,
+    // A command would have to wait for its turn by itself.
+    ...(standby ? { program: file, args, standby } : { command }),
     ...(instances === undefined ? {} : { instances }),
     ...(instances > 1 && port !== undefined ? { listen: port, listenHost: "127.0.0.1" } : {}),
     ...(port === undefined ? {} : { ready: { fd: readyFd }, env: { READY_FD: String(readyFd) } }),

@@ -4,7 +4,8 @@
  *
  * A system has `start(services)`, `command(words)`, `list()`, `reload(name)`, `daemonPid()`, `managerPids(servicePids)`,
  * `logFiles(name)` and `end()`. A service is `{ name, command }` and what it needs: `port` (a web server that
- * says when it is ready), `instances` (which share the port), `autostart`, `restartsAtOnce`, `logsBytes`.
+ * says when it is ready), `instances` (which share the port), `autostart`, `restartsAtOnce`, `logsBytes`,
+ * `standby` (colos alone, which says by `standsBy(count)` when they are there).
  *
  * @module
  */

@@ -71,7 +71,7 @@ export interface StartupAction {
 /** A daemon in this very OS process. */
 export interface ContainedDaemon {
   /** How it came to its end. */
-  readonly ended: Promise<"down" | "handOver">;
+  readonly ended: Promise<"down" | "handOver" | "homeLost">;
   /** Stops every service, then the daemon. */
   down(): Promise<void>;
 }

@@ -27,6 +27,7 @@ export async function upForeground(invocation: UpInvocation, host: CliHost): Pro
   if ("problems" in loaded) return refuse(loaded.problems, host);
   const planned = foregroundPlan(loaded, host.env);
   if ("problems" in planned) return refuse(planned.problems, host);
+  for (const note of planned.notes) host.stderr.write(`colos: ${note}\n`);
   const isLive = host.stdout.isTTY === true && !invocation.plain && host.env["TERM"] !== "dumb";
   const colour = wantsColour(host.env, host.stdout.isTTY === true);
   let lastLines: LastLines | undefined;

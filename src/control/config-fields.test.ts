@@ -48,6 +48,7 @@ describe("config: what is decided of a field", () => {
       { periodMs: "1 min", drainMs: "1.5s" },
       { periodMs: 60_000, drainMs: 1500 },
     ],
+    [{ standby: true }, { standby: true }],
     [{ exhausted: { policy: "failed" } }, { exhausted: { policy: "failed", retryEveryMs: 60_000 } }],
     [
       { exhausted: { retryEveryMs: "5 min", hook: ["./alarm"] } },
@@ -228,6 +229,15 @@ describe("config: a wrong field", () => {
       { schedule: { cron: "@daily" }, instances: 2 },
       "instances: a job with a schedule has one instance; for more write more jobs",
     ],
+    [{ standby: 1 }, "standby: 1 is not true or false"],
+    [
+      { standby: true, schedule: { everyMs: 5000 } },
+      "standby: a job rests between its times, so nothing waits to take over; leave one of them out",
+    ],
+    [
+      { standby: true, restart: "temporary" },
+      "standby: a temporary service is never started again; write permanent or transient, or leave it out",
+    ],
     [{ watch: {} }, "watch.paths: is missing"],
     [{ watch: { paths: [] } }, "watch.paths: an empty list is not a list of paths of files and folders"],
     [{ user: "" }, 'user: "" is not the name or the number of a user'],
@@ -254,7 +264,7 @@ describe("config: a wrong field", () => {
     expect(problemsOfWeb(fields)).toEqual([problem]);
   });
 
-  test.each(["user", "group", "nice", "limits", "stdin", "stopSignal"])("a thread takes no %s", (key) => {
+  test.each(["user", "group", "nice", "limits", "stdin", "stopSignal", "standby"])("a thread takes no %s", (key) => {
     const values: Record<string, unknown> = {
       user: 1,
       group: 1,
@@ -262,6 +272,7 @@ describe("config: a wrong field", () => {
       limits: {},
       stdin: "null",
       stopSignal: "SIGINT",
+      standby: true,
     };
     const web = { program: "web.ts", carrier: "thread", [key]: values[key] };
 

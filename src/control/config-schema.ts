@@ -269,6 +269,7 @@ const serviceEntries = {
       delayMs: optional(duration(0)),
     }),
   ),
+  standby: optional(v.boolean("true or false")),
   drainMs: optional(duration(0)),
   user: optional(userOrGroup("user")),
   group: optional(userOrGroup("group")),

@@ -179,6 +179,11 @@ export interface ServiceConfig {
   readonly schedule?: ScheduleConfig;
   /** Restart when these change. */
   readonly watch?: WatchConfig;
+  /**
+   * Each instance has its next run started ahead: its OS process waits, and takes over at once when the instance ends by itself.
+   * A program needs nothing for that; a command has to wait for a line on the file descriptor in COLOS_STANDBY. Default false.
+   */
+  readonly standby?: boolean;
   /** `colos reload`: milliseconds that the old instance may drain after the new one is ready; default 30000. */
   readonly drainMs?: Duration;
   /** OS user (name or number) that it runs as; needs root. */
@@ -288,6 +293,8 @@ export interface ServicePlan {
   readonly dependsOn: readonly DependencyPlan[];
   readonly schedule?: SchedulePlan;
   readonly watch?: { readonly paths: readonly string[]; readonly ignore: readonly string[]; readonly delayMs: number };
+  /** Absent: nothing is started ahead. */
+  readonly standby?: true;
   readonly drainMs: number;
   readonly user?: string | number;
   readonly group?: string | number;

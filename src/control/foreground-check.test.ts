@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { planOf } from "../../test/plan-arbitraries.ts";
-import { foregroundProblems, startedServices } from "./foreground-check.ts";
+import { foregroundNotes, foregroundProblems, startedServices } from "./foreground-check.ts";
 
 const placesOf = (fields: Record<string, unknown>): string[] =>
   foregroundProblems(
@@ -16,6 +16,8 @@ describe("foreground check", () => {
     [{ ready: { port: 1 }, live: { port: 1 } }, ["web.live"]],
     [{ schedule: { everyMs: 5000 } }, ["web.schedule"]],
     [{ watch: { paths: ["a"] } }, ["web.watch"]],
+    [{ standby: true }, ["web.standby"]],
+    [{ standby: false }, []],
     [{ user: 0, nice: 0 }, ["web.user", "web.nice"]],
     [{ limits: { fdsMax: 100 } }, ["web.limits"]],
     [{ secrets: { A: { env: "B" } } }, ["web.secrets"]],
@@ -35,6 +37,19 @@ describe("foreground check", () => {
 
     expect(foregroundProblems(plan)).toHaveLength(1);
   });
+});
+
+test.each<[Record<string, unknown>, string[]]>([
+  [{}, []],
+  [
+    { logs: { sizeBytes: 5000, ageMs: 1, forward: "stdout" }, drainMs: 1 },
+    ["logs.sizeBytes", "logs.ageMs", "logs.forward", "drainMs"],
+  ],
+  [{ exhausted: { retryEveryMs: 5 } }, ["exhausted.retryEveryMs"]],
+])("what has no effect in the foreground is named: %j", (fields, places) => {
+  const notes = foregroundNotes(planOf({ services: { web: { command: ["web"], ...fields } } }));
+
+  expect(notes.map(({ path }) => path.slice(2).join("."))).toEqual(places);
 });
 
 describe("what starts in the foreground", () => {

@@ -26,3 +26,12 @@ export type OperationsOf<G extends ManagerGroup> = Pick<Manager, (typeof manager
 export function pathOf(group: string, name: string): string {
   return `/v${apiVersion}/${group}/${name}`;
 }
+
+/** Those that only look: asked twice, they change no more than asked once. */
+export const readingPaths: ReadonlySet<string> = new Set([
+  pathOf("system", "list"),
+  pathOf("system", "tree"),
+  pathOf("plan", "preview"),
+  pathOf("services", "show"),
+  pathOf("services", "why"),
+]);

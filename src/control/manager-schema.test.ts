@@ -43,6 +43,7 @@ const status: Full<InstanceStatus> = {
   state: "backoff",
   reason: "it ended with exit code 1",
   osPid: 1,
+  standbyOsPid: 7,
   uptimeMs: 2,
   restartsCount: 3,
   memoryBytes: 4,

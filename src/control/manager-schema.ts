@@ -135,6 +135,7 @@ const instanceEntries = {
   state,
   reason: optionalText,
   osPid: v.exactOptional(count),
+  standbyOsPid: v.exactOptional(count),
   uptimeMs: v.exactOptional(count),
   restartsCount: count,
   memoryBytes: v.exactOptional(count),

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { FakeClock } from "../../test/fake-cli-host.ts";
 import type { HttpTransport } from "./manager-client.ts";
-import { daemonBackLookMs, daemonBackMs, patientTransport } from "./patient-transport.ts";
+import { pathOf } from "./manager-routes.ts";
+import { daemonBackLookMs, daemonBackMs, lookAgainMs, patientTransport } from "./patient-transport.ts";
 
 /** A transport on which each post fails with the next code, and then is answered. */
 function failing(...codes: readonly string[]): HttpTransport & { postsCount: number } {
@@ -67,5 +68,25 @@ describe("patientTransport", () => {
 
     await expect(settled(patient.post("/", ""), clock)).rejects.toMatchObject({ code: "ENOENT" });
     expect(clock.monotonicMs()).toBe(daemonBackMs);
+  });
+
+  test("asks a question again whose connection was lost, for a while", async () => {
+    const clock = new FakeClock();
+    const look = pathOf("system", "list");
+    const transport = failing("ECONNRESET", "EPIPE");
+    const patient = patientTransport(transport, { clock, isExpected: () => Promise.resolve(false) });
+    await expect(settled(patient.post(look, "{}"), clock)).resolves.toMatchObject({ status: 200 });
+
+    const lost = failing(...Array.from({ length: 1000 }, () => "ECONNRESET"));
+    const inVain = patientTransport(lost, { clock, isExpected: () => Promise.resolve(true) }).post(look, "{}");
+    await expect(settled(inVain, clock)).rejects.toThrow("ECONNRESET");
+    expect(lost.postsCount).toBe(lookAgainMs / daemonBackLookMs + 1);
+  });
+
+  test("never repeats an operation whose connection was lost", async () => {
+    const transport = failing("ECONNRESET");
+    const patient = patientTransport(transport, { clock: new FakeClock(), isExpected: () => Promise.resolve(true) });
+    await expect(patient.post(pathOf("services", "restart"), "{}")).rejects.toThrow("ECONNRESET");
+    expect(transport.postsCount).toBe(1);
   });
 });

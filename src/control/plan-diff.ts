@@ -47,6 +47,7 @@ const effects: Readonly<Record<Exclude<keyof ServicePlan, "name">, "restart" | "
   dependsOn: "note",
   schedule: "note",
   watch: "note",
+  standby: "note",
   drainMs: "note",
   logs: "note",
 };

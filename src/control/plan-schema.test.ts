@@ -38,6 +38,7 @@ describe("plan schema", () => {
     ["an unknown key", { colour: 1 }],
     ["an undefined key", { live: undefined }],
     ["a relative path", { cwd: "shop" }],
+    ["a standby that is none", { standby: false }],
     ["an unknown word", { carrier: "vm" }],
     ["too many instances", { instances: 1001 }],
     ["no exit code of success", { successCodes: [] }],

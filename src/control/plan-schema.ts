@@ -193,6 +193,7 @@ const serviceEntries = {
       delayMs: milliseconds(0),
     } satisfies EntriesOf<NonNullable<ServicePlan["watch"]>>),
   ),
+  standby: exactOptional(v.literal(true, "true")),
   drainMs: milliseconds(0),
   user: exactOptional(user),
   group: exactOptional(user),

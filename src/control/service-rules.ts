@@ -22,6 +22,7 @@ export function checkService(service: WrittenService, report: Report): void {
   if (service.ready !== undefined) checkReady(service.ready, service, report);
   if (service.live !== undefined) checkLive(service.live, service, report);
   checkSchedule(service, report);
+  checkStandby(service, report);
   checkVariables(service, report);
   checkRestarts(service, report);
   const { sizeBytes, budgetBytes } = service.logs ?? {};
@@ -159,6 +160,18 @@ function findCronProblem(expression: string): string | undefined {
 
 function reportProblem(path: ConfigPath, problem: string | undefined, report: Report): void {
   if (problem !== undefined) report(path, problem);
+}
+
+/** What is started ahead is for an end that nobody asked for. */
+function checkStandby(service: WrittenService, report: Report): void {
+  if (service.standby !== true) return;
+  const carrier = carrierOf(service);
+  if (carrier !== "os-process" && carrier !== "command") report(["standby"], needsOsProcess(carrier));
+  if (service.schedule !== undefined) {
+    report(["standby"], "a job rests between its times, so nothing waits to take over; leave one of them out");
+  } else if (service.restart === "temporary") {
+    report(["standby"], "a temporary service is never started again; write permanent or transient, or leave it out");
+  }
 }
 
 function checkVariables({ env = {}, secrets = {} }: WrittenService, report: Report): void {

@@ -46,6 +46,8 @@ export interface InstanceStatus {
   readonly reason?: string;
   /** The OS process id; absent when nothing runs, and for threads and coroutines. */
   readonly osPid?: number;
+  /** Of its standby, when one waits: the OS process that is to take over. */
+  readonly standbyOsPid?: number;
   /** Milliseconds since the current run started; absent when nothing runs. */
   readonly uptimeMs?: number;
   /** Restarts since the system was started. */

@@ -47,6 +47,7 @@ import { ServiceManager } from "./manager/manager.ts";
 import { nameDaemon } from "./daemon-name.ts";
 import { DescriptorReserve } from "./descriptor-reserve.ts";
 import { FolderError, makeFolder } from "./folders.ts";
+import { watchHome } from "./home-watch.ts";
 import { OwnAlarms } from "./own-alarms.ts";
 import { callEnv, listenEnv } from "./program/program-env.ts";
 import { reasonText } from "./reason-text.ts";
@@ -81,9 +82,12 @@ export interface DaemonOptions {
   readonly isContained?: boolean;
 }
 
+/** How a daemon came to its end: `homeLost`, because its home was deleted or replaced. */
+export type DaemonEnd = "down" | "handOver" | "homeLost";
+
 export interface Daemon {
   /** How it came to its end. */
-  readonly ended: Promise<"down" | "handOver">;
+  readonly ended: Promise<DaemonEnd>;
   /** Ends the daemon; every service goes on. Idempotent. */
   close(): Promise<void>;
   /** Stops every service, then the daemon. */
@@ -223,8 +227,8 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     if (problem !== undefined) holder.manager?.note(plan.name, problem);
   };
   let memoryBytes = residentBytes() ?? 0;
-  let resolveEnded: (how: "down" | "handOver") => void = () => {};
-  const ended = new Promise<"down" | "handOver">((resolve) => {
+  let resolveEnded: (how: DaemonEnd) => void = () => {};
+  const ended = new Promise<DaemonEnd>((resolve) => {
     resolveEnded = resolve;
   });
 
@@ -293,9 +297,15 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   });
   log("info", `the daemon serves ${home.root}; ${journal.recovery.entriesCount} entries were read`);
 
+  const stopWatchingHome = watchHome(home.lock, clock, () => {
+    log("error", `${home.root} was deleted or replaced: ${homeLostSentence}`);
+    // A container ends with its daemon, and its services with it.
+    if (options.isContained !== true) resolveEnded("homeLost");
+  });
   let closing: Promise<void> | undefined;
-  const close = async (how?: "down" | "handOver"): Promise<void> => {
-    if (how !== undefined) heart?.rest(how === "down" ? "down" : { handOverMs });
+  const close = async (how?: DaemonEnd): Promise<void> => {
+    if (how === "down" || how === "handOver") heart?.rest(how === "down" ? "down" : { handOverMs });
+    stopWatchingHome();
     stopNaming();
     watches.close();
     limits.close();
@@ -325,6 +335,8 @@ function residentBytes(): number | undefined {
     return undefined;
   }
 }
+
+const homeLostSentence = "this daemon ends, and what runs goes on with nobody who looks after it";
 
 /** How long the heart starts nothing while one daemon hands over to the next, in milliseconds. */
 export const handOverMs = 30_000;
@@ -364,7 +376,9 @@ function releaseSockets({ services }: SystemRecord, runs: Runs | undefined): voi
 /** Of a service that somebody stopped, clients are to be refused, not kept waiting for an instance that does not come. */
 function releaseWhenStopped({ plan, target, instances }: ServiceRecord, runs: Runs | undefined): void {
   if (plan.listenPort === undefined || target === "up") return;
-  const isRunning = [...instances.values()].some((each) => each.runs.some(({ end }) => end === undefined));
+  const isRunning = [...instances.values()].some(
+    ({ runs: each, standby }) => standby !== undefined || each.some(({ end }) => end === undefined),
+  );
   if (!isRunning) runs?.releaseListen(plan.listenPort, plan.listenHost ?? listenHostDefault);
 }
 

@@ -18,7 +18,7 @@ export const reserveCount = 12;
 /** How many more must be there before things are started again. */
 export const marginCount = 4;
 /** Milliseconds between two looks. */
-export const reserveLookMs = 100;
+export const reserveLookMs = 250;
 
 export interface DescriptorReserveOptions {
   readonly clock: Clock;

@@ -11,6 +11,7 @@ import { findHeart } from "./boot/heart.ts";
 import type { Home } from "./home.ts";
 import { identityOfLines, isAlive } from "./os-identity.ts";
 import { readIdentity, readRecord, runFile, runIdOf } from "./run/run-files.ts";
+import { isWaiting } from "./run/run-turn.ts";
 import type { OsIdentity } from "./run/run.ts";
 
 /** How long the end of everything is waited for, in milliseconds, once everything was told to end. */
@@ -50,7 +51,7 @@ export async function awaitGone(processes: readonly HomeProcess[], timeoutMs: nu
   }
 }
 
-/** How many runs of services live in the home, whether or not a daemon does. */
+/** How many runs of services live in the home, whether or not a daemon does; standbys do not count. */
 export function livingRunsCount(home: Home): number {
   let names: readonly string[];
   try {
@@ -64,6 +65,7 @@ export function livingRunsCount(home: Home): number {
   });
   return ids.filter((id) => {
     const record = readRecord(home, id);
+    if (record !== undefined && isWaiting(home, record)) return false;
     const identity = record === undefined ? undefined : readIdentity(runFile(home, id, "pid"), record.bootId);
     return identity !== undefined && isAlive(identity);
   }).length;

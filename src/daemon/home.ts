@@ -13,6 +13,7 @@
  * heart/pid, script, start, ask, answer, rest  who watches over the daemon, and what it is told (heart.ts)
  * shim                         the shell script that runs beside each service
  * runs/<run>.spec              what was started, without secrets (JSON)
+ * runs/<run>.standby           it was started ahead and waits for its turn
  * runs/<run>.claim             whoever made it decides whether the run begins
  * runs/<run>.shim, .pid        pid and start ticks of the shim and of the service
  * runs/<run>.ready             the service has said that it is ready
@@ -21,8 +22,9 @@
  * pipes/<port>-<host>.hold     FIFO by which the daemon tells it what to start
  * pipes/<run>.out .err .in     FIFOs between service, recorder and daemon
  * pipes/<run>.call             where a program of processes is called from outside; a plain file for a script
+ * pipes/<run>.go               where a standby hears that its turn has come
  * spare/                       FIFOs that no run has yet
- * services/<name>/<instance>/  for people: state, pid, exit, ready, restarts, limits, log/current
+ * services/<name>/<instance>/  for people: state, pid, standby, exit, ready, restarts, limits, log/current
  * ```
  *
  * @module

@@ -59,6 +59,7 @@ export function openLimitedRuns(
       runs.kill(id);
       limits.kill(id);
     },
+    promote: (id) => runs.promote(id),
     signal: (id, name) => runs.signal(id, name),
     write: (id, text) => runs.write(id, text),
     members: (id) => runs.members(id),

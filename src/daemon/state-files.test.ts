@@ -31,8 +31,9 @@ function newHome(): Home {
 function ready(): { readonly service: ServiceRecord; readonly live: LiveInstance } {
   const record = foldInto(emptyRecord(), { type: "applied", at: 0, source: "", env: {}, services: [plan] });
   const live = liveInstance("web", 1);
-  const run = { id: "web.1.1", number: 1, key: "", startedAt: 0, dependencies: {}, phase: "ready", osPid: 42 } as const;
-  live.current = { ...run, readyAt: Date.UTC(2026, 0, 1) };
+  const run = { id: "web.1.1", number: 1, key: "", startedAt: 0, dependencies: {}, isStandby: false } as const;
+  live.current = { ...run, phase: "ready", osPid: 42, readyAt: Date.UTC(2026, 0, 1) };
+  live.standby = { ...run, id: "web.1.2", number: 2, isStandby: true, phase: "running", osPid: 43 };
   live.state = "ready";
   return { service: record.services.get("web")!, live };
 }
@@ -50,12 +51,14 @@ test("state files: one plain file for each fact; a fact that is no more has none
   expect(factsOf(folder)).toEqual({
     state: "ready",
     pid: "42",
+    standby: "43",
     ready: "2026-01-01T00:00:00.000Z",
     restarts: "0",
     limits: "pidsMax 9",
   });
 
   live.current = undefined;
+  live.standby = undefined;
   live.state = "backoff";
   live.reason = "exit code 1";
   files.changed(service, live);

@@ -113,7 +113,7 @@ export class StateFiles {
   }
 }
 
-const factNames = ["state", "reason", "pid", "exit", "ready", "restarts", "limits"] as const;
+const factNames = ["state", "reason", "pid", "standby", "exit", "ready", "restarts", "limits"] as const;
 
 function factsOf(
   { plan, instances, isRemoved }: ServiceRecord,
@@ -127,6 +127,7 @@ function factsOf(
     state: live.state === "stopped" && (isRemoved || live.number > plan.instances) ? removedState : live.state,
     reason: live.reason,
     pid: live.current?.osPid?.toString(),
+    standby: live.standby?.osPid?.toString(),
     exit: last?.end === undefined ? undefined : endSentence(last.end),
     ready: readyAt === undefined ? undefined : new Date(readyAt).toISOString(),
     restarts: String(record?.restartsCount ?? 0),

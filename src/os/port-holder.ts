@@ -29,11 +29,14 @@ export class PortInUseError extends Error {
   override readonly name = "PortInUseError";
   readonly port: number;
   readonly holder?: PortHolder;
+  /** What the OS said when it was neither that somebody has it nor that it may not be used, such as EMFILE. */
+  readonly code?: string;
 
-  constructor(message: string, port: number, holder?: PortHolder) {
+  constructor(message: string, port: number, known: { readonly holder?: PortHolder; readonly code?: string } = {}) {
     super(message);
     this.port = port;
-    if (holder !== undefined) this.holder = holder;
+    if (known.holder !== undefined) this.holder = known.holder;
+    if (known.code !== undefined) this.code = known.code;
   }
 }
 
@@ -62,11 +65,11 @@ export async function assertPortFree(port: number, host: string): Promise<void> 
   if (shortages.has(code)) throw Object.assign(new Error(`${place} cannot be tried: ${code}`), { code });
   if (code === "EACCES")
     throw new PortInUseError(`${place} may not be used without a privilege that this user lacks`, port);
-  if (code !== "EADDRINUSE") throw new PortInUseError(`${place} cannot be used: ${code}`, port);
+  if (code !== "EADDRINUSE") throw new PortInUseError(`${place} cannot be used: ${code}`, port, { code });
   const holder = await portHolder(port);
   const who =
     holder === undefined ? "an OS process that this user cannot see" : `${holder.command} (pid ${holder.pid})`;
-  throw new PortInUseError(`${place} is already in use by ${who}`, port, holder);
+  throw new PortInUseError(`${place} is already in use by ${who}`, port, holder === undefined ? {} : { holder });
 }
 
 /** The code of the error that listening gives; undefined when it works. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { FaultName } from "../faults/fault.ts";
 import { SeededChoices } from "../sim/choices.ts";
 import type { Plan } from "../sim/property.ts";
-import { faultsMaxDefault, schedule, type PlannedStrike } from "./torture-schedule.ts";
+import { faultsMaxDefault, schedule, strikesMax, type PlannedStrike } from "./torture-schedule.ts";
 
 const setting = { window: [100, 1100], forMs: [100, 300] } as const;
 
@@ -63,7 +63,10 @@ describe("torture schedule", () => {
     expect(quiet.slice(1).every((atMs, index) => atMs - (quiet[index] as number) >= 200)).toBe(true);
   });
 
-  test("there are never more than the default limit", () => {
+  test("there are never more than the default limit, or than the budget says", () => {
     expect(drawn({ faults: { kill: 1_000_000 } })).toHaveLength(faultsMaxDefault);
+    const more = faultsMaxDefault + 500;
+    expect(drawn({ faults: { kill: 1_000_000 }, budget: { faultsMax: more } })).toHaveLength(more);
+    expect(drawn({ faults: { kill: 1e9 }, budget: { faultsMax: Infinity } })).toHaveLength(strikesMax);
   });
 });

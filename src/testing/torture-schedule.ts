@@ -14,8 +14,10 @@ import type { Choices, Stream } from "../sim/choices.ts";
 import type { Plan } from "../sim/property.ts";
 import { strikesByItself } from "../sim/nemesis.ts";
 
-/** Faults in one run unless the plan says otherwise. */
+/** Faults in one run unless the plan's budget says otherwise. */
 export const faultsMaxDefault = 1000;
+/** Faults of one kind in one run, whatever the plan's budget says: more do not strike, they only take memory. */
+export const strikesMax = 10_000;
 /** Whole numbers that a draw of time is made of. */
 const grain = 1_000_000;
 
@@ -58,13 +60,14 @@ export function schedule(
   for (const { atMs, fault, target } of plan.at ?? []) {
     if (faults.includes(fault)) strikes.push(strikeOf(atMs, fault, choices.stream(`at.${fault}`), true, target));
   }
+  const most = Math.min(strikesMax, plan.budget?.faultsMax ?? faultsMaxDefault);
   const meanForSeconds = (forMs[0] + forMs[1]) / 2000;
   for (const fault of faults) {
     const rate = plan.faults?.[fault] ?? 0;
     if (rate <= 0) continue;
     const perSecond = strikesByItself(fault) ? rate : rate / meanForSeconds;
     const stream = choices.stream(`strike.${fault}`);
-    for (const atMs of times(stream, perSecond, window)) strikes.push(strikeOf(atMs, fault, stream, false));
+    for (const atMs of times(stream, perSecond, window, most)) strikes.push(strikeOf(atMs, fault, stream, false));
   }
   return withinBudget(
     strikes.toSorted((one, other) => one.atMs - other.atMs),
@@ -73,9 +76,14 @@ export function schedule(
 }
 
 /** As a Poisson process has them; one at least. */
-function times(stream: Stream, perSecond: number, [fromMs, toMs]: readonly [number, number]): Milliseconds[] {
+function times(
+  stream: Stream,
+  perSecond: number,
+  [fromMs, toMs]: readonly [number, number],
+  most: number,
+): Milliseconds[] {
   const found: Milliseconds[] = [];
-  for (let atMs = fromMs; found.length < faultsMaxDefault;) {
+  for (let atMs = fromMs; found.length < most;) {
     atMs += (-Math.log(1 - stream.choose(grain) / grain) / perSecond) * 1000;
     if (atMs >= toMs) break;
     found.push(atMs);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { statSync } from "node:fs";
 import type { InstanceStatus } from "../../src/control/service.ts";
 import { calm, crasher, fragile, job, loggersCount, swapped, writeFleet } from "./fleet.ts";
 import { exitProblems, lineProblems, memoryProblems, wordProblems } from "./judge.ts";
@@ -70,34 +71,24 @@ async function start(system: System, wrap: readonly string[]): Promise<void> {
 }
 
 async function judged(options: ExhaustOptions, system: System, problems: string[]): Promise<readonly string[]> {
-  const { kind, third } = options;
+  const { kind } = options;
   const watcher = new Watcher(system);
   const operator = new Operator(system);
   const isUp = await until(backMsMax, async () => isAsWanted(await watcher.askList()));
   if (!isUp) throw new Error(`it did not come up: ${[...watcher.problems, textOf(watcher), system.log()].join("; ")}`);
   watcher.problems.length = 0;
-  const began = { daemonPid: system.daemonPid, heart: system.hasHeart };
   watcher.psMs.length = 0;
+  const hasHeart = system.hasHeart;
+  const journalBytes = journalSize(system);
 
   kind.begin(system);
-  watcher.begin();
-  operator.begin();
-  await third(watcher, operator);
-  killService(watcher, problems);
-  await third(watcher, operator);
-  await operator.end();
-  if (kind.killsDaemon === true) await killDaemon(system, watcher, problems);
-  options.sabotage?.(system);
-  await third(watcher, operator);
-  await watcher.end();
-  if (kind.killsDaemon !== true && system.daemonPid !== began.daemonPid)
-    problems.push(`the daemon was OS process ${began.daemonPid} and is ${system.daemonPid}`);
-
+  await during(options, { system, watcher, operator, problems });
   kind.end(system);
+
   const endedMs = performance.now();
   const isBack = await until(backMsMax, async () => {
     const status = await watcher.askList();
-    return isAsWanted(status) && (status?.daemon.alarms ?? []).length === 0 && system.hasHeart === began.heart;
+    return isAsWanted(status) && (status?.daemon.alarms ?? []).length === 0 && system.hasHeart === hasHeart;
   });
   const backMs = performance.now() - endedMs;
   if (!isBack) problems.push(`not everything is as it is wanted ${backMsMax} ms after the end: ${textOf(watcher)}`);
@@ -107,25 +98,64 @@ async function judged(options: ExhaustOptions, system: System, problems: string[
   await watcher.askExits();
   await system.colos("stop", "logger", crasher);
   await watcher.askExits();
+  const counted = await verdict(options, { system, watcher, operator, problems });
+  return [
+    `ps: ${timesText(watcher.psMs)}; a bare Node.js: ${timesText(watcher.bareMs)}`,
+    countsText(operator),
+    counted,
+    `${memoryFigures(watcher)}; journal ${kibibytes(journalBytes)} to ${kibibytes(journalSize(system))}`,
+    `back ${(backMs / 1000).toFixed(1)} s after the end`,
+    ...[...watcher.alarms].slice(0, 3).map((alarm) => `said: ${alarm}`),
+  ];
+}
 
+interface Trial {
+  readonly system: System;
+  readonly watcher: Watcher;
+  readonly operator: Operator;
+  readonly problems: string[];
+}
+
+/** The shortage, from its beginning to its end. */
+async function during({ kind, third, sabotage }: ExhaustOptions, trial: Trial): Promise<void> {
+  const { system, watcher, operator, problems } = trial;
+  const before = system.daemonPid;
+  watcher.begin();
+  operator.begin();
+  await third(watcher, operator);
+  killService(watcher, problems);
+  await third(watcher, operator);
+  await operator.end();
+  if (kind.killsDaemon === true) await killDaemon(system, watcher, problems);
+  sabotage?.(system);
+  await third(watcher, operator);
+  await watcher.end();
+  if (kind.killsDaemon !== true && system.daemonPid !== before)
+    problems.push(`the daemon was OS process ${before} and is ${system.daemonPid}`);
+}
+
+/** Adds what was not right. Gives what was counted. */
+async function verdict({ kind, isUntimed }: ExhaustOptions, trial: Trial): Promise<string> {
+  const { system, watcher, operator, problems } = trial;
   const [worstMs, bareMs] = [Math.max(0, ...watcher.psMs), Math.max(0, ...watcher.bareMs)];
-  if (options.isUntimed !== true && worstMs > psMsMax + bareMs)
+  if (isUntimed !== true && worstMs > psMsMax + bareMs)
     problems.push(`ps took ${Math.round(worstMs)} ms, where a bare Node.js took ${Math.round(bareMs)} ms at most`);
   const lines = await lineProblems(system);
   const exits = exitProblems(system, watcher);
   problems.push(...watcher.problems, ...operator.problems, ...lines.problems, ...exits.problems);
   problems.push(...restartProblems(watcher.last?.instances ?? []));
   problems.push(...wordProblems(kind.says, watcher), ...memoryProblems(watcher.memory));
-  return [
-    `ps: ${timesText(watcher.psMs)}; a bare Node.js: ${timesText(watcher.bareMs)}`,
-    `operations: ${Object.entries(operator.counts)
-      .map(([name, count]) => `${count} ${name}`)
-      .join(", ")}`,
-    `log lines: ${lines.count}; exit codes: ${exits.count}; jobs: ${system.told().filter(([what]) => what === "job").length}`,
-    memoryFigures(watcher),
-    `back ${(backMs / 1000).toFixed(1)} s after the end`,
-    ...[...watcher.alarms].slice(0, 3).map((alarm) => `said: ${alarm}`),
-  ];
+  const jobsCount = system.told().filter(([what]) => what === "job").length;
+  return `log lines: ${lines.count}; exit codes: ${exits.count}; jobs: ${jobsCount}`;
+}
+
+function countsText({ counts }: Operator): string {
+  const all = Object.entries(counts).map(([name, count]) => `${count} ${name}`);
+  return `operations: ${all.join(", ")}`;
+}
+
+function kibibytes(bytes: number): string {
+  return `${Math.round(bytes / 1024)} KiB`;
 }
 
 /** From outside, so that it has to be started again in the middle of the shortage. */
@@ -155,7 +185,7 @@ function isAsWanted(status: { readonly instances: readonly InstanceStatus[] } | 
     if (service === job) return state === "scheduled" || state === "ready" || state === "starting";
     return service === swapped ? state === "ready" || state === "stopped" : state === "ready";
   };
-  const expected = calm.length + 3 + loggersCount;
+  const expected = calm.length - 1 + loggersCount + [fragile, crasher, swapped, job].length;
   return status.instances.length === expected && status.instances.every(isRight);
 }
 
@@ -179,6 +209,10 @@ function memoryFigures({ memory }: Watcher): string {
   const [first, last] = [memory[0], memory.at(-1)];
   const daemon = `daemon ${mib(first?.daemonBytes)} to ${mib(last?.daemonBytes)}`;
   return `memory: ${daemon}, recorder ${mib(first?.recorderBytes)} to ${mib(last?.recorderBytes)}`;
+}
+
+function journalSize({ home }: System): number {
+  return statSync(home.journal).size;
 }
 
 function textOf({ last }: Watcher): string {

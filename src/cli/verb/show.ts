@@ -58,6 +58,7 @@ function serviceRows({ plan, dependents, limits }: ServiceDetail): readonly Row[
     ["ready", readyText(plan.ready)],
     ["live", liveText(plan.live)],
     ["restart", restartText(plan)],
+    ["standby", plan.standby === true ? "the next run of each instance is started ahead" : ""],
     ["stop", stopText(plan)],
     ["watches", plan.watch?.paths.join(", ") ?? ""],
     ["needs", plan.dependsOn.map(dependencyText).join(", ")],
@@ -132,7 +133,7 @@ function dependencyText({ name, condition, onEnd }: DependencyPlan): string {
 }
 
 function instanceLines(instance: InstanceDetail, colour: boolean): readonly string[] {
-  const { name, osPid, uptimeMs, memoryBytes, cpuPercent, restartsCount, window } = instance;
+  const { name, osPid, standbyOsPid, uptimeMs, memoryBytes, cpuPercent, restartsCount, window } = instance;
   const { uptimeMs: _, osPid: __, ...status } = instance;
   const use = [
     ...(osPid === undefined ? [] : [`pid ${osPid}`]),
@@ -142,6 +143,7 @@ function instanceLines(instance: InstanceDetail, colour: boolean): readonly stri
   ];
   const facts: Row[] = [
     ["process", use.join(", ")],
+    ["standby", standbyOsPid === undefined ? "" : `pid ${standbyOsPid}`],
     [
       "restarts",
       `${restartsCount}; ${window.restarts} of ${window.maxRestarts} in the last ${spanText(window.periodMs)}`,

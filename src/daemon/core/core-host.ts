@@ -25,6 +25,8 @@ export interface CoreHost {
   keep(entry: Entry): void;
   /** `started` or `startFailed` follows. */
   start(run: LiveRun, plan: ServicePlan, instance: number): void;
+  /** Tells a standby that its turn has come; `promoted` follows. Safe to say twice. */
+  promote(run: LiveRun, plan: ServicePlan, instance: number): void;
   /** OS signal to the group. */
   signal(run: RunId, name: string): void;
   kill(run: RunId): void;

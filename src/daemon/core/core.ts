@@ -8,7 +8,7 @@
  * after those that depend on it and stop too. What nobody asked for (an end, a failed check) goes through the sliding window
  * and the backoff of the plan; what somebody asked for does not count.
  * Here is what happens, and in which order it is looked at. What is decided: dependencies.ts, run-start.ts, run-stop.ts, run-end.ts,
- * outcome.ts, renewal.ts, job-times.ts, recovery.ts, instance-state.ts.
+ * outcome.ts, renewal.ts, standby.ts, standby-turn.ts, job-times.ts, recovery.ts, instance-state.ts.
  * Not here: files, OS processes, checks, timers (the host), operations and their answers (manager.ts).
  *
  * @module
@@ -27,6 +27,7 @@ import { endRun, postponeRun } from "./run-end.ts";
 import { reconcileStart } from "./run-start.ts";
 import { askToStop, reconcileStop, stopRun } from "./run-stop.ts";
 import { Situation } from "./situation.ts";
+import { reconcileStandby } from "./standby.ts";
 
 export class Core {
   readonly record: SystemRecord;
@@ -101,8 +102,20 @@ export class Core {
     const { service, instance, run } = found;
     run.phase = "running";
     run.osPid = osPid;
-    instance.nextDelayMs = undefined;
+    if (run.isStandby) instance.standbyDelayMs = undefined;
+    else instance.nextDelayMs = undefined;
     this.#situation.keep({ type: "running", at: this.#host.now(), run: id, osPid });
+    if (run.stop !== undefined) askToStop(this.#situation, run, service.plan);
+    else if (!run.isStandby) this.#host.check(run, service.plan, instance.number);
+    this.reconcile();
+  }
+
+  /** A standby has been told that its turn has come. */
+  promoted(id: RunId): void {
+    const found = this.#situation.findRun(id);
+    if (found === undefined || found.run.phase !== "asked") return;
+    const { service, instance, run } = found;
+    run.phase = "running";
     if (run.stop !== undefined) askToStop(this.#situation, run, service.plan);
     else this.#host.check(run, service.plan, instance.number);
     this.reconcile();
@@ -211,6 +224,7 @@ export class Core {
     for (const service of services) {
       for (const instance of situation.instancesOf(service)) reconcileStart(situation, service, instance);
       renewNext(situation, service);
+      for (const instance of situation.instancesOf(service)) reconcileStandby(situation, service, instance);
       for (const instance of situation.instancesOf(service)) showInstance(situation, service, instance);
       if (service.isRemoved && !situation.instancesOf(service).some(hasRuns)) this.#leave(service);
     }

@@ -22,10 +22,10 @@ export function showInstance(situation: Situation, service: ServiceRecord, insta
   const before = instance.state;
   instance.state = state;
   instance.reason = reason;
-  const { current } = instance;
+  const { current, standby } = instance;
   // These two count down in their reason.
   const why = state === "backoff" || state === "degraded" ? "" : (reason ?? "");
-  const shown = `${state} ${current?.id ?? ""} ${current?.osPid ?? ""} ${why}`;
+  const shown = `${state} ${current?.id ?? ""} ${current?.osPid ?? ""} ${standby?.osPid ?? ""} ${why}`;
   if (shown === instance.shown) return;
   instance.shown = shown;
   situation.host.changed(service, instance, before);

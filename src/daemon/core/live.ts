@@ -11,8 +11,11 @@ export interface LiveRun {
   readonly id: RunId;
   readonly number: number;
   readonly key: string;
-  readonly startedAt: number;
-  readonly dependencies: Readonly<Record<string, number>>;
+  /** Of a standby: when it was started ahead; once its turn has come: that moment. */
+  startedAt: number;
+  dependencies: Readonly<Record<string, number>>;
+  /** It was started ahead, and its turn has not come. */
+  isStandby: boolean;
   /** `asked`: not there yet; `running`: it runs and is not ready. */
   phase: "asked" | "running" | "ready";
   osPid?: number;
@@ -30,6 +33,8 @@ export interface LiveStop {
   readonly drains: boolean;
   /** When it is killed, by the monotonic clock; undefined: never. */
   readonly killDueMs: number | undefined;
+  /** It has got its stop signal. */
+  isTold: boolean;
   isKilled: boolean;
 }
 
@@ -43,6 +48,16 @@ export interface LiveInstance {
   next: LiveRun | undefined;
   /** Those that make room. */
   readonly draining: Set<LiveRun>;
+  /** Its next run, started ahead. */
+  standby: LiveRun | undefined;
+  /** Standbys in a row that ended by themselves. */
+  standbyFailures: number;
+  /** Before this no standby is started, by the monotonic clock. */
+  standbyNotBeforeMs: number;
+  /** How long the wait for it is, in milliseconds, when colos itself was short of something; undefined: it was short of nothing. */
+  standbyDelayMs: number | undefined;
+  /** How the last one ended by itself; undefined once one has taken over. */
+  standbyEnd: string | undefined;
   /** Before this no successor is tried, by the monotonic clock: colos itself was short of something. */
   nextNotBeforeMs: number;
   /** How long that wait is, in milliseconds; undefined: it was short of nothing. */
@@ -62,6 +77,11 @@ export function liveInstance(service: string, number: number): LiveInstance {
     current: undefined,
     next: undefined,
     draining: new Set(),
+    standby: undefined,
+    standbyFailures: 0,
+    standbyNotBeforeMs: 0,
+    standbyDelayMs: undefined,
+    standbyEnd: undefined,
     nextNotBeforeMs: 0,
     nextDelayMs: undefined,
     state: "stopped",
@@ -70,14 +90,12 @@ export function liveInstance(service: string, number: number): LiveInstance {
   };
 }
 
-/** All runs of an instance. */
-export function runsOf(instance: LiveInstance): LiveRun[] {
-  return [instance.current, instance.next, ...instance.draining].filter((run) => run !== undefined);
+/** All runs of an instance, its standby too. */
+export function runsOf({ current, next, draining, standby }: LiveInstance): LiveRun[] {
+  return [current, next, ...draining, standby].filter((run) => run !== undefined);
 }
 
 /** Whether anything of an instance runs. */
 export function hasRuns(instance: LiveInstance | undefined): boolean {
-  return (
-    (instance !== undefined && (instance.current ?? instance.next) !== undefined) || (instance?.draining.size ?? 0) > 0
-  );
+  return instance !== undefined && runsOf(instance).length > 0;
 }

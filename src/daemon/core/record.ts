@@ -24,6 +24,8 @@ export interface RunRecord {
   readonly startedAt: number;
   readonly osPid?: number;
   readonly readyAt?: number;
+  /** It was started ahead, and its turn has not come. */
+  readonly isStandby?: true;
   /** It was told to end. */
   readonly stopping?: Stopping;
   readonly end?: RunEnd;
@@ -37,6 +39,8 @@ export interface Stopping {
   readonly isFailure: boolean;
   /** It makes room for a newer run that is ready already. */
   readonly drains: boolean;
+  /** It has got its stop signal: no later daemon gives it another, which some programs take for "at once". */
+  readonly isTold?: boolean;
 }
 
 /** What follows the end of a run that nobody asked for. */
@@ -60,6 +64,8 @@ export type Outcome =
 export interface InstanceRecord {
   /** Newest first: the runs that live, and at most `historyMax` that have ended. */
   runs: readonly RunRecord[];
+  /** Its next run, started ahead. It is none of `runs` until its turn comes. */
+  standby?: RunRecord;
   restartsCount: number;
   /** When restarts of the current window happened, oldest first. */
   restartsAt: readonly number[];
@@ -104,6 +110,12 @@ export interface NoteRecord {
 /** Notes that are remembered. */
 export const notesMax = 500;
 
+/**
+ * Instances whose last number is remembered: those that there are, and of services that are gone so many that there are no more than this.
+ * For the others it is remembered how high the numbers came.
+ */
+export const lastRunsMax = 1_000;
+
 /** Everything. */
 export interface SystemRecord {
   startsCount: number;
@@ -115,8 +127,10 @@ export interface SystemRecord {
   env: Readonly<Record<string, string>>;
   /** In the order of the plan. */
   services: Map<string, ServiceRecord>;
-  /** The number of the last run by `<service>.<instance>`, also of services that are gone: no id is used twice. */
+  /** The number of the last run by `<service>.<instance>`, also of services that are gone: no id is used twice. See `lastRunsMax`. */
   lastRuns: Map<string, number>;
+  /** No run of a service that is not in `lastRuns` had a higher number. */
+  lastRunsFloor: number;
   notes: readonly NoteRecord[];
 }
 
@@ -174,7 +188,16 @@ export type Entry =
     }
   | { readonly type: "running"; readonly at: number; readonly run: RunId; readonly osPid: number }
   | { readonly type: "ready"; readonly at: number; readonly run: RunId }
+  /** The turn of a standby has come: it is the instance's run from now on. */
+  | {
+      readonly type: "promoted";
+      readonly at: number;
+      readonly run: RunId;
+      readonly dependencies: Readonly<Record<string, number>>;
+    }
   | ({ readonly type: "stopping"; readonly run: RunId } & Stopping)
+  /** A run that is to end was given its stop signal. */
+  | { readonly type: "told"; readonly at: number; readonly run: RunId }
   | {
       readonly type: "ended";
       readonly at: number;
@@ -213,7 +236,8 @@ export interface KeptService extends Omit<ServiceRecord, "instances"> {
 
 /** A record of nothing. */
 export function emptyRecord(): SystemRecord {
-  return { startsCount: 0, isDown: false, source: "", env: {}, services: new Map(), lastRuns: new Map(), notes: [] };
+  const runs = { lastRuns: new Map(), lastRunsFloor: 0 };
+  return { startsCount: 0, isDown: false, source: "", env: {}, services: new Map(), ...runs, notes: [] };
 }
 
 /** The parts of a run's id. @throws Error for what is no id */
@@ -283,7 +307,9 @@ export function foldInto(record: SystemRecord, entry: Entry): SystemRecord {
       break;
     case "running":
     case "ready":
+    case "promoted":
     case "stopping":
+    case "told":
     case "ended":
       foldRun(record, entry);
       break;
@@ -360,20 +386,7 @@ function forgive(instance: InstanceRecord, { keepsDone = false } = {}): void {
 
 type ServiceEntry = Exclude<
   Entry,
-  {
-    type:
-      | "snapshot"
-      | "kept"
-      | "daemon"
-      | "down"
-      | "applied"
-      | "note"
-      | "running"
-      | "ready"
-      | "stopping"
-      | "ended"
-      | "postponed";
-  }
+  { type: "snapshot" | "kept" | "daemon" | "down" | "applied" | "note" | "postponed" | RunEntry["type"] }
 >;
 
 function foldService(record: SystemRecord, service: ServiceRecord, entry: ServiceEntry): void {
@@ -401,7 +414,7 @@ function foldService(record: SystemRecord, service: ServiceRecord, entry: Servic
         if (entry.instance !== undefined && entry.instance !== number) continue;
         forgive(instance);
         instance.isAtRest = false;
-        instance.renewUpTo = record.lastRuns.get(`${service.plan.name}.${number}`) ?? 0;
+        instance.renewUpTo = lastRunOf(record, service.plan.name, number);
         instance.renewWhy = entry.why;
       }
       return;
@@ -446,6 +459,11 @@ function foldBegun(record: SystemRecord, service: ServiceRecord, entry: Extract<
   keepNumber(record, `${service.plan.name}.${number}`, run.number);
   const instance = service.instances.get(number);
   if (instance === undefined) return;
+  if (run.isStandby === true) instance.standby = run;
+  else addRun(instance, run);
+}
+
+function addRun(instance: InstanceRecord, run: RunRecord): void {
   let endedCount = 0;
   const kept = instance.runs.filter(({ end }) => end === undefined || ++endedCount < historyMax);
   instance.runs = [run, ...kept];
@@ -456,6 +474,7 @@ function foldPostponed(record: SystemRecord, entry: Extract<Entry, { type: "post
   keepNumber(record, `${service}.${number}`, runNumber);
   const instance = record.services.get(service)?.instances.get(number);
   if (instance === undefined) return;
+  if (instance.standby?.id === entry.run) delete instance.standby;
   instance.runs = instance.runs.filter(({ id }) => id !== entry.run);
   if (entry.outcome !== undefined) instance.outcome = entry.outcome;
 }
@@ -463,15 +482,32 @@ function foldPostponed(record: SystemRecord, entry: Extract<Entry, { type: "post
 /** No number is used twice. */
 function keepNumber(record: SystemRecord, place: string, number: number): void {
   record.lastRuns.set(place, Math.max(number, record.lastRuns.get(place) ?? 0));
+  if (record.lastRuns.size > lastRunsMax) forgetNumber(record);
 }
 
-type RunEntry = Extract<Entry, { type: "running" | "ready" | "stopping" | "ended" }>;
+/** Of the service that is gone and had its first run before those of the others. */
+function forgetNumber(record: SystemRecord): void {
+  for (const [place, number] of record.lastRuns) {
+    if (record.services.has(place.slice(0, place.lastIndexOf(".")))) continue;
+    record.lastRuns.delete(place);
+    record.lastRunsFloor = Math.max(record.lastRunsFloor, number);
+    return;
+  }
+}
+
+/** The number of the last run that an instance had, or may have had. */
+export function lastRunOf({ lastRuns, lastRunsFloor }: SystemRecord, service: string, instance: number): number {
+  return lastRuns.get(`${service}.${instance}`) ?? lastRunsFloor;
+}
+
+type RunEntry = Extract<Entry, { type: "running" | "ready" | "promoted" | "stopping" | "told" | "ended" }>;
 
 function foldRun(record: SystemRecord, entry: RunEntry): void {
   const { service, instance: number } = runParts(entry.run);
   const { plan, instances } = record.services.get(service) ?? {};
   const instance = instances?.get(number);
   if (plan === undefined || instance === undefined) return;
+  if (instance.standby?.id === entry.run) return foldStandby(instance, instance.standby, entry);
   instance.runs = instance.runs.map((run) => (run.id === entry.run ? changedRun(run, entry) : run));
   if (entry.type !== "ended") return;
   if (entry.outcome === undefined) return;
@@ -488,8 +524,22 @@ function foldRun(record: SystemRecord, entry: RunEntry): void {
   instance.restartsAt = [...instance.restartsAt, entry.at].slice(-Math.max(1, plan.maxRestarts));
 }
 
+/** Of one whose turn never came nothing is remembered. */
+function foldStandby(instance: InstanceRecord, standby: RunRecord, entry: RunEntry): void {
+  if (entry.type !== "promoted" && entry.type !== "ended") {
+    instance.standby = changedRun(standby, entry);
+    return;
+  }
+  delete instance.standby;
+  if (entry.type === "promoted") addRun(instance, changedRun(standby, entry));
+}
+
 function changedRun(run: RunRecord, entry: RunEntry): RunRecord {
   switch (entry.type) {
+    case "promoted": {
+      const { isStandby: _, ...rest } = run;
+      return { ...rest, startedAt: entry.at, dependencies: entry.dependencies };
+    }
     case "running":
       return { ...run, osPid: entry.osPid };
     case "ready":
@@ -498,6 +548,8 @@ function changedRun(run: RunRecord, entry: RunEntry): RunRecord {
       const { at, why, isFailure, drains } = entry;
       return { ...run, stopping: { at, why, isFailure, drains } };
     }
+    case "told":
+      return run.stopping === undefined ? run : { ...run, stopping: { ...run.stopping, isTold: true } };
     case "ended":
       return { ...run, end: entry.end };
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { RecoveredRun } from "../run/run.ts";
-import type { LiveRun } from "./live.ts";
+import type { LiveInstance, LiveRun } from "./live.ts";
 import { runParts, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
 import { takeOver } from "./renewal.ts";
 import { endRun } from "./run-end.ts";
@@ -16,7 +16,8 @@ import type { Situation } from "./situation.ts";
 export function recoverRuns(situation: Situation, found: readonly RecoveredRun[]): void {
   // The oldest first: what follows of an instance is what the end of its newest run says.
   const inOrder = found.toSorted((a, b) => runParts(a.id).number - runParts(b.id).number);
-  const newest = new Map(inOrder.map((run) => [`${run.service}.${run.instance}`, run.id]));
+  const runs = inOrder.filter((run) => !isWaiting(run, findRecord(situation, run)));
+  const newest = new Map(runs.map((run) => [`${run.service}.${run.instance}`, run.id]));
   for (const run of inOrder) recoverFound(situation, run, newest.get(`${run.service}.${run.instance}`) === run.id);
   for (const service of situation.record.services.values()) {
     for (const [number, instance] of service.instances) recoverUnfound(situation, service, number, instance);
@@ -28,8 +29,13 @@ export function recoverRuns(situation: Situation, found: readonly RecoveredRun[]
 }
 
 /** What the journal believes to run and nobody found has ended unseen: nothing says that the service failed. */
-function recoverUnfound(situation: Situation, service: ServiceRecord, number: number, { runs }: InstanceRecord): void {
-  for (const run of runs) {
+function recoverUnfound(
+  situation: Situation,
+  service: ServiceRecord,
+  number: number,
+  { runs, standby }: InstanceRecord,
+): void {
+  for (const run of standby === undefined ? runs : [...runs, standby]) {
     if (run.end !== undefined || situation.findRun(run.id) !== undefined) continue;
     const end = { code: null, signal: null, at: situation.host.now(), lost: "nothing of it was found" };
     adopt(situation, service, number, run);
@@ -37,39 +43,81 @@ function recoverUnfound(situation: Situation, service: ServiceRecord, number: nu
   }
 }
 
+function findRecord({ record }: Situation, { id, service, instance }: RecoveredRun): RunRecord | undefined {
+  const known = record.services.get(service)?.instances.get(instance);
+  return known?.standby?.id === id ? known.standby : known?.runs.find((run) => run.id === id);
+}
+
+/** Its turn has come when either says so: the daemon was killed before it could say it in the other place. */
+function isWaiting(found: RecoveredRun, known: RunRecord | undefined): boolean {
+  return found.isStandby === true && (known === undefined || known.isStandby === true);
+}
+
 function recoverFound(situation: Situation, found: RecoveredRun, isNewest: boolean): void {
   const { service: name, instance: number } = found;
   const { record, host } = situation;
   const service = record.services.get(name);
-  const known = service?.instances.get(number)?.runs.find(({ id }) => id === found.id);
+  const known = findRecord(situation, found);
   if (known?.end !== undefined) return host.forget(found.id);
   // Its end was known so long ago that it is not remembered any more.
-  const isOld = known === undefined && runParts(found.id).number <= (record.lastRuns.get(`${name}.${number}`) ?? 0);
+  const isOld = known === undefined && runParts(found.id).number <= situation.lastRun(name, number);
   if (isOld && found.state === "ended") return host.forget(found.id);
   if (service === undefined) {
     if (found.state === "ended") host.forget(found.id);
     else host.kill(found.id); // of a service that is gone, as far as an acknowledged operation said
     return;
   }
-  const run = known ?? unknownRun(service, found);
-  if (known === undefined) situation.keep({ type: "begun", at: found.startedAt, service: name, instance: number, run });
-  const live = adopt(situation, service, number, run);
+  const live = adopt(situation, service, number, recordedRun(situation, service, found, known));
   if (found.state === "ended") {
     if (found.identity !== undefined) live.osPid = found.identity.osPid;
     // What never began, or ended with the machine, did not fail; and what has a successor already has been dealt with.
-    const isBlameless = !isNewest || (found.end.lost !== undefined && found.isBlameless);
+    const isBlameless = !(isNewest || live.isStandby) || (found.end.lost !== undefined && found.isBlameless);
     return endRun(situation, found.id, found.end, isBlameless ? "nobody" : "service");
   }
   live.osPid = found.identity.osPid;
-  live.phase = run.readyAt === undefined ? "running" : "ready";
-  if (known?.osPid === undefined) situation.keep({ type: "running", at: host.now(), run: run.id, osPid: live.osPid });
-  if (live.stop !== undefined) askToStop(situation, live, service.plan);
-  else if (live.phase === "running") host.check(live, service.plan, number);
-  else if (service.plan.live !== undefined) host.watchOver(live, service.plan, number);
+  live.phase = live.readyAt === undefined ? "running" : "ready";
+  if (known?.osPid === undefined) situation.keep({ type: "running", at: host.now(), run: live.id, osPid: live.osPid });
+  resume(situation, service, number, live, found);
 }
 
-function unknownRun(service: ServiceRecord, { id, startedAt }: RecoveredRun): RunRecord {
-  return { id, number: runParts(id).number, key: runKey(service.plan), dependencies: {}, startedAt };
+/** The record of a run, which says the same as what was found of it. */
+function recordedRun(
+  situation: Situation,
+  service: ServiceRecord,
+  found: RecoveredRun,
+  known: RunRecord | undefined,
+): RunRecord {
+  const { id, instance, startedAt } = found;
+  if (known === undefined) {
+    const standby = found.isStandby === true ? ({ isStandby: true } as const) : {};
+    const { number } = runParts(id);
+    const run: RunRecord = { id, number, key: runKey(service.plan), dependencies: {}, startedAt, ...standby };
+    situation.keep({ type: "begun", at: startedAt, service: service.plan.name, instance, run });
+    return run;
+  }
+  if (known.isStandby !== true || found.isStandby === true) return known;
+  const dependencies = situation.generations(service.plan);
+  const at = situation.host.now();
+  situation.keep({ type: "promoted", at, run: id, dependencies });
+  return findRecord(situation, found) ?? known;
+}
+
+/** Goes on with a run where the daemon before was. */
+function resume(
+  situation: Situation,
+  { plan }: ServiceRecord,
+  instance: number,
+  live: LiveRun,
+  found: RecoveredRun,
+): void {
+  const { host } = situation;
+  if (live.stop !== undefined) return askToStop(situation, live, plan);
+  if (live.isStandby) return;
+  if (found.isStandby === true) {
+    live.phase = "asked";
+    host.promote(live, plan, instance);
+  } else if (live.phase === "running") host.check(live, plan, instance);
+  else if (plan.live !== undefined) host.watchOver(live, plan, instance);
 }
 
 /** Gives a run the place in its instance that it had. */
@@ -81,21 +129,27 @@ function adopt(situation: Situation, service: ServiceRecord, number: number, run
     key,
     dependencies,
     startedAt,
+    isStandby: run.isStandby === true,
     phase: "asked",
     ...(readyAt === undefined ? {} : { readyAt }),
   };
   if (stopping !== undefined) {
-    const { why, isFailure, drains } = stopping;
-    live.stop = { why, isFailure, drains, killDueMs: killDueMs(situation, service.plan, drains), isKilled: false };
+    const { why, isFailure, drains, isTold = false } = stopping;
+    const dueMs = killDueMs(situation, service.plan, live, drains);
+    live.stop = { why, isFailure, drains, killDueMs: dueMs, isTold, isKilled: false };
   }
-  const instance = situation.instance(service.plan.name, number);
+  place(situation.instance(service.plan.name, number), live);
+  return live;
+}
+
+function place(instance: LiveInstance, live: LiveRun): void {
   const other = instance.current;
-  if (live.stop?.drains === true) instance.draining.add(live);
+  if (live.isStandby) instance.standby = live;
+  else if (live.stop?.drains === true) instance.draining.add(live);
   else if (other === undefined) instance.current = live;
   else if (other.number < live.number) instance.next = live;
   else {
     instance.current = live;
     instance.next = other;
   }
-  return live;
 }

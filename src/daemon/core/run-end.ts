@@ -9,6 +9,7 @@ import type { Outcome, ServiceRecord } from "./record.ts";
 import { holdBack } from "./renewal.ts";
 import type { LiveInstance } from "./live.ts";
 import type { FoundRun, Situation } from "./situation.ts";
+import { endStandby, postponeStandby } from "./standby.ts";
 
 /** Takes in that a run has ended. */
 export function endRun(situation: Situation, id: RunId, end: RunEnd, blame: Blame = "service"): void {
@@ -16,7 +17,8 @@ export function endRun(situation: Situation, id: RunId, end: RunEnd, blame: Blam
   const found = situation.findRun(id);
   if (found === undefined) return host.forget(id);
   host.endChecks(id);
-  if (found.instance.current === found.run) endCurrent(situation, found, end, blame);
+  if (found.instance.standby === found.run) endStandby(situation, found, end, blame);
+  else if (found.instance.current === found.run) endCurrent(situation, found, end, blame);
   else endOther(situation, found, end, blame);
   host.forget(id);
 }
@@ -33,6 +35,7 @@ export function postponeRun(situation: Situation, id: RunId, why: string): void 
   const record = service.instances.get(instance.number);
   const at = host.now();
   host.endChecks(id);
+  if (instance.standby === run) postponeStandby(situation, instance);
   instance.draining.delete(run);
   const wasCurrent = instance.current === run;
   if (wasCurrent) instance.current = instance.next;

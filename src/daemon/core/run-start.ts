@@ -1,6 +1,6 @@
 /**
  * Run start: decides when a run of an instance begins: it is wanted, nothing of it runs, its dependencies fulfil their
- * conditions and its delay is over.
+ * conditions and its delay is over. With a standby it is the standby's turn, otherwise a new OS process is started.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import { dueAt } from "./outcome.ts";
 import { runId, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
 import { runKey } from "./run-key.ts";
 import type { Situation } from "./situation.ts";
+import { isOutdated, promote } from "./standby-turn.ts";
 
 /** Starts what is to run, and forgives what has been well for long enough. */
 export function reconcileStart(situation: Situation, service: ServiceRecord, instance: LiveInstance): void {
@@ -21,7 +22,12 @@ export function reconcileStart(situation: Situation, service: ServiceRecord, ins
   const now = situation.host.now();
   const at = dueAt(record, now);
   if (at > now) return situation.wake(service.plan.name, at);
-  instance.current = beginRun(situation, service, instance, record);
+  const { standby } = instance;
+  if (standby === undefined || isOutdated(situation, service, instance, standby)) {
+    instance.current = beginRun(situation, service, instance, record);
+  } else if (standby.phase !== "asked") {
+    promote(situation, service, instance, standby);
+  }
 }
 
 /** A new run, which the host starts. */
@@ -31,16 +37,27 @@ export function beginRun(
   instance: LiveInstance,
   record: InstanceRecord,
 ): LiveRun {
-  const { plan } = service;
-  const at = situation.host.now();
-  const number = (situation.record.lastRuns.get(`${plan.name}.${instance.number}`) ?? 0) + 1;
-  const dependencies = Object.fromEntries(plan.dependsOn.map(({ name }) => [name, situation.generation(name)]));
-  const id = runId(plan.name, instance.number, number);
-  const run: RunRecord = { id, number, key: runKey(plan), dependencies, startedAt: at };
-  situation.keep({ type: "begun", at, service: plan.name, instance: instance.number, run });
-  const live: LiveRun = { id, number, key: run.key, startedAt: at, dependencies, phase: "asked" };
   if (record.outcome?.kind !== "again") instance.reason = undefined;
-  situation.host.start(live, plan, instance.number);
+  return startRun(situation, service, instance, {});
+}
+
+/** Asks for an OS process. */
+export function startRun(
+  situation: Situation,
+  { plan }: ServiceRecord,
+  { number: instance }: LiveInstance,
+  standby: Pick<RunRecord, "isStandby">,
+): LiveRun {
+  const at = situation.host.now();
+  const number = situation.lastRun(plan.name, instance) + 1;
+  const dependencies = situation.generations(plan);
+  const id = runId(plan.name, instance, number);
+  const run: RunRecord = { id, number, key: runKey(plan), dependencies, startedAt: at, ...standby };
+  situation.keep({ type: "begun", at, service: plan.name, instance, run });
+  const { key } = run;
+  const isStandby = standby.isStandby === true;
+  const live: LiveRun = { id, number, key, startedAt: at, dependencies, isStandby, phase: "asked" };
+  situation.host.start(live, plan, instance);
   return live;
 }
 

@@ -9,6 +9,9 @@ import { hasRuns, runsOf, type LiveInstance, type LiveRun } from "./live.ts";
 import { runParts, type ServiceRecord, type Stopping } from "./record.ts";
 import type { Situation } from "./situation.ts";
 
+/** How long a standby that is told to end has when its service would have for ever, in milliseconds: it has nothing to finish. */
+export const standbyPatienceMs = 5_000;
+
 /** Why a run is told to end, beside the sentence (record.ts). */
 export type StopCause = Partial<Pick<Stopping, "isFailure" | "drains">>;
 
@@ -23,20 +26,31 @@ export function stopRun(
   if (run.stop !== undefined) return;
   const at = situation.host.now();
   situation.keep({ type: "stopping", run: run.id, at, why, isFailure, drains });
-  run.stop = { why, isFailure, drains, killDueMs: killDueMs(situation, service.plan, drains), isKilled: false };
+  const dueMs = killDueMs(situation, service.plan, run, drains);
+  run.stop = { why, isFailure, drains, killDueMs: dueMs, isTold: false, isKilled: false };
   situation.host.endChecks(run.id);
   if (run.phase !== "asked") askToStop(situation, run, service.plan);
 }
 
-/** What a run that is to end is told as soon as it can hear. */
+/** What a run that is to end is told as soon as it can hear; by the next daemon again, when this one dies before it has kept that. */
 export function askToStop(situation: Situation, run: LiveRun, plan: ServicePlan): void {
-  if (plan.shutdown !== "brutal") situation.host.signal(run.id, plan.stopSignal);
+  const { host } = situation;
+  if (run.stop?.isTold === false && plan.shutdown !== "brutal") {
+    host.signal(run.id, plan.stopSignal);
+    run.stop.isTold = true;
+    situation.keep({ type: "told", at: host.now(), run: run.id });
+  }
   killWhenDue(situation, run);
 }
 
 /** When a run that is told to end now is killed, by the monotonic clock; undefined: never. */
-export function killDueMs(situation: Situation, plan: ServicePlan, drains: boolean): number | undefined {
-  const leftMs = patienceMs(plan, drains);
+export function killDueMs(
+  situation: Situation,
+  plan: ServicePlan,
+  { isStandby }: Pick<LiveRun, "isStandby">,
+  drains: boolean,
+): number | undefined {
+  const leftMs = patienceMs(plan, drains) ?? (isStandby ? standbyPatienceMs : undefined);
   return leftMs === undefined ? undefined : situation.host.monotonicMs() + leftMs;
 }
 

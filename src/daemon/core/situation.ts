@@ -6,10 +6,11 @@
  *
  * @module
  */
+import type { ServicePlan } from "../../control/config.ts";
 import type { RunId } from "../run/run.ts";
 import type { CoreHost } from "./core-host.ts";
 import { hasRuns, liveInstance, runsOf, type LiveInstance, type LiveRun } from "./live.ts";
-import { foldInto, runParts, type Entry, type ServiceRecord, type SystemRecord } from "./record.ts";
+import { foldInto, lastRunOf, runParts, type Entry, type ServiceRecord, type SystemRecord } from "./record.ts";
 import { ServiceOrder } from "./service-order.ts";
 
 /** A change of the time of day against the monotonic clock that counts as setting it, in milliseconds. */
@@ -103,7 +104,17 @@ export class Situation {
 
   /** Which life of a service it is: it grows when the service is started again. */
   generation(name: string): number {
-    return this.findInstance(name, 1)?.current?.number ?? this.record.lastRuns.get(`${name}.1`) ?? 0;
+    return this.findInstance(name, 1)?.current?.number ?? this.lastRun(name, 1);
+  }
+
+  /** Which life of each dependency it is. */
+  generations({ dependsOn }: ServicePlan): Readonly<Record<string, number>> {
+    return Object.fromEntries(dependsOn.map(({ name }) => [name, this.generation(name)]));
+  }
+
+  /** The number of the last run of an instance; 0: there was none. */
+  lastRun(name: string, instance: number): number {
+    return lastRunOf(this.record, name, instance);
   }
 
   /** Services that depend on this one. */

@@ -1,7 +1,10 @@
-import { describe, expect, test } from "vitest";
+import { createServer } from "node:net";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { basePlan } from "../../../test/base-plan.ts";
 import { FakeClock } from "../../../test/fake-cli-host.ts";
 import { FakeJournal, FakeRuns } from "../../../test/fake-runs.ts";
+import { freePort } from "../../../test/system/free-port.ts";
+import { turn } from "../../../test/system/turn.ts";
 import { homeAt } from "../home.ts";
 import type { ServicePlan } from "../../control/config.ts";
 import { Core } from "../core/core.ts";
@@ -306,5 +309,48 @@ describe("run host: checks", () => {
     runs.end("web.1.1", { code: 3 });
     await settle();
     expect(journal.entries.map(({ type }) => type)).not.toContain("ready");
+  });
+});
+
+describe("run host: standbys", () => {
+  test("are started as such, and told when their turn comes", async () => {
+    const { clock, host, core, runs, state } = hosted();
+    await host.recover(core);
+    await host.commit([applied({ ...web, standby: true })]);
+    await settle();
+    clock.advance(survivalMs);
+    await settle();
+    expect([...runs.running.values()].map(({ id, isStandby }) => [id, isStandby])).toEqual([
+      ["web.1.1", undefined],
+      ["web.1.2", true],
+    ]);
+
+    runs.end("web.1.1", { code: 1 });
+    await settle();
+    expect(runs.promoted).toEqual(["web.1.2"]);
+    clock.advance(survivalMs);
+    await settle();
+    expect(state()).toBe("ready");
+  });
+
+  test("do not mind that the port is taken, unless it still is when their turn comes", async () => {
+    const { host, core, runs, state } = hosted();
+    const port = await freePort();
+    const server = createServer((socket) => socket.destroy());
+    onTestFinished(() => void server.close());
+    const ready: ServicePlan["ready"] = { kind: "port", port, host: "127.0.0.1", timeoutMs: 60_000 };
+    await host.recover(core);
+    await host.commit([applied({ ...web, standby: true, ready })]);
+    while (!runs.running.has("web.1.1")) await turn();
+    server.listen(port, "127.0.0.1");
+    while (!runs.running.has("web.1.2")) await turn();
+    expect(state()).toBe("ready");
+
+    runs.end("web.1.1", { code: 1 });
+    while (runs.signals.length === 0) await turn();
+    expect(runs.signals).toEqual(["web.1.2 SIGTERM"]);
+    expect(runs.promoted).toEqual([]);
+    expect(core.live(core.record.services.get("web")!)[0]?.reason).toMatch(/^port \d+ on 127.0.0.1 is already in use/);
+    await host.close();
   });
 });

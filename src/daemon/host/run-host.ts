@@ -13,7 +13,7 @@ import type { ServicePlan } from "../../control/config.ts";
 import { nextDue } from "../../control/schedule.ts";
 import type { InstanceState } from "../../control/service.ts";
 import { assertPortFree } from "../../os/port-holder.ts";
-import type { CoreHost } from "../core/core-host.ts";
+import { ownTroubleRetryMs, type CoreHost } from "../core/core-host.ts";
 import type { Core } from "../core/core.ts";
 import type { LiveInstance, LiveRun } from "../core/live.ts";
 import type { Entry, ServiceRecord, SystemRecord } from "../core/record.ts";
@@ -177,6 +177,13 @@ export class RunHost implements CoreHost {
     );
   }
 
+  promote(run: LiveRun, plan: ServicePlan): void {
+    void this.#promote(run.id, plan).then(
+      () => this.tell((core) => core.promoted(run.id)),
+      (error: unknown) => this.#notPromoted(run, plan, asStartError(error)),
+    );
+  }
+
   signal(run: RunId, name: string): void {
     this.runs.signal(run, name);
   }
@@ -238,11 +245,29 @@ export class RunHost implements CoreHost {
 
   // --- how ---
 
+  /** A standby that would find its port taken does not get to it. */
+  async #promote(id: RunId, plan: ServicePlan): Promise<void> {
+    await assertReadyPortFree(plan);
+    this.runs.promote(id);
+  }
+
+  #notPromoted(run: LiveRun, plan: ServicePlan, error: RunStartError): void {
+    if (error.isOwnTrouble) {
+      this.#options.log("warning", `the turn of ${run.id} comes later: ${error.message}`);
+      this.#options.clock.timer(ownTroubleRetryMs, () => this.promote(run, plan));
+      return;
+    }
+    this.tell((core) => {
+      core.promoted(run.id);
+      core.notReady(run.id, error.message);
+    });
+  }
+
   async #start(run: LiveRun, plan: ServicePlan, instance: number): Promise<number> {
-    const { ready } = plan;
     const shortage = this.#options.shortage();
     if (shortage !== undefined) throw new RunStartError(shortage, "EMFILE", true);
-    if (ready.kind === "port" && plan.listenPort !== ready.port) await assertPortFree(ready.port, ready.host);
+    // Of a standby it is the port of who runs.
+    if (!run.isStandby) await assertReadyPortFree(plan);
     const [env, argv] = await Promise.all([this.#options.environmentOf(plan, instance), this.#options.argvOf(plan)]);
     this.#checks.given(run.id, plan, env);
     try {
@@ -259,6 +284,11 @@ export class RunHost implements CoreHost {
     this.#untold = undefined;
     for (const what of untold) this.tell(what);
   }
+}
+
+/** Whatever answers on a port that colos does not hold is to be the service. */
+async function assertReadyPortFree({ ready, listenPort }: ServicePlan): Promise<void> {
+  if (ready.kind === "port" && listenPort !== ready.port) await assertPortFree(ready.port, ready.host);
 }
 
 function asStartError(error: unknown): RunStartError {
@@ -287,6 +317,7 @@ function specOf(
     limits,
     logs,
     listen: listenPort === undefined ? [] : [{ port: listenPort, host: listenHost ?? listenHostDefault }],
+    ...(run.isStandby ? { isStandby: true } : {}),
     ...(ready.kind === "fd" ? { readiness: { kind: "fd", fd: ready.fd } } : {}),
     ...(ready.kind === "notify" ? { readiness: { kind: "notify" } } : {}),
     ...(user === undefined ? {} : { user }),

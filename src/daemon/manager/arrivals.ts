@@ -2,18 +2,26 @@
  * Arrivals: whether an instance is where an operation sent it, or cannot get there.
  *
  * Guarantees: nothing is said to be up before its own check says so. What failed before the operation began does not count.
+ * Limits: what has ended `endsMax` times since then is not waited for any more; it is started again all the same.
  *
  * @module
  */
 import type { Core } from "../core/core.ts";
-import { runsOf } from "../core/live.ts";
+import { runsOf, type LiveInstance } from "../core/live.ts";
 import type { InstanceRecord } from "../core/record.ts";
+import { endSentence } from "../core/outcome.ts";
 import { stuckOf } from "../core/stuck.ts";
 import { stateWords } from "./manager-view.ts";
 import type { Target, Targets } from "./targets.ts";
 
 /** An operation that waits says that colos itself is short of something once a try waits for so long, in milliseconds. */
 export const ownTroubleTellMs = 4_000;
+
+/**
+ * Ends of an instance since an operation began, after which the operation waits no more. Its restart window may never be used up: a period
+ * that is shorter than the backoff, or many restarts allowed.
+ */
+export const endsMax = 10;
 
 /** What an operation waits for. undefined: not yet. */
 export type Arrival = { readonly ok: true } | { readonly ok: false; readonly sentence: string } | undefined;
@@ -61,7 +69,20 @@ export class Arrivals {
       return { ok: false, sentence: `${live.name} waits, and is started by itself: ${live.reason ?? outcome.reason}` };
     if (live.state === "failed" || live.state === "degraded")
       return { ok: false, sentence: `${live.name} is ${stateWords(live.state)}: ${live.reason ?? ""}` };
-    return undefined;
+    return this.#restless(live, record, sinceAt);
+  }
+
+  /** It ends again and again. */
+  #restless({ name }: LiveInstance, record: InstanceRecord | undefined, sinceAt: number): Arrival {
+    const ends = (record?.runs ?? []).filter(
+      ({ startedAt, stopping, end }) => end !== undefined && startedAt >= sinceAt && stopping === undefined,
+    );
+    if (ends.length < endsMax) return undefined;
+    const why = endSentence(ends[0]!.end!);
+    return {
+      ok: false,
+      sentence: `${name} has ended ${ends.length} times since, the last time with ${why}; it is started again`,
+    };
   }
 
   hasStopped(target: Target): Arrival {

@@ -52,8 +52,9 @@ export class Samples {
 export function statusOf(service: ServiceRecord, live: LiveInstance, samples: Samples, now: number): InstanceStatus {
   const { plan } = service;
   const record = service.instances.get(live.number);
-  const { current, reason, state, name, number } = live;
+  const { current, standby, reason, state, name, number } = live;
   const osPid = current?.osPid;
+  const standbyOsPid = standby?.osPid;
   return {
     name,
     service: plan.name,
@@ -63,6 +64,7 @@ export function statusOf(service: ServiceRecord, live: LiveInstance, samples: Sa
     restartsCount: record?.restartsCount ?? 0,
     ...(reason === undefined ? {} : { reason }),
     ...(osPid === undefined ? {} : { osPid, ...samples.of(osPid) }),
+    ...(standbyOsPid === undefined ? {} : { standbyOsPid }),
     ...(current === undefined ? {} : { uptimeMs: Math.max(0, now - current.startedAt) }),
   };
 }
@@ -162,6 +164,11 @@ function whyInstance(
     if (record?.heldBack !== undefined && record.outcome === undefined)
       causes.unshift(...whyOutcome(plan, record, lastWords.get(live.name)).slice(0, 1));
   }
+  if (live.standby === undefined && live.standbyEnd !== undefined)
+    causes.push({
+      sentence: `nothing stands by: the last standby ended before its turn: ${live.standbyEnd}`,
+      causes: [],
+    });
   const reason = live.reason === undefined ? "" : `: ${live.reason}`;
   return { sentence: `${live.name} is ${stateWords(live.state)}${reason}`, causes };
 }
@@ -283,11 +290,12 @@ export function osProcess(osPid: number): OsProcess {
 }
 
 function instanceNode(live: LiveInstance, parts: RunParts): TreeNode {
-  const children = runsOf(live).flatMap(({ id, osPid }) =>
+  const children = runsOf(live).flatMap(({ id, osPid, isStandby }) =>
     parts.members(id).map((member): TreeNode => {
       const listed = member.osPid === osPid ? parts.processes(id) : undefined;
       const inside = listed === undefined ? [] : processNodes(listed);
-      return { kind: "os-process", name: String(member.osPid), text: member.command, children: inside };
+      const text = isStandby ? `stands by: ${member.command}` : member.command;
+      return { kind: "os-process", name: String(member.osPid), text, children: inside };
     }),
   );
   return {

@@ -9,7 +9,7 @@ import { homeAt } from "../home.ts";
 import { ownTroubleRetryMaxMs } from "../core/core-host.ts";
 import { JournalError } from "../journal/journal.ts";
 import { survivalMs } from "../host/run-checks.ts";
-import { ownTroubleTellMs } from "./arrivals.ts";
+import { endsMax, ownTroubleTellMs } from "./arrivals.ts";
 import { lateShownMax } from "./operations.ts";
 import { ServiceManager } from "./manager.ts";
 import { RunStartError, type RunListener } from "../run/run.ts";
@@ -268,6 +268,22 @@ describe("manager: waits", () => {
     expect(sentences(report)[0]).toContain("bad is failed: exit code 3");
   });
 
+  test("what ends again and again, within its restart window, is not waited for without end", async () => {
+    const system = await opened();
+    const backoff = { initialMs: 0, maxMs: 0, factor: 1, jitter: 0, resetAfterMs: 60_000 };
+    const applied = system.manager.apply(up({ web: { maxRestarts: 1_000, backoff } }));
+    for (let count = 1; count <= endsMax; count++) {
+      expect(await isAnswered(applied)).toBe(false);
+      system.runs.end(`web.1.${count}`, { code: 3 });
+      system.clock.advance(1);
+    }
+    expect(sentences(await applied)).toEqual([
+      `web has ended ${endsMax} times since, the last time with exit code 3; it is started again`,
+    ]);
+    await settle();
+    expect(system.runs.started).toHaveLength(endsMax + 1);
+  });
+
   test("who waits too long is told what is missing, and what it wrote last", async () => {
     const system = await opened();
     const many = Object.fromEntries(Array.from({ length: lateShownMax }, (_, at) => [`also${at}`, on("db")]));
@@ -512,5 +528,47 @@ describe("manager: looking", () => {
       "web.1.1 passed its readiness check, which is none: it counts as ready when it has run for 300 ms",
       "web.1.1 was started as OS process 1001",
     ]);
+  });
+});
+
+describe("manager: standbys", () => {
+  const standingBy = async (options: Parameters<typeof opened>[0] = {}): Promise<Opened> => {
+    const all = await opened(options);
+    await answered(all, all.manager.apply(up({ web: { standby: true } })));
+    return all;
+  };
+
+  test("are seen with their pid, and not counted", async () => {
+    const { manager } = await standingBy();
+    expect((await manager.list()).instances).toMatchObject([{ name: "web", osPid: 1001, standbyOsPid: 1002 }]);
+    const { instances } = await manager.show({ name: "web" });
+    expect(instances[0]!.runs.map(({ id }) => id)).toEqual(["web.1.1"]);
+  });
+
+  test("get no OS signal that is meant for who runs, and none of its input", async () => {
+    const { manager, runs } = await standingBy({ obeys: false });
+    await manager.kill({ names: ["web"], signal: "SIGHUP" });
+    await manager.send({ name: "web", text: "hello" });
+    expect(runs.signals).toEqual(["web.1.1 SIGHUP"]);
+    expect(runs.written).toEqual(["web.1.1 hello\n"]);
+  });
+
+  test("are waited for by a stop", async () => {
+    const { manager, runs } = await standingBy({ obeys: false });
+    const stopped = manager.stop({ names: ["web"] });
+    await settle();
+    runs.end("web.1.1");
+    expect(await isAnswered(stopped)).toBe(false);
+    runs.end("web.1.2");
+    expect((await stopped).problems).toEqual([]);
+  });
+
+  test("that end before their turn are told of by why", async () => {
+    const { manager, runs } = await standingBy();
+    runs.end("web.1.2", { code: 7 });
+    const { causes } = await manager.why({ name: "web" });
+    expect(causes.map(({ sentence }) => sentence)).toContain(
+      "nothing stands by: the last standby ended before its turn: exit code 7",
+    );
   });
 });

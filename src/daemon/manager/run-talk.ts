@@ -33,7 +33,8 @@ export class RunTalk {
     const problems: InstanceProblem[] = [];
     for (const target of targets) {
       const live = this.#targets.live(target);
-      const runs = live === undefined ? [] : runsOf(live).filter(({ phase }) => phase !== "asked");
+      const runs =
+        live === undefined ? [] : runsOf(live).filter(({ phase, isStandby }) => phase !== "asked" && !isStandby);
       for (const run of runs) this.#runs.signal(run.id, signal);
       const name = live?.name ?? target.service;
       if (runs.length === 0) problems.push({ name, sentence: `${name} does not run`, lastLines: [] });

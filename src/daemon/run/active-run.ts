@@ -22,6 +22,8 @@ export interface ActiveRun {
   isAttached: boolean;
   isReady: boolean;
   isKilled: boolean;
+  /** Of a standby whose turn has come: it is still to be told. */
+  isTurnDue: boolean;
   /** Called when it runs, or will not. */
   readonly began: (failure?: RunStartError) => void;
   readonly beginning: Promise<RunStartError | undefined>;
@@ -33,7 +35,7 @@ export function newRun(record: RunRecord): ActiveRun {
   const beginning = new Promise<RunStartError | undefined>((resolve) => {
     began = resolve;
   });
-  const flags = { isAttached: false, isReady: false, isKilled: false } as const;
+  const flags = { isAttached: false, isReady: false, isKilled: false, isTurnDue: false } as const;
   return {
     record,
     phase: "starting",
@@ -53,8 +55,12 @@ export function ownerOf({ record, identity, shim }: ActiveRun): RunOwner {
 
 /** What goes to disk: nothing secret. */
 export function recordOf(spec: RunSpec, { cgroup }: Preparation, startedAt: number): RunRecord {
-  const { id, service, instance, argv, cwd, stdin, listen, readiness, limits, logs } = spec;
-  const optional = { ...(readiness === undefined ? {} : { readiness }), ...(cgroup === undefined ? {} : { cgroup }) };
+  const { id, service, instance, argv, cwd, stdin, listen, isStandby, readiness, limits, logs } = spec;
+  const optional = {
+    ...(isStandby === undefined ? {} : { isStandby }),
+    ...(readiness === undefined ? {} : { readiness }),
+    ...(cgroup === undefined ? {} : { cgroup }),
+  };
   return {
     id,
     service,

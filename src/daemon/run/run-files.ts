@@ -3,6 +3,7 @@
  *
  * ```
  * <run>.spec    daemon  what was started, without its environment (JSON); a run without it is over and forgotten
+ * <run>.standby daemon  it was started ahead and waits; removed when its turn comes, before it is told
  * <run>.shim    shim    its pid and start ticks; on a full disk also `exit <status>`
  * <run>.claim   whoever made it first decides: the shim starts the service, or a daemon has given the run up
  * <run>.notify  shim    waits for the notify socket
@@ -35,10 +36,10 @@ import type { Home } from "../home.ts";
 import type { OsIdentity, RunEnd, RunId, RunSpec } from "./run.ts";
 
 /** The files of a run in `runs/`, in the order in which they are removed: without a spec, a late shim starts nothing. */
-export const runFileKinds = ["spec", "pid", "ready", "notify", "exit", "shim", "claim"] as const;
+export const runFileKinds = ["spec", "standby", "pid", "ready", "notify", "exit", "shim", "claim"] as const;
 export type RunFileKind = (typeof runFileKinds)[number];
 /** What a run has in `pipes/`. */
-export const pipeKinds = ["out", "err", "in", "ready", "notify", "call"] as const;
+export const pipeKinds = ["out", "err", "in", "ready", "notify", "call", "go"] as const;
 export type PipeKind = (typeof pipeKinds)[number];
 
 /** What a later daemon needs of a spec. */
@@ -49,6 +50,8 @@ export interface RunRecord {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly stdin: "pipe" | "null";
+  /** It was started ahead; whether it still waits, the file `standby` says. */
+  readonly isStandby?: true;
   readonly readiness?: RunSpec["readiness"];
   readonly limits: RunSpec["limits"];
   readonly logs: LogsPlan;

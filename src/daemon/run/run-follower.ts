@@ -18,6 +18,7 @@ import * as files from "./run-files.ts";
 import { stopLeftovers } from "./run-leftovers.ts";
 import type { Member, RunMembers } from "./run-members.ts";
 import { killRun, sendTo } from "./run-signal.ts";
+import { isWaiting, tellTurn } from "./run-turn.ts";
 import { RunStartError, type RunEnd, type RunListener } from "./run.ts";
 
 /** How long a shim may take until its service runs, in milliseconds; then the start has failed. */
@@ -54,7 +55,7 @@ export class RunFollower {
       run.identity = files.readIdentity(files.runFile(home, id, "pid"), bootId);
       if (run.identity === undefined) return;
       run.phase = "running";
-      this.attach(run);
+      this.attachUnlessWaiting(run);
       run.began();
       if (run.isKilled) killRun(run, members);
     }
@@ -70,6 +71,7 @@ export class RunFollower {
   /** The same, and what no file says: who lives. */
   check(run: ActiveRun): void {
     this.look(run);
+    if (run.isTurnDue) this.letTurnCome(run);
     if (run.shim === undefined || isAlive(run.shim)) return;
     this.look(run); // it may have written its last file between the two looks
     if (run.phase === "starting") run.began(new RunStartError(lostBeforeBegin, "EIO", true));
@@ -114,11 +116,28 @@ export class RunFollower {
 
   /** Settles when nothing of it runs any more and what it wrote is recorded. */
   async clear(run: ActiveRun): Promise<void> {
+    // At once: mostly nothing is left that could still write, and its next run waits for this.
+    const drained = this.#drained(run);
+    const hadLeftovers = await this.#stopLeftovers(run, run.isKilled ? "SIGKILL" : "SIGTERM");
+    await drained;
+    if (hadLeftovers) await this.#drained(run);
+  }
+
+  /** Tells a standby that its turn has come; when the OS does not permit it now, at the next look. */
+  letTurnCome(run: ActiveRun): void {
+    const { home, platform } = this.#options;
     const { id } = run.record;
-    await this.#stopLeftovers(run, run.isKilled ? "SIGKILL" : "SIGTERM");
-    await this.#options.recorder
-      .drained(id, drainMs)
-      .catch((error: unknown) => this.#log("error", `${id}: ${String(error)}`));
+    run.isTurnDue = true;
+    tellTurn(home, id, platform.clock).then(
+      () => (run.isTurnDue = false),
+      (error: unknown) => this.#log("warning", `${id} is told again that its turn has come: ${String(error)}`),
+    );
+    this.attach(run);
+  }
+
+  /** What a standby writes waits in its pipes, and comes first in its log when its turn has come. */
+  attachUnlessWaiting(run: ActiveRun): void {
+    if (!isWaiting(this.#options.home, run.record)) this.attach(run);
   }
 
   /** Has what it writes recorded. */
@@ -142,17 +161,31 @@ export class RunFollower {
 
   async #finish(run: ActiveRun, end: RunEnd): Promise<void> {
     run.phase = "ending";
+    this.attach(run); // a standby's last words are read too
     await this.clear(run);
     run.phase = "ended";
     this.#options.tell((listener) => listener.ended(run.record.id, end));
   }
 
-  async #stopLeftovers(run: ActiveRun, first: NodeJS.Signals): Promise<void> {
+  /** Whether there were any. */
+  async #stopLeftovers(run: ActiveRun, first: NodeJS.Signals): Promise<boolean> {
     const { members, platform } = this.#options;
-    const look = async (): Promise<readonly Member[]> => (await members.look()).membersOf(ownerOf(run));
+    let isAny = false;
+    const look = async (): Promise<readonly Member[]> => {
+      const found = (await members.look()).membersOf(ownerOf(run));
+      isAny ||= found.length > 0;
+      return found;
+    };
     const left = await stopLeftovers({ look, first, group: run.identity?.osPid, clock: platform.clock });
     if (left > 0)
       this.#log("error", `${run.record.id} has ended, but ${left} of its OS processes still run after SIGKILL`);
+    return isAny;
+  }
+
+  #drained({ record: { id } }: ActiveRun): Promise<void> {
+    return this.#options.recorder
+      .drained(id, drainMs)
+      .catch((error: unknown) => this.#log("error", `${id}: ${String(error)}`));
   }
 
   #log(level: "warning" | "error", message: string): void {

@@ -9,6 +9,7 @@
  */
 import { assertFolder, explainStart, findExecutable } from "../../os/executable.ts";
 import { PortInUseError } from "../../os/port-holder.ts";
+import { standbyVariable } from "../../platforms/node/standby.ts";
 import type { Home } from "../home.ts";
 import { isOwnTrouble, shortageSaid } from "../own-trouble.ts";
 import { FifoError } from "./fifo.ts";
@@ -39,8 +40,8 @@ export interface Preparation {
 const passableName = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Variables that shells keep for themselves, so that setting them to anything may end the shell. */
 const shellsOwn = ["OPTIND", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"];
-/** What was meant for whoever the variables were taken from: sd_listen_fds(3), sd_notify(3). */
-const othersOwn = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET"];
+/** What was meant for whoever the variables were taken from: sd_listen_fds(3), sd_notify(3), a standby. */
+const othersOwn = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", standbyVariable];
 const notPassable: ReadonlySet<string> = new Set([...shellsOwn, ...othersOwn]);
 
 /** What a shim is told. */
@@ -63,7 +64,8 @@ export function shimCall(home: Home, spec: RunSpec, preparation: Preparation, ow
   const pipes = pipeFile(home, spec.id, "out").slice(0, -".out".length);
   const ready = spec.readiness?.kind === "fd" ? String(spec.readiness.fd) : "-";
   const notify = spec.readiness?.kind === "notify" ? "notify" : "-";
-  const own = [files, pipes, spec.stdin, ready, notify, String(spec.listen.length), preamble];
+  const sockets = String(spec.listen.length);
+  const own = [files, pipes, spec.stdin, ready, notify, sockets, standbyFd(spec), preamble];
   assertNoNul(name, [...args, ...Object.entries(spec.env).flat()]);
   const setsid = setsidOn(shimPath(ownPath), spec);
   const env = { ...serviceEnvironment(home, spec), ...preparation.env };
@@ -139,6 +141,12 @@ function assertReadiness({ argv, readiness, listen }: RunSpec): void {
   if (readiness.fd >= least && readiness.fd <= shellFdMax) return;
   const sentence = `${argv[0]} cannot say that it is ready on file descriptor ${readiness.fd}: use ${least} to ${shellFdMax}`;
   throw new RunStartError(sentence, "EINVAL", false);
+}
+
+/** Where a standby hears that its turn has come: as far away from its socket as the readiness that it may have declared leaves room. */
+function standbyFd({ isStandby, readiness }: RunSpec): string {
+  if (isStandby !== true) return "-";
+  return String(readiness?.kind === "fd" && readiness.fd === shellFdMax ? shellFdMax - 1 : shellFdMax);
 }
 
 function assertNoNul(file: string, texts: readonly string[]): void {

@@ -12,14 +12,18 @@ import type { ActiveRun } from "./active-run.ts";
 import * as files from "./run-files.ts";
 import { lostShim, type RunFollower } from "./run-follower.ts";
 import type { RecoveredRun, RunEnd } from "./run.ts";
+import { isWaiting } from "./run-turn.ts";
 
 const lostBoot = "the machine was restarted";
 const neverBegan = "the daemon ended before it began";
 
 export async function recoverRun(home: Home, run: ActiveRun, follower: RunFollower): Promise<RecoveredRun> {
   const { id, service, instance, startedAt } = run.record;
-  const of = { id, service, instance, startedAt };
   const end = await recoveredEnd(home, run, follower);
+  const standby = isWaiting(home, run.record) ? ({ isStandby: true } as const) : {};
+  const of = { id, service, instance, startedAt, ...standby };
+  // The daemon before may have been killed before it told it.
+  if (end === undefined && run.record.isStandby === true && of.isStandby !== true) follower.letTurnCome(run);
   if (end === undefined) return { ...of, state: "running", identity: run.identity!, isReady: run.isReady };
   run.phase = "ended";
   const isBlameless = end.lost === lostBoot || end.lost === neverBegan;
@@ -42,7 +46,7 @@ async function recoveredEnd(home: Home, run: ActiveRun, follower: RunFollower): 
   const end = files.readExit(home, id);
   if (end === undefined && (isServiceAlive || isShimAlive(run))) {
     run.phase = "running";
-    follower.attach(run);
+    follower.attachUnlessWaiting(run);
     return undefined;
   }
   // With nobody who holds its pipes there is nothing left to read.

@@ -26,6 +26,8 @@ export interface RunSpec {
   /** At most one listening socket, shared by all runs that name it; the service has it as 3, with LISTEN_FDS. */
   readonly listen: readonly { readonly port: number; readonly host: string }[];
   readonly stdin: "pipe" | "null";
+  /** It is started ahead: it waits until `promote`. */
+  readonly isStandby?: true;
   /** How it says that it is ready, when the recorder has to listen for it. */
   readonly readiness?: { readonly kind: "fd"; readonly fd: number } | { readonly kind: "notify" };
   readonly user?: string | number;
@@ -62,6 +64,8 @@ export type RecoveredRun = {
   readonly service: string;
   readonly instance: number;
   readonly startedAt: number;
+  /** It was started ahead, and was not told that its turn has come. */
+  readonly isStandby?: true;
 } & (
   | { readonly state: "running"; readonly identity: OsIdentity; readonly isReady: boolean }
   | {
@@ -104,6 +108,11 @@ export interface Runs {
   recover(): Promise<readonly RecoveredRun[]>;
   /** Settles when the OS process runs. @throws RunStartError */
   start(spec: RunSpec): Promise<OsIdentity>;
+  /**
+   * Lets a standby begin: it is told, now or as soon as the OS permits, also by a later daemon. Again, or for a run that is none,
+   * nothing more happens. What it wrote before is recorded from now on.
+   */
+  promote(id: RunId): void;
   /** Sends an OS signal to the run's process group; nothing happens when it has ended. */
   signal(id: RunId, name: string): void;
   /** SIGKILL to everything that belongs to the run, also to what left its group, where the OS shows it. `ended` follows. */

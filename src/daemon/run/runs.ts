@@ -25,6 +25,7 @@ import { RunMembers } from "./run-members.ts";
 import { recoverRun } from "./run-recovery.ts";
 import { killRun, membersSeen, sendTo, signalRun } from "./run-signal.ts";
 import type { OsIdentity, RecoveredRun, RunId, RunListener, Runs, RunSpec, RunStartError } from "./run.ts";
+import { isWaiting, keepWaiting } from "./run-turn.ts";
 import { watchRuns } from "./run-watch.ts";
 import { installShim } from "./shim-script.ts";
 import { SpareFifos } from "./spare-fifos.ts";
@@ -102,6 +103,7 @@ class HomeRuns implements Runs {
     const call = shimCall(this.#home, spec, preparation, this.#ownPath);
     const run = this.#add(recordOf(spec, preparation, this.#platform.clock.wallMs()));
     try {
+      if (spec.isStandby === true) keepWaiting(this.#home, spec.id);
       files.writeRecord(this.#home, run.record);
       this.#spare.take(pipeKindsAlways.map((kind) => files.pipeFile(this.#home, spec.id, kind)));
       await this.#launch(run, call, spec);
@@ -119,6 +121,12 @@ class HomeRuns implements Runs {
       removeQuietly(this.#home, spec.id);
       throw startError(error, spec);
     }
+  }
+
+  promote(id: RunId): void {
+    const run = this.#runs.get(id);
+    if (run !== undefined && run.phase !== "ended" && isWaiting(this.#home, run.record))
+      this.#follower.letTurnCome(run);
   }
 
   signal(id: RunId, name: string): void {

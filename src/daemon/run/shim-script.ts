@@ -9,6 +9,7 @@
  * A full disk is tried again each second, and until then the exit status stands in the second line of the shim's own file.
  * Nothing that a service wrote is lost while nobody reads, or with a reader that is killed: the shim keeps the FIFOs open
  * until the run is forgotten.
+ * The line by which a standby is told that its turn has come waits in its FIFO until it is read.
  * Limits: a shell gives 128+n both for an OS signal n and for an exit code 128+n. Environment variables whose names are not
  * identifiers do not get through a shell, and it sets PWD itself. Needs `setsid` and `mkfifo` (Linux).
  *
@@ -16,6 +17,7 @@
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { standbyVariable } from "../../platforms/node/standby.ts";
 import type { Home } from "../home.ts";
 
 /** How often the shim looks for the notify socket, 20 ms apart, before it gives up. */
@@ -74,11 +76,11 @@ colos_launch() { # <folder> <environment, as a script>, and what colos_run takes
     : # or the shell would become the shim and not start it
   )
 }
-colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <preamble> <setsid> <argv…>
-  colos_run=$1 colos_pipe=$2 colos_stdin=$2.in colos_ready=$4 colos_sockets=$6 colos_preamble=$7
+colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <standby fd, or -> <preamble> <setsid> <argv…>
+  colos_run=$1 colos_pipe=$2 colos_stdin=$2.in colos_ready=$4 colos_sockets=$6 colos_standby=$7 colos_preamble=$8
   [ "$3" = null ] && colos_stdin=/dev/null
   [ "$5" = notify ] && colos_notify=1
-  shift 7
+  shift 8
   trap : HUP INT QUIT TERM PIPE USR1 USR2 ALRM
   colos_identity
   echo "$colos_identity" >"$colos_run.shim" || exit ${shimStatus.record}
@@ -89,6 +91,10 @@ colos_run() { # <files> <pipes> <stdin> <ready fd, or -> <notify> <sockets> <pre
   if [ "$colos_ready" != - ]; then
     mkfifo -m 600 "$colos_pipe.ready" || exit ${shimStatus.pipes}
     exec 9<>"$colos_pipe.ready"
+  fi
+  if [ "$colos_standby" != - ]; then
+    mkfifo -m 600 "$colos_pipe.go" || exit ${shimStatus.pipes}
+    exec 6<>"$colos_pipe.go"
   fi
   if [ "$colos_notify" = 1 ]; then colos_await_socket || exit ${shimStatus.notify}; fi
   # No redirection here: a shell does it for itself too, and what it says of a killed child would be in the service's log.
@@ -112,14 +118,19 @@ colos_end_output() {
   # What is in a FIFO stays as long as somebody has it open. From here on nobody writes, so a reader finds its end; and because it
   # is open for reading here too, nothing is lost with a reader that is killed.
   exec 3<"$colos_pipe.out" 4<"$colos_pipe.err"
-  exec 1>/dev/null 8>&- 9>&-
+  exec 1>/dev/null 6>&- 8>&- 9>&-
 }
 colos_exec() { # becomes the service, in a subshell: its pid stays the one that is written here. <setsid> <argv…>
-  exec <"$colos_stdin" >"$colos_pipe.out" 2>"$colos_pipe.err" 7>&- 8>&- 9>&-
+  exec <"$colos_stdin" >"$colos_pipe.out" 2>"$colos_pipe.err" 6>&- 7>&- 8>&- 9>&-
   colos_identity
   echo "$colos_identity" >"$colos_run.pid" || exit ${shimStatus.record}
   [ -e "$colos_run.shim" ] || exit ${shimStatus.claimed} # a daemon has given the run up
   [ "$colos_ready" = - ] || eval "exec $colos_ready>\\"\\$colos_pipe.ready\\""
+  if [ "$colos_standby" != - ]; then
+    eval "exec $colos_standby<>\\"\\$colos_pipe.go\\""
+    ${standbyVariable}=$colos_standby
+    export ${standbyVariable}
+  fi
   if [ "$colos_sockets" != 0 ]; then
     LISTEN_FDS=$colos_sockets LISTEN_PID=$colos_pid
     export LISTEN_FDS LISTEN_PID

@@ -26,7 +26,7 @@ export const touchAfterMs = 3_600_000;
 /** A temporary file older than this belongs to a writer that died, in milliseconds. */
 export const abandonedAfterMs = 3_600_000;
 
-const formatVersion = 1;
+const formatVersion = 2;
 const hashChars = 32;
 
 /** What a bundle was made from: a file as it was then, or a file that was not there. */
@@ -44,12 +44,16 @@ export interface StoredBundle {
   /** Absolute path. */
   readonly path: string;
   readonly hash: string;
+  /** What it imports first, as `NewBundle` has it. */
+  readonly imports: readonly string[];
 }
 
 /** A bundle to be stored. */
 export interface NewBundle {
   readonly code: string;
   readonly inputs: readonly Stamp[];
+  /** What is loaded before its own code runs: file URLs and built-in modules, and absolute paths for `require`. */
+  readonly imports: readonly string[];
   /** Of the compiler; for people who look into the manifest. */
   readonly compiler: string;
 }
@@ -61,6 +65,7 @@ interface Manifest {
   readonly compiler: string;
   readonly hash: string;
   readonly inputs: readonly Stamp[];
+  readonly imports: readonly string[];
 }
 
 /** The content hash that names a bundle: 128 bits of SHA-256 in hexadecimal. */
@@ -153,7 +158,7 @@ function readBundle(folder: string, entry: string, colosUrl: string): StoredBund
   const path = join(folder, `${manifest.hash}.mjs`);
   if (contentHash(fs.readFileSync(path)) !== manifest.hash) return undefined;
   touch(path, manifestPath);
-  return { path, hash: manifest.hash };
+  return { path, hash: manifest.hash, imports: manifest.imports };
 }
 
 /** Keeps what is in use from counting as old. */
@@ -197,14 +202,14 @@ export function storeBundle(
 function storeIn(folder: string, entry: string, colosUrl: string, bundle: NewBundle): StoredBundle {
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
   if (!isOurs(folder)) throw new Error(`${folder} belongs to another user`);
-  const { compiler, inputs } = bundle;
+  const { compiler, inputs, imports } = bundle;
   const hash = contentHash(bundle.code);
   const path = join(folder, `${hash}.mjs`);
-  const manifest: Manifest = { format: formatVersion, entry, colosUrl, compiler, hash, inputs };
+  const manifest: Manifest = { format: formatVersion, entry, colosUrl, compiler, hash, inputs, imports };
   writeWhole(path, bundle.code);
   writeWhole(join(folder, manifestName(entry, colosUrl)), JSON.stringify(manifest));
   prune(folder, new Set([path, join(folder, manifestName(entry, colosUrl))]));
-  return { path, hash };
+  return { path, hash, imports };
 }
 
 /** In the shared temporary folder anybody can make a folder of our name, and code is loaded from it. */

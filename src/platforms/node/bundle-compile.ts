@@ -18,6 +18,7 @@ import type {
   BuildOptions,
   Loader,
   Message,
+  Metafile,
   OnLoadArgs,
   OnLoadResult,
   OnResolveArgs,
@@ -66,9 +67,11 @@ export async function compileProgram(file: string, colosUrl: string): Promise<Ne
   const sources = new Sources();
   try {
     const result = await compiler.build({ ...buildOptions(file), plugins: [plugin(colosUrl, sources)] });
+    const code = assemble(result.outputFiles!, file);
     return {
-      code: assemble(result.outputFiles!, file),
+      code,
       inputs: sources.stamps(),
+      imports: importsOf(result.metafile!, code),
       compiler: compiler.version,
     };
   } catch (error) {
@@ -110,6 +113,7 @@ function buildOptions(file: string): BuildOptions {
     entryPoints: [file],
     outfile: join(folder, "program.mjs"),
     write: false,
+    metafile: true,
     bundle: true,
     format: "esm",
     platform: "node",
@@ -263,6 +267,15 @@ function metaPrefix(path: string, text: string): string {
     constants.push(`__colosResolve=(name)=>${find}`);
   }
   return `const ${constants.join(",")};${text.startsWith("#!") ? "//" : ""}`;
+}
+
+/** What the bundle takes from outside before its own code runs, in the order in which its code has it. */
+function importsOf({ outputs }: Metafile, code: string): string[] {
+  const imports = Object.values(outputs).flatMap((output) => output.imports);
+  const isFirst = ({ external, kind, path }: Metafile["outputs"][string]["imports"][number]): boolean =>
+    external === true && (kind === "import-statement" || kind === "require-call") && extname(path) !== ".node";
+  const placeOf = (path: string): number => code.indexOf(JSON.stringify(path));
+  return [...new Set(imports.filter(isFirst).map(({ path }) => path))].toSorted((a, b) => placeOf(a) - placeOf(b));
 }
 
 function assemble(files: readonly OutputFile[], file: string): string {

@@ -8,7 +8,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { build, type BuildOptions } from "esbuild";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { bundlesMax, contentHash } from "./bundle-cache.ts";
-import { bundleProgram, loadModule, ProgramError } from "./program-bundle.ts";
+import { bundleProgram, importsOf, loadModule, ProgramError } from "./program-bundle.ts";
 
 const rootFolder = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "colos-bundle-")));
 afterAll(() => fs.rmSync(rootFolder, { recursive: true }));
@@ -243,6 +243,43 @@ describe("program bundle: errors", () => {
     const { colosUrl, folder } = project({ "program.ts": `throw new RangeError("mine");` });
 
     await expect(loadModule(join(folder, "program.ts"), { colosUrl })).rejects.toThrow(new RangeError("mine"));
+  });
+});
+
+describe("what a program imports before its own code runs", () => {
+  const program = `
+    import { greeting } from "greeter";
+    import { colos } from "colos";
+    import "./b.ts";
+    const later = () => import("node:dns");
+    export default [greeting, colos, later];
+  `;
+  const b = `import fs from "node:fs"; export const b = fs;`;
+
+  test("is packages, colos and what Node has, of all its files, and not what is imported later", async () => {
+    const { colosUrl, folder } = project({ "program.ts": program, "b.ts": b });
+    const greeter = pathToFileURL(join(folder, "node_modules/greeter/greeter.mjs")).href;
+
+    const first = await importsOf(join(folder, "program.ts"), { colosUrl });
+    expect(first).toEqual([greeter, colosUrl, "node:fs"]);
+    expect(await importsOf(join(folder, "program.ts"), { colosUrl })).toEqual(first);
+  });
+
+  test("is told of JavaScript too, also of what it requires", async () => {
+    const { colosUrl, folder } = project({
+      "program.cjs": `const { greeting } = require("greeter"); require("./b.cjs"); module.exports = greeting;`,
+      "b.cjs": `require("node:os");`,
+    });
+    expect((await importsOf(join(folder, "program.cjs"), { colosUrl })).toSorted()).toEqual([
+      join(folder, "node_modules/greeter/greeter.cjs"),
+      "node:os",
+    ]);
+  });
+
+  test("is nothing when the program does not compile or is not there", async () => {
+    const { colosUrl, folder } = project({ "program.ts": "}" });
+    expect(await importsOf(join(folder, "program.ts"), { colosUrl })).toEqual([]);
+    expect(await importsOf(join(folder, "absent.ts"), { colosUrl })).toEqual([]);
   });
 });
 

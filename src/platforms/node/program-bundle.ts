@@ -61,6 +61,22 @@ export async function bundleProgram(file: string | URL, options: BundleOptions):
   }
 }
 
+/**
+ * What `file` imports from packages, from Node and from colos before its own code runs, in the order of its import statements:
+ * for whoever loads that ahead. None when it cannot be told.
+ */
+export async function importsOf(file: string, { colosUrl }: BundleOptions): Promise<readonly string[]> {
+  try {
+    const path = realpathSync(programPath(file));
+    const folders = cacheFolders(path);
+    const found = findBundle(folders, path, colosUrl);
+    if (found !== undefined) return found.imports;
+    return storeBundle(folders, path, colosUrl, await compileProgram(path, colosUrl)).imports;
+  } catch {
+    return [];
+  }
+}
+
 /** The hash under which each JavaScript file was loaded first. */
 const loadedHashes = new Map<string, string>();
 

@@ -194,8 +194,8 @@ import { createServer } from "node:http";
 const { COLOS_RUN, VERSION } = process.env;
 appendFileSync("facts", \`start \${COLOS_RUN} \${process.pid} \${VERSION}\\n\`);
 const server = createServer((_, response) => response.end("hello"));
-// A daemon that begins tells it again what the one before has told.
-process.on("SIGTERM", () => server.close(() => process.exit(0)));
+// A second one would end it at once.
+process.once("SIGTERM", () => server.close(() => process.exit(0)));
 server.listen({ fd: 3 }, () => console.log("up"));
 `,
 };
