@@ -314,7 +314,7 @@ describe("run host: checks", () => {
 
 describe("run host: standbys", () => {
   test("are started as such, and told when their turn comes", async () => {
-    const { clock, host, core, runs, state } = hosted();
+    const { host, core, clock, runs, state } = hosted();
     await host.recover(core);
     await host.commit([applied({ ...web, standby: true })]);
     await settle();
