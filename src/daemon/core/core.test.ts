@@ -207,6 +207,18 @@ describe("what nobody asked for", () => {
     expect(machine.states()).toEqual({ web: "ready" });
   });
 
+  test("what is not restarted and fails tells the hook; what ends well, or is stopped, does not", () => {
+    const once: Partial<ServicePlan> = { ...quick, restart: "temporary" };
+    const machine = upAndReady({ bad: once, good: once, stopped: once });
+    machine.end("good.1.1", 0);
+    machine.core.commit([{ type: "target", at: machine.now(), service: "stopped", target: "down" }]);
+    machine.end("stopped.1.1", 3);
+    expect(machine.exhaustedBy).toEqual([]);
+
+    machine.end("bad.1.1", 3);
+    expect(machine.exhaustedBy).toEqual(["bad"]);
+  });
+
   test("what colos itself is short of leaves no run, no restart and no end behind", () => {
     const machine = upAndReady({ web: quick });
     machine.end("web.1.1", 7);
