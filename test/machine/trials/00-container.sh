@@ -11,8 +11,8 @@ cat >package.json <<'JSON'
 JSON
 cat >colos.config.yaml <<'YAML'
 services:
-  db: { command: ["sh", "-c", "trap 'echo db goes; kill $!; exit 0' TERM; echo up; sleep 1000 & wait"], ready: { log: up } }
-  web: { command: ["sh", "-c", "trap 'echo web goes; kill $!; exit 0' TERM; echo up; sleep 1000 & wait"], ready: { log: up }, dependsOn: [db] }
+  db: { command: ["sh", "-c", "trap 'echo db goes; kill $! 2>/dev/null; exit 0' TERM; echo up; sleep 1000 & wait"], ready: { log: up } }
+  web: { command: ["sh", "-c", "trap 'echo web goes; kill $! 2>/dev/null; exit 0' TERM; echo up; sleep 1000 & wait"], ready: { log: up }, dependsOn: [db] }
   eater: { command: ["sh", "-c", "echo up; read -r line; node -e 'kept = []; for (;;) kept.push(Buffer.alloc(1e6, 1))'; echo ate $?; exit 1"], ready: { log: up } , limits: { memoryBytes: "100 MiB" } }
 YAML
 # The authorities that this machine trusts.

@@ -2,8 +2,8 @@
 clean
 config <<'JSON'
 { "services": {
-  "web": { "command": ["sh", "-c", "trap 'echo web goes; kill $!; exit 0' TERM; echo up; sleep 1000 & wait"], "ready": { "log": "up" }, "dependsOn": ["db"] },
-  "db": { "command": ["sh", "-c", "trap 'echo db goes; kill $!; exit 0' TERM; sleep 1; echo up; sleep 1000 & wait"], "ready": { "log": "up" } }
+  "web": { "command": ["sh", "-c", "trap 'echo web goes; kill $! 2>/dev/null; exit 0' TERM; echo up; sleep 1000 & wait"], "ready": { "log": "up" }, "dependsOn": ["db"] },
+  "db": { "command": ["sh", "-c", "trap 'echo db goes; kill $! 2>/dev/null; exit 0' TERM; sleep 1; echo up; sleep 1000 & wait"], "ready": { "log": "up" } }
 } }
 JSON
 colos startup --write
