@@ -207,6 +207,18 @@ describe("what nobody asked for", () => {
     expect(machine.states()).toEqual({ web: "ready" });
   });
 
+  test("what is not restarted and fails tells the hook; what ends well, or is stopped, does not", () => {
+    const once: Partial<ServicePlan> = { ...quick, restart: "temporary" };
+    const machine = upAndReady({ bad: once, good: once, stopped: once });
+    machine.end("good.1.1", 0);
+    machine.core.commit([{ type: "target", at: machine.now(), service: "stopped", target: "down" }]);
+    machine.end("stopped.1.1", 3);
+    expect(machine.exhaustedBy).toEqual([]);
+
+    machine.end("bad.1.1", 3);
+    expect(machine.exhaustedBy).toEqual(["bad"]);
+  });
+
   test("what colos itself is short of leaves no run, no restart and no end behind", () => {
     const machine = upAndReady({ web: quick });
     machine.end("web.1.1", 7);
@@ -236,6 +248,26 @@ describe("what nobody asked for", () => {
 
     expect(waitsMs).toEqual([1, 2, 4, 8, 10, 10].map((times) => times * ownTroubleRetryMs));
     expect(waitsMs.at(-1)).toBe(ownTroubleRetryMaxMs);
+  });
+
+  test("a job whose time comes again meanwhile waits as long as all others", () => {
+    const machine = new Machine();
+    machine.up({ job: hourly });
+    machine.pass(60_000);
+    let triesCount = 0;
+    for (let seconds = 0; seconds < 600; seconds++) {
+      for (const id of machine.asked.splice(0)) {
+        triesCount += 1;
+        machine.core.startFailed(id, new RunStartError("no file descriptors", "EMFILE", true));
+      }
+      machine.pass(1000);
+    }
+
+    expect(triesCount).toBeLessThanOrEqual(600_000 / ownTroubleRetryMaxMs + 4);
+    expect(triesCount).toBeGreaterThan(50);
+    machine.pass(ownTroubleRetryMaxMs);
+    machine.runAsked();
+    expect(machine.startedEver).toHaveLength(1);
   });
 
   test("after a start that worked, the next shortage begins with the first wait", () => {
