@@ -171,6 +171,11 @@ describe("config: one service", () => {
       { command: ["a"], env: { "A=B": "c" } },
       'env["A=B"]: "c" is not the value of a variable: its name is empty or contains = or NUL',
     ],
+    [
+      { command: ["a"], secrets: { "a.b": { file: "/c" } } },
+      'secrets["a.b"]: an object is not a secret: its name has more than letters, digits and _, so its value would be seen ' +
+        "on a command line; use a file",
+    ],
     [{ command: ["a"], env: ["A=B"] }, "env: a list is not an object of variable names and texts"],
     [
       { command: ["a"], shutdown: "5 sec" },

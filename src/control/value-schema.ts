@@ -207,6 +207,16 @@ export function variableNameProblem(name: string): string | undefined {
     : undefined;
 }
 
+/** The same for a secret. What is no name of a shell's variable goes over a command line, where everybody may see it. */
+export function secretNameProblem(name: string): string | undefined {
+  return (
+    variableNameProblem(name) ??
+    (/^[A-Za-z_]\w*$/.test(name)
+      ? undefined
+      : "a secret: its name has more than letters, digits and _, so its value would be seen on a command line; use a file")
+  );
+}
+
 const ipAddress = "an IP address";
 export const ip: Schema<string> = v.pipe(v.string(ipAddress), v.ip(ipAddress));
 

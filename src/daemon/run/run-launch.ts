@@ -69,7 +69,19 @@ export function shimCall(home: Home, spec: RunSpec, preparation: Preparation, ow
   assertNoNul(name, [...args, ...Object.entries(spec.env).flat()]);
   const setsid = setsidOn(shimPath(ownPath), spec);
   const env = { ...serviceEnvironment(home, spec), ...preparation.env };
-  return { words: [...own, setsid, ...prefix, file, ...args], env, cwd: spec.cwd };
+  const words = [...own, setsid, ...prefix, ...oddEnvironment(shimPath(ownPath), file, spec), file, ...args];
+  return { words, env, cwd: spec.cwd };
+}
+
+/** Variables such as `discovery.type`, which no shell passes on: env(1) adds them. Its command line shows them until it executes. */
+function oddEnvironment(path: string, file: string, { env }: RunSpec): readonly string[] {
+  const odd = Object.entries(env).filter(([name]) => !passableName.test(name));
+  if (odd.length === 0) return [];
+  if (file.includes("=")) {
+    const sentence = `${file} cannot be given the variable ${odd[0]![0]}: that takes env(1), which a path with = in it confuses`;
+    throw new RunStartError(sentence, "EINVAL", false);
+  }
+  return [findExecutable("env", path), "--", ...odd.map(([name, value]) => `${name}=${value}`)];
 }
 
 /** Of the disk on which the home is: not the service's either. */

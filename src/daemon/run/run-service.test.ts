@@ -8,6 +8,7 @@ import {
   rmdirSync,
   rmSync,
   writeFileSync,
+  symlinkSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,9 +56,24 @@ describe("what a service gets", () => {
     expect(JSON.parse(recorder.textOf("web.1.1").stdout)).toEqual(["COLOS_HOME", "COLOS_RUN", "COLOS_TEST_MARK"]);
   });
 
+  test("has variables whose names no shell knows, with whatever is in them", async () => {
+    const { home, runs, recorder, end } = openTestRuns(newHome());
+    const odd = { "discovery.type": `'single' "node" $HOME\n`, "-i": "1", "ä b": "" };
+    const names = says(`${JSON.stringify(Object.keys(odd))}.map((name) => process.env[name])`);
+    const spec = specOf(home, "web.1.1", { argv: names });
+    await runs.start({ ...spec, env: { ...spec.env, ...odd } });
+    await end("web.1.1");
+    expect(JSON.parse(recorder.textOf("web.1.1").stdout)).toEqual(Object.values(odd));
+
+    const confusing = join(folder, "a=b");
+    symlinkSync(process.execPath, confusing);
+    const refused = runs.start({ ...specOf(home, "web.1.2", { argv: [confusing, "-v"] }), env: odd });
+    await expect(refused).rejects.toThrow(/a=b cannot be given the variable discovery.type: that takes env\(1\)/);
+  });
+
   test("is not what was meant for somebody else, nor what would end a shell", async () => {
     const { home, runs, recorder, end } = openTestRuns(newHome());
-    const env = { LISTEN_FDS: "3", NOTIFY_SOCKET: "/run/systemd/notify", OPTIND: "none", "not.a-name": "1", kept: "1" };
+    const env = { LISTEN_FDS: "3", NOTIFY_SOCKET: "/run/systemd/notify", OPTIND: "none", kept: "1" };
     const names = says(`Object.keys(process.env).filter((name) => ${JSON.stringify(Object.keys(env))}.includes(name))`);
     await runs.start(specOf(home, "web.1.1", { argv: names, env }));
     await end("web.1.1");

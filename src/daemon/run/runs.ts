@@ -112,6 +112,8 @@ class HomeRuns implements Runs {
       const failure = await run.beginning;
       this.#launcher.began(spec.id);
       if (failure !== undefined) throw failure;
+      // The first look reads every environment; a turn is not to wait for that.
+      if (spec.isStandby === true) void this.#members.look();
       return run.identity!;
     } catch (error) {
       this.#launcher.began(spec.id);
@@ -254,11 +256,15 @@ class HomeRuns implements Runs {
   }
 }
 
+/** What cannot be removed is found by the next daemon; what kept the run from being started is told, and not this. */
 function removeQuietly(home: Home, id: RunId): void {
-  try {
-    files.removeRun(home, id);
-  } catch {
-    // The next daemon finds it and removes it.
-    rmSync(files.runFile(home, id, "spec"), { force: true });
+  const all = (): void => files.removeRun(home, id);
+  const specAlone = (): void => rmSync(files.runFile(home, id, "spec"), { force: true });
+  for (const remove of [all, specAlone]) {
+    try {
+      return remove();
+    } catch {
+      // The next one.
+    }
   }
 }

@@ -11,7 +11,7 @@
  * until the run is forgotten.
  * The line by which a standby is told that its turn has come waits in its FIFO until it is read.
  * Limits: a shell gives 128+n both for an OS signal n and for an exit code 128+n. Environment variables whose names are not
- * identifiers do not get through a shell, and it sets PWD itself. Needs `setsid` and `mkfifo` (Linux).
+ * identifiers do not get through a shell (run-launch.ts has env(1) add them), and it sets PWD itself. Needs `setsid` and `mkfifo` (Linux).
  *
  * @module
  */
