@@ -80,7 +80,10 @@ const host: CliHost = {
   },
   loggedServices: async (home) => {
     const { readdir } = await import("node:fs/promises");
-    return readdir(join(home, "services")).catch(() => []);
+    return readdir(join(home, "services")).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "EACCES") return [];
+      throw Object.assign(new Error(`${home} belongs to another user`), { code: "EACCES" });
+    });
   },
   startContained: async (home) => {
     const [{ DaemonRefusedError, startDaemon }, { homeAt }, { daemonParts }, { nodePlatform }, { ManagerError }] =

@@ -1,5 +1,6 @@
 /** The built command against a daemon that is a socket in this test: what a person sees when it misbehaves. */
-import { mkdirSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { describe, expect, onTestFinished } from "vitest";
@@ -49,6 +50,25 @@ describe("colos and its daemon", () => {
 
     expect(await colos.ended).toEqual({ code: 3, signal: null });
     expect(colos.stderr).toBe(`colos: no daemon is running in ${place.folder}/h\n  Start one with: colos up\n`);
+  });
+
+  test("logs of somebody else are refused, and not said to be absent", async ({ place, skip }) => {
+    if (process.getuid?.() !== 0) skip("only root can be somebody else");
+    mkdirSync(join(place.folder, "h", "services", "web"), { recursive: true, mode: 0o700 });
+    chmodSync(join(place.folder, "h"), 0o700);
+    chmodSync(place.folder, 0o755);
+    const mayRead = spawnSync(process.execPath, [colosFile, "--version"], { uid: 65_534, gid: 65_534, cwd: "/" });
+    if (mayRead.status !== 0) skip("nobody else may read this folder");
+    const nobody = { uid: 65_534, gid: 65_534, cwd: "/", encoding: "utf8" } as const;
+
+    const { status, stderr } = spawnSync(
+      process.execPath,
+      [colosFile, "logs", "web", "--home", join(place.folder, "h")],
+      nobody,
+    );
+
+    expect(stderr).toBe(`colos: ${place.folder}/h belongs to another user\n`);
+    expect(status).toBe(5);
   });
 
   test("a daemon that dies while it is asked is a sentence", async ({ place }) => {

@@ -103,7 +103,7 @@ export interface CliHost {
    * died and is being started again by its heart is waited for.
    */
   connect(home: string): Promise<Manager>;
-  /** The services of the home (absolute) that have logs; no daemon is needed. Empty when there is no home. */
+  /** The services of the home (absolute) that have logs; no daemon is needed. Empty when there is no home. Rejects when it is somebody else's. */
   loggedServices(home: string): Promise<readonly string[]>;
   /** What services of the home wrote, in the order of time; no daemon is needed. */
   readLogs(home: string, selection: readonly LogSelection[], query: LogQuery): AsyncIterable<LogEntry>;

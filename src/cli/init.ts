@@ -11,7 +11,7 @@ import type { SystemConfig } from "../control/config.ts";
 import { configFileNames } from "./config-file.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { configText } from "./import/config-text.ts";
-import { createNew, type FileOutcome, refused, reportLines } from "./import/run-import.ts";
+import { createNew, type FileOutcome, refused, reportLines, valueOf } from "./import/run-import.ts";
 import type { ImportResult } from "./import/note.ts";
 import { importFile, type ImportHost } from "./import/source-file.ts";
 
@@ -31,6 +31,8 @@ const example: SystemConfig = {
   services: { clock: { command: ["sh", "-c", "while :; do date; sleep 1; done"], description: "Replace me" } },
 };
 
+const ownExample: ImportResult = { config: example, report: [] };
+
 /** Does it. Never rejects. */
 export async function runInit({ kind }: InitInput, host: ImportHost): Promise<FileOutcome> {
   const exists = (name: string): boolean => {
@@ -45,14 +47,14 @@ export async function runInit({ kind }: InitInput, host: ImportHost): Promise<Fi
     return refused(`${present}: is there already and stays as it is; edit it, or remove it first`);
   const [source, ...others] = importable.filter((name) => exists(name));
   const target = `colos.config.${kind}`;
-  if (source === undefined) return write(target, example, host, { kind, lines: [] });
+  if (source === undefined) return write(target, ownExample, host, { kind, lines: [] });
   const result = await importFile(source, host);
   if ("problem" in result) return refused(result.problem);
   const report = reportLines(result, source, host);
   const absent = absentMain(result, exists);
   // npm's own start script, when there is none, is this one.
   if (absent !== undefined && exists("server.js"))
-    return write(target, npmDefault(result.config), host, { kind, lines: [] });
+    return write(target, { ...result, config: npmDefault(result.config) }, host, { kind, lines: [] });
   const isEmpty = absent !== undefined || Object.keys(result.config.services).length === 0;
   const lines = [
     ...report,
@@ -60,7 +62,7 @@ export async function runInit({ kind }: InitInput, host: ImportHost): Promise<Fi
     ...(isEmpty ? [`${source}: nothing in it can be imported, so the config has an example`] : []),
     ...(others.length === 0 ? [] : [`not imported: ${others.join(", ")}; colos import <file> shows what is in them`]),
   ];
-  return write(target, isEmpty ? example : result.config, host, { kind, lines });
+  return write(target, isEmpty ? ownExample : result, host, { kind, lines });
 }
 
 /** The file that `node` is to run and that does not exist: `npm init` names one before anybody has written it. */
@@ -78,13 +80,19 @@ function npmDefault({ services }: SystemConfig): SystemConfig {
 
 function write(
   target: string,
-  config: SystemConfig,
+  result: ImportResult,
   host: ImportHost,
   { kind, lines }: InitInput & { readonly lines: readonly string[] },
 ): FileOutcome {
+  const { config } = result;
   const problem = createNew(target, configText(config, kind), host);
   if (problem !== undefined) return refused(problem);
   const count = Object.keys(config.services).length;
   const wrote = `wrote ${target} with ${count} ${count === 1 ? "service" : "services"}; look at it, then: colos up`;
-  return { exitCode: exitCodes.ok, stdout: [...lines, wrote], stderr: [] };
+  return {
+    exitCode: exitCodes.ok,
+    stdout: [...lines, wrote],
+    stderr: [],
+    value: { ...valueOf(result, host), wrote: target },
+  };
 }

@@ -53,7 +53,19 @@ describe("colos: words", () => {
     expect(host.stderr.text).toContain("Run one program");
   });
 
+  test("options of every verb may stand before it", async () => {
+    const host = new FakeHost();
+
+    expect(await runCli(["--home", "h", "--json", "ps", "-q"], host)).toBe(3);
+    expect(host.connected).toEqual([join(host.cwd, "h")]);
+    expect(JSON.parse(host.stdout.text)).toMatchObject({ error: { code: "absent" } });
+    const run = new FakeHost();
+    expect(await runCli(["--home", "h", "run", "x"], run)).toBe(2);
+    expect(run.stderr.text).toContain('colos run: "--home" is not an option');
+  });
+
   test.each([
+    ["--home", 'colos: "--home" is not an option; colos --help lists them'],
     ["rum x", 'colos: "rum" is not a verb; did you mean "run"?'],
     ["dance", 'colos: "dance" is not a verb; colos --help lists them'],
     ["list", 'colos: "list" is not a verb; here that is colos ps'],

@@ -32,8 +32,19 @@ export async function runCli(argv: readonly string[], host: CliHost): Promise<nu
 
 const globalOptions: Options = { help: helpOption, version: { help: "show the version", short: "V" } };
 
+/** The options of every verb that may stand before it too. */
+const leading = /^(?:--home|--json|--quiet|-q|--home=.*)$/s;
+
+/** The words with the options that stand before the verb behind it. */
+function verbFirst(argv: readonly string[]): readonly string[] {
+  let count = 0;
+  while (leading.test(argv[count] ?? "")) count += argv[count] === "--home" ? 2 : 1;
+  const verb = argv[count];
+  return verb === undefined || verb.startsWith("-") ? argv : [verb, ...argv.slice(0, count), ...argv.slice(count + 1)];
+}
+
 async function dispatch(argv: readonly string[], host: CliHost): Promise<number> {
-  const [first, ...rest] = argv;
+  const [first, ...rest] = verbFirst(argv);
   if (first === undefined) {
     host.stderr.write(helpText());
     return exitCodes.usage;

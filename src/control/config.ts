@@ -167,7 +167,7 @@ export interface ServiceConfig {
     readonly policy?: "degraded" | "failed";
     /** Default 60000. */
     readonly retryEveryMs?: Duration;
-    /** A command that is run once each time the window is used up, with COLOS_SERVICE, COLOS_INSTANCE and COLOS_REASON. */
+    /** Runs once each time the window is used up, and when what is not restarted fails: with COLOS_SERVICE, COLOS_INSTANCE, COLOS_REASON. */
     readonly hook?: readonly [string, ...string[]];
   };
   /** Default: ready when it has run for 300 ms; in the foreground at once. `timeoutMs` defaults to 30000. */

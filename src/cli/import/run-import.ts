@@ -25,6 +25,15 @@ export interface FileOutcome {
   readonly exitCode: number;
   readonly stdout: readonly string[];
   readonly stderr: readonly string[];
+  /** What a program is told; absent when nothing could be done. */
+  readonly value?: FileValue;
+}
+
+export interface FileValue extends ImportResult {
+  /** What `colos up` would still refuse: one sentence each. */
+  readonly problems: readonly string[];
+  /** The file that was written. */
+  readonly wrote?: string;
 }
 
 /** Does it. Never rejects. */
@@ -37,15 +46,19 @@ export async function runImport({ file, to, ...options }: ImportInput, host: Imp
   }
   const result = await importFile(file, host, options);
   if ("problem" in result) return refused(result.problem);
+  const { env } = options;
+  if (env !== undefined && !result.report.some(({ key, kind }) => key === `env_${env}` && kind === "taken"))
+    return refused(`--env ${env}: nothing in ${file} has env_${env}; leave it out, or name another`);
   const report = reportLines(result, file, host);
+  const value = valueOf(result, host);
   if (Object.keys(result.config.services).length === 0) {
     return { exitCode: exitCodes.failed, stdout: [], stderr: [...report, `${file}: nothing in it can be imported`] };
   }
   const text = configText(result.config, kind);
-  if (to === undefined) return { exitCode: exitCodes.ok, stdout: text.trimEnd().split("\n"), stderr: report };
+  if (to === undefined) return { exitCode: exitCodes.ok, stdout: text.trimEnd().split("\n"), stderr: report, value };
   const problem = createNew(to, text, host);
   return problem === undefined
-    ? { exitCode: exitCodes.ok, stdout: [...report, `wrote ${to}`], stderr: [] }
+    ? { exitCode: exitCodes.ok, stdout: [...report, `wrote ${to}`], stderr: [], value: { ...value, wrote: to } }
     : refused(problem);
 }
 
@@ -58,6 +71,11 @@ export function createNew(path: string, text: string, host: ImportHost): string 
   } catch (error) {
     return `${path}: cannot be written: ${(error as Error).message}`;
   }
+}
+
+/** What was imported, for a program. */
+export function valueOf({ config, report }: ImportResult, host: ImportHost): FileValue {
+  return { config, report, problems: leftLines(config, host) };
 }
 
 export function refused(problem: string): FileOutcome {

@@ -23,7 +23,26 @@ describe("colos import", () => {
     expect(host.stderr.text).toContain("taken over");
   });
 
+  test("--json gives the config and the report", async () => {
+    const host = procfileHost();
+
+    expect(await runCli(["import", "Procfile", "--to", "colos.config.json", "--json"], host)).toBe(0);
+    expect(JSON.parse(host.stdout.text)).toMatchObject({
+      config: { services: { web: { command: ["sh", "-c", "true"] } } },
+      report: expect.arrayContaining([expect.objectContaining({ service: "web", kind: "taken", key: "command" })]),
+      problems: [],
+      wrote: "colos.config.json",
+    });
+    expect(host.stderr.text).toBe("");
+    const again = new FakeHost();
+    again.cwd = host.cwd;
+    expect(await runCli(["init", "--json"], again)).toBe(2);
+    expect(JSON.parse(again.stdout.text)).toMatchObject({ error: { code: "config" } });
+    expect(again.stderr.text).toContain("colos.config.json: is there already");
+  });
+
   test.each([
+    [["Procfile", "--env", "nope"], "--env nope: nothing in Procfile has env_nope; leave it out, or name another\n"],
     [[], "colos import: needs a file to import\n"],
     [["a", "b"], 'colos import: takes one file; "b" is too many\n'],
     [["none"], "none: there is no such file\n"],

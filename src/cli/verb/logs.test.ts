@@ -39,6 +39,16 @@ describe("colos logs", () => {
     expect(host.connected).toEqual([]);
   });
 
+  test("says that there is nothing yet, but not to a program", async () => {
+    const host = hostWith();
+    host.services = [];
+
+    expect(await colos("logs", host)).toBe(0);
+    expect(host.stderr.text).toMatch(/^colos: nothing has been written in \S+ yet\n$/);
+    expect(await colos("logs --json", host)).toBe(0);
+    expect(host.stderr.lines).toHaveLength(1);
+  });
+
   test("--json gives entries", async () => {
     const host = hostWith(entry("db", "hello"));
 

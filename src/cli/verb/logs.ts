@@ -44,6 +44,8 @@ export const logs: Verb = managerVerb({
     const services = (await call.host.loggedServices(call.home)).toSorted();
     const selection =
       names.length === 0 || names.includes("all") ? [{}] : names.map((name) => selected(name, services));
+    if (services.length === 0 && query.follow !== true && call.isTalking)
+      call.complain(`colos: nothing has been written in ${call.home} yet`);
     const entries = call.host.readLogs(call.home, selection, resolved(query, call));
     const line = logLine({ colour: call.colour, services, showsName: !call.isQuiet, showsTime });
     await streamLines(entries, call.isJson ? (entry) => JSON.stringify(entry) : line, call.host);

@@ -456,13 +456,25 @@ describe("colos plan", () => {
     expect(host.stdout.text).toBe("");
   });
 
-  test("without a daemon it starts none", async () => {
+  test("without a daemon everything is new, and none is started", async () => {
     const host = hostOf(undefined);
     host.startable = shop();
     host.cwd = folder();
 
-    expect(await colos("plan shop.json", host)).toBe(3);
+    expect(await colos("plan shop.json", host)).toBe(0);
+    expect(host.stdout.lines).toEqual(["+ db: starts", "+ web: starts"]);
+    expect(host.stderr.text).toMatch(/^colos: no daemon is running in \S+; colos up starts one, and this\n$/);
+    expect(await colos("plan shop.json --check --quiet", host)).toBe(6);
     expect(host.daemonsStarted).toEqual([]);
+  });
+
+  test("what runs on without a daemon is not compared with nothing", async () => {
+    const host = hostOf(undefined);
+    host.cwd = folder();
+    host.runningCount = () => Promise.resolve(2);
+
+    expect(await colos("plan shop.json", host)).toBe(3);
+    expect(host.stderr.text).toContain("but 2 services run on");
   });
 });
 

@@ -43,6 +43,9 @@ describe("colos update", () => {
     expect(await runCli(["update"], host)).toBe(0);
 
     expect(host.endsAwaited).toEqual([undefined]);
+    const json = hostOf(undefined);
+    expect(await runCli(["update", "--json"], json)).toBe(0);
+    expect(JSON.parse(json.stdout.text)).toMatchObject({ before: null, after: { version: expect.any(String) } });
     expect(host.stdout.text).toBe("colos: no daemon was running; one of 1.2.3 was started\n");
   });
 

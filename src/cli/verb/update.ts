@@ -30,6 +30,7 @@ async function takeOver(_: undefined, call: Call): Promise<number> {
   const before = await statusOf(call);
   if (before === undefined) {
     await host.startDaemon(home);
+    if (call.isJson) call.json({ before: null, after: (await (await call.connect()).list()).daemon });
     return tell(call, `no daemon was running; one of ${host.version} was started`);
   }
   const { version, osPid } = before.daemon;

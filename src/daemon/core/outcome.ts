@@ -4,6 +4,7 @@
  * @module
  */
 import type { ServicePlan } from "../../control/config.ts";
+import { spanText } from "../../control/quantity.ts";
 import { backoffDelay } from "../../supervisor/restart-window.ts";
 import type { RunEnd } from "../run/run.ts";
 import { ownTroubleRetryMaxMs, ownTroubleRetryMs } from "./core-host.ts";
@@ -39,7 +40,7 @@ export function outcomeOf({ plan, record, run, end, now, random }: EndedRun): Co
     if (plan.exhausted.policy === "failed")
       return {
         kind: "failed",
-        reason: `${reason}; ${plan.maxRestarts} restarts within ${plan.periodMs} ms are used up`,
+        reason: `${reason}; ${usedUpText(plan)}`,
       };
     const delayMs = plan.exhausted.retryEveryMs;
     return { kind: "again", notBeforeAt: now + delayMs, delayMs, isExhausted: true, reason, counts: !isExhausted };
@@ -48,6 +49,13 @@ export function outcomeOf({ plan, record, run, end, now, random }: EndedRun): Co
   // Whoever was well until now need not wait; only a second failure says that waiting may help.
   const delayMs = attempts === 0 ? 0 : backoffDelay(plan.backoff, attempts - 1, random());
   return { kind: "again", notBeforeAt: now + delayMs, delayMs, isExhausted: false, reason, counts: true };
+}
+
+/** That a service may not be started again, and why. */
+export function usedUpText({ maxRestarts, periodMs }: Pick<ServicePlan, "maxRestarts" | "periodMs">): string {
+  if (maxRestarts === 0) return "it is not to be restarted";
+  const restarts = maxRestarts === 1 ? "its restart" : `its ${maxRestarts} restarts`;
+  return `${restarts} within ${spanText(periodMs)} ${maxRestarts === 1 ? "is" : "are"} used up`;
 }
 
 /** When colos, which was short of something, tries again. What the service's own failures have led to stays. */

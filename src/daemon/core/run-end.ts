@@ -102,5 +102,7 @@ function tellExhausted(
 ): void {
   if (outcome.kind === "again" && outcome.isExhausted && outcome.counts === true)
     host.exhausted(plan, number, outcome.reason);
-  if (outcome.kind === "failed") host.exhausted(plan, number, outcome.reason);
+  // Also a job and whatever else is not restarted: nobody would hear of it otherwise.
+  const isGivenUp = outcome.kind === "failed" || (outcome.kind === "done" && !outcome.isOk);
+  if (isGivenUp) host.exhausted(plan, number, outcome.reason);
 }

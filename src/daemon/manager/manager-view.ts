@@ -11,7 +11,7 @@ import { spanText } from "../../control/quantity.ts";
 import type { InstanceState, InstanceStatus } from "../../control/service.ts";
 import { cpuPercent, sampleProcesses, type GroupSample } from "../../os/process-sample.ts";
 import type { Core } from "../core/core.ts";
-import { endSentence } from "../core/outcome.ts";
+import { endSentence, usedUpText } from "../core/outcome.ts";
 import { runsOf, type LiveInstance } from "../core/live.ts";
 import type { InstanceRecord, RunRecord, ServiceRecord } from "../core/record.ts";
 import { instanceFolder, logFolder, type Home } from "../home.ts";
@@ -215,10 +215,7 @@ function whyOutcome(plan: ServicePlan, record: InstanceRecord, lastWords: string
   const causes: Cause[] = [];
   if (record.isExhausted) {
     causes.push({
-      sentence:
-        `its ${plan.maxRestarts === 1 ? "restart" : `${plan.maxRestarts} restarts`} within ${spanText(plan.periodMs)} ` +
-        `${plan.maxRestarts === 1 ? "is" : "are"} used up, ` +
-        `so it is tried every ${spanText(plan.exhausted.retryEveryMs)}`,
+      sentence: `${usedUpText(plan)}, so it is tried every ${spanText(plan.exhausted.retryEveryMs)}`,
       causes: [],
     });
   }

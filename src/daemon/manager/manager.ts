@@ -289,9 +289,11 @@ export class ServiceManager implements Manager {
     return { ...said, home: home.root, version, startsCount, ...(alarms.length === 0 ? {} : { alarms }) };
   }
 
-  /** What colos itself is short of: what concerns the service first, and then what may well be why it stands still. */
+  /** What colos itself is short of: what concerns the service first, and then what may well be why it stands still, if it does. */
   #alarmsOf(service: string): readonly string[] {
     const own = [...this.#options.alarmsOf(service), ...this.#host.alarms.of(service)];
+    const record = this.#targets.service(service);
+    if (record !== undefined && this.#core.live(record).every(({ state }) => state === "ready")) return own;
     return [...new Set([...own, ...(this.#daemon().alarms ?? [])])].slice(0, Math.max(own.length, alarmsToldMax));
   }
 
