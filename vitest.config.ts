@@ -9,7 +9,7 @@ export default defineConfig({
     reporters: ["default", new ClosingLine()],
     sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { name: "tidy", include: ["test/tidy.test.ts", "test/tidy/**/*.test.ts"] } },
+      { test: { name: "tidy", include: ["test/tidy.test.ts", "test/tidy/**/*.test.ts"], testTimeout: 30_000 } },
       { test: { name: "unit", include: ["src/**/*.test.ts"], testTimeout: 30_000 } },
       {
         test: {

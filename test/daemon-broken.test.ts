@@ -43,7 +43,7 @@ linux.describe("a daemon that is broken is found", () => {
           (error: unknown) => (error instanceof TortureError ? error.report.failure?.check : String(error)),
         );
 
-        expect(found).toContain(broken.check);
+        expect(found).toMatch(broken.check);
       },
       timeoutMs,
     );

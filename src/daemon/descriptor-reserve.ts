@@ -14,7 +14,7 @@ import { closeSync, openSync } from "node:fs";
 import type { Clock } from "../base/platform.ts";
 
 /** File descriptors that are kept. */
-export const reserveCount = 12;
+export const reserveCount = 8;
 /** How many more must be there before things are started again. */
 export const marginCount = 4;
 /** Milliseconds between two looks. */

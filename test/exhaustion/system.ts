@@ -29,6 +29,8 @@ import { childrenOf, markVariable, osProcessesOf, type Belonging } from "../syst
 
 /** How long one `colos` may take before it is killed, in milliseconds. */
 export const commandMs = 30_000;
+/** How often it is looked at how long the machine has held a command back, in milliseconds. */
+const heldLookMs = 10;
 /** How long everything may take to be gone after `down`, in milliseconds. */
 const goneMs = 15_000;
 
@@ -38,6 +40,8 @@ export interface Said {
   readonly stderr: string;
   /** From the start of the OS process to its end, in milliseconds. */
   readonly tookMs: number;
+  /** Of these, how long the machine had no core for it, or for the daemon that it asked; the longer of the two. */
+  readonly heldMs: number;
 }
 
 export interface SystemOptions {
@@ -87,8 +91,12 @@ export class System implements Belonging {
 
   run(command: readonly [string, ...string[]]): Promise<Said> {
     const [file, ...args] = command;
+    const { daemonPid } = this;
+    const heldBeforeMs = heldMsOf(daemonPid);
     const beganMs = performance.now();
     const child = spawn(file, args, { cwd: this.folder, env: this.env, stdio: ["ignore", "pipe", "pipe"] });
+    let childHeldMs = 0;
+    const looks = setInterval(() => (childHeldMs = Math.max(childHeldMs, heldMsOf(child.pid))), heldLookMs);
     const said = { stdout: "", stderr: "" };
     for (const name of ["stdout", "stderr"] as const)
       child[name].setEncoding("utf8").on("data", (text: string) => void (said[name] += text));
@@ -96,7 +104,11 @@ export class System implements Belonging {
     return new Promise((resolve) => {
       child.once("close", (code) => {
         clearTimeout(late);
-        resolve({ code, ...said, tookMs: performance.now() - beganMs });
+        clearInterval(looks);
+        const tookMs = performance.now() - beganMs;
+        // The longer of the two: they may have waited at the same time.
+        const heldMs = Math.max(childHeldMs, heldMsOf(daemonPid) - heldBeforeMs);
+        resolve({ code, ...said, tookMs, heldMs: Math.min(heldMs, tookMs) });
       });
     });
   }
@@ -170,6 +182,15 @@ export class System implements Belonging {
 
   remove(): void {
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** How long the first thread of an OS process was ready and had no core (proc_pid_schedstat(5)), in milliseconds; 0 when nobody says. */
+function heldMsOf(osPid: number | undefined): number {
+  try {
+    return Number(readFileSync(`/proc/${osPid}/schedstat`, "latin1").split(" ")[1]) / 1e6;
+  } catch {
+    return 0; // it has ended, or the kernel does not count
   }
 }
 

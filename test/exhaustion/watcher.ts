@@ -29,8 +29,8 @@ export class Watcher {
   readonly #system: System;
   /** How long each `colos ps` took, in milliseconds. */
   readonly psMs: number[] = [];
-  /** How long a bare Node.js took each time right after it: what the machine, and not colos, takes. */
-  readonly bareMs: number[] = [];
+  /** The same without the time in which the machine had no core for it. */
+  readonly ownPsMs: number[] = [];
   /** What was not right. */
   readonly problems: string[] = [];
   /** What the daemon said that it is short of. */
@@ -62,7 +62,6 @@ export class Watcher {
   async #work(): Promise<void> {
     for (let count = 0; !this.#isOver; count += 1) {
       await this.askList();
-      this.bareMs.push((await this.#system.run([process.execPath, "-e", "0"])).tookMs);
       this.#lookForTwins();
       this.#weigh();
       if (count % detailsEvery === detailsEvery - 1) await this.#askMore();
@@ -74,6 +73,7 @@ export class Watcher {
   async askList(): Promise<SystemStatus | undefined> {
     const said = await this.#system.colos("ps", "--json");
     this.psMs.push(said.tookMs);
+    this.ownPsMs.push(said.tookMs - said.heldMs);
     if (said.code !== 0) {
       this.problems.push(`ps ended with ${said.code} after ${Math.round(said.tookMs)} ms: ${said.stderr.trim()}`);
       return undefined;

@@ -250,6 +250,26 @@ describe("what nobody asked for", () => {
     expect(waitsMs.at(-1)).toBe(ownTroubleRetryMaxMs);
   });
 
+  test("a job whose time comes again meanwhile waits as long as all others", () => {
+    const machine = new Machine();
+    machine.up({ job: hourly });
+    machine.pass(60_000);
+    let triesCount = 0;
+    for (let seconds = 0; seconds < 600; seconds++) {
+      for (const id of machine.asked.splice(0)) {
+        triesCount += 1;
+        machine.core.startFailed(id, new RunStartError("no file descriptors", "EMFILE", true));
+      }
+      machine.pass(1000);
+    }
+
+    expect(triesCount).toBeLessThanOrEqual(600_000 / ownTroubleRetryMaxMs + 4);
+    expect(triesCount).toBeGreaterThan(50);
+    machine.pass(ownTroubleRetryMaxMs);
+    machine.runAsked();
+    expect(machine.startedEver).toHaveLength(1);
+  });
+
   test("after a start that worked, the next shortage begins with the first wait", () => {
     const machine = new Machine();
     machine.up({ web: quick });
@@ -493,6 +513,36 @@ describe("jobs", () => {
 });
 
 describe("the death of the daemon", () => {
+  test("what was to be started again is, also when the journal does not know that its end was asked for", () => {
+    const machine = upAndReady({ once: { ...quick, restart: "temporary" } });
+    machine.commit({ type: "renewed", at: machine.nowMs, service: "once", why: "somebody asked for it" });
+    expect(machine.stopping()).toEqual(["once.1.1"]);
+    machine.running.delete("once.1.1");
+    machine.killDaemonBefore("stopping", [machine.foundEnded("once.1.1", 143)]);
+
+    expect(machine.asked).toEqual(["once.1.2"]);
+  });
+
+  test("a job that began and of whose time the journal does not know is not run for that time again", () => {
+    const machine = new Machine();
+    machine.up({
+      job: {
+        restart: "temporary",
+        schedule: { when: { kind: "every", everyMs: 60_000 }, overlap: "queue", missed: "skip" },
+      },
+    });
+    machine.pass(60_000);
+    machine.runAsked();
+    machine.killDaemonBefore("fired");
+    machine.settle();
+    machine.end("job.1.1", 0);
+    machine.settle();
+    expect(machine.startedEver).toEqual(["job.1.1"]);
+
+    machine.pass(60_000);
+    expect(machine.asked).toEqual(["job.1.2"]);
+  });
+
   test("nothing is decided before it is known what runs", () => {
     const machine = upAndReady({ web: quick });
     machine.core = new Core(machine.core.record, machine);

@@ -40,6 +40,14 @@ export function fireWhenDue(situation: Situation, service: ServiceRecord): void 
   keepFired(situation, service, dueAt, "run");
 }
 
+/** A job was found that the journal does not know: the daemon was killed before it had written down that the time had come. */
+export function takeTime(situation: Situation, service: ServiceRecord, startedAt: number): void {
+  const { plan, firedAt, scheduledAt } = service;
+  if (plan.schedule === undefined) return;
+  const dueAt = situation.host.nextDue(plan, firedAt ?? scheduledAt ?? startedAt, startedAt);
+  if (dueAt !== undefined && dueAt <= startedAt) keepFired(situation, service, dueAt, "run");
+}
+
 function keepFired(situation: Situation, service: ServiceRecord, dueAt: number, how: "run" | "skip" | "queue"): void {
   situation.keep({ type: "fired", at: situation.host.now(), service: service.plan.name, dueAt, how });
 }

@@ -423,7 +423,10 @@ function foldService(record: SystemRecord, service: ServiceRecord, entry: Servic
       service.isQueued = entry.how === "queue";
       if (entry.how !== "run") return;
       for (const instance of service.instances.values()) {
+        const { outcome } = instance;
         forgive(instance);
+        // That its time has come again is no sign that colos is short of nothing any more.
+        if (outcome?.kind === "again" && outcome.isOwnTrouble === true) instance.outcome = outcome;
         instance.isAtRest = false;
       }
       return;

@@ -4,9 +4,10 @@
  * @module
  */
 import type { RecoveredRun } from "../run/run.ts";
+import { takeTime } from "./job-times.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
 import { runParts, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
-import { takeOver } from "./renewal.ts";
+import { isStale, takeOver } from "./renewal.ts";
 import { endRun } from "./run-end.ts";
 import { runKey } from "./run-key.ts";
 import { askToStop, killDueMs } from "./run-stop.ts";
@@ -71,13 +72,23 @@ function recoverFound(situation: Situation, found: RecoveredRun, isNewest: boole
   if (found.state === "ended") {
     if (found.identity !== undefined) live.osPid = found.identity.osPid;
     // What never began, or ended with the machine, did not fail; and what has a successor already has been dealt with.
-    const isBlameless = !(isNewest || live.isStandby) || (found.end.lost !== undefined && found.isBlameless);
+    const isBlameless =
+      !(isNewest || live.isStandby) ||
+      (found.end.lost !== undefined && found.isBlameless) ||
+      wasToEnd(situation, service, number, live);
     return endRun(situation, found.id, found.end, isBlameless ? "nobody" : "service");
   }
   live.osPid = found.identity.osPid;
   live.phase = live.readyAt === undefined ? "running" : "ready";
   if (known?.osPid === undefined) situation.keep({ type: "running", at: host.now(), run: live.id, osPid: live.osPid });
   resume(situation, service, number, live, found);
+}
+
+/** The daemon that told it so may have been killed before it had written that down. */
+function wasToEnd(situation: Situation, service: ServiceRecord, number: number, run: LiveRun): boolean {
+  const instance = situation.instance(service.plan.name, number);
+  if (run.stop !== undefined || instance.current !== run) return false;
+  return !situation.isWanted(service, number) || isStale(service, instance);
 }
 
 /** The record of a run, which says the same as what was found of it. */
@@ -92,6 +103,7 @@ function recordedRun(
     const standby = found.isStandby === true ? ({ isStandby: true } as const) : {};
     const { number } = runParts(id);
     const run: RunRecord = { id, number, key: runKey(service.plan), dependencies: {}, startedAt, ...standby };
+    if (found.isStandby !== true) takeTime(situation, service, startedAt);
     situation.keep({ type: "begun", at: startedAt, service: service.plan.name, instance, run });
     return run;
   }

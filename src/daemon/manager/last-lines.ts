@@ -12,8 +12,8 @@ import type { InstanceState, InstanceStatus } from "../../control/service.ts";
 import { tellingLine, tellingLines } from "../last-words.ts";
 import type { Target, Targets } from "./targets.ts";
 
-/** Instances whose last line is read at the same time. */
-export const lastLinesAtOnceMax = 16;
+/** Instances whose last line is read at the same time; Node.js reads four files at once, and each of these takes a file descriptor. */
+export const lastLinesAtOnceMax = 8;
 /** Characters of the last line that a list repeats. */
 export const lastLineCharactersMax = 1_000;
 /** Lines of stderr that a problem repeats. */

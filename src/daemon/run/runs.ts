@@ -112,6 +112,8 @@ class HomeRuns implements Runs {
       const failure = await run.beginning;
       this.#launcher.began(spec.id);
       if (failure !== undefined) throw failure;
+      // The first look reads every environment; a turn is not to wait for that.
+      if (spec.isStandby === true) void this.#members.look();
       return run.identity!;
     } catch (error) {
       this.#launcher.began(spec.id);

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { findHeart } from "../../../src/daemon/boot/heart.ts";
+import { daemonNodeOptions } from "../../../src/daemon/boot/node-options.ts";
 import { awaitGone, homeProcesses, type HomeProcess } from "../../../src/daemon/home-processes.ts";
 import type { Home } from "../../../src/daemon/home.ts";
 import { always, eventually } from "./checks.ts";
@@ -112,9 +113,10 @@ class HeartKeeper implements Keeper {
   constructor(dist: URL, home: Home, folder: string, env: Readonly<Record<string, string>>) {
     this.#home = home;
     const output = openSync(join(folder, "daemon.output"), "a");
-    const entry = fileURLToPath(new URL("daemon-entry.js", dist));
-    const options = { env: { ...process.env, ...env }, detached: true, stdio: ["ignore", output, output] } as const;
-    spawn(process.execPath, [entry, home.root], { ...options, stdio: [...options.stdio] }).unref();
+    const entry = fileURLToPath(new URL("daemon-entry.cjs", dist));
+    const args = [...daemonNodeOptions, entry, home.root];
+    const options = { env: { ...process.env, ...env }, detached: true };
+    spawn(process.execPath, args, { ...options, stdio: ["ignore", output, output] }).unref();
     closeSync(output);
   }
 

@@ -10,6 +10,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { daemonNodeOptions } from "../../../src/daemon/boot/node-options.ts";
 import type { Home } from "../../../src/daemon/home.ts";
 import type { Keeper } from "./system.ts";
 
@@ -65,7 +66,7 @@ export class ChildKeeper implements Keeper {
 
   #start(): void {
     const output = openSync(this.#output, "a");
-    const child = spawn(process.execPath, [this.#entry, this.#home.root, "--no-heart"], {
+    const child = spawn(process.execPath, [...daemonNodeOptions, this.#entry, this.#home.root, "--no-heart"], {
       env: { ...process.env, ...this.#env },
       stdio: ["ignore", output, output],
     });
