@@ -558,6 +558,7 @@ describe("colos show", () => {
       "  ready      when it has run for 300 ms",
       "  restart    always, pauses of 100 ms to 15 s, degraded after 5 in 30 s",
       "  stop       SIGTERM, SIGKILL after 5 s",
+      "  logged     1 B or 1 ms a file, 1 B in all",
       "  needed by  shop",
       "",
       "web.1 = ready",

@@ -81,9 +81,10 @@ const restless = { maxRestarts: 10_000, periodMs: 1000, backoff: { initialMs: 20
 function fixed(): Record<string, ServiceConfig> {
   return {
     logger: { command: ["sh", "logger.sh"], instances: 2, ready: { log: " 1" }, shutdown: 20_000 },
-    talker: { command: ["sh", "talker.sh"], ...restless, shutdown: 20_000 },
+    talker: { command: ["sh", "talker.sh"], ...restless, shutdown: 20_000, standby: true },
     crasher: {
       command: ["sh", "crasher.sh"],
+      standby: true,
       maxRestarts: 3,
       periodMs: 5000,
       backoff: { initialMs: 50, maxMs: 400 },
@@ -134,8 +135,9 @@ function nginxConfig(port: number): string {
     }`;
 }
 
-/** The lock is the kernel's, and every child has it too: it is free when nothing of a run is left. */
+/** A standby waits for its turn and has done nothing before. The lock is the kernel's, and every child has it too: it is free when nothing of a run is left. */
 const begin = `
+[ -z "$COLOS_STANDBY" ] || eval "read -r turn <&$COLOS_STANDBY" || exit 1
 exec 9>>"locks/\${COLOS_RUN%.*}"
 flock -n 9 || echo "twice $COLOS_RUN $$" >>facts
 echo "start $COLOS_RUN $$ $VERSION" >>facts
