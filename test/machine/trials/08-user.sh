@@ -1,10 +1,12 @@
 # A unit of a user, who logs out
+# Without polkit nobody but root may.
+loginctl enable-linger person
 rm -rf /home/person/app /home/person/.local
 #! person
 mkdir -p ~/app
 cd ~/app
 echo '{ "services": { "web": { "command": ["sh", "-c", "echo up; exec sleep 1000"], "ready": { "log": "up" }, "limits": { "memoryBytes": "64 MiB", "pidsMax": 10 } } } }' >colos.config.json
-colos startup --write
+colos startup --write || tell "lingering is for root to allow"
 systemctl --user start colos
 same unit "$(systemctl --user is-active colos)" active
 has "cgroup of web" "$(cgroup_of "$(of web pid)")" /colos.service/run.
