@@ -143,19 +143,25 @@ const host: CliHost = {
     const { createInterface } = await import("node:readline");
     yield* createInterface({ input: process.stdin, terminal: false });
   },
-  startDaemon: async (home, after) => {
-    const [{ launchDaemon }, { homeAt }, { awaitEnd }] = await Promise.all([
+  startDaemon: async (home, after, where = "there") => {
+    const [{ launchByHeart, launchDaemon }, { homeAt }, { awaitEnd }, { isElsewhere }] = await Promise.all([
       import("./daemon/boot/launch.ts"),
       import("./daemon/home.ts"),
       import("./daemon/boot/take-over.ts"),
+      import("./daemon/boot/heart.ts"),
     ]);
     if (after !== undefined) await awaitEnd(after);
-    await launchDaemon(homeAt(home), [
+    const isByHeart = after !== undefined && where === "there" && isElsewhere(homeAt(home));
+    await (isByHeart ? launchByHeart : launchDaemon)(homeAt(home), [
       process.execPath,
       ...daemonNodeOptions,
       fileURLToPath(new URL("./daemon-entry.cjs", import.meta.url)),
       home,
     ]);
+  },
+  isDaemonElsewhere: async (osPid) => {
+    const { findCgroup } = await import("./daemon/limits/cgroup.ts");
+    return findCgroup(osPid) !== findCgroup("self");
   },
   checkHome: async (home) => {
     const [{ checkHome }, { homeAt }, { journalVersion }] = await Promise.all([
@@ -178,7 +184,7 @@ const host: CliHost = {
       ...action,
       home,
       cwd: config === "" ? "/" : dirname(config),
-      up: words("up", config),
+      up: words("up", "--unit", config),
       down: words("down"),
     });
   },

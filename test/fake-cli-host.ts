@@ -261,6 +261,10 @@ export class FakeHost implements CliHost {
   readonly daemonsStarted: string[] = [];
   /** What startDaemon was to wait for. */
   readonly endsAwaited: (number | undefined)[] = [];
+  /** Where startDaemon was to start it. */
+  readonly places: ("there" | "here" | undefined)[] = [];
+  /** Whether the daemon stands in another cgroup. */
+  isElsewhere = false;
   /** Why this version cannot read the home. */
   homeProblem: string | undefined;
   readonly startups: StartupAction[] = [];
@@ -362,12 +366,17 @@ export class FakeHost implements CliHost {
     return this.homeProblem === undefined ? Promise.resolve() : Promise.reject(new Error(this.homeProblem));
   }
 
-  startDaemon(home: string, after?: number): Promise<void> {
+  isDaemonElsewhere(): Promise<boolean> {
+    return Promise.resolve(this.isElsewhere);
+  }
+
+  startDaemon(home: string, after?: number, where?: "there" | "here"): Promise<void> {
     if (this.startable === undefined) {
       return Promise.reject(new Error("a daemon cannot be started here\n  | no space left"));
     }
     this.daemonsStarted.push(home);
     this.endsAwaited.push(after);
+    this.places.push(where);
     this.manager = this.startable;
     return Promise.resolve();
   }

@@ -70,3 +70,21 @@ export function seededHost(seed: number, rates: Readonly<Partial<Record<FaultNam
   };
   return host;
 }
+
+/** The operation that was begun never returns: its OS process or the machine has stopped. */
+export class Stopped extends Error {}
+
+/** Lets a host stop at any of its operations, one in a hundred; from then on none returns, until `isStopped` is taken back. */
+export class Stops {
+  isStopped = false;
+
+  constructor(host: FakeSimulatedHost) {
+    const { operate } = host;
+    const stops = host.stream("stop");
+    host.operate = async (durationMs, perform) => {
+      this.isStopped ||= stops.chance(0.01);
+      if (this.isStopped) throw new Stopped();
+      return operate.call(host, durationMs, perform) as ReturnType<typeof perform>;
+    };
+  }
+}

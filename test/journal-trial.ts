@@ -8,11 +8,8 @@ import { isFileError } from "../src/base/file-system.ts";
 import { JournalError, openJournal, type Journal } from "../src/daemon/journal/journal.ts";
 import type { FaultName } from "../src/faults/fault.ts";
 import { SimulatedFileSystem, type SimulatedFileSystemOptions } from "../src/sim/sim-file-system.ts";
-import { seededHost, type FakeSimulatedHost } from "./fake-simulated-host.ts";
+import { seededHost, Stopped, Stops, type FakeSimulatedHost } from "./fake-simulated-host.ts";
 import { listOptions } from "./journal-list.ts";
-
-/** The operation that was begun never returns: its OS process or the machine has stopped. */
-class Stopped extends Error {}
 
 /** What a trial has met, for a test that its faults struck. */
 export interface TrialFigures {
@@ -33,7 +30,7 @@ export class JournalTrial {
   #lasting: string[] = [];
   /** Tried since the last start, acknowledged or not. */
   readonly #tried = new Set<string>();
-  #isStopped = false;
+  readonly #stops: Stops;
 
   constructor(
     seed: number,
@@ -42,17 +39,7 @@ export class JournalTrial {
   ) {
     this.#host = seededHost(seed, rates);
     this.#files = new SimulatedFileSystem(this.#host, options);
-    this.#stopAtAny();
-  }
-
-  #stopAtAny(): void {
-    const { operate } = this.#host;
-    const stops = this.#host.stream("stop");
-    this.#host.operate = async (durationMs, perform) => {
-      this.#isStopped ||= stops.chance(0.01);
-      if (this.#isStopped) throw new Stopped();
-      return operate.call(this.#host, durationMs, perform) as ReturnType<typeof perform>;
-    };
+    this.#stops = new Stops(this.#host);
   }
 
   /** @throws Error when something that was acknowledged is gone, or something is there that nobody wrote */
@@ -64,7 +51,7 @@ export class JournalTrial {
         this.#append(`${step}.${index} `.padEnd(10 + draw.choose(1_500), "x"), draw.choose(3) > 0),
       );
       const outcomes = await Promise.allSettled(groups);
-      if (this.#isStopped) await this.#restart(draw.choose(2) === 0 ? "power" : "process");
+      if (this.#stops.isStopped) await this.#restart(draw.choose(2) === 0 ? "power" : "process");
       else for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
     }
     await this.#restart("power");
@@ -92,7 +79,7 @@ export class JournalTrial {
   async #restart(lost: "power" | "process"): Promise<void> {
     for (;;) {
       this.#files.crash(lost === "power" ? "power-loss" : "page-cache");
-      this.#isStopped = false;
+      this.#stops.isStopped = false;
       this.figures.starts += 1;
       try {
         await this.#open();

@@ -110,10 +110,12 @@ export interface CliHost {
   /** What a person types, line by line, until the end of the input. */
   inputLines(): AsyncIterable<string>;
   /**
-   * Starts a daemon for the home (absolute) and settles when it answers; not before the OS process `after` has ended. Rejects with
-   * a sentence when it does not.
+   * Starts a daemon for the home (absolute) and settles when it answers; not before the OS process `after` has ended. It stands in the
+   * cgroup of `after`, that is in the same unit or login, or with `here` in that of this OS process. Rejects with a sentence when it does not.
    */
-  startDaemon(home: string, after?: number): Promise<void>;
+  startDaemon(home: string, after?: number, where?: "there" | "here"): Promise<void>;
+  /** Whether the daemon with this OS process id stands in another cgroup than this OS process. */
+  isDaemonElsewhere(osPid: number): Promise<boolean>;
   /**
    * Runs the daemon of the home (absolute) in this OS process, and forwards what services write to stdout. Rejects with a sentence when
    * it cannot be.

@@ -70,6 +70,20 @@ describe("patientTransport", () => {
     expect(clock.monotonicMs()).toBe(daemonBackMs);
   });
 
+  test("the time in which a frozen daemon did not answer does not count", async () => {
+    const clock = new FakeClock();
+    const transport = failing("ECONNRESET", "ENOENT");
+    const { post } = transport;
+    transport.post = (path, body) => {
+      if (transport.postsCount === 0) clock.advance(30_000);
+      return post(path, body);
+    };
+    const patient = patientTransport(transport, { clock, isExpected: () => Promise.resolve(true) });
+
+    await expect(settled(patient.post(pathOf("system", "list"), "{}"), clock)).resolves.toMatchObject({ status: 200 });
+    expect(transport.postsCount).toBe(3);
+  });
+
   test("asks a question again whose connection was lost, for a while", async () => {
     const clock = new FakeClock();
     const look = pathOf("system", "list");

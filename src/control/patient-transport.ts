@@ -3,7 +3,8 @@
  *
  * Guarantees: only a request that reached nobody is sent again, or one that only looks, so nothing is done twice. It waits while somebody is
  * there who brings the daemon back (its heart), and at most `daemonBackMs`; then the answer is what it was: nobody is there. A look
- * whose connection was lost, as that of a daemon without file descriptors is, is tried again for `lookAgainMs`.
+ * whose connection was lost, as that of a daemon without file descriptors is, is tried again for `lookAgainMs`. Both count from the first
+ * failure: a daemon that is frozen may have kept the question waiting until it was killed for it.
  *
  * @module
  */
@@ -38,7 +39,7 @@ async function patiently<T>(
   { clock, isExpected }: PatienceOptions,
   isLook: boolean,
 ): Promise<T> {
-  const beganMs = clock.monotonicMs();
+  let failedMs: number | undefined;
   for (;;) {
     try {
       return await attempt();
@@ -47,7 +48,8 @@ async function patiently<T>(
       const isAbsent = absentCodes.has(code);
       const isLost = isLook && !isAbsent && code !== "EACCES" && code !== "EPERM";
       const patienceMs = isAbsent ? daemonBackMs : isLost ? lookAgainMs : 0;
-      if (clock.monotonicMs() - beganMs >= patienceMs || (isAbsent && !(await isExpected()))) throw error;
+      failedMs ??= clock.monotonicMs();
+      if (clock.monotonicMs() - failedMs >= patienceMs || (isAbsent && !(await isExpected()))) throw error;
     }
     await new Promise<void>((resolve) => void clock.timer(daemonBackLookMs, resolve));
   }

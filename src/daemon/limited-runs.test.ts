@@ -131,6 +131,21 @@ describe("limited runs: groups", () => {
     });
   });
 
+  needsLinux().test("a run that a daemon without groups started is looked at", async () => {
+    const home = newHome();
+    const earlier = openTestRuns(home);
+    await earlier.runs.start(shellSpec(home, "web.1.1", four));
+    await earlier.runs.close();
+    const base = mkdtempSync(join(tmpdir(), "colos-groups-"));
+    onTestFinished(() => rmSync(base, { recursive: true }));
+    const { runs, told, end } = await limited(home, new Cgroups(base, ["memory", "cpu", "pids"], home.root));
+
+    await runs.recover();
+    await end("web.1.1");
+
+    expect(told).toEqual([tooMany]);
+  });
+
   needsLinux().test("a start that fails leaves no group", async () => {
     const home = newHome();
     const { base, cgroups } = plainGroups(home);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { seededHost, type FakeSimulatedHost } from "../../test/fake-simulated-host.ts";
+import { seededHost, Stopped, Stops, type FakeSimulatedHost } from "../../test/fake-simulated-host.ts";
 import { JournalStore, mistakes, type Mistake } from "../../test/journal-store.ts";
 import { isFileError } from "../base/file-system.ts";
 import type { FaultName } from "../faults/fault.ts";
@@ -14,9 +14,6 @@ import { SimulatedFileSystem, type SimulatedFileSystemOptions } from "./sim-file
  * of the mistakes that people make with files is found.
  */
 
-/** The operation that was begun never returns: its OS process or the machine has stopped. */
-class Stopped extends Error {}
-
 /** One run: a store is used while the disk fails and the machine stops at any operation; every start looks at what is there. */
 class Trial {
   readonly #host: FakeSimulatedHost;
@@ -28,7 +25,7 @@ class Trial {
   #tried: string[] = [];
   /** The value that was acknowledged, and all that was tried since. */
   #values: (string | undefined)[] = [undefined];
-  #isStopped = false;
+  readonly #stops: Stops;
 
   constructor(
     seed: number,
@@ -40,17 +37,7 @@ class Trial {
     this.#files = new SimulatedFileSystem(this.#host, options);
     this.#mistake = mistake;
     this.#store = new JournalStore(this.#files, mistake);
-    this.#stopAtAny();
-  }
-
-  #stopAtAny(): void {
-    const { operate } = this.#host;
-    const stops = this.#host.stream("stop");
-    this.#host.operate = async (durationMs, perform) => {
-      this.#isStopped ||= stops.chance(0.01);
-      if (this.#isStopped) throw new Stopped();
-      return operate.call(this.#host, durationMs, perform) as ReturnType<typeof perform>;
-    };
+    this.#stops = new Stops(this.#host);
   }
 
   /** @throws Error when something that was acknowledged is gone, or something is there that nobody wrote */
@@ -95,7 +82,7 @@ class Trial {
 
   async #start(keep: "power-loss" | "page-cache"): Promise<void> {
     this.#files.crash(keep);
-    this.#isStopped = false;
+    this.#stops.isStopped = false;
     this.#store = new JournalStore(this.#files, this.#mistake);
     await this.#insist(() => this.#store.recover());
     const records = this.#store.records;

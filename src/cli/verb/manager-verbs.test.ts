@@ -558,6 +558,7 @@ describe("colos show", () => {
       "  ready      when it has run for 300 ms",
       "  restart    always, pauses of 100 ms to 15 s, degraded after 5 in 30 s",
       "  stop       SIGTERM, SIGKILL after 5 s",
+      "  logged     1 B or 1 ms a file, 1 B in all",
       "  needed by  shop",
       "",
       "web.1 = ready",
@@ -594,6 +595,21 @@ describe("colos up", () => {
 
     expect(await colos("up shop.json", host)).toBe(0);
     expect(terminal.screen[0]).toBe("up: 2 of 2 ready after 0 ms");
+  });
+
+  test.each([
+    ["elsewhere", true, ["here"]],
+    ["there", false, []],
+  ])("--unit has a daemon that stands %s stand in the unit", async (_, isElsewhere, places) => {
+    const manager = shop();
+    const host = hostOf(manager);
+    host.cwd = folder();
+    host.isElsewhere = isElsewhere;
+    host.startable = manager;
+
+    expect(await colos("up --unit shop.json", host)).toBe(0);
+    expect(host.places).toEqual(places);
+    expect(manager.asked.some(([operation]) => operation === "handOver")).toBe(isElsewhere);
   });
 
   test("prints the changes, what becomes of them, and how it all is", async () => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { DependencyPlan, LivePlan, ReadyPlan, ServicePlan } from "../../control/config.ts";
+import type { DependencyPlan, LivePlan, LogsPlan, ReadyPlan, ServicePlan } from "../../control/config.ts";
 import type { InstanceDetail, RunHistory, ServiceDetail } from "../../control/manager.ts";
 import { spanText } from "../../control/quantity.ts";
 import { managerVerb } from "../call.ts";
@@ -59,8 +59,11 @@ function serviceRows({ plan, dependents, limits }: ServiceDetail): readonly Row[
     ["live", liveText(plan.live)],
     ["restart", restartText(plan)],
     ["standby", plan.standby === true ? "the next run of each instance is started ahead" : ""],
+    ["hook", plan.exhausted.hook?.map(shellWord).join(" ") ?? ""],
     ["stop", stopText(plan)],
-    ["watches", plan.watch?.paths.join(", ") ?? ""],
+    ["reload", listenPort === undefined ? "" : `the old instance has ${spanText(plan.drainMs)} to finish`],
+    ["watches", watchText(plan.watch)],
+    ["logged", logsText(plan.logs)],
     ["needs", plan.dependsOn.map(dependencyText).join(", ")],
     ["needed by", dependents.join(", ")],
     ...limits.map((limit, at): Row => [at === 0 ? "limits" : "", limit]),
@@ -89,6 +92,18 @@ function liveText(live: LivePlan | undefined): string {
 function stopText({ stopSignal, shutdown }: ServicePlan): string {
   if (shutdown === "brutal") return "SIGKILL at once";
   return `${stopSignal}${shutdown === "infinity" ? ", for as long as it takes" : `, SIGKILL after ${spanText(shutdown)}`}`;
+}
+
+function watchText(watch: ServicePlan["watch"]): string {
+  if (watch === undefined) return "";
+  const { paths, ignore, delayMs } = watch;
+  const but = ignore.length === 0 ? "" : `, but not ${ignore.join(", ")}`;
+  return `${paths.join(", ")}${but}; restarted ${spanText(delayMs)} after a change`;
+}
+
+function logsText({ sizeBytes, ageMs, budgetBytes, forward }: LogsPlan): string {
+  const also = forward === undefined ? "" : `; also to ${forward}`;
+  return `${bytesText(sizeBytes)} or ${spanText(ageMs)} a file, ${bytesText(budgetBytes)} in all${also}`;
 }
 
 /** A word as one could type it. */

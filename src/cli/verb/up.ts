@@ -26,6 +26,10 @@ const foregroundOptions: Options = {
   "no-tty": { help: "the same as --plain" },
 };
 
+const unitOptions: Options = {
+  unit: { help: "as a unit of systemd types it: the daemon runs in the unit, and a service that fails is told alone" },
+};
+
 const containerOptions: Options = {
   container: { help: "run the daemon here, as the command of a container, until SIGTERM" },
 };
@@ -34,6 +38,7 @@ interface UpInput {
   readonly wait: WaitOptions;
   readonly config: string | undefined;
   readonly isContained: boolean;
+  readonly isUnit: boolean;
 }
 
 const withDaemon: Verb = managerVerb<UpInput>({
@@ -41,14 +46,16 @@ const withDaemon: Verb = managerVerb<UpInput>({
     "Without [config], colos.config.(ts|js|mjs|json|yaml|yml) in the working directory.",
     "What the config no longer says is stopped and removed. The same config twice changes nothing.",
   ],
-  options: { ...waitOptions, ...foregroundOptions, ...containerOptions },
+  options: { ...waitOptions, ...foregroundOptions, ...containerOptions, ...unitOptions },
   read: (words) => {
     const isContained = words.has("container");
     const waits = Object.keys(waitOptions).find((option) => isContained && words.has(option));
     if (waits !== undefined) throw words.wrong(`--${waits} is for a daemon of its own; with --container nobody waits`);
     const given = ["plain", "no-tty"].find((option) => words.has(option));
     if (given !== undefined) throw words.wrong(`--${given} is for --foreground`);
-    return { config: words.one("config"), isContained, wait: readWait(words) };
+    const isUnit = words.has("unit");
+    if (isUnit && isContained) throw words.wrong("--unit is for a daemon of its own; leave --container out");
+    return { config: words.one("config"), isContained, isUnit, wait: readWait(words) };
   },
   run: async (input, call) => {
     if (!input.isContained) return applyConfig(input, call);
@@ -64,7 +71,7 @@ export const up: Verb = {
 
 async function runForegroundUp(words: Words, host: Call["host"]): Promise<number> {
   const foreground = new Set(["help", ...Object.keys(foregroundOptions)]);
-  const other = Object.keys({ ...waitOptions, ...containerOptions, ...commonOptions }).find(
+  const other = Object.keys({ ...waitOptions, ...containerOptions, ...unitOptions, ...commonOptions }).find(
     (name) => !foreground.has(name) && words.has(name),
   );
   if (other !== undefined) throw words.wrong(`--${other} is for a daemon; with --foreground there is none`);
@@ -74,12 +81,12 @@ async function runForegroundUp(words: Words, host: Call["host"]): Promise<number
   return upForeground({ plain, ...(config === undefined ? {} : { config }) }, host);
 }
 
-async function applyConfig({ config, wait }: UpInput, call: Call): Promise<number> {
+async function applyConfig({ config, wait, isUnit }: UpInput, call: Call): Promise<number> {
   const { host } = call;
   const input = await readPlan(config, call);
   if (input === undefined) return exitCodes.usage;
   const startedMs = host.clock.monotonicMs();
-  await ensureDaemon(call);
+  await ensureDaemon(call, isUnit);
   if (call.isTalking) call.print(changeLines((await (await call.connect()).preview(input)).changes, call.colour));
   const alone = input.plan.services.filter(({ carrier }) => carrier === "thread" || carrier === "coroutine");
   if (call.isTalking && alone.length > 0) {
@@ -100,16 +107,23 @@ async function applyConfig({ config, wait }: UpInput, call: Call): Promise<numbe
       changed ? `colos: ${how}, after ${elapsed}` : `colos: nothing changed; ${stateCounts(report.instances)}`,
     ]);
   }
-  return exitCode;
+  // systemd can neither stop nor start again a unit whose start failed while services of it run.
+  return isUnit && exitCode === exitCodes.failed ? exitCodes.ok : exitCode;
 }
 
-async function ensureDaemon(call: Call): Promise<void> {
+async function ensureDaemon(call: Call, isUnit: boolean): Promise<void> {
+  const { host, home } = call;
   try {
-    await (await call.connect()).list();
+    const manager = await call.connect();
+    const { daemon } = await manager.list();
+    if (!isUnit || !(await host.isDaemonElsewhere(daemon.osPid))) return;
+    await manager.handOver();
+    await host.startDaemon(home, daemon.osPid, "here");
+    if (call.isTalking) call.print([`colos: the daemon in ${home} runs in this unit now; no service was touched`]);
   } catch (error) {
     if (!(error instanceof DaemonAbsentError)) throw error;
-    await call.host.startDaemon(call.home);
-    if (call.isTalking) call.print([`colos: started a daemon in ${call.home}`]);
+    await host.startDaemon(home);
+    if (call.isTalking) call.print([`colos: started a daemon in ${home}`]);
   }
 }
 

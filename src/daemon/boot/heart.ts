@@ -44,6 +44,7 @@ import { heartParameters, heartScript } from "./heart-script.ts";
 import type { Home } from "../home.ts";
 import { findProcessStat } from "../../os/process-sample.ts";
 import { withSpareDescriptor } from "../../os/spare-descriptor.ts";
+import { findCgroup } from "../limits/cgroup.ts";
 import { identityOfLines, isAlive } from "../os-identity.ts";
 import { ownEnvironment } from "./own-environment.ts";
 import type { OsIdentity } from "../run/run.ts";
@@ -125,6 +126,28 @@ export function findHeart(home: Home): OsIdentity | undefined {
   return identity !== undefined && isAlive(identity) ? identity : undefined;
 }
 
+/** Whether the home's heart lives in another cgroup than this OS process: of another unit, or of another login. */
+export function isElsewhere(home: Home): boolean {
+  const heart = findHeart(home);
+  if (heart === undefined) return false;
+  const cgroup = findCgroup(heart.osPid);
+  return cgroup !== undefined && cgroup !== findCgroup("self");
+}
+
+/** Has the heart start this daemon in place of the last one, which has handed over. Returns what has it start the last one again. */
+export function beginByHeart(home: Home, command: HeartOptions["command"]): () => void {
+  const { start, rest } = placesOf(home);
+  const before = textOf(start);
+  replaceSync(start, startScript({ command, cwd: "/" }));
+  rmSync(rest, { force: true });
+  return () => replaceSync(start, before);
+}
+
+/** What the heart of the home has to say. */
+export function heartLog(home: Home): string {
+  return join(home.log, "heart");
+}
+
 class KeptHeart implements Heart {
   readonly #options: HeartOptions;
   readonly #arguments: readonly string[];
@@ -174,10 +197,11 @@ class KeptHeart implements Heart {
     this.#stopAnswers();
   }
 
-  /** A heart of another version, or with other settings, makes place for this one's. */
+  /** A heart of another version, with other settings, or of another unit or login than the daemon's, makes place for this one's. */
   #endOlder(): void {
     const found = textOf(this.#places.pid).split("\n")[3];
-    if (found !== undefined && found !== this.#arguments.at(-1)) this.#kill();
+    if (found === undefined) return;
+    if (found !== this.#arguments.at(-1) || isElsewhere(this.#options.home)) this.#kill();
   }
 
   #kill(): void {
@@ -240,7 +264,7 @@ class KeptHeart implements Heart {
   }
 }
 
-function startScript({ command, cwd }: HeartOptions): string {
+function startScript({ command, cwd }: Pick<HeartOptions, "command" | "cwd">): string {
   return `cd ${shellQuote(cwd)} || exit\nexec ${command.map(shellQuote).join(" ")}\n`;
 }
 

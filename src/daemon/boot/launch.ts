@@ -8,7 +8,7 @@
  * @module
  */
 import { spawn } from "node:child_process";
-import { closeSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -16,6 +16,7 @@ import { ManagerError } from "../../control/manager.ts";
 import { FolderError, makeFolder } from "../folders.ts";
 import type { Home } from "../home.ts";
 import { identityOfLines, isAlive } from "../os-identity.ts";
+import { beginByHeart, heartLog } from "./heart.ts";
 import { ownEnvironment } from "./own-environment.ts";
 
 /** How long a daemon may take until it answers, in milliseconds. */
@@ -50,19 +51,46 @@ export async function launchDaemon(home: Home, command: readonly [string, ...str
     if (code === refusedCode) refusedAtMs = performance.now();
     else problem ??= signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`;
   });
-  const deadline = performance.now() + launchTimeoutMs;
-  while (!(await answers(home.controlSocket))) {
+  await awaitAnswer(home, from, () => {
     // The one that was faster answers in a moment.
     const patienceMs = isHeld(home) ? otherDaemonMs : 0;
     if (refusedAtMs !== undefined && performance.now() > refusedAtMs + patienceMs)
       throw new ManagerError("refused", refusal(file, from));
-    if (problem === undefined && performance.now() > deadline)
-      problem = `it did not answer within ${launchTimeoutMs} ms`;
-    if (problem !== undefined)
-      throw new Error(`the daemon of ${home.root} did not start: ${problem}${said(file, from)}`);
+    return problem;
+  });
+  daemon.unref();
+}
+
+/**
+ * Has the heart of `home` start `command` as its daemon: where the last one was, which has handed over and ended. When it does not come, the
+ * heart goes on with what started the last one. @throws Error with a sentence
+ */
+export async function launchByHeart(home: Home, command: readonly [string, ...string[]]): Promise<void> {
+  const from = sizeOf(daemonLog(home));
+  const heartFrom = sizeOf(heartLog(home));
+  const undo = beginByHeart(home, command);
+  try {
+    await awaitAnswer(home, from, () => {
+      const heartSaid = readFrom(heartLog(home), heartFrom);
+      const status = /has ended with exit status (\d+)/.exec(heartSaid)?.[1];
+      return status === undefined ? undefined : `it ended with exit code ${status}`;
+    });
+  } catch (error) {
+    undo();
+    throw error;
+  }
+}
+
+/** @param problem why it will never answer @throws Error with a sentence, and what `problem` throws */
+async function awaitAnswer(home: Home, from: number, problem: () => string | undefined): Promise<void> {
+  const deadline = performance.now() + launchTimeoutMs;
+  while (!(await answers(home.controlSocket))) {
+    const isLate = performance.now() > deadline;
+    const why = problem() ?? (isLate ? `it did not answer within ${launchTimeoutMs} ms` : undefined);
+    if (why !== undefined)
+      throw new Error(`the daemon of ${home.root} did not start: ${why}${said(daemonLog(home), from)}`);
     await pause(launchLookMs);
   }
-  daemon.unref();
 }
 
 /** @throws ManagerError `refused` */
@@ -91,7 +119,7 @@ function isHeld(home: Home): boolean {
 
 /** What the daemon said last, which is why it refused. */
 function refusal(file: string, from: number): string {
-  const line = readFileSync(file).subarray(from).toString("utf8").trim().split("\n").at(-1) ?? "";
+  const line = readFrom(file, from).trim().split("\n").at(-1) ?? "";
   return line.replace(/^colos: /, "") || "the daemon refused to start and did not say why";
 }
 
@@ -106,8 +134,16 @@ function answers(socketPath: string): Promise<boolean> {
   });
 }
 
+function readFrom(file: string, from: number): string {
+  return sizeOf(file) <= from ? "" : readFileSync(file).subarray(from).subarray(-saidMaxBytes).toString("utf8");
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
 function said(file: string, from: number): string {
-  const text = readFileSync(file).subarray(from).subarray(-saidMaxBytes).toString("utf8").trim();
+  const text = readFrom(file, from).trim();
   return text === ""
     ? ""
     : `\n${text

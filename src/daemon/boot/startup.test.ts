@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { needsProgram } from "../../../test/debian.ts";
+import { exitCodes } from "../../cli/exit-codes.ts";
 import {
   findStartupSystem,
   removeStartup,
@@ -60,13 +61,32 @@ describe("startup: systemd", () => {
     const { text, path } = startupPlan(options());
 
     expect(path).toBe("/etc/systemd/system/colos.service");
-    for (const line of ["Type=forking", "GuessMainPID=no", "KillMode=process", "OOMPolicy=continue", "Delegate=yes"]) {
+    for (const line of [
+      "Type=forking",
+      "GuessMainPID=no",
+      "KillMode=process",
+      "OOMPolicy=continue",
+      "Delegate=yes",
+      `SuccessExitStatus=${exitCodes.noDaemon}`,
+    ]) {
       expect(text.split("\n")).toContain(line);
     }
     expect(text).toContain(
       `ExecStart="${process.execPath}" "/opt/colos/bin.js" "up" "/srv/my app/100%%.yaml" "--wait"\n`,
     );
     expect(text).toContain(String.raw`Environment="PRICE=5 $ \"net\""`);
+  });
+
+  test("what is stopped while it starts is stopped too, and a start that failed stops nothing", () => {
+    const line = startupPlan(options({ down: ["/bin/echo", "down", "--home", "/a b"] }))
+      .text.split("\n")
+      .find((text) => text.startsWith("ExecStopPost="))!;
+    // systemd takes quotes and $$ as this shell does backslashes.
+    const typed = line.slice("ExecStopPost=".length).replaceAll("$$", String.raw`\$`);
+    const said = (result: string): string =>
+      spawnSync("/bin/sh", ["-c", typed], { encoding: "utf8", env: { SERVICE_RESULT: result } }).stdout;
+
+    expect([said("success"), said("exit-code")]).toEqual(["down --home /a b\n", ""]);
   });
 
   systemd.test("systemd takes the unit of the system", () => {

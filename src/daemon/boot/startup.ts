@@ -20,6 +20,9 @@ import { shellQuote } from "../shell-quote.ts";
 
 export type StartupSystem = "systemd" | "openrc" | "cron";
 
+/** What `down` ends with when no daemon runs (exit-codes.ts of the command line). */
+const absentCode = 3;
+
 /** One command as words. */
 export type Words = readonly [string, ...string[]];
 
@@ -189,6 +192,10 @@ function systemdPlan(options: StartupOptions): StartupPlan {
     "GuessMainPID=no",
     `ExecStart=${up.map(execWord).join(" ")}`,
     `ExecStop=${down.map(execWord).join(" ")}`,
+    // What is stopped while it starts has no ExecStop.
+    `ExecStopPost=/bin/sh -c ${execWord('[ "$SERVICE_RESULT" != success ] || exec "$@"')} colos ${down.map(execWord).join(" ")}`,
+    // Nothing runs that could be stopped: somebody has typed colos down.
+    `SuccessExitStatus=${absentCode}`,
     "Restart=on-failure",
     "RestartSec=10",
     "TimeoutStartSec=infinity",

@@ -80,6 +80,16 @@ describe("cgroup: taking over", () => {
     expect(textOf(unit, "cgroup.subtree_control")).toBe("cpu memory pids\n");
   });
 
+  test("a daemon that was started to stop a unit divides the unit, and not what systemd stops it from", () => {
+    const { unit, open } = machine({ path: "/unit/.control", procs: "" });
+    mkdirSync(join(unit, ".control"));
+    writeFileSync(join(unit, ".control", "cgroup.procs"), `${process.pid}\n500\n`);
+
+    expect(opened(open()).pathOf("web.1.1").startsWith(`${unit}/run.`)).toBe(true);
+    expect(textOf(unit, "colos-daemon", "cgroup.procs")).toBe(String(process.pid));
+    expect(readdirSync(join(unit, ".control"))).toEqual(["cgroup.procs"]);
+  });
+
   test("in a namespace of its own, everybody is moved", () => {
     const { point, open } = machine({ path: "/", procs: "1\n500\n" });
 

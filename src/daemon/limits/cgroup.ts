@@ -34,6 +34,8 @@ export const removeTriesMax = 50;
 export type Controller = "memory" | "cpu" | "pids";
 const controllers: readonly Controller[] = ["memory", "cpu", "pids"];
 const leafName = "colos-daemon";
+/** Where systemd has what stops a unit, beside the leaf; a `colos down` starts a daemon there when none lives. */
+const controlName = ".control";
 /** cpu.max counts in parts of this many microseconds. */
 const cpuPeriodMicroseconds = 100_000;
 
@@ -45,6 +47,17 @@ export interface CgroupSources {
   readonly mounts?: string;
   /** Whether an OS process in the daemon's group is one of colos, which may be moved. */
   isOurs(osPid: number): boolean;
+}
+
+/**
+ * Where an OS process is kept by whoever started it, such as a unit or a login: its path in the cgroup tree, the same before and after colos
+ * has divided it. Undefined when it has ended, or the OS has no cgroups.
+ */
+export function findCgroup(osPid: number | "self"): string | undefined {
+  const text = read(`/proc/${osPid}/cgroup`);
+  // With version 1 beside it, only systemd's own hierarchy may tell who is where.
+  const path = /^\d+:name=systemd:(\/.*)$/m.exec(text)?.[1] ?? /^0::(\/.*)$/m.exec(text)?.[1];
+  return path === undefined ? undefined : undivided(path);
 }
 
 /** The part of the cgroup tree that was delegated to colos, or why there is none. */
@@ -116,6 +129,11 @@ export class Cgroups {
     return true;
   }
 
+  /** Whether the run has a group here. */
+  has(run: string): boolean {
+    return existsSync(this.pathOf(run));
+  }
+
   /** OS processes in the group. */
   members(run: string): readonly number[] {
     return words(read(join(this.pathOf(run), "cgroup.procs"))).map(Number);
@@ -176,8 +194,13 @@ function findPlace({
   if (path === undefined) return { absent: "the daemon is in no cgroup of version 2" };
   const below = mount.root !== "/" && path.startsWith(mount.root) ? path.slice(mount.root.length) : path;
   const own = join(mount.point, below);
-  const base = basename(own) === leafName ? dirname(own) : own; // an earlier daemon has divided it
+  const base = undivided(own);
   return { base, isNamespaceRoot: base.replace(/\/$/, "") === mount.point };
+}
+
+/** The group as it was before an earlier daemon divided it. */
+function undivided(path: string): string {
+  return basename(path) === leafName || basename(path) === controlName ? dirname(path) : path;
 }
 
 /** A line of proc_pid_mountinfo(5) of type cgroup2. */
@@ -216,7 +239,10 @@ function takeOver(base: string, offered: readonly Controller[]): Controller[] {
   const control = join(base, "cgroup.subtree_control");
   mkdirSync(leaf, { recursive: true });
   for (let tries = 1; ; tries++) {
-    for (const osPid of words(read(join(base, "cgroup.procs")))) moveQuietly(osPid, leaf);
+    const stopper = words(read(join(base, controlName, "cgroup.procs"))).filter(
+      (osPid) => Number(osPid) === process.pid,
+    );
+    for (const osPid of [...words(read(join(base, "cgroup.procs"))), ...stopper]) moveQuietly(osPid, leaf);
     try {
       const missing = offered.filter((controller) => !words(read(control)).includes(controller));
       for (const controller of missing) writeFileSync(control, `+${controller}`, { flag: "a" });

@@ -1,4 +1,5 @@
 /** Limits: runs that are held for real, by what this machine has: rlimits, another user, groups of the kernel. */
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test, type TestContext } from "vitest";
@@ -9,7 +10,7 @@ import { nodePlatform } from "../../platforms/node/node-platform.ts";
 import { RunStartError, type RunSpec } from "../run/run.ts";
 import { Cgroups } from "./cgroup.ts";
 import { identityHost, type IdentityHost } from "./identity.ts";
-import { Limits, openLimits, unlimitedStatus, type LimitsOptions } from "./limits.ts";
+import { isOfColos, Limits, openLimits, unlimitedStatus, type LimitsOptions } from "./limits.ts";
 
 const options: LimitsOptions = {
   home: "/home/a",
@@ -100,6 +101,43 @@ needsProgram("setpriv", "util-linux").describe("limits: another user", () => {
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/fork/i);
     expect(stdout.trim().split("\n").length).toBeLessThanOrEqual(6);
+  });
+});
+
+needsLinux().describe("limits: whose OS processes may be moved", () => {
+  /** The child of a shell that is called so; the shell is nobody's child any more. */
+  function childOf(name: string, env: Readonly<Record<string, string>> = {}): number {
+    const script = "env -i sleep 1000 >/dev/null & echo $!; wait";
+    const { stdout } = spawnSync(
+      "sh",
+      ["-c", 'exec 3>&1; setsid sh -c "$1" "$0" 3>&- | { read -r pid; echo "$pid" >&3; } &', name, script],
+      {
+        encoding: "utf8",
+        env: { PATH: process.env["PATH"], ...env },
+        stdio: ["ignore", "pipe", "ignore"],
+      },
+    );
+    const osPid = Number(stdout);
+    onTestFinished(() => void process.kill(osPid));
+    return osPid;
+  }
+
+  test("what one of the home has started, such as the sleep of a heart", () => {
+    expect(isOfColos(childOf("/home/a/heart/script"), "/home/a")).toBe(true);
+  });
+
+  test("what a run has started", () => {
+    expect(isOfColos(childOf("a service", { COLOS_RUN: "web.1.1" }), "/home/a")).toBe(true);
+  });
+
+  test("who has ended by now is in nobody's way", () => {
+    expect(isOfColos(2 ** 22 + 1, "/home/a")).toBe(true);
+  });
+
+  test("nobody else, also who knows where the home is", () => {
+    const others = [childOf("/home/b/heart/script"), childOf("a shell", { COLOS_HOME: "/home/a" }), 1];
+
+    expect(others.map((osPid) => isOfColos(osPid, "/home/a"))).toEqual([false, false, false]);
   });
 });
 

@@ -17,8 +17,10 @@
  */
 import { readFileSync } from "node:fs";
 import type { LimitsPlan } from "../../control/config.ts";
+import { findProcessStat } from "../../os/process-sample.ts";
 import type { Preparation } from "../run/run-launch.ts";
 import { RunStartError, type RunId, type RunSpec } from "../run/run.ts";
+import { runVariable } from "../run/shim-script.ts";
 import { openCgroups, type Cgroups, type CgroupSources, type Controller } from "./cgroup.ts";
 import { identityHost, identityOf, type IdentityConfig, type IdentityHost } from "./identity.ts";
 import { cpuOverMs, LimitSampler, sampleEveryMs, type SamplerOptions } from "./sampler.ts";
@@ -131,10 +133,13 @@ export class Limits {
   /** A run runs, started now or found again. */
   began(run: RunId, limits: LimitsPlan): void {
     const { memoryBytes, cpuPercent, pidsMax } = limits;
+    // A daemon that had no groups may have started it.
+    const isInGroup = this.#cgroups?.has(run) === true;
+    const isHeld = (controller: Controller): boolean => isInGroup && this.#holds(controller);
     const sampled = {
-      ...(memoryBytes === undefined || this.#holds("memory") ? {} : { memoryBytes }),
-      ...(cpuPercent === undefined || this.#holds("cpu") ? {} : { cpuPercent }),
-      ...(pidsMax === undefined || this.#holds("pids") ? {} : { pidsMax }),
+      ...(memoryBytes === undefined || isHeld("memory") ? {} : { memoryBytes }),
+      ...(cpuPercent === undefined || isHeld("cpu") ? {} : { cpuPercent }),
+      ...(pidsMax === undefined || isHeld("pids") ? {} : { pidsMax }),
     };
     if (Object.keys(sampled).length > 0) this.#sampler.watch({ id: run, limits: sampled });
   }
@@ -227,9 +232,22 @@ function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The daemon, its helpers and its runs, wherever they were started. */
-function isOfColos(osPid: number, home: string): boolean {
-  if (osPid === process.pid || osPid === process.ppid) return true;
+/**
+ * Whether an OS process is one of colos: the daemon, a helper or a run of its home, wherever it was started, what one of them has started (such
+ * as the `sleep` of the heart), or one that has ended by now.
+ */
+export function isOfColos(osPid: number, home: string): boolean {
+  for (let at = osPid; at > 1;) {
+    if (at === process.pid || at === process.ppid) return true;
+    const stat = findProcessStat(at);
+    if (stat === undefined) return true;
+    if (isMarked(at, home)) return true;
+    at = stat.parentPid;
+  }
+  return false;
+}
+
+function isMarked(osPid: number, home: string): boolean {
   const of = (file: string): string => {
     try {
       return readFileSync(`/proc/${osPid}/${file}`, "latin1");
@@ -241,7 +259,7 @@ function isOfColos(osPid: number, home: string): boolean {
     of("cmdline").includes(home) ||
     of("environ")
       .split("\0")
-      .some((entry) => entry.startsWith("COLOS_"))
+      .some((entry) => entry.startsWith(`${runVariable}=`))
   );
 }
 

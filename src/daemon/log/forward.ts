@@ -109,7 +109,8 @@ export class Forward {
     const problem = journaldProblem(socketPath);
     if (problem !== undefined) throw new Error(problem);
     const stream = (priority: number): Sink => {
-      const socket = connect(socketPath);
+      // journald ends its own side at once, and Node would end this one with it.
+      const socket = connect({ path: socketPath, allowHalfOpen: true });
       socket.resume();
       socket.write(`${name}\n\n${priority}\n0\n0\n0\n0\n`);
       return new Sink(socket);

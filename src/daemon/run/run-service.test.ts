@@ -226,14 +226,15 @@ describe("readiness", () => {
     });
   });
 
-  test("what a service says besides is passed on, line by line", async () => {
+  test("what a service says of its state is passed on, and nothing else", async () => {
     const { home, runs, recorder, statuses } = openTestRuns(newHome());
     await runs.start(specOf(home, "web.1.1", { argv: ["sleep", "1000"] }));
 
-    recorder.note("web.1.1", "READY=1\nSTATUS=half done");
+    recorder.note("web.1.1", "READY=1\nSTATUS=half done\nMAINPID=4711");
+    recorder.note("web.1.1", "BARRIER=1");
     recorder.note("other.1.1", "STATUS=not ours");
 
-    expect(statuses).toEqual(["STATUS=half done"]);
+    expect(statuses).toEqual(["half done"]);
   });
 });
 

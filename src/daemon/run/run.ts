@@ -98,7 +98,7 @@ export interface RunListener {
   ended(id: RunId, end: RunEnd): void;
   /** It said that it is ready (`readiness` of its spec). */
   ready(id: RunId): void;
-  /** It said something else through sd_notify: STATUS=…, STOPPING=1, RELOADING=1. */
+  /** What it does now, in its own words: STATUS=… of sd_notify(3). */
   status(id: RunId, text: string): void;
 }
 

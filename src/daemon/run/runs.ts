@@ -35,6 +35,8 @@ const pipeKindsAlways: readonly files.PipeKind[] = ["out", "err", "in"];
 /** How long `forget` waits for the end of a shim that was killed, in milliseconds. */
 export const shimEndMs: Milliseconds = 2_000;
 const shimLookMs: Milliseconds = 2;
+/** What a person is told of sd_notify(3) begins with it. */
+const statusWord = "STATUS=";
 
 export interface RunsOptions {
   readonly home: Home;
@@ -237,8 +239,9 @@ class HomeRuns implements Runs {
 
   #note(id: RunId, note: string): void {
     if (!this.#runs.has(id)) return;
+    // What else there is, such as BARRIER=1 and MAINPID, is for whoever runs the protocol and not for people.
     for (const line of note.split("\n")) {
-      if (line !== "" && line !== "READY=1") this.#tell((listener) => listener.status(id, line));
+      if (line.startsWith(statusWord)) this.#tell((listener) => listener.status(id, line.slice(statusWord.length)));
     }
   }
 

@@ -2,7 +2,7 @@
  * Shim script: what `/bin/sh` does beside each run (`run`, or `colos_launch` in a launcher) and beside each shared listening socket
  * (`hold`).
  *
- * Guarantees: runs on dash, busybox sh and bash. The shim starts the service after it has claimed the run, so a run whose
+ * Guarantees: runs on dash, busybox sh, bash and mksh. The shim starts the service after it has claimed the run, so a run whose
  * claim somebody else has is never started. It starts it in the foreground, because POSIX has a shell ignore SIGINT and
  * SIGQUIT in what it starts in the background, and the service would inherit that. Once the service runs, the shim needs
  * no other program and no fork to record its end: an exit status is not lost because the machine is out of OS processes.
@@ -125,9 +125,11 @@ colos_exec() { # becomes the service, in a subshell: its pid stays the one that 
   colos_identity
   echo "$colos_identity" >"$colos_run.pid" || exit ${shimStatus.record}
   [ -e "$colos_run.shim" ] || exit ${shimStatus.claimed} # a daemon has given the run up
-  [ "$colos_ready" = - ] || eval "exec $colos_ready>\\"\\$colos_pipe.ready\\""
+  # Opened with the exec of the service: shells of the ksh family hand on no file descriptor that was opened before.
+  colos_opened=
+  [ "$colos_ready" = - ] || colos_opened="$colos_ready>\\"\\$colos_pipe.ready\\""
   if [ "$colos_standby" != - ]; then
-    eval "exec $colos_standby<>\\"\\$colos_pipe.go\\""
+    colos_opened="$colos_opened $colos_standby<>\\"\\$colos_pipe.go\\""
     ${standbyVariable}=$colos_standby
     export ${standbyVariable}
   fi
@@ -142,7 +144,7 @@ colos_exec() { # becomes the service, in a subshell: its pid stays the one that 
     if [ "\${${servicePathVariable}+x}" ]; then PATH=$${servicePathVariable}; unset ${servicePathVariable}; else unset PATH; fi
     eval "$colos_preamble"
   fi
-  exec "$@"
+  eval "exec \\"\\$@\\" $colos_opened"
 }
 colos_hold() { # <identity file> <FIFO>
   trap : HUP INT QUIT TERM PIPE USR1 USR2 ALRM
