@@ -34,6 +34,7 @@ export class Machine implements CoreHost {
   /** What the journal holds. */
   entries: Entry[] = [];
   /** What runs, over the death of the core. */
+  readonly #startedAt = new Map<RunId, number>();
   readonly running = new Map<RunId, { signals: string[] }>();
   readonly startedEver: RunId[] = [];
   readonly asked: RunId[] = [];
@@ -115,6 +116,7 @@ export class Machine implements CoreHost {
   runAsked(): void {
     for (const id of this.asked.splice(0)) {
       this.startedEver.push(id);
+      this.#startedAt.set(id, this.nowMs);
       this.running.set(id, { signals: [] });
       this.core.started(id, 100 + this.startedEver.length);
     }
@@ -197,7 +199,8 @@ export class Machine implements CoreHost {
     const { service, instance } = runParts(id);
     const identity = { osPid: 99, startTicks: 1, bootId: "b" };
     const standby = this.waiting.has(id) ? ({ isStandby: true } as const) : {};
-    return { id, service, instance, startedAt: this.nowMs, ...standby, state: "running", identity, isReady: false };
+    const startedAt = this.#startedAt.get(id) ?? this.nowMs;
+    return { id, service, instance, startedAt, ...standby, state: "running", identity, isReady: false };
   }
 
   foundEnded(id: RunId, code: number | null, isBlameless = false): RecoveredRun {

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { Guard, guardLimitMsMax } from "./guard.ts";
+import { Guard, guardLimitMsMax, guardUndoMsMax } from "./guard.ts";
 
 /** The environment variable that the mark stands in. */
 export const markVariable = "COLOS_TORTURE_MARK";
@@ -35,12 +35,14 @@ found() {
   done
 }`;
 
+/** Half of what undoing may take, in seconds: what has ended with SIGKILL is soon gone, unless the machine is very busy. */
+const goneSeconds = guardUndoMsMax / 2000;
+
 /** Twice, for what was being started meanwhile. What has ended is waited for: a folder is removed after its last writer. */
 const sweep = `
   for round in 1 2; do
     for p in $(found "$1" "$2" 2>/dev/null); do kill -KILL "$p" 2>/dev/null; done
   done
-  n=0; while test $n -lt 200 && test -n "$(found "$1" "$2" 2>/dev/null)"; do
-    n=$((n+1)); sleep 0.01
-  done
+  end=$(($(date +%s) + ${goneSeconds}))
+  while test "$(date +%s)" -lt $end && test -n "$(found "$1" "$2" 2>/dev/null)"; do sleep 0.02; done
   test -z "$2" || rm -rf "$2"`;

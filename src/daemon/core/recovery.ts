@@ -109,8 +109,8 @@ function recordedRun(
   }
   if (known.isStandby !== true || found.isStandby === true) return known;
   const dependencies = situation.generations(service.plan);
-  const at = situation.host.now();
-  situation.keep({ type: "promoted", at, run: id, dependencies });
+  // When its turn came nobody has written down: a later time than that would miss what it said of itself since.
+  situation.keep({ type: "promoted", at: startedAt, run: id, dependencies });
   return findRecord(situation, found) ?? known;
 }
 

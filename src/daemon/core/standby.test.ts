@@ -323,9 +323,15 @@ describe("a daemon that is killed", () => {
     const machine = standingBy();
     machine.end("web.1.1", 1);
     machine.tellTurns();
+    const turnAt = machine.now();
+    machine.pass(1000);
     killBefore(machine, "promoted");
     expect(machine.promoting).toEqual([]);
     expect(machine.checked).toEqual(["web.1.2"]);
+    // Else the line with which it says that it is ready would come too early to be looked at.
+    expect(machine.core.live(machine.core.record.services.get("web")!)[0]?.current?.startedAt).toBeLessThanOrEqual(
+      turnAt,
+    );
     isRestored(machine);
   });
 

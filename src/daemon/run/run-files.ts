@@ -116,8 +116,7 @@ export function recordsIn(home: Home): RunRecord[] {
 /** A torn spec gives what the run's id says, as of another boot. @throws when it is there and cannot be read */
 export function readRecord(home: Home, id: RunId): RunRecord | undefined {
   const file = runFile(home, id, "spec");
-  // One that cannot be read for want of a file descriptor is no sign that the run is forgotten.
-  const text = existsSync(file) ? withSpareDescriptor(() => readFileSync(file, "utf8")) : undefined;
+  const text = readSpec(file);
   if (text === undefined) return undefined;
   try {
     return JSON.parse(text) as RunRecord;
@@ -127,6 +126,16 @@ export function readRecord(home: Home, id: RunId): RunRecord | undefined {
     const startedAt = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
     const torn = { argv: [], cwd: "/", stdin: "null", listen: [], limits: {}, logs, startedAt, bootId: "" } as const;
     return { id, service, instance: Number(instance), ...torn };
+  }
+}
+
+/** Only one that is not there says that the run is forgotten, and not one that cannot be read for want of a file descriptor. */
+function readSpec(file: string): string | undefined {
+  try {
+    return withSpareDescriptor(() => readFileSync(file, "utf8"));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
 }
 
