@@ -525,6 +525,68 @@ describe("control server: limits", () => {
     await expect.poll(async () => (await ask(socket)).status).toBe(200);
   });
 
+  test("requests that do not wait for answers are carried out one after the other", async () => {
+    const { socket, manager } = await serve();
+    let underWay = 0;
+    let mostAtOnce = 0;
+    const { list } = manager;
+    manager.list = async () => {
+      underWay += 1;
+      mostAtOnce = Math.max(mostAtOnce, underWay);
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay -= 1;
+      return await list.call(manager);
+    };
+    const client = new RawClient(socket);
+    const get = (headers = ""): string => `GET /v1/system/list HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n`;
+    client.socket.write(get() + get() + get("connection: close\r\n"));
+    await client.ended;
+
+    expect([client.text.match(/^HTTP\/1\.1 200/gm)?.length, mostAtOnce]).toEqual([3, 1]);
+  });
+
+  test("more of them than pipelinedMax are refused with 503, and the connection ends", async () => {
+    const { socket } = await serve({ limits: { pipelinedMax: 3 } });
+    const client = new RawClient(socket);
+    client.socket.write("GET /v1/health HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(10));
+    await client.ended;
+
+    expect(client.text.match(/^HTTP\/1\.1 \d+/gm)).toEqual([...Array(3).fill("HTTP/1.1 200"), "HTTP/1.1 503"]);
+    expect(client.text).toContain("3 requests wait on this connection, which is the limit");
+    expect((await ask(socket)).status).toBe(200);
+  });
+
+  test("whole requests are answered also when what follows them is broken", async () => {
+    const { socket } = await serve();
+    const client = new RawClient(socket);
+    client.socket.write(`${"GET /v1/health HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(3)}broken\r\n\r\n`);
+    await client.ended;
+
+    expect(client.text.match(/^HTTP\/1\.1 \d+/gm)).toEqual(Array(3).fill("HTTP/1.1 200"));
+  });
+
+  test("what waits on a connection that is lost is not carried out", async () => {
+    const { socket, manager } = await serve();
+    let answer = (): void => {};
+    const first = new Promise<void>((resolve) => (answer = resolve));
+    const { list } = manager;
+    let asked = 0;
+    manager.list = async () => {
+      asked += 1;
+      await first;
+      return await list.call(manager);
+    };
+    const client = new RawClient(socket);
+    client.socket.write("GET /v1/system/list HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(2));
+    await expect.poll(() => asked).toBe(1);
+    client.socket.destroy();
+    await expect.poll(async () => (await ask(socket)).status).toBe(200);
+    answer();
+    await expect.poll(async () => (await ask(socket)).status).toBe(200);
+
+    expect(asked).toBe(1);
+  });
+
   test("more than readsMax questions are answered with 503, and operations are not kept out", async () => {
     const { socket, client, manager } = await serve({ limits: { readsMax: 2 } });
     manager.list = () => new Promise(() => {});

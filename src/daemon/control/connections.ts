@@ -3,7 +3,8 @@
  *
  * Guarantees: never more than `connectionsMax`: one more closes the one that has been without a whole request longest, so that
  * clients which connect and dawdle cannot keep others out; only when every connection has an answer under way is the new one
- * turned away. A client that does not take its answer within `answerTimeoutMs` loses its connection.
+ * turned away. A client that does not take its answer within `answerTimeoutMs` loses its connection. What a connection asks without waiting
+ * for answers (HTTP pipelining) is carried out one after the other, with a turn for all others in between; beyond `pipelinedMax` it is refused.
  *
  * @module
  */
@@ -12,12 +13,60 @@ import type { Socket } from "node:net";
 import { problem, problemMediaType, type Problem } from "../../control/problem.ts";
 import type { ControlLimits } from "./limits.ts";
 
+/** What one connection waits for. */
+class Connection {
+  /** In the order in which they were asked for. */
+  readonly answers = new Set<ServerResponse>();
+  readonly #turns: (() => void)[] = [];
+  readonly #pipelinedMax: number;
+  #isLost = false;
+  #isFull = false;
+  #isIdle: (() => void) | undefined;
+
+  constructor(pipelinedMax: number) {
+    this.#pipelinedMax = pipelinedMax;
+  }
+
+  /** Whether to carry a request out, once everything that was asked before is answered. */
+  async turn(response: ServerResponse): Promise<Turn> {
+    if (this.#isFull) return "no";
+    const isNext = this.answers.size === 0;
+    this.answers.add(response);
+    response.once("close", () => this.#answered(response));
+    if (isNext) return "now";
+    this.#isFull = this.answers.size > this.#pipelinedMax;
+    if (this.#isFull) return "tooMany";
+    await new Promise<void>((resolve) => this.#turns.push(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    return this.#isLost ? "no" : "now";
+  }
+
+  /** Calls once everything that was asked is answered. */
+  whenIdle(call: () => void): void {
+    this.#isIdle = call;
+  }
+
+  lost(): void {
+    this.#isLost = true;
+    for (const take of this.#turns.splice(0)) take();
+  }
+
+  #answered(response: ServerResponse): void {
+    this.answers.delete(response);
+    this.#turns.shift()?.();
+    if (this.answers.size === 0) this.#isIdle?.();
+  }
+}
+
+/** `no`: the connection was turned away, or has gone. */
+export type Turn = "now" | "tooMany" | "no";
+
 /** The connections of one server. */
 export class Connections {
   readonly #server: Server;
   readonly #limits: ControlLimits;
-  /** The answers that each connection waits for; the oldest connection first. */
-  readonly #sockets = new Map<Socket, Set<ServerResponse>>();
+  /** The oldest first. */
+  readonly #connections = new Map<Socket, Connection>();
 
   constructor(server: Server, limits: ControlLimits) {
     this.#server = server;
@@ -26,12 +75,9 @@ export class Connections {
     server.on("clientError", (error, socket) => this.#refuseBroken(error, socket as Socket));
   }
 
-  /** Whether a request may be carried out; not on a connection that was turned away. It lasts as long as its answer. */
-  began(request: IncomingMessage, response: ServerResponse): boolean {
-    const answers = this.#sockets.get(request.socket);
-    answers?.add(response);
-    response.once("close", () => answers?.delete(response));
-    return answers !== undefined;
+  /** Whether a request may be carried out. It lasts as long as its answer. */
+  async began(request: IncomingMessage, response: ServerResponse): Promise<Turn> {
+    return (await this.#connections.get(request.socket)?.turn(response)) ?? "no";
   }
 
   /** The whole answer is written; now the client must take it. */
@@ -47,7 +93,7 @@ export class Connections {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeIdleConnections();
     const deadline = setTimeout(() => this.#server.closeAllConnections(), this.#limits.closeTimeoutMs);
-    for (const [socket, answers] of this.#sockets) {
+    for (const [socket, { answers }] of this.#connections) {
       if (answers.size === 0) socket.destroySoon();
     }
     await closed;
@@ -58,20 +104,25 @@ export class Connections {
   #refuseBroken(error: Error & { readonly code?: string }, socket: Socket): void {
     const isLost = error.code === "ECONNRESET" || error.code === "EPIPE" || !socket.writable;
     // An answer to what is broken would be taken for the one that a whole request before it still waits for.
-    const waiting = [...(this.#sockets.get(socket) ?? [])].some(({ req }) => req.complete);
+    const connection = this.#connections.get(socket);
+    const waiting = [...(connection?.answers ?? [])].some(({ req }) => req.complete);
     if (isLost) socket.destroy();
-    else if (waiting) socket.destroySoon();
+    else if (waiting) this.#endWhenIdle(socket, connection!);
     else endWith(socket, brokenProblem(error.code));
   }
 
   #connected(socket: Socket): void {
     socket.on("error", () => {});
-    if (this.#sockets.size >= this.#limits.connectionsMax && !this.#evict()) {
+    if (this.#connections.size >= this.#limits.connectionsMax && !this.#evict()) {
       endWith(socket, problem("busy", `${this.#limits.connectionsMax} connections are busy, which is the limit`));
       return;
     }
-    this.#sockets.set(socket, new Set());
-    socket.once("close", () => this.#sockets.delete(socket));
+    const connection = new Connection(this.#limits.pipelinedMax);
+    this.#connections.set(socket, connection);
+    socket.once("close", () => {
+      this.#connections.delete(socket);
+      connection.lost();
+    });
   }
 
   #startDeadline(response: ServerResponse): void {
@@ -80,10 +131,18 @@ export class Connections {
     response.once("close", () => clearTimeout(deadline));
   }
 
+  /** What was whole still gets its answer. */
+  #endWhenIdle(socket: Socket, connection: Connection): void {
+    const end = (): void => socket.destroySoon();
+    const deadline = setTimeout(end, this.#limits.answerTimeoutMs).unref();
+    socket.once("close", () => clearTimeout(deadline));
+    connection.whenIdle(end);
+  }
+
   #evict(): boolean {
-    for (const [socket, answers] of this.#sockets) {
+    for (const [socket, { answers }] of this.#connections) {
       if (answers.size > 0) continue;
-      this.#sockets.delete(socket);
+      this.#connections.delete(socket);
       socket.destroy();
       return true;
     }

@@ -62,7 +62,7 @@ class ControlFace {
   readonly #connections: Connections;
   readonly #closing = new AbortController();
   readonly #log: (line: string) => void;
-  #openApi: unknown;
+  #openApi: Buffer | undefined;
 
   constructor({ manager, log, version, limits: given }: ControlServerOptions) {
     const limits = controlLimits(given);
@@ -93,8 +93,13 @@ class ControlFace {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.on("error", () => {});
     response.on("error", () => {});
-    if (!this.#connections.began(request, response)) return;
+    const turn = await this.#connections.began(request, response);
+    if (turn === "no") return;
     try {
+      if (turn === "tooMany") {
+        response.setHeader("connection", "close");
+        return this.#refuse(response, tooManyAtOnce(this.#limits.pipelinedMax));
+      }
       await this.#route(request, response);
     } catch (error) {
       this.#log(`a request for ${JSON.stringify(request.url)} failed: ${String(error)}`);
@@ -110,7 +115,7 @@ class ControlFace {
     const fixed = this.#fixed(path);
     if (fixed !== undefined) {
       if (method !== "GET") return this.#refuse(response, wrongMethod(path, ["GET"]), ["GET"]);
-      return this.#send(response, 200, fixed());
+      return this.#sendBytes(response, 200, fixed());
     }
     const route = findRoute(path);
     if (route === undefined) return this.#refuse(response, noSuchPath(path));
@@ -121,9 +126,11 @@ class ControlFace {
   }
 
   /** What is answered without the manager. */
-  #fixed(path: string): (() => unknown) | undefined {
-    if (path === `/v${apiVersion}/health`) return () => ({ status: "ok", version: this.#version, api: apiVersion });
-    if (path === `/v${apiVersion}/openapi.json`) return () => (this.#openApi ??= openApi(this.#version));
+  #fixed(path: string): (() => Buffer) | undefined {
+    if (path === `/v${apiVersion}/health`) {
+      return () => bytesOf({ status: "ok", version: this.#version, api: apiVersion });
+    }
+    if (path === `/v${apiVersion}/openapi.json`) return () => (this.#openApi ??= bytesOf(openApi(this.#version)));
     return undefined;
   }
 
@@ -159,17 +166,32 @@ class ControlFace {
     this.#send(response, refusal.status, refusal, problemMediaType);
   }
 
-  #send(response: ServerResponse, status: number, value: unknown, mediaType = "application/json"): void {
+  #send(response: ServerResponse, status: number, value: unknown, mediaType?: string): void {
+    this.#sendBytes(response, status, value === undefined ? Buffer.alloc(0) : bytesOf(value), mediaType);
+  }
+
+  #sendBytes(response: ServerResponse, status: number, bytes: Buffer, mediaType = "application/json"): void {
     if (response.headersSent || response.destroyed) return;
-    const text = value === undefined ? "" : `${JSON.stringify(value)}\n`;
     response.setHeader("cache-control", "no-store");
-    if (text !== "") response.setHeader("content-type", mediaType);
     response.setHeader("x-content-type-options", "nosniff");
-    if (text !== "") response.setHeader("content-length", Buffer.byteLength(text));
+    if (bytes.length > 0) {
+      response.setHeader("content-type", mediaType);
+      response.setHeader("content-length", bytes.length);
+    }
     response.writeHead(status);
-    response.end(text);
+    response.end(bytes);
     this.#connections.answered(response);
   }
+}
+
+function bytesOf(value: unknown): Buffer {
+  return Buffer.from(`${JSON.stringify(value)}\n`);
+}
+
+function tooManyAtOnce(pipelinedMax: number): Problem {
+  return problem("busy", `${pipelinedMax} requests wait on this connection, which is the limit`, {
+    advice: "Wait for answers before asking more.",
+  });
 }
 
 function noSuchPath(path: string): Problem {

@@ -9,6 +9,8 @@ import { assertWhole } from "../../base/limit.ts";
 export interface ControlLimits {
   /** Connections at a time. One more closes the one that has been idle longest; when none is idle it is refused. */
   readonly connectionsMax: number;
+  /** Requests that a connection may have sent before their answers; one more gets 503 and the connection closes. */
+  readonly pipelinedMax: number;
   /** Request line and headers; beyond it 431. */
   readonly headBytesMax: number;
   /** A body, when its endpoint says nothing else; beyond it 413. */
@@ -46,6 +48,7 @@ export interface ControlLimits {
 /** What holds when nothing else is said. */
 export const controlLimitsDefault: ControlLimits = {
   connectionsMax: 256,
+  pipelinedMax: 64,
   headBytesMax: 8_192,
   bodyBytesMax: 524_288,
   bodiesBytesMax: 16_777_216,
