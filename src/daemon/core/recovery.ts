@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RecoveredRun } from "../run/run.ts";
+import type { RecoveredRun, RunId } from "../run/run.ts";
 import { takeTime } from "./job-times.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
 import { runParts, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
@@ -18,8 +18,8 @@ export function recoverRuns(situation: Situation, found: readonly RecoveredRun[]
   // The oldest first: what follows of an instance is what the end of its newest run says.
   const inOrder = found.toSorted((a, b) => runParts(a.id).number - runParts(b.id).number);
   const runs = inOrder.filter((run) => !isWaiting(run, findRecord(situation, run)));
-  const newest = new Map(runs.map((run) => [`${run.service}.${run.instance}`, run.id]));
-  for (const run of inOrder) recoverFound(situation, run, newest.get(`${run.service}.${run.instance}`) === run.id);
+  const succeeded = succeededIn(situation, runs);
+  for (const run of inOrder) recoverFound(situation, run, !succeeded.has(run.id));
   for (const service of situation.record.services.values()) {
     for (const [number, instance] of service.instances) recoverUnfound(situation, service, number, instance);
     for (const instance of situation.instancesOf(service)) {
@@ -27,6 +27,18 @@ export function recoverRuns(situation: Situation, found: readonly RecoveredRun[]
       if (instance.next?.phase === "ready") takeOver(situation, service, instance, instance.next);
     }
   }
+}
+
+/** Runs with a successor that the journal knows; what became of one whose standby's turn is on disk alone has not been written down. */
+function succeededIn(situation: Situation, runs: readonly RecoveredRun[]): ReadonlySet<RunId> {
+  const succeeded = new Set<RunId>();
+  const places = new Set<string>();
+  for (const run of runs.toReversed()) {
+    const place = `${run.service}.${run.instance}`;
+    if (places.has(place)) succeeded.add(run.id);
+    if (findRecord(situation, run)?.isStandby !== true) places.add(place);
+  }
+  return succeeded;
 }
 
 /** What the journal believes to run and nobody found has ended unseen: nothing says that the service failed. */

@@ -335,6 +335,16 @@ describe("a daemon that is killed", () => {
     isRestored(machine);
   });
 
+  test("when the disk says that the turn has come, and the journal not even that the instance has ended", () => {
+    const machine = standingBy();
+    machine.end("web.1.1", 1);
+    machine.tellTurns();
+    killBefore(machine, "ended", ["web.1.1"]);
+    expect(live(machine)).toEqual({ current: "web.1.2", standby: undefined });
+    expect(machine.promoting).toEqual([]);
+    isRestored(machine);
+  });
+
   test("when both say it, and it was not ready", () => {
     const machine = standingBy();
     machine.end("web.1.1", 1);
