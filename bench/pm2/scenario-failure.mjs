@@ -9,6 +9,9 @@ import { median, pause, quantile, until } from "./figures.mjs";
 import { isAlive } from "./place.mjs";
 import { answering, pidsOf, script, servers, startAll } from "./services.mjs";
 
+/** Between two kills, in milliseconds: what follows a restart in the background (PM2's log, a new standby) is not the next one's. */
+const betweenKillsMs = 300;
+
 /** SIGKILL of each of `count` web servers, one after the other, until the port answers with another pid. */
 async function restartTimes(System, count, options) {
   const system = new System();
@@ -18,6 +21,7 @@ async function restartTimes(System, count, options) {
     if (options.standby) await system.standsBy?.(count);
     const times = [];
     for (const { port } of web) {
+      await pause(betweenKillsMs);
       const before = await answering(port);
       const killedAt = performance.now();
       process.kill(before, "SIGKILL");
