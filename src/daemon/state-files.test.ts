@@ -38,16 +38,22 @@ function ready(): { readonly service: ServiceRecord; readonly live: LiveInstance
   return { service: record.services.get("web")!, live };
 }
 
-const factsOf = (folder: string): Record<string, string> =>
-  Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8").trimEnd()]));
-
-test("state files: one plain file for each fact; a fact that is no more has none", async () => {
+/** The files of an instance that is ready and has a standby. */
+async function written() {
   const home = newHome();
   const folder = instanceFolder(home, "web", 1);
   const files = new StateFiles(home, new FakeClock(), () => {});
   const { service, live } = ready();
   files.changed(service, live);
   await files.flushed();
+  return { folder, files, service, live };
+}
+
+const factsOf = (folder: string): Record<string, string> =>
+  Object.fromEntries(readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), "utf8").trimEnd()]));
+
+test("state files: one plain file for each fact; a fact that is no more has none", async () => {
+  const { folder, files, service, live } = await written();
   expect(factsOf(folder)).toEqual({
     state: "ready",
     pid: "42",
@@ -110,12 +116,7 @@ test("state files: what the disk did not take is there once it does, without ano
 });
 
 test("state files: what has not changed is not written again, unless it was not taken before", async () => {
-  const home = newHome();
-  const folder = instanceFolder(home, "web", 1);
-  const files = new StateFiles(home, new FakeClock(), () => {});
-  const { service, live } = ready();
-  files.changed(service, live);
-  await files.flushed();
+  const { folder, files, service, live } = await written();
   writeFileSync(join(folder, "pid"), "kept\n");
   files.changed(service, live);
   await files.flushed();

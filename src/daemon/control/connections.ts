@@ -21,7 +21,7 @@ class Connection {
   readonly #pipelinedMax: number;
   #isLost = false;
   #isFull = false;
-  #isIdle: (() => void) | undefined;
+  #onIdle: (() => void) | undefined;
 
   constructor(pipelinedMax: number) {
     this.#pipelinedMax = pipelinedMax;
@@ -43,7 +43,7 @@ class Connection {
 
   /** Calls once everything that was asked is answered. */
   whenIdle(call: () => void): void {
-    this.#isIdle = call;
+    this.#onIdle = call;
   }
 
   lost(): void {
@@ -54,7 +54,7 @@ class Connection {
   #answered(response: ServerResponse): void {
     this.answers.delete(response);
     this.#turns.shift()?.();
-    if (this.answers.size === 0) this.#isIdle?.();
+    if (this.answers.size === 0) this.#onIdle?.();
   }
 }
 
