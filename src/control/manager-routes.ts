@@ -11,7 +11,7 @@ export const apiVersion = 1;
 
 /** The operations of each interface. */
 export const managerGroups = {
-  system: ["list", "tree", "events", "down", "handOver"],
+  system: ["list", "check", "tree", "events", "down", "handOver"],
   plan: ["preview", "apply"],
   services: ["show", "start", "stop", "restart", "reload", "scale", "remove", "kill", "send", "call", "why"],
 } as const;
@@ -30,6 +30,7 @@ export function pathOf(group: string, name: string): string {
 /** Those that only look: asked twice, they change no more than asked once. */
 export const readingPaths: ReadonlySet<string> = new Set([
   pathOf("system", "list"),
+  pathOf("system", "check"),
   pathOf("system", "tree"),
   pathOf("plan", "preview"),
   pathOf("services", "show"),

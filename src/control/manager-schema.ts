@@ -8,6 +8,7 @@
  */
 import * as v from "valibot";
 import type {
+  AboutInput,
   ApplyReport,
   CallInput,
   CallReport,
@@ -30,6 +31,7 @@ import { suggestionClause } from "../base/suggestion.ts";
 import type { InstanceStatus } from "./service.ts";
 import { carrierNames, instancesMax, isServiceName, servicesMax } from "./config-limit.ts";
 import { callMsMax } from "./program-call.ts";
+import { parseSelector } from "./selector.ts";
 import { servicePlanSchema, systemPlanSchema } from "./plan-schema.ts";
 import {
   argument,
@@ -66,7 +68,12 @@ const name = v.pipe(
   v.string(namePhrase),
   v.check((text) => isServiceName(text.replace(/\.[1-9]\d{0,3}$/, "")), namePhrase),
 );
-const names = listOf(name, `a list of 1 to ${namesMax} names`, 1, namesMax);
+const selectorPhrase = `${namePhrase}, a pattern such as web*, a tag such as @backend, or all`;
+const selector = v.pipe(
+  v.string(selectorPhrase),
+  v.check((text) => parseSelector(text) !== undefined, selectorPhrase),
+);
+const names = listOf(selector, `a list of 1 to ${namesMax} names`, 1, namesMax);
 const plan = {
   plan: systemPlanSchema,
   env: named("an object of variable names and texts", argument, variableNameProblem),
@@ -79,6 +86,8 @@ const osSignal = v.pipe(
 
 /** One service or instance. */
 export const nameInput: InputSchema<{ readonly name: string }> = input({ name });
+/** Those whom a question is about; nothing at all means everybody. */
+export const aboutInput: InputSchema<AboutInput | undefined> = optionalInput({ names: v.exactOptional(names) });
 /** Services or instances. */
 export const namesInput: InputSchema<NamesInput> = input({ names, ...wait });
 /** Whether and how long to wait. */
@@ -137,6 +146,7 @@ const instanceEntries = {
   osPid: v.exactOptional(count),
   standbyOsPid: v.exactOptional(count),
   uptimeMs: v.exactOptional(count),
+  tags: v.exactOptional(v.array(v.string())),
   restartsCount: count,
   memoryBytes: v.exactOptional(count),
   cpuPercent: v.exactOptional(count),
@@ -260,6 +270,15 @@ function input<const Entries extends v.ObjectEntries>(
     return { issues: result.problems.map(({ path, sentence }) => ({ path, message: sentence })) };
   };
   return { "~standard": { version: 1, vendor: "colos", validate }, valibot };
+}
+
+/** As `input`, and may be left out. */
+function optionalInput<const Entries extends v.ObjectEntries>(
+  entries: Entries,
+): InputSchema<v.InferOutput<v.StrictObjectSchema<Entries, undefined>> | undefined> {
+  const { valibot, "~standard": standard } = input(entries);
+  const validate: typeof standard.validate = (value) => standard.validate(value === undefined ? {} : value);
+  return { "~standard": { ...standard, validate }, valibot };
 }
 
 function notKnown(key: string, entries: v.ObjectEntries): string {

@@ -135,8 +135,14 @@ export interface WaitOptions {
 }
 
 export interface NamesInput extends WaitOptions {
-  /** Names of services or instances (`web`, `web.2`), or `all`. */
+  /** Names of services or instances (`web`, `web.2`), patterns (`web*`, `*.2`), tags (`@backend`), or `all`. */
   readonly names: readonly string[];
+}
+
+/** Whom a question is about. */
+export interface AboutInput {
+  /** As those of an operation; default: all. */
+  readonly names?: readonly string[];
 }
 
 export interface PlanInput {
@@ -168,7 +174,9 @@ export type ManagerEvent =
 
 /** The operations. Each rejects with a `ManagerError`. */
 export interface Manager {
-  list(): Promise<SystemStatus>;
+  list(input?: AboutInput): Promise<SystemStatus>;
+  /** Who is not as it should be: services that are not ready and have not done their work, jobs whose last run has failed. */
+  check(input?: AboutInput): Promise<OperationReport>;
   show(input: { readonly name: string }): Promise<ServiceDetail>;
   /** What `apply` would do. */
   preview(input: PlanInput): Promise<{ readonly changes: readonly PlanChange[] }>;
@@ -190,8 +198,8 @@ export interface Manager {
   call(input: CallInput): Promise<CallReport>;
   why(input: { readonly name: string }): Promise<Cause>;
   tree(): Promise<TreeNode>;
-  /** What happens from now on, until the caller returns. */
-  events(): AsyncIterable<ManagerEvent>;
+  /** What happens from now on, to these or to all, until the caller returns. */
+  events(input?: AboutInput): AsyncIterable<ManagerEvent>;
   /** Stops everything in reverse order, then the daemon ends. */
   down(input: WaitOptions): Promise<OperationReport>;
   /** The daemon ends and touches no service, so that a new one can take over. */

@@ -46,7 +46,12 @@ export const chaos: Verb = managerVerb<ChaosInput>({
   ],
   options: {
     list: { help: "show which faults work on this machine, and what the others need" },
-    fault: { value: "<fault,…>", help: "what strikes; of several one at random each time", short: "f" },
+    fault: {
+      value: "<fault,…>",
+      values: Object.keys(chaosFaults),
+      help: "what strikes; of several one at random each time",
+      short: "f",
+    },
     rate: { value: "<number>/min", help: `strikes per minute (or /s); default ${chaosLimits.perMinuteDefault}/min` },
     for: { value: "<time>", help: "how long it strikes; default 1m, at most 1h" },
     hold: { value: "<time>", help: "how long a fault that lasts stays in force; default 5s" },
@@ -142,7 +147,10 @@ function read(words: Words): ChaosInput {
     return { action: "list" };
   }
   const selectors = [...new Set(words.rest)];
-  if (selectors.length === 0) throw words.wrong("say whom to strike: names of services or instances, all, or any");
+  if (selectors.length === 0)
+    throw words.wrong(
+      "say whom to strike: names of services or instances, patterns such as 'web*', tags such as @backend, all, or any",
+    );
   if (selectors.includes("")) throw words.wrong("a name is empty");
   const seed = readSeed(words);
   const path = words.last("path");

@@ -87,6 +87,7 @@ describe("colos logs", () => {
     ["logs", [{}], {}],
     ["logs all", [{}], {}],
     ["logs web db.2", [{ service: "web" }, { service: "db", instance: 2 }], {}],
+    ["logs w* *.2 db", [{ pattern: "w*" }, { pattern: "*.2" }, { service: "db" }], {}],
     ["logs -f", [{}], { follow: true, linesMax: 10 }],
     ["logs -f -n 0", [{}], { follow: true, linesMax: 0 }],
     ["logs -f --since 10m", [{}], { follow: true, sinceAt: -600_000 }],
@@ -98,6 +99,31 @@ describe("colos logs", () => {
 
     expect(await colos(line, host)).toBe(0);
     expect(host.logsAsked).toEqual([["/home/ada/.local/state/colos", selection, query]]);
+  });
+
+  test("asks the daemon whose tag it is", async () => {
+    const host = hostWith();
+    const manager = new FakeDaemon(
+      instance("web", { tags: ["front"] }),
+      instance("web.2", { service: "web", instance: 2, tags: ["front"] }),
+      instance("db"),
+    );
+    host.manager = manager;
+
+    expect(await colos("logs @front", host)).toBe(0);
+    expect(host.logsAsked[0]![1]).toEqual([{ service: "web" }]);
+    expect(manager.asked).toEqual([["list", { names: ["@front"] }]]);
+  });
+
+  test.each([
+    ["logs x*", 'colos: no service that matches "x*" has logs; there are those of db, web\n'],
+    ["logs wbe", 'colos: no service "wbe" has logs\n  Did you mean web?\n'],
+  ])("colos %s is told who has logs", async (line, sentence) => {
+    const host = hostWith();
+
+    expect(await colos(line, host)).toBe(2);
+    expect(host.stderr.text).toBe(sentence);
+    expect(host.logsAsked).toEqual([]);
   });
 
   test.each([

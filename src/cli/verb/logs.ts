@@ -8,10 +8,12 @@
 import { findSuggestion } from "../../base/suggestion.ts";
 import type { LogQuery, LogSelection } from "../../control/log.ts";
 import { ManagerError } from "../../control/manager.ts";
+import { parseSelector, selects, type Selector, servicesOf } from "../../control/selector.ts";
 import { type Call, managerVerb } from "../call.ts";
 import { durationMs } from "../duration.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { logLine } from "../log-lines.ts";
+import { namesNote, readAbout } from "../names.ts";
 import { streamLines } from "../stream-lines.ts";
 import type { Verb } from "../verb.ts";
 import { quoted, type Words } from "../words.ts";
@@ -25,7 +27,8 @@ const levels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
 export const logs: Verb = managerVerb({
   notes: [
-    `Without [name…], of all services. Needs no daemon.`,
+    "Without [name…], of all services. Needs no daemon, but for tags.",
+    namesNote,
     `-f begins with the last ${linesBeforeFollow} lines of each instance, unless -n or --since says otherwise.`,
     "With --quiet, the text alone.",
   ],
@@ -39,11 +42,14 @@ export const logs: Verb = managerVerb({
     stderr: { help: "only what was written to stderr" },
     time: { help: "show when", short: "t" },
   },
-  read: (words) => ({ names: [...new Set(words.rest)], query: readQuery(words), showsTime: words.has("time") }),
+  read: (words) => ({
+    names: readAbout(words).names ?? ["all"],
+    query: readQuery(words),
+    showsTime: words.has("time"),
+  }),
   run: async ({ names, query, showsTime }, call) => {
     const services = (await call.host.loggedServices(call.home)).toSorted();
-    const selection =
-      names.length === 0 || names.includes("all") ? [{}] : names.map((name) => selected(name, services));
+    const selection = await selectionOf(names, services, call);
     if (services.length === 0 && query.follow !== true && call.isTalking)
       call.complain(`colos: nothing has been written in ${call.home} yet`);
     const entries = call.host.readLogs(call.home, selection, resolved(query, call));
@@ -119,11 +125,39 @@ function resolved({ since, until, ...query }: ReadQuery, call: Call): LogQuery {
   };
 }
 
-/** @throws ManagerError when nothing of that name ever wrote */
-function selected(name: string, services: readonly string[]): LogSelection {
-  const [, service, instance] = /^(.*?)(?:\.(\d{1,4}))?$/.exec(name)!;
-  if (services.includes(service!)) return { service: service!, ...(instance ? { instance: Number(instance) } : {}) };
-  const meant = findSuggestion(service!, services);
+/** @throws ManagerError for what means nobody that ever wrote */
+async function selectionOf(names: readonly string[], services: readonly string[], call: Call): Promise<LogSelection[]> {
+  const selections: LogSelection[] = [];
+  for (const name of names) {
+    const selector = parseSelector(name)!;
+    if (selector.kind === "all") selections.push({});
+    else if (selector.kind === "tag") selections.push(...(await tagged(name, call)));
+    else {
+      const isThere = services.some((service) => selects(servicesOf(selector), { service, number: 1 }));
+      if (!isThere) throw nobody(name, selector, services);
+      if (selector.kind === "pattern") selections.push({ pattern: name });
+      else selections.push(named(selector));
+    }
+  }
+  return selections;
+}
+
+function named({ service, number }: Extract<Selector, { kind: "name" }>): LogSelection {
+  return { service, ...(number === undefined ? {} : { instance: number }) };
+}
+
+/** Tags stand in the plan, which only the daemon knows. */
+async function tagged(name: string, call: Call): Promise<LogSelection[]> {
+  const { instances } = await (await call.connect()).list({ names: [name] });
+  return [...new Set(instances.map(({ service }) => service))].map((service) => ({ service }));
+}
+
+function nobody(name: string, selector: Selector, services: readonly string[]): ManagerError {
+  if (selector.kind !== "name") {
+    const clause = services.length === 0 ? "" : `; there are those of ${services.join(", ")}`;
+    return new ManagerError("unknown", `no service that matches ${quoted(name)} has logs${clause}`);
+  }
+  const meant = findSuggestion(selector.service, services);
   const advice = meant === undefined ? "colos ps lists the services" : `Did you mean ${meant}?`;
-  throw new ManagerError("unknown", `no service ${quoted(service!)} has logs`, advice);
+  return new ManagerError("unknown", `no service ${quoted(selector.service)} has logs`, advice);
 }

@@ -96,7 +96,7 @@ async function applyConfig({ config, wait, isUnit }: UpInput, call: Call): Promi
     ]);
   }
   const names = input.plan.services.map(({ name, instances }) => (instances === 1 ? name : `${name}.${instances}`));
-  const options = { goal: "ready" as const, concerns: () => true, showsUnchanged: false, names };
+  const options = { goal: "ready" as const, showsUnchanged: false, names };
   const report = await withProgress(call, options, (manager) => manager.apply({ ...input, ...wait }));
   const exitCode = tellReport(report, call);
   if (call.isTalking && exitCode === exitCodes.ok) {

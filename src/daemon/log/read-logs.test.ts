@@ -74,6 +74,19 @@ describe("what was written", () => {
     await log.folder.close();
   });
 
+  test("is read of those whose names match", async ({ folder }) => {
+    const home = homeAt(folder);
+    const logs = ["web.1", "web.2", "worker.2", "db.1"].map((name) => [name, logOf(home, name)] as const);
+    for (const [name, log] of logs) await log.write(`${name}\n`);
+    expect((await texts(home, {}, [{ pattern: "w*" }])).toSorted()).toEqual(["web.1", "web.2", "worker.2"]);
+    expect((await texts(home, {}, [{ pattern: "*.2" }, { service: "db" }])).toSorted()).toEqual([
+      "db.1",
+      "web.2",
+      "worker.2",
+    ]);
+    for (const [, log] of logs) await log.folder.close();
+  });
+
   test("is shown in parts when a line is too long", async ({ folder }) => {
     const home = homeAt(folder);
     const log = logOf(home);

@@ -16,6 +16,7 @@ import { instanceFolder, logFolder, removedState, type Home } from "../home.ts";
 import { InstanceLog } from "./instance-log.ts";
 import { filterOf } from "./log-filter.ts";
 import type { LogEntry, LogQuery, LogSelection } from "../../control/log.ts";
+import { parseSelector, selects, servicesOf } from "../../control/selector.ts";
 
 /** How often followed folders are looked at when the OS announces nothing, in milliseconds. */
 export const followPollMs = 500;
@@ -169,14 +170,13 @@ class LogReader {
   async #owners(): Promise<{ readonly service: string; readonly instance: number }[]> {
     const owners = [];
     for (const service of await namesIn(this.#home.services)) {
-      if (!this.#selection.some((selected) => (selected.service ?? service) === service)) continue;
+      if (!this.#selection.some((selected) => isSelected(selected, service))) continue;
       for (const name of await namesIn(join(this.#home.services, service))) {
         const instance = Number(name);
-        const isSelected = this.#selection.some(
-          (selected) => (selected.service ?? service) === service && (selected.instance ?? instance) === instance,
-        );
-        if (!Number.isInteger(instance) || instance <= 0 || !isSelected) continue;
-        const isNamed = this.#selection.some((selected) => selected.service === service);
+        if (!Number.isInteger(instance) || instance <= 0) continue;
+        const selections = this.#selection.filter((selected) => isSelected(selected, service, instance));
+        if (selections.length === 0) continue;
+        const isNamed = selections.some((selected) => "pattern" in selected || selected.service !== undefined);
         if (isNamed || !(await this.#isRemoved(service, instance))) owners.push({ service, instance });
       }
     }
@@ -218,6 +218,17 @@ class LogReader {
       };
     });
   }
+}
+
+/** Whether the selection means the instance, or without one any of the service. */
+function isSelected(selection: LogSelection, service: string, instance?: number): boolean {
+  if (!("pattern" in selection)) {
+    const { service: only = service, instance: number = instance } = selection;
+    return only === service && (instance === undefined || number === instance);
+  }
+  const selector = parseSelector(selection.pattern);
+  if (selector === undefined) return false;
+  return selects(instance === undefined ? servicesOf(selector) : selector, { service, number: instance ?? 1 });
 }
 
 interface Source {

@@ -8,6 +8,7 @@
  */
 import type { ServicePlan, SystemPlan } from "../../control/config.ts";
 import type {
+  AboutInput,
   ApplyReport,
   CallInput,
   CallReport,
@@ -77,6 +78,7 @@ export class ServiceManager implements Manager {
   readonly #talk: RunTalk;
   readonly #events: EventFeeds;
   readonly #operations: Operations;
+  readonly #arrivals: Arrivals;
   #isFinished = false;
 
   private constructor(options: ManagerOptions) {
@@ -96,6 +98,7 @@ export class ServiceManager implements Manager {
     this.#talk = new RunTalk(options.home, host.runs, targets);
     this.#events = new EventFeeds(() => host.now());
     const arrivals = new Arrivals({ core, targets });
+    this.#arrivals = arrivals;
     this.#operations = new Operations({
       core,
       host,
@@ -155,12 +158,22 @@ export class ServiceManager implements Manager {
 
   // --- looking ---
 
-  async list(): Promise<SystemStatus> {
+  async list(input?: AboutInput): Promise<SystemStatus> {
+    const targets = this.#targets.about(input);
     this.#sample();
-    return {
-      daemon: this.#daemon(),
-      instances: await this.#lastLines.added(this.#statuses(this.#targets.everything())),
-    };
+    return { daemon: this.#daemon(), instances: await this.#lastLines.added(this.#statuses(targets)) };
+  }
+
+  async check(input?: AboutInput): Promise<OperationReport> {
+    const targets = this.#targets.about(input);
+    const instances = this.#statuses(targets);
+    const wrong = targets.flatMap((target) => {
+      const sentence = this.#arrivals.wrongWith(target);
+      return sentence === undefined ? [] : [{ target, sentence }];
+    });
+    const problems = [];
+    for (const { target, sentence } of wrong) problems.push(await this.#lastLines.finding(target, sentence));
+    return { instances, problems };
   }
 
   async show({ name }: { readonly name: string }): Promise<ServiceDetail> {
@@ -193,8 +206,23 @@ export class ServiceManager implements Manager {
     });
   }
 
-  events(): AsyncIterable<ManagerEvent> {
-    return { [Symbol.asyncIterator]: () => this.#events.subscribe() };
+  events(input?: AboutInput): AsyncIterable<ManagerEvent> {
+    const names = input?.names;
+    if (names === undefined) return { [Symbol.asyncIterator]: () => this.#events.subscribe() };
+    this.#targets.about(input);
+    return { [Symbol.asyncIterator]: () => this.#events.subscribe((event) => this.#isAbout(names, event)) };
+  }
+
+  /** Those that come later count too. */
+  #isAbout(names: readonly string[], event: ManagerEvent): boolean {
+    switch (event.type) {
+      case "state":
+        return this.#targets.isMeant(names, { service: event.status.service, number: event.status.instance });
+      case "change":
+        return this.#targets.isMeant(names, { service: event.change.service });
+      case "note":
+        return event.service === undefined || this.#targets.isMeant(names, { service: event.service });
+    }
   }
 
   // --- doing ---
