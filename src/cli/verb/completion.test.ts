@@ -47,9 +47,9 @@ bash.describe("completion: bash", () => {
     [["stop", "db", "@ba"], ["@backend"]],
     [
       ["stop", "@"],
-      ["backend", "blue"],
+      ["@backend", "@blue"],
     ],
-    [["stop", "@", "ba"], ["backend"]],
+    [["stop", "@", "ba"], ["@backend"]],
     [["chaos", "--fault", "stop-"], ["stop-os-process"]],
     [["chaos", "-f", "stop-"], ["stop-os-process"]],
     [

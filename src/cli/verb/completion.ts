@@ -70,7 +70,7 @@ _colos_ask() {
   colos ps --quiet "$@" \${home:+--home "$home"} 2>/dev/null | sed 'p;s/\\.[0-9]*$//'
 }
 _colos() {
-  local cur prev verb options kind home i at words
+  local cur prev verb options kind home i words
   cur=\${COMP_WORDS[COMP_CWORD]}
   prev=\${COMP_WORDS[COMP_CWORD-1]}
   COMPREPLY=()
@@ -98,14 +98,8 @@ ${valueCases(table)}
   esac
   case $kind in
     names)
-      # bash takes @ for the end of a word, as in host names, and asks for what comes behind it.
-      case "\${COMP_WORDBREAKS-}" in
-        *@*) if [ "$prev" = @ ]; then at=yes; elif [ "$cur" = @ ]; then at=yes; cur=; fi ;;
-      esac
-      if [ -n "$at" ]; then
-        COMPREPLY=($(compgen -W "$(_colos_ask --tags | sed 's/^@//')" -- "$cur"))
-        return
-      fi
+      # bash makes a word of its own of an @, and yet puts what is offered in its place too.
+      if [ "$prev" = @ ]; then cur=@$cur; fi
       case $cur in
         @*) words=$(_colos_ask --tags) ;;
         '') words="all $(_colos_ask) $(_colos_ask --tags)" ;;
