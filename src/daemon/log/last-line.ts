@@ -63,7 +63,7 @@ function lastOf(bytes: Buffer, isAll: boolean): { readonly text: string | undefi
     const line = parseCriLine(bytes, start, end);
     if (line === undefined) return undefined;
     // A line whose stream's line before it has ended is no piece.
-    if (line.stream === found?.stream) return line.isFinished ? found : undefined;
+    if (line.stream === found?.stream) return line.isFinished ? { text: found.text } : undefined;
     if (found === undefined) {
       const text = bytes.toString("utf8", line.textStart, line.textEnd);
       if (!line.isFinished || text.trim() === "") return undefined;
