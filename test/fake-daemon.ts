@@ -10,6 +10,9 @@ import {
   type AboutInput,
   type ApplyReport,
   type Cause,
+  type ClearedLog,
+  type ClearInput,
+  type ClearReport,
   type InstanceProblem,
   type Manager,
   ManagerError,
@@ -73,6 +76,8 @@ export class FakeDaemon implements Manager {
   /** What `preview` and `apply` say. */
   changes: readonly PlanChange[] = [];
   problems: readonly InstanceProblem[] = [];
+  /** What `clearLogs` says. */
+  logs: readonly ClearedLog[] = [];
   cause: Cause = { sentence: "web is ready", causes: [] };
   root: TreeNode = { kind: "system", name: "colos", text: "colos", children: [] };
   /** Called with each operation before it is done; what it throws is the answer, what it returns is waited for. */
@@ -160,6 +165,11 @@ export class FakeDaemon implements Manager {
     const gone = new Set(report.instances.map(({ name }) => name));
     this.statuses = this.statuses.filter(({ name }) => !gone.has(name));
     return report;
+  }
+
+  async clearLogs(input: ClearInput): Promise<ClearReport> {
+    await this.#ask("clearLogs", input);
+    return { logs: this.logs, bytes: this.logs.reduce((sum, { bytes }) => sum + bytes, 0) };
   }
 
   async kill(input: { readonly names: readonly string[]; readonly signal: string }): Promise<OperationReport> {

@@ -4,6 +4,8 @@
 import type {
   AboutInput,
   ApplyReport,
+  ClearInput,
+  ClearReport,
   InstanceProblem,
   Manager,
   ManagerEvent,
@@ -125,6 +127,9 @@ export class FakeManager implements Manager {
   }
   async remove(input: Parameters<Manager["remove"]>[0]): Promise<OperationReport> {
     return this.#note("remove", input, this.#report());
+  }
+  async clearLogs(input: ClearInput): Promise<ClearReport> {
+    return this.#note("clearLogs", input, { logs: [{ name: "web", service: "web", instance: 1, bytes: 7 }], bytes: 7 });
   }
   async kill(input: Parameters<Manager["kill"]>[0]): Promise<OperationReport> {
     return this.#note("kill", input, this.#report());

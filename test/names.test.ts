@@ -1,4 +1,6 @@
 /** Names, patterns and tags on a real daemon: they mean the same to the command line, to a plain request and to a typed client. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { expect } from "vitest";
 import { managerClient } from "../src/control/manager-client.ts";
 import { unixHttp } from "../src/platforms/node/unix-http.ts";
@@ -88,5 +90,34 @@ linux.describe("names", () => {
 
     expect((await place.colos("ps", "-q", "@back")).stdout).toBe("web\nweb.2\n");
     expect(changed(before, await osPids(place))).toEqual([]);
+  });
+});
+
+linux.describe("colos logs --clear", () => {
+  test("empties the logs of what runs, of what is gone, and nothing that comes later", async ({ place }) => {
+    const counting = "i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done";
+    place.config({ web: { command: ["sh", "-c", counting], ready: { log: "1" } }, old: staying });
+    await place.colos("up");
+    place.config({ web: { command: ["sh", "-c", counting], ready: { log: "1" } } });
+    await place.colos("up");
+    expect((await place.colos("logs", "-q", "old")).stdout).toBe("up\n");
+    expect((await place.colos("logs", "--gone")).stdout).toBe("old | up\n");
+
+    const { code, stdout } = await place.colos("logs", "--clear", "web", "--yes");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^colos: gave back \S+ \S+ of web\n$/);
+    const numbers = async (): Promise<number[]> =>
+      (await place.colos("logs", "-q", "web")).stdout.trim().split("\n").map(Number);
+    const later = await place.until(async () => {
+      const seen = await numbers();
+      return seen.length > 20 ? seen : undefined;
+    });
+    expect(later[0]).toBeGreaterThan(1);
+    expect(later).toEqual(Array.from({ length: later.length }, (_, index) => later[0]! + index));
+
+    const gone = await place.colos("logs", "--clear", "--gone", "--yes", "--json");
+    expect(JSON.parse(gone.stdout)).toMatchObject({ logs: [{ name: "old", service: "old", instance: 1 }] });
+    expect(existsSync(join(place.home.services, "old"))).toBe(false);
+    expect(await place.colos("logs", "old")).toMatchObject({ code: 2, stdout: "" });
   });
 });

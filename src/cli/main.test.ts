@@ -144,11 +144,12 @@ describe("colos: help", () => {
 
   test("every operation of the manager has a verb", () => {
     const withVerb = new Set(Object.values(verbs).map(({ operation }) => operation));
-    // `up` is more than apply, and `update` more than handOver; `ps --check` is check.
+    // `up` is more than apply, and `update` more than handOver; `ps --check` is check, `logs --clear` is clearLogs.
     expect([...endpoints.keys()].filter((name) => !withVerb.has(name as keyof Manager))).toEqual([
       "check",
       "handOver",
       "apply",
+      "clearLogs",
     ]);
   });
 });

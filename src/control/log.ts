@@ -19,7 +19,9 @@ export interface LogEntry {
 export type LogSelection =
   | { readonly service?: string; readonly instance?: number }
   /** All whose names match, as in selector.ts: `web*`, `*.2`. */
-  | { readonly pattern: string };
+  | { readonly pattern: string }
+  /** All that are no part of the system any more. */
+  | { readonly gone: true };
 
 export interface LogQuery {
   /** Only the last so many lines of each instance, counted after filtering. Default: all. */

@@ -128,6 +128,13 @@ export const servicesInterface: Interface<EndpointsOf<OperationsOf<"services">>>
     help: "Stop services and forget them; their logs stay",
     positional: "names",
   }),
+  clearLogs: endpoint({
+    input: schema.clearInput,
+    output: schema.clearReport,
+    effects: ["write", "irreversible"],
+    help: "Empty what was recorded of services, also of those that are gone",
+    positional: "names",
+  }),
   kill: endpoint({
     input: schema.killInput,
     output: schema.operationReport,

@@ -13,7 +13,20 @@ export const apiVersion = 1;
 export const managerGroups = {
   system: ["list", "check", "tree", "events", "down", "handOver"],
   plan: ["preview", "apply"],
-  services: ["show", "start", "stop", "restart", "reload", "scale", "remove", "kill", "send", "call", "why"],
+  services: [
+    "show",
+    "start",
+    "stop",
+    "restart",
+    "reload",
+    "scale",
+    "remove",
+    "clearLogs",
+    "kill",
+    "send",
+    "call",
+    "why",
+  ],
 } as const;
 
 /** The name of an interface. */

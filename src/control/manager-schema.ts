@@ -13,6 +13,8 @@ import type {
   CallInput,
   CallReport,
   Cause,
+  ClearInput,
+  ClearReport,
   DaemonStatus,
   InstanceDetail,
   ManagerEvent,
@@ -101,6 +103,12 @@ export const scaleInput: InputSchema<{ readonly name: string; readonly instances
   name,
   instances: wholeNumber(1, instancesMax),
   ...wait,
+});
+/** Whose logs, and whether only to say so. */
+export const clearInput: InputSchema<ClearInput> = input({
+  names: v.exactOptional(names),
+  gone: v.exactOptional(v.boolean("true or false")),
+  preview: v.exactOptional(v.boolean("true or false")),
 });
 /** An OS signal to services or instances. */
 export const killInput: InputSchema<{ readonly names: readonly string[]; readonly signal: string }> = input({
@@ -225,6 +233,12 @@ const reportEntries = {
 export const operationReport: SchemaOf<OperationReport> = v.object(reportEntries);
 /** What applying a plan did. */
 export const applyReport: SchemaOf<ApplyReport> = v.object({ ...reportEntries, changes: v.array(planChange) });
+
+/** What was emptied. */
+export const clearReport: SchemaOf<ClearReport> = v.object({
+  logs: v.array(v.object({ name: v.string(), service: v.string(), instance: count, bytes: count })),
+  bytes: count,
+});
 
 /** What a program replied. */
 export const callReport: SchemaOf<CallReport> = v.object({ reply: v.unknown() });

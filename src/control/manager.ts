@@ -145,6 +145,31 @@ export interface AboutInput {
   readonly names?: readonly string[];
 }
 
+export interface ClearInput {
+  /** As those of an operation, and names of services that are gone. Needed unless `gone` is. */
+  readonly names?: readonly string[];
+  /** Only what is no part of the system any more. */
+  readonly gone?: boolean;
+  /** Says what would be emptied, and empties nothing. */
+  readonly preview?: boolean;
+}
+
+/** What was recorded of one instance. */
+export interface ClearedLog {
+  readonly name: string;
+  readonly service: string;
+  /** 1-based. */
+  readonly instance: number;
+  /** What its files took. */
+  readonly bytes: number;
+}
+
+export interface ClearReport {
+  readonly logs: readonly ClearedLog[];
+  /** All together. */
+  readonly bytes: number;
+}
+
 export interface PlanInput {
   readonly plan: SystemPlan;
   /** What services inherit: PATH, HOME, LANG and their like, of whoever applies. */
@@ -190,6 +215,8 @@ export interface Manager {
   scale(input: { readonly name: string; readonly instances: number } & WaitOptions): Promise<OperationReport>;
   /** Stops and forgets. Logs stay. */
   remove(input: NamesInput): Promise<OperationReport>;
+  /** Empties what was recorded of them; what is written from now on is recorded. */
+  clearLogs(input: ClearInput): Promise<ClearReport>;
   /** Sends an OS signal to the whole group. */
   kill(input: { readonly names: readonly string[]; readonly signal: string }): Promise<OperationReport>;
   /** Writes a line to stdin. */

@@ -22,6 +22,7 @@ import {
 import { ManagerError } from "../../control/manager.ts";
 import { type Call, managerVerb } from "../call.ts";
 import { abilityLines, eventLine, planLines, reportLines } from "../chaos-text.ts";
+import { isConfirmed } from "../confirm.ts";
 import { durationOption } from "../duration.ts";
 import { exitCodes, signalExitCode } from "../exit-codes.ts";
 import type { StopSignal } from "../host.ts";
@@ -91,7 +92,7 @@ async function strike(
     return exitCodes.ok;
   }
   if (call.isTalking) call.print(planLines(prepared.plan));
-  if (!isAgreed && !(await isConfirmed(call))) return exitCodes.refused;
+  if (!isAgreed && !(await isConfirmed({ what: "chaos begins", question: "Strike" }, call))) return exitCodes.refused;
   const { report, signal } = await carryOut(prepared, call);
   if (call.isJson) call.json(report);
   else call.print(reportLines(report));
@@ -126,21 +127,6 @@ function exitCodeOf({ end, isUndone, isWhole }: ChaosReport, signal: StopSignal 
 }
 
 /** Asks; whatever is not yes is no. */
-async function isConfirmed(call: Call): Promise<boolean> {
-  if (call.isJson || !call.host.canAsk) {
-    call.complain("colos: chaos begins only when somebody agrees; nobody can be asked here");
-    call.complain("  Look at it with --dry-run, then say --yes.");
-    return false;
-  }
-  call.host.stderr.write("Strike? Type yes: ");
-  for await (const line of call.host.inputLines()) {
-    if (/^\s*(?:y|yes)\s*$/i.test(line)) return true;
-    break;
-  }
-  call.complain("colos: nothing was done");
-  return false;
-}
-
 function read(words: Words): ChaosInput {
   if (words.has("list")) {
     words.none();

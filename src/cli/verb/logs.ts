@@ -1,5 +1,6 @@
 /**
- * `colos logs`: what services wrote, and with -f what they write, across restarts. Needs no daemon.
+ * `colos logs`: what services wrote, and with -f what they write, across restarts. Needs no daemon, unless a tag is named or a log is to
+ * be emptied.
  *
  * Not here: reading and filtering (the host's `readLogs`).
  *
@@ -10,6 +11,7 @@ import type { LogQuery, LogSelection } from "../../control/log.ts";
 import { ManagerError } from "../../control/manager.ts";
 import { parseSelector, selects, type Selector, servicesOf } from "../../control/selector.ts";
 import { type Call, managerVerb } from "../call.ts";
+import { clearLogs, clearOptions, readClearing } from "../clear-logs.ts";
 import { durationMs } from "../duration.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { logLine } from "../log-lines.ts";
@@ -31,6 +33,7 @@ export const logs: Verb = managerVerb({
     namesNote,
     `-f begins with the last ${linesBeforeFollow} lines of each instance, unless -n or --since says otherwise.`,
     "With --quiet, the text alone.",
+    "--clear is carried out by who writes the logs, so what a service writes meanwhile is kept.",
   ],
   options: {
     follow: { help: "go on with what is written from now on; Ctrl+C ends it", short: "f" },
@@ -41,15 +44,19 @@ export const logs: Verb = managerVerb({
     grep: { value: "<text>", help: "lines with this text, or that match /expression/flags" },
     stderr: { help: "only what was written to stderr" },
     time: { help: "show when", short: "t" },
+    ...clearOptions,
   },
-  read: (words) => ({
-    names: readAbout(words).names ?? ["all"],
-    query: readQuery(words),
-    showsTime: words.has("time"),
-  }),
-  run: async ({ names, query, showsTime }, call) => {
+  read: (words) => {
+    const { names } = readAbout(words);
+    const isGone = words.has("gone");
+    if (isGone && names !== undefined) throw words.wrong("--gone is about all that are gone; leave the names out");
+    const clearing = readClearing(names, isGone, words);
+    return { names, isGone, clearing, query: readQuery(words), showsTime: words.has("time") };
+  },
+  run: async ({ names = ["all"], isGone, clearing, query, showsTime }, call) => {
+    if (clearing !== undefined) return clearLogs(clearing, call);
     const services = (await call.host.loggedServices(call.home)).toSorted();
-    const selection = await selectionOf(names, services, call);
+    const selection = isGone ? [{ gone: true as const }] : await selectionOf(names, services, call);
     if (services.length === 0 && query.follow !== true && call.isTalking)
       call.complain(`colos: nothing has been written in ${call.home} yet`);
     const entries = call.host.readLogs(call.home, selection, resolved(query, call));

@@ -11,7 +11,10 @@ import { withProgress } from "../progress.ts";
 import type { Verb } from "../verb.ts";
 
 export const remove: Verb = managerVerb({
-  notes: [namesNote, "colos up adds what its config says again."],
+  notes: [
+    namesNote,
+    "colos up adds what its config says again. colos logs shows what it has written, colos logs --clear empties it.",
+  ],
   options: waitOptions,
   read: readNamesInput,
   run: async (input, call) => {

@@ -3,10 +3,12 @@ import { FakeClock } from "../../../test/fake-cli-host.ts";
 import { FakeJournal, FakeRuns } from "../../../test/fake-runs.ts";
 import { planOf } from "../../../test/plan-arbitraries.ts";
 import type { ServicePlan } from "../../control/config.ts";
-import type { Cause, ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
+import type { Cause, ClearInput, ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { homeAt } from "../home.ts";
 import { ownTroubleRetryMaxMs } from "../core/core-host.ts";
+import type { LogOwner } from "../log/line-joiner.ts";
+import type { LogStore } from "../log/log-store.ts";
 import { JournalError } from "../journal/journal.ts";
 import { endsMax, ownTroubleTellMs } from "./arrivals.ts";
 import { survivalMs } from "../host/run-checks.ts";
@@ -31,8 +33,35 @@ const up = (written: Services) => ({
   source: "colos.config.ts",
 });
 
+/** What was recorded, by name: its bytes. */
+class FakeLogs implements LogStore {
+  readonly bytes: Map<string, number>;
+  readonly forgotten: string[] = [];
+
+  constructor(bytes: Readonly<Record<string, number>> = {}) {
+    this.bytes = new Map(Object.entries(bytes));
+  }
+  async owners(): Promise<readonly LogOwner[]> {
+    return [...this.bytes.keys()].map((name) => {
+      const [service = "", instance] = name.split(".");
+      return { service, instance: Number(instance) };
+    });
+  }
+  async sizeOf({ service, instance }: LogOwner): Promise<number> {
+    return this.bytes.get(`${service}.${instance}`) ?? 0;
+  }
+  async empty(owner: LogOwner): Promise<number> {
+    const bytes = await this.sizeOf(owner);
+    this.bytes.set(`${owner.service}.${owner.instance}`, 0);
+    return bytes;
+  }
+  async forget({ service, instance }: LogOwner): Promise<void> {
+    this.forgotten.push(`${service}.${instance}`);
+  }
+}
+
 /** A manager whose machine and disk do what the test says. */
-async function opened({ journal = new FakeJournal(), obeys = true } = {}) {
+async function opened({ journal = new FakeJournal(), obeys = true, logs = new FakeLogs() } = {}) {
   const clock = new FakeClock();
   const finished: string[] = [];
   const logged: string[] = [];
@@ -55,6 +84,7 @@ async function opened({ journal = new FakeJournal(), obeys = true } = {}) {
     alarmsOf: () => [],
     recordingTroubles: () => [],
     shortage: () => undefined,
+    logs,
     isAgain: false,
     describeLimits: () => Promise.resolve([]),
     lastErrors: () => Promise.resolve(["it said this last"]),
@@ -72,7 +102,7 @@ async function opened({ journal = new FakeJournal(), obeys = true } = {}) {
   onTestFinished(() => manager.close());
   const states = async (): Promise<Record<string, string>> =>
     Object.fromEntries((await manager.list()).instances.map(({ name, state }) => [name, state]));
-  return { manager, clock, journal, runs, finished, logged, gone, states };
+  return { manager, clock, journal, logs, runs, finished, logged, gone, states };
 }
 
 /** Lets all promises settle that can. */
@@ -690,6 +720,68 @@ describe("manager: looking", () => {
       "web.1.1 passed its readiness check, which is none: it counts as ready when it has run for 300 ms",
       "web.1.1 was started as OS process 1001",
     ]);
+  });
+});
+
+describe("manager: clearing logs", () => {
+  const recorded = { "web.1": 10, "web.2": 20, "web.3": 30, "db.1": 5, "old.1": 7, "old.2": 8 };
+  async function withLogs(): Promise<Opened & { cleared(input: ClearInput): Promise<Record<string, number>> }> {
+    const system = await opened({ logs: new FakeLogs(recorded) });
+    await answered(system, system.manager.apply(up({ web: { instances: 2, tags: ["front"] }, db: {}, quiet: {} })));
+    const cleared = async (input: ClearInput): Promise<Record<string, number>> => {
+      const { logs, bytes } = await system.manager.clearLogs(input);
+      expect(logs.reduce((sum, each) => sum + each.bytes, 0)).toBe(bytes);
+      return Object.fromEntries(logs.map((each) => [each.name, each.bytes]));
+    };
+    return { ...system, cleared };
+  }
+
+  test.each<[ClearInput, Record<string, number>]>([
+    [{ names: ["web"] }, { web: 10, "web.2": 20, "web.3": 30 }],
+    [{ names: ["web.2", "d*"] }, { "web.2": 20, db: 5 }],
+    [{ names: ["@front"] }, { web: 10, "web.2": 20, "web.3": 30 }],
+    [{ names: ["all"] }, { web: 10, "web.2": 20, db: 5 }],
+    [{ names: ["old"] }, { old: 7, "old.2": 8 }],
+    [{ gone: true }, { "web.3": 30, old: 7, "old.2": 8 }],
+    [
+      { gone: true, names: ["o*"] },
+      { old: 7, "old.2": 8 },
+    ],
+    [{ names: ["quiet"] }, {}],
+  ])("%j", async (input, bytes) => {
+    const system = await withLogs();
+
+    expect(await system.cleared({ ...input, preview: true })).toEqual(bytes);
+    expect(Object.fromEntries(system.logs.bytes)).toEqual(recorded);
+    expect(await system.cleared(input)).toEqual(bytes);
+    expect(await system.cleared({ ...input, preview: true })).toEqual(
+      Object.fromEntries(Object.keys(bytes).map((name) => [name, 0])),
+    );
+    const gone = Object.keys(bytes).filter((name) => name.startsWith("old") || name === "web.3");
+    expect(system.logs.forgotten).toEqual(gone.map((name) => (name.includes(".") ? name : `${name}.1`)));
+  });
+
+  test.each<[ClearInput, string]>([
+    [{}, "invalid: nobody is named"],
+    [{ names: ["web", "odl"] }, 'unknown: nothing is called "odl"; did you mean "old"?'],
+    [{ names: ["web", "x*"] }, 'unknown: no service matches "x*"; there are web, db, quiet'],
+    [{ names: ["web", "@x"] }, 'unknown: no service has the tag "x"; there are @front'],
+    [{ names: ["web.9"] }, 'unknown: there is no service "web.9"; did you mean "web.2"?'],
+    [{ gone: true, names: ["db"] }, 'unknown: nothing that is gone is called "db"; there are web, old'],
+  ])("%j is refused before anything is removed", async (input, sentence) => {
+    const system = await withLogs();
+
+    expect(await refusal(system.manager.clearLogs(input))).toBe(sentence);
+    expect(Object.fromEntries(system.logs.bytes)).toEqual(recorded);
+  });
+
+  test("a log that could not be emptied is told", async () => {
+    const system = await withLogs();
+    system.logs.empty = () => Promise.reject(new Error("the recorder was stopped"));
+
+    expect(await refusal(system.manager.clearLogs({ names: ["db"] }))).toBe(
+      "busy: the log of db could not be emptied: the recorder was stopped",
+    );
   });
 });
 

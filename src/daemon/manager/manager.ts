@@ -13,6 +13,8 @@ import type {
   CallInput,
   CallReport,
   Cause,
+  ClearInput,
+  ClearReport,
   DaemonStatus,
   Manager,
   ManagerEvent,
@@ -32,11 +34,13 @@ import { foldInto, type Entry, type ServiceRecord, type SystemRecord } from "../
 import type { Home } from "../home.ts";
 import { RunHost, type RunHostOptions } from "../host/run-host.ts";
 import type { Journal } from "../journal/journal.ts";
+import type { LogStore } from "../log/log-store.ts";
 import { reasonText } from "../reason-text.ts";
 import { Arrivals } from "./arrivals.ts";
 import { EventFeeds } from "./event-feeds.ts";
 import { LastLines, type LineSource } from "./last-lines.ts";
 import { detailOf, osProcess, postponedSentence, Samples, statusOf, treeOf, whyOf } from "./manager-view.ts";
+import { LogClearing } from "./log-clearing.ts";
 import { Operations } from "./operations.ts";
 import { assertSignal, RunTalk } from "./run-talk.ts";
 import { Targets, type Target } from "./targets.ts";
@@ -46,6 +50,8 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   readonly home: Home;
   readonly version: string;
   readonly journal: Journal<SystemRecord, Entry>;
+  /** What was recorded. */
+  readonly logs: LogStore;
   /** What the daemon says of itself; the rest of `DaemonStatus` is known here. */
   daemon(): Omit<DaemonStatus, "home" | "startsCount" | "version">;
   /** Why this plan cannot be run here: one sentence each. Empty: it can. */
@@ -79,6 +85,7 @@ export class ServiceManager implements Manager {
   readonly #events: EventFeeds;
   readonly #operations: Operations;
   readonly #arrivals: Arrivals;
+  readonly #clearing: LogClearing;
   #isFinished = false;
 
   private constructor(options: ManagerOptions) {
@@ -99,6 +106,7 @@ export class ServiceManager implements Manager {
     this.#events = new EventFeeds(() => host.now());
     const arrivals = new Arrivals({ core, targets });
     this.#arrivals = arrivals;
+    this.#clearing = new LogClearing(targets, options.logs);
     this.#operations = new Operations({
       core,
       host,
@@ -261,6 +269,10 @@ export class ServiceManager implements Manager {
 
   down(input: WaitOptions): Promise<OperationReport> {
     return this.#operations.down(input);
+  }
+
+  clearLogs(input: ClearInput): Promise<ClearReport> {
+    return this.#clearing.clear(input);
   }
 
   async kill(input: { readonly names: readonly string[]; readonly signal: string }): Promise<OperationReport> {

@@ -166,7 +166,7 @@ function selectorOf(name: string): Selector {
 }
 
 /** The end of a sentence. */
-function thoseThere(what: string, names: readonly string[]): string {
+export function thoseThere(what: string, names: readonly string[]): string {
   if (names.length === 0) return `; there are no ${what}`;
   const more = names.length > shownMax ? ` and ${names.length - shownMax} more` : "";
   return `; there are ${names.slice(0, shownMax).join(", ")}${more}`;
