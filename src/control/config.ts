@@ -172,7 +172,7 @@ export interface ServiceConfig {
     /** Runs once each time the window is used up, and when what is not restarted fails: with COLOS_SERVICE, COLOS_INSTANCE, COLOS_REASON. */
     readonly hook?: readonly [string, ...string[]];
   };
-  /** Default: ready when it has run for 300 ms; in the foreground at once. `timeoutMs` defaults to 30000. */
+  /** Default: ready when it has run for 300 ms. `timeoutMs` defaults to 30000. */
   readonly ready?: ReadyConfig;
   readonly live?: LiveConfig;
   /** Services that this one needs: names (condition `ready`), or names with more. They stop after it. */

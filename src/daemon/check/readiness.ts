@@ -17,6 +17,8 @@ import { ProbeError, probeFailure, probeOnce, type ProbeSubject } from "./probe.
 
 export { assertPortFree, PortInUseError, portHolder, type PortHolder } from "../../os/port-holder.ts";
 
+/** How long a run without a readiness check must have run before it counts as ready, in milliseconds. */
+export const survivalMs = 300;
 /** Milliseconds between the first two tries of a repeated check. */
 export const firstIntervalMs = 20;
 /** Milliseconds between two tries of a repeated check at most; each wait is half as long again as the one before. */

@@ -12,7 +12,8 @@ import { ownTroubleRetryMaxMs, ownTroubleRetryMs } from "../core/core-host.ts";
 import { emptyRecord, type Entry } from "../core/record.ts";
 import { EnvironmentError } from "../environment.ts";
 import { entriesWaitingMax, journalRetryMs } from "./journal-writer.ts";
-import { survivalMs, watchRetryMs } from "./run-checks.ts";
+import { survivalMs } from "../check/readiness.ts";
+import { watchRetryMs } from "./run-checks.ts";
 import { RunHost } from "./run-host.ts";
 import { RunStartError, type RecoveredRun } from "../run/run.ts";
 
