@@ -8,14 +8,10 @@ import { dependencyOrder } from "../src/control/dependency-order.ts";
 import { Core } from "../src/daemon/core/core.ts";
 import type { CoreHost } from "../src/daemon/core/core-host.ts";
 import type { LiveInstance } from "../src/daemon/core/live.ts";
-import {
-  emptyRecord,
-  fold,
-  runParts,
-  type Entry,
-  type ServiceRecord,
-  type SystemRecord,
-} from "../src/daemon/core/record.ts";
+import type { Entry } from "../src/daemon/core/entry.ts";
+import { fold } from "../src/daemon/core/fold.ts";
+import { emptyRecord, type ServiceRecord, type SystemRecord } from "../src/daemon/core/record.ts";
+import { runParts } from "../src/daemon/core/run-id.ts";
 import type { RecoveredRun, RunId } from "../src/daemon/run/run.ts";
 import { basePlan } from "./base-plan.ts";
 

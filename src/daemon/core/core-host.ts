@@ -7,7 +7,8 @@ import type { ServicePlan } from "../../control/config.ts";
 import type { InstanceState } from "../../control/service.ts";
 import type { RunId } from "../run/run.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
-import type { Entry, ServiceRecord } from "./record.ts";
+import type { Entry } from "./entry.ts";
+import type { ServiceRecord } from "./record.ts";
 
 /** The first and the longest wait when colos itself is short of something, in milliseconds; it doubles with each try. */
 export const ownTroubleRetryMs = 1_000;

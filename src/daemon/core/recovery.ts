@@ -6,7 +6,8 @@
 import type { RecoveredRun, RunId } from "../run/run.ts";
 import { takeTime } from "./job-times.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
-import { runParts, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
+import type { InstanceRecord, RunRecord, ServiceRecord } from "./record.ts";
+import { runParts } from "./run-id.ts";
 import { isStale, takeOver } from "./renewal.ts";
 import { endRun } from "./run-end.ts";
 import { runKey } from "./run-key.ts";

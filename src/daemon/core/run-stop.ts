@@ -6,7 +6,8 @@
 import type { ServicePlan } from "../../control/config.ts";
 import { lossOf, missingOf, mustOutlive } from "./dependencies.ts";
 import { hasRuns, runsOf, type LiveInstance, type LiveRun } from "./live.ts";
-import { runParts, type ServiceRecord, type Stopping } from "./record.ts";
+import type { ServiceRecord, Stopping } from "./record.ts";
+import { runParts } from "./run-id.ts";
 import type { Situation } from "./situation.ts";
 
 /** How long a standby that is told to end has when its service would have for ever, in milliseconds: it has nothing to finish. */

@@ -9,7 +9,8 @@
  * @module
  */
 import type { Clock, Milliseconds } from "../../base/platform.ts";
-import type { Entry, SystemRecord } from "../core/record.ts";
+import type { Entry } from "../core/entry.ts";
+import type { SystemRecord } from "../core/record.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { OwnAlarms } from "../own-alarms.ts";
 import { reasonText } from "../reason-text.ts";
