@@ -38,6 +38,8 @@ export class Machine implements CoreHost {
   readonly promoting: RunId[] = [];
   /** Standbys that wait, as the disk has it. */
   readonly waiting = new Set<RunId>();
+  /** Runs that have got a stop signal of which the core does not know yet. */
+  readonly #signalled: RunId[] = [];
   readonly checked: RunId[] = [];
   readonly exhaustedBy: string[] = [];
   readonly forgotten: RunId[] = [];
@@ -65,6 +67,7 @@ export class Machine implements CoreHost {
   }
   signal(id: RunId, name: string): void {
     this.running.get(id)?.signals.push(name);
+    this.#signalled.push(id);
   }
   kill(id: RunId): void {
     this.running.get(id)?.signals.push("SIGKILL");
@@ -126,6 +129,10 @@ export class Machine implements CoreHost {
     }
   }
 
+  #tellSignals(): void {
+    for (const id of this.#signalled.splice(0)) this.core.told(id);
+  }
+
   passChecks(): void {
     for (const id of this.checked.splice(0)) this.core.ready(id);
   }
@@ -177,6 +184,7 @@ export class Machine implements CoreHost {
 
   /** The daemon is killed, with all that it had asked for and had not begun; a new one takes over. */
   killDaemon(more: readonly RecoveredRun[] = []): void {
+    this.#tellSignals();
     this.asked.length = 0;
     this.promoting.length = 0;
     this.checked.length = 0;
@@ -187,6 +195,7 @@ export class Machine implements CoreHost {
 
   /** As if it had been killed when the journal had the entries before the last of this type alone. */
   killDaemonBefore(type: Entry["type"], more: readonly RecoveredRun[] = []): void {
+    this.#tellSignals();
     this.entries.length = this.entries.findLastIndex((entry) => entry.type === type);
     this.killDaemon(more);
   }

@@ -28,8 +28,12 @@ export interface CoreHost {
   start(run: LiveRun, plan: ServicePlan, instance: number): void;
   /** Tells a standby that its turn has come; `promoted` follows. Safe to say twice. */
   promote(run: LiveRun, plan: ServicePlan, instance: number): void;
-  /** OS signal to the group. */
+  /**
+   * OS signal to the group; `told` follows. Before it the journal has what was kept so far, when the disk takes it: of a run that
+   * ends by it the next daemon knows that it was to.
+   */
   signal(run: RunId, name: string): void;
+  /** The same with SIGKILL to all of it; nothing follows. */
   kill(run: RunId): void;
   /** Begins the readiness check; `ready` or `notReady` follows unless `endChecks` comes first. */
   check(run: LiveRun, plan: ServicePlan, instance: number): void;

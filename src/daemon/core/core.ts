@@ -173,6 +173,13 @@ export class Core {
     showInstance(this.#situation, found.service, found.instance);
   }
 
+  /** A run that is to end has been given its stop signal. */
+  told(id: RunId): void {
+    if (this.#situation.findRun(id)?.run.stop === undefined) return;
+    this.#situation.keep({ type: "told", at: this.#host.now(), run: id });
+    this.reconcile();
+  }
+
   ended(id: RunId, end: RunEnd): void {
     endRun(this.#situation, id, end);
     this.reconcile();

@@ -35,11 +35,9 @@ export function stopRun(
 
 /** What a run that is to end is told as soon as it can hear; by the next daemon again, when this one dies before it has kept that. */
 export function askToStop(situation: Situation, run: LiveRun, plan: ServicePlan): void {
-  const { host } = situation;
   if (run.stop?.isTold === false && plan.shutdown !== "brutal") {
-    host.signal(run.id, plan.stopSignal);
     run.stop.isTold = true;
-    situation.keep({ type: "told", at: host.now(), run: run.id });
+    situation.host.signal(run.id, plan.stopSignal);
   }
   killWhenDue(situation, run);
 }

@@ -2,8 +2,9 @@
  * Run host: does what the core decides: starts runs, checks them, keeps time and the journal.
  *
  * Guarantees: the journal has its entries in the order in which the core took them in, those of operations too: while an operation
- * is being written, and before it is known what runs, nothing is told to the core. No run's files are removed before its end stands
- * in the journal. Nothing here throws into the core.
+ * is being written, and before it is known what runs, nothing is told to the core. No run is told to end before the journal knows that
+ * it is to, unless the disk takes nothing. No run's files are removed before its end stands in the journal. Nothing here throws into
+ * the core.
  * Not here: how entries are written (journal-writer.ts), how runs are checked (run-checks.ts).
  *
  * @module
@@ -186,11 +187,17 @@ export class RunHost implements CoreHost {
   }
 
   signal(run: RunId, name: string): void {
-    this.runs.signal(run, name);
+    void this.#writer.tried().then(() => {
+      if (this.#isClosed) return;
+      this.runs.signal(run, name);
+      this.tell((core) => core.told(run));
+    });
   }
 
   kill(run: RunId): void {
-    this.runs.kill(run);
+    void this.#writer.tried().then(() => {
+      if (!this.#isClosed) this.runs.kill(run);
+    });
   }
 
   check(run: LiveRun, plan: ServicePlan, instance: number): void {
