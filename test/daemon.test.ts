@@ -261,6 +261,36 @@ linux.describe("a home that takes no daemon", () => {
   });
 });
 
+linux.describe("a first up that is refused", () => {
+  const refused = { web: { command: staying, user: "nobody-has-this-name" } };
+
+  test("leaves no daemon behind, and says so", async ({ place }) => {
+    place.config(refused);
+
+    const { code, stderr, stdout } = await place.colos("up");
+    const after = osProcessesOf(place);
+
+    expect([code, after]).toEqual([5, []]);
+    expect(stderr).toContain("nobody-has-this-name");
+    expect(stdout).toContain("the daemon has ended again");
+    expect((await place.colos("ps")).code).toBe(3);
+  });
+
+  test("ends no daemon that somebody else has given something meanwhile, or is about to", async ({ place }) => {
+    const good = place.write("good.json", { services: { web: { command: staying, ready } } });
+    const bad = place.write("bad.json", { services: refused });
+    for (let round = 0; round < 4; round++) {
+      const all = [bad, good, bad].map((config) => place.colos("up", config));
+      const [first, second, third] = await Promise.all(all);
+
+      expect([first?.code, third?.code]).toEqual([5, 5]);
+      expect(second).toMatchObject({ code: 0, stderr: "" });
+      expect((await place.instance("web"))?.["state"]).toBe("ready");
+      expect((await place.colos("down")).code).toBe(0);
+    }
+  }, 60_000);
+});
+
 linux.describe("a plan", () => {
   test("that no machine could run is bad input, also when only its changes are asked for", async ({ place }) => {
     place.config({ web: { command: staying, ready } });

@@ -13,6 +13,7 @@ import type {
   CallReport,
   Cause,
   DaemonStatus,
+  DownInput,
   Manager,
   ManagerEvent,
   NamesInput,
@@ -233,7 +234,7 @@ export class ServiceManager implements Manager {
     return this.#operations.scale(input);
   }
 
-  down(input: WaitOptions): Promise<OperationReport> {
+  down(input: DownInput): Promise<OperationReport> {
     return this.#operations.down(input);
   }
 
