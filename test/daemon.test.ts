@@ -12,7 +12,7 @@ import type { ManagerError } from "../src/control/manager.ts";
 import { findHeart } from "../src/daemon/boot/heart.ts";
 import { instanceFolder } from "../src/daemon/home.ts";
 import { unixHttp } from "../src/platforms/node/unix-http.ts";
-import { needsLinux } from "./debian.ts";
+import { needsLinux, needsProgram } from "./debian.ts";
 import { Load } from "./system/load.ts";
 import { freePort } from "./system/place.ts";
 import { test, type DaemonPlace } from "./system/daemon-place.ts";
@@ -518,6 +518,32 @@ linux.describe("a daemon that is being started again by its heart", () => {
     process.kill(place.daemonPid(), "SIGKILL");
 
     expect(await place.colos("ps", "--quiet")).toEqual({ code: 0, stdout: "web\n", stderr: "" });
+  });
+});
+
+/** Gives a program a terminal. */
+const terminal = needsProgram("script", "bsdutils");
+
+terminal.describe("a daemon that is frozen", () => {
+  test("is told of on a terminal while a verb waits for it, and nowhere else", async ({ place }) => {
+    place.config({ web: { command: staying, ready } });
+    await place.colos("up");
+    const osPid = place.daemonPid();
+    process.kill(osPid, "SIGSTOP");
+    const piped = place.colos("ps", "--json");
+    const screen = place.onTerminal("ps");
+
+    await place.until(() => (screen.text.includes("has not answered since") ? true : undefined));
+    process.kill(osPid, "SIGCONT");
+
+    expect(await screen.code).toBe(0);
+    expect(screen.text).toMatch(
+      /^colos: the daemon has not answered since \d\d:\d\d:\d\d, and is waited for; its heart puts/,
+    );
+    expect(screen.text.match(/has not answered/g)).toHaveLength(1);
+    expect(screen.text).toMatch(/^web +ready/m);
+    expect(await piped).toMatchObject({ code: 0, stderr: "", stdout: expect.stringMatching(/^\{.*\}\n$/) as unknown });
+    expect(place.daemonPid()).toBe(osPid);
   });
 });
 
