@@ -12,7 +12,7 @@ import type { ManagerError } from "../src/control/manager.ts";
 import { findHeart } from "../src/daemon/boot/heart.ts";
 import { instanceFolder } from "../src/daemon/home.ts";
 import { unixHttp } from "../src/platforms/node/unix-http.ts";
-import { needsLinux } from "./debian.ts";
+import { needsLinux, needsProgram } from "./debian.ts";
 import { Load } from "./system/load.ts";
 import { freePort } from "./system/place.ts";
 import { test, type DaemonPlace } from "./system/daemon-place.ts";
@@ -286,6 +286,36 @@ linux.describe("a home that takes no daemon", () => {
   });
 });
 
+linux.describe("a first up that is refused", () => {
+  const refused = { web: { command: staying, user: "nobody-has-this-name" } };
+
+  test("leaves no daemon behind, and says so", async ({ place }) => {
+    place.config(refused);
+
+    const { code, stderr, stdout } = await place.colos("up");
+    const after = osProcessesOf(place);
+
+    expect([code, after]).toEqual([5, []]);
+    expect(stderr).toContain("nobody-has-this-name");
+    expect(stdout).toContain("the daemon has ended again");
+    expect((await place.colos("ps")).code).toBe(3);
+  });
+
+  test("ends no daemon that somebody else has given something meanwhile, or is about to", async ({ place }) => {
+    const good = place.write("good.json", { services: { web: { command: staying, ready } } });
+    const bad = place.write("bad.json", { services: refused });
+    for (let round = 0; round < 4; round++) {
+      const all = [bad, good, bad].map((config) => place.colos("up", config));
+      const [first, second, third] = await Promise.all(all);
+
+      expect([first?.code, third?.code]).toEqual([5, 5]);
+      expect(second).toMatchObject({ code: 0, stderr: "" });
+      expect((await place.instance("web"))?.["state"]).toBe("ready");
+      expect((await place.colos("down")).code).toBe(0);
+    }
+  }, 60_000);
+});
+
 linux.describe("a plan", () => {
   test("that no machine could run is bad input, also when only its changes are asked for", async ({ place }) => {
     place.config({ web: { command: staying, ready } });
@@ -465,14 +495,19 @@ linux.describe("a recorder that cannot write", () => {
     for (const folder of [place.home.root, place.home.services]) chmodSync(folder, 0o700);
 
     await place.colos("up");
-    const trouble = await place.until(async () => /^! .*web\/1\/log.*$/m.exec((await place.colos("ps")).stdout)?.[0]);
-    expect(trouble).toContain("trying again until it works");
-    expect((await place.colos("why", "web")).stdout).toContain("trying again until it works");
-    expect((await place.colos("why", "other")).stdout).not.toContain("trying again");
+    // Commands over and over would take the machine from the daemon that they wait for.
+    const client = managerClient(unixHttp(place.home.controlSocket));
+    const alarms = async (): Promise<readonly string[]> => (await client.list()).daemon.alarms ?? [];
+    const why = async (name: string): Promise<string> => JSON.stringify(await client.why({ name }));
+    await place.until(async () => (await alarms()).find((sentence) => sentence.includes("web/1/log")));
+    const [ps, ofWeb] = await Promise.all([place.colos("ps"), place.colos("why", "web")]);
+    expect(ps.stdout).toMatch(/^! .*web\/1\/log.*; trying again until it works$/m);
+    expect(ofWeb.stdout).toContain("trying again until it works");
+    expect(await why("other")).not.toContain("trying again");
 
     rmSync(inTheWay);
-    await place.until(async () => ((await place.colos("ps")).stdout.includes("! ") ? undefined : true));
-    expect((await place.colos("why", "web")).stdout).not.toContain("trying again");
+    await place.until(async () => ((await alarms()).length === 0 ? true : undefined));
+    expect(await why("web")).not.toContain("trying again");
   });
 });
 
@@ -513,6 +548,32 @@ linux.describe("a daemon that is being started again by its heart", () => {
     process.kill(place.daemonPid(), "SIGKILL");
 
     expect(await place.colos("ps", "--quiet")).toEqual({ code: 0, stdout: "web\n", stderr: "" });
+  });
+});
+
+/** Gives a program a terminal. */
+const terminal = needsProgram("script", "bsdutils");
+
+terminal.describe("a daemon that is frozen", () => {
+  test("is told of on a terminal while a verb waits for it, and nowhere else", async ({ place }) => {
+    place.config({ web: { command: staying, ready } });
+    await place.colos("up");
+    const osPid = place.daemonPid();
+    process.kill(osPid, "SIGSTOP");
+    const piped = place.colos("ps", "--json");
+    const screen = place.onTerminal("ps");
+
+    await place.until(() => (screen.text.includes("has not answered since") ? true : undefined));
+    process.kill(osPid, "SIGCONT");
+
+    expect(await screen.code).toBe(0);
+    expect(screen.text).toMatch(
+      /^colos: the daemon has not answered since \d\d:\d\d:\d\d, and is waited for; its heart puts/,
+    );
+    expect(screen.text.match(/has not answered/g)).toHaveLength(1);
+    expect(screen.text).toMatch(/^web +ready/m);
+    expect(await piped).toMatchObject({ code: 0, stderr: "", stdout: expect.stringMatching(/^\{.*\}\n$/) as unknown });
+    expect(place.daemonPid()).toBe(osPid);
   });
 });
 

@@ -37,7 +37,7 @@ export const systemInterface: Interface<EndpointsOf<OperationsOf<"system">>> = d
     help: "Show what happens, from now on",
   }),
   down: endpoint({
-    input: schema.waitInput,
+    input: schema.downInput,
     output: schema.operationReport,
     effects: ["write", "kill"],
     help: "Stop all services in reverse order, then the daemon",

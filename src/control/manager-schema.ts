@@ -23,6 +23,7 @@ import type {
   ServiceDetail,
   SystemStatus,
   TreeNode,
+  DownInput,
   WaitOptions,
 } from "./manager.ts";
 import type { Schema, SchemaResult } from "../context/schema.ts";
@@ -83,6 +84,11 @@ export const nameInput: InputSchema<{ readonly name: string }> = input({ name })
 export const namesInput: InputSchema<NamesInput> = input({ names, ...wait });
 /** Whether and how long to wait. */
 export const waitInput: InputSchema<WaitOptions> = input(wait);
+/** The same, and which daemon is meant. */
+export const downInput: InputSchema<DownInput> = input({
+  ...wait,
+  ifUnused: v.exactOptional(v.boolean("true or false")),
+});
 /** A plan. */
 export const planInput: InputSchema<PlanInput> = input(plan);
 /** A plan, and whether to wait. */

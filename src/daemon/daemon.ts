@@ -17,15 +17,11 @@ import { withSpareDescriptor } from "../os/spare-descriptor.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
 import { containerSentences, initProblem, readContainerLimits } from "./boot/container.ts";
 import { serveControl } from "./control/control-server.ts";
-import {
-  decodeEntry,
-  emptyRecord,
-  fold,
-  runParts,
-  snapshotOf,
-  type ServiceRecord,
-  type SystemRecord,
-} from "./core/record.ts";
+import { decodeEntry } from "./core/entry.ts";
+import { fold } from "./core/fold.ts";
+import { emptyRecord, type ServiceRecord, type SystemRecord } from "./core/record.ts";
+import { runParts } from "./core/run-id.ts";
+import { snapshotOf } from "./core/snapshot.ts";
 import { environmentOf } from "./environment.ts";
 import { keepHeart } from "./boot/heart.ts";
 import { runHook } from "./hook.ts";

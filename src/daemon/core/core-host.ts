@@ -7,7 +7,8 @@ import type { ServicePlan } from "../../control/config.ts";
 import type { InstanceState } from "../../control/service.ts";
 import type { RunId } from "../run/run.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
-import type { Entry, ServiceRecord } from "./record.ts";
+import type { Entry } from "./entry.ts";
+import type { ServiceRecord } from "./record.ts";
 
 /** The first and the longest wait when colos itself is short of something, in milliseconds; it doubles with each try. */
 export const ownTroubleRetryMs = 1_000;
@@ -27,8 +28,12 @@ export interface CoreHost {
   start(run: LiveRun, plan: ServicePlan, instance: number): void;
   /** Tells a standby that its turn has come; `promoted` follows. Safe to say twice. */
   promote(run: LiveRun, plan: ServicePlan, instance: number): void;
-  /** OS signal to the group. */
+  /**
+   * OS signal to the group; `told` follows. Before it the journal has what was kept so far, when the disk takes it: of a run that
+   * ends by it the next daemon knows that it was to.
+   */
   signal(run: RunId, name: string): void;
+  /** The same with SIGKILL to all of it; nothing follows. */
   kill(run: RunId): void;
   /** Begins the readiness check; `ready` or `notReady` follows unless `endChecks` comes first. */
   check(run: LiveRun, plan: ServicePlan, instance: number): void;

@@ -5,7 +5,10 @@ import type { DependencyEndPolicy, SchedulePlan, ServicePlan } from "../../contr
 import { RunStartError } from "../run/run.ts";
 import { Core } from "./core.ts";
 import { ownTroubleRetryMaxMs, ownTroubleRetryMs } from "./core-host.ts";
-import { emptyRecord, fold, snapshotOf, type Entry, type InstanceRecord, type SystemRecord } from "./record.ts";
+import type { Entry } from "./entry.ts";
+import { fold } from "./fold.ts";
+import { emptyRecord, type InstanceRecord, type SystemRecord } from "./record.ts";
+import { snapshotOf } from "./snapshot.ts";
 
 const quick: Partial<ServicePlan> = {};
 const on = (name: string, onEnd: DependencyEndPolicy = "ignore"): Pick<ServicePlan, "dependsOn"> => ({

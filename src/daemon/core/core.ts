@@ -21,7 +21,8 @@ import { showInstance } from "./instance-state.ts";
 import { fireWhenDue, nextTime } from "./job-times.ts";
 import { hasRuns, type LiveInstance } from "./live.ts";
 import { recoverRuns } from "./recovery.ts";
-import type { Entry, ServiceRecord, SystemRecord } from "./record.ts";
+import type { Entry } from "./entry.ts";
+import type { ServiceRecord, SystemRecord } from "./record.ts";
 import { isStale, renewNext, takeOver } from "./renewal.ts";
 import { endRun, postponeRun } from "./run-end.ts";
 import { reconcileStart } from "./run-start.ts";
@@ -170,6 +171,13 @@ export class Core {
     if (found === undefined || found.run.says === text) return;
     found.run.says = text;
     showInstance(this.#situation, found.service, found.instance);
+  }
+
+  /** A run that is to end has been given its stop signal. */
+  told(id: RunId): void {
+    if (this.#situation.findRun(id)?.run.stop === undefined) return;
+    this.#situation.keep({ type: "told", at: this.#host.now(), run: id });
+    this.reconcile();
   }
 
   ended(id: RunId, end: RunEnd): void {

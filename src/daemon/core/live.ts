@@ -33,7 +33,7 @@ export interface LiveStop {
   readonly drains: boolean;
   /** When it is killed, by the monotonic clock; undefined: never. */
   readonly killDueMs: number | undefined;
-  /** It has got its stop signal. */
+  /** Its stop signal is on its way, or it has got it. */
   isTold: boolean;
   isKilled: boolean;
 }

@@ -6,7 +6,8 @@
 import type { RecoveredRun, RunId } from "../run/run.ts";
 import { takeTime } from "./job-times.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
-import { runParts, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
+import type { InstanceRecord, RunRecord, ServiceRecord } from "./record.ts";
+import { runParts } from "./run-id.ts";
 import { isStale, takeOver } from "./renewal.ts";
 import { endRun } from "./run-end.ts";
 import { runKey } from "./run-key.ts";
@@ -96,7 +97,7 @@ function recoverFound(situation: Situation, found: RecoveredRun, isNewest: boole
   resume(situation, service, number, live, found);
 }
 
-/** The daemon that told it so may have been killed before it had written that down. */
+/** The disk of the daemon that told it so may have taken nothing, and what else could it have ended by. */
 function wasToEnd(situation: Situation, service: ServiceRecord, number: number, run: LiveRun): boolean {
   const instance = situation.instance(service.plan.name, number);
   if (run.stop !== undefined || instance.current !== run) return false;

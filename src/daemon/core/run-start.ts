@@ -7,7 +7,8 @@
 import { firstUnmet } from "./dependencies.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
 import { dueAt } from "./outcome.ts";
-import { runId, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
+import type { InstanceRecord, RunRecord, ServiceRecord } from "./record.ts";
+import { runId } from "./run-id.ts";
 import { runKey } from "./run-key.ts";
 import type { Situation } from "./situation.ts";
 import { isOutdated, promote } from "./standby-turn.ts";

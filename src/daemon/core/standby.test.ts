@@ -3,7 +3,7 @@ import { Machine, upAndReady } from "../../../test/fake-machine.ts";
 import type { ServicePlan } from "../../control/config.ts";
 import { RunStartError, type RunId } from "../run/run.ts";
 import { ownTroubleRetryMaxMs } from "./core-host.ts";
-import type { Entry } from "./record.ts";
+import type { Entry } from "./entry.ts";
 import { standbyPatienceMs } from "./run-stop.ts";
 import { standbyDelayMinMs } from "./standby.ts";
 

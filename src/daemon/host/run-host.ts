@@ -2,8 +2,9 @@
  * Run host: does what the core decides: starts runs, checks them, keeps time and the journal.
  *
  * Guarantees: the journal has its entries in the order in which the core took them in, those of operations too: while an operation
- * is being written, and before it is known what runs, nothing is told to the core. No run's files are removed before its end stands
- * in the journal. Nothing here throws into the core.
+ * is being written, and before it is known what runs, nothing is told to the core. No run is told to end before the journal knows that
+ * it is to, unless the disk takes nothing. No run's files are removed before its end stands in the journal. Nothing here throws into
+ * the core.
  * Not here: how entries are written (journal-writer.ts), how runs are checked (run-checks.ts).
  *
  * @module
@@ -16,7 +17,8 @@ import { assertPortFree } from "../../os/port-holder.ts";
 import { ownTroubleRetryMs, type CoreHost } from "../core/core-host.ts";
 import type { Core } from "../core/core.ts";
 import type { LiveInstance, LiveRun } from "../core/live.ts";
-import type { Entry, ServiceRecord, SystemRecord } from "../core/record.ts";
+import type { Entry } from "../core/entry.ts";
+import type { ServiceRecord, SystemRecord } from "../core/record.ts";
 import { EnvironmentError } from "../environment.ts";
 import type { Home } from "../home.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -185,11 +187,17 @@ export class RunHost implements CoreHost {
   }
 
   signal(run: RunId, name: string): void {
-    this.runs.signal(run, name);
+    void this.#writer.tried().then(() => {
+      if (this.#isClosed) return;
+      this.runs.signal(run, name);
+      this.tell((core) => core.told(run));
+    });
   }
 
   kill(run: RunId): void {
-    this.runs.kill(run);
+    void this.#writer.tried().then(() => {
+      if (!this.#isClosed) this.runs.kill(run);
+    });
   }
 
   check(run: LiveRun, plan: ServicePlan, instance: number): void {

@@ -231,7 +231,7 @@ describe("manager: operations", () => {
     await answered(system, system.manager.down({}));
     expect(system.runs.signals).toEqual(["web.1.1 SIGTERM", "db.1.1 SIGTERM"]);
     expect(system.finished).toEqual(["down"]);
-    expect(await refusal(system.manager.start({ names: ["db"] }))).toContain("is being stopped");
+    expect(await refusal(system.manager.start({ names: ["db"] }))).toContain("ending: the daemon ends");
   });
 
   test("when the time for down is over the daemon still ends as soon as nothing runs", async () => {
@@ -246,6 +246,34 @@ describe("manager: operations", () => {
     system.runs.end("web.1.1");
     await settle();
     expect(system.finished).toEqual(["down"]);
+  });
+
+  test("a daemon that was given nothing ends when it is not needed, and says so to whoever comes too late", async () => {
+    const system = await opened();
+    expect(await refusal(system.manager.apply(up({ no: {} })))).toContain("refused: no is refused");
+    await system.manager.down({ ifUnused: true });
+    expect(system.finished).toEqual(["down"]);
+    expect(await refusal(system.manager.apply(up({ web: {} })))).toContain(
+      "ending: the daemon ends, and nothing was done",
+    );
+    expect(system.runs.started).toEqual([]);
+  });
+
+  test("a daemon that is being given something, or has been, is needed", async () => {
+    const system = await opened();
+    const unused = (): Promise<string> => refusal(system.manager.down({ ifUnused: true }));
+    let proceed = (): void => {};
+    system.journal.hold = (resolve) => (proceed = resolve);
+    const applied = system.manager.apply(up({}));
+    expect(await unused()).toContain("refused: somebody has given the daemon something to do");
+    system.journal.hold = undefined;
+    await settle();
+    proceed();
+    await answered(system, applied);
+    expect(await unused()).toContain("refused");
+    await answered(system, system.manager.apply(up({ web: {} })));
+    expect(await unused()).toContain("refused");
+    expect(system.finished).toEqual([]);
   });
 
   test("a hand-over touches no service", async () => {

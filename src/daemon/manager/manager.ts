@@ -13,6 +13,7 @@ import type {
   CallReport,
   Cause,
   DaemonStatus,
+  DownInput,
   Manager,
   ManagerEvent,
   NamesInput,
@@ -27,7 +28,9 @@ import type {
 import type { InstanceState, InstanceStatus } from "../../control/service.ts";
 import { Core } from "../core/core.ts";
 import type { LiveInstance } from "../core/live.ts";
-import { foldInto, type Entry, type ServiceRecord, type SystemRecord } from "../core/record.ts";
+import type { Entry } from "../core/entry.ts";
+import { foldInto } from "../core/fold.ts";
+import type { ServiceRecord, SystemRecord } from "../core/record.ts";
 import type { Home } from "../home.ts";
 import { RunHost, type RunHostOptions } from "../host/run-host.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -231,7 +234,7 @@ export class ServiceManager implements Manager {
     return this.#operations.scale(input);
   }
 
-  down(input: WaitOptions): Promise<OperationReport> {
+  down(input: DownInput): Promise<OperationReport> {
     return this.#operations.down(input);
   }
 
