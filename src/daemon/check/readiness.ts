@@ -17,8 +17,10 @@ import { ProbeError, probeFailure, probeOnce, type ProbeSubject } from "./probe.
 
 export { assertPortFree, PortInUseError, portHolder, type PortHolder } from "../../os/port-holder.ts";
 
-/** Milliseconds between the first two tries of a repeated check. */
-export const firstIntervalMs = 20;
+/** Milliseconds between the first two tries of a check that is one connection: a standby is ready after a few. */
+export const firstIntervalMs = 4;
+/** The same for a command, which costs as much as the start of an OS process. */
+export const firstCommandIntervalMs = 20;
 /** Milliseconds between two tries of a repeated check at most; each wait is half as long again as the one before. */
 export const intervalMaxMs = 250;
 /** How long one TCP connection may take to be accepted, in milliseconds. */
@@ -122,7 +124,8 @@ function repeatedProbe(plan: ProbePlan, before: string, subject: ReadySubject): 
     failed: probeFailure(plan),
     before,
     run: async (end, see) => {
-      for (let intervalMs = firstIntervalMs; ; intervalMs = Math.min(intervalMs * 1.5, intervalMaxMs)) {
+      const firstMs = plan.kind === "exec" ? firstCommandIntervalMs : firstIntervalMs;
+      for (let intervalMs = firstMs; ; intervalMs = Math.min(intervalMs * 1.5, intervalMaxMs)) {
         try {
           return await probeOnce(plan, subject, end);
         } catch (error) {
