@@ -193,6 +193,8 @@ export type Entry =
       readonly type: "promoted";
       readonly at: number;
       readonly run: RunId;
+      /** Which version of the plan it runs; older entries have none, as a standby's was the same. */
+      readonly key?: string;
       readonly dependencies: Readonly<Record<string, number>>;
     }
   | ({ readonly type: "stopping"; readonly run: RunId } & Stopping)
@@ -541,7 +543,7 @@ function changedRun(run: RunRecord, entry: RunEntry): RunRecord {
   switch (entry.type) {
     case "promoted": {
       const { isStandby: _, ...rest } = run;
-      return { ...rest, startedAt: entry.at, dependencies: entry.dependencies };
+      return { ...rest, key: entry.key ?? run.key, startedAt: entry.at, dependencies: entry.dependencies };
     }
     case "running":
       return { ...run, osPid: entry.osPid };
