@@ -32,6 +32,7 @@ import { runHook } from "./hook.ts";
 import { openLimitedRuns } from "./limited-runs.ts";
 import { openLimits, type Limits } from "./limits/limits.ts";
 import { readLinesMax } from "./last-words.ts";
+import { lastLine } from "./log/last-line.ts";
 import { lastLines, onLine } from "./log/read-logs.ts";
 import type { Preparation } from "./run/run-launch.ts";
 import type { RunListener, Runs, RunSpec } from "./run/run.ts";
@@ -56,8 +57,6 @@ import { StateFiles } from "./state-files.ts";
 
 /** The version of the journal's entries. */
 export const journalVersion = 1;
-/** Lines that are looked at to find one that is not blank. */
-const blankLinesMax = 5;
 
 export interface DaemonOptions {
   readonly home: Home;
@@ -266,8 +265,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
       return reserve.shortage;
     },
     lastErrors: (service, instance, sinceAt) => lastLines(home, service, instance, "stderr", readLinesMax, sinceAt),
-    lastLine: async (service, instance) =>
-      (await lastLines(home, service, instance, undefined, blankLinesMax)).findLast((line) => line.trim() !== ""),
+    lastLine: (service, instance) => lastLine(home, service, instance),
     changed: (service, instance) => {
       stateFiles.changed(service, instance);
       releaseWhenStopped(service, holder.runs);

@@ -83,5 +83,5 @@ add_kernel
 make_initrd
 add_node
 set_up
-mke2fs -q -t ext4 -d "$root" "$work/disk.new" 3G
+mke2fs -q -t ext4 -d "$root" "$work/disk.new" 6G
 rm -rf "$root" "$work/deb" "$work/initrd.d"

@@ -20,7 +20,7 @@ export NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt
 npm install --silent --package-lock-only --no-audit --no-fund
 # Debian with Node.js stands for the image that the Dockerfile is from, as there is no registry of images here.
 podman image exists docker.io/library/node:22-slim ||
-  tar -c --one-file-system -C / --exclude=./var/lib/containers --exclude=./usr/lib/modules --exclude=./usr/local --exclude=./srv --exclude=./opt --exclude=./var/log . | podman import - docker.io/library/node:22-slim
+  tar -c --one-file-system -C / --exclude=./var/lib/containers --exclude=./usr/lib/modules --exclude=./usr/local --exclude=./srv --exclude=./opt --exclude=./var/log --exclude=./var/tmp --exclude=./var/cache --exclude=./root . | podman import - docker.io/library/node:22-slim
 podman build --env NODE_EXTRA_CA_CERTS --network=host --quiet --tag app . >/dev/null
 tell "the image is built: $(podman image inspect app --format '{{.Config.Entrypoint}} {{.Config.Cmd}} {{.Config.StopSignal}}')"
 

@@ -15,6 +15,6 @@ same unit "$(systemctl is-active colos)" active
 before=$(daemon)
 kill -9 "$before"
 await 60 is_after "$before"
-has "the version that the heart starts" "$(colos ps --json)" '"version": "99.0.0"'
+has "the version that the heart starts" "$(colos ps --json)" '"version":"99.0.0"'
 systemctl stop colos
 same "after stop" "$(systemctl is-active colos || :), $(pgrep -c -x sleep || :) left" "inactive, 0 left"

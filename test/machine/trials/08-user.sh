@@ -21,6 +21,6 @@ await 60 test -S $home/control.sock
 await 60 systemctl --user is-active colos
 same "web after a boot without a login" "$(of web state)" ready
 systemctl --user stop colos
-same "after stop" "$(systemctl --user is-active colos || :), $(pgrep -c -x sleep || :) left" "inactive, 0 left"
+same "after stop" "$(systemctl --user is-active colos || :), $(pgrep -c -u person -x sleep || :) left" "inactive, 0 left"
 colos startup --remove
 same removed "$(systemctl --user is-enabled colos 2>/dev/null || :)" ""
