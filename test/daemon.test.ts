@@ -415,6 +415,23 @@ linux.describe("colos reload", () => {
     expect(await errorOf(port)).toBeUndefined();
   }, 60_000);
 
+  test("a line of the old version does not make the new one ready", async ({ place }) => {
+    const port = await freePort();
+    place.write("talks.mjs", 'setInterval(() => console.log("up"), 5)');
+    place.write("silent.mjs", "setInterval(() => {}, 1000)");
+    const web = { listen: port, ready: { log: "up", timeoutMs: 1500 }, shutdown: "brutal" };
+    place.config({ web: { ...web, program: "talks.mjs" } });
+    expect(await place.colos("up")).toMatchObject({ code: 0, stderr: "" });
+    const before = await osPidOf(place, "web");
+    place.config({ web: { ...web, program: "silent.mjs" } });
+
+    const { code, stderr } = await place.colos("up");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain('no line of the log contained "up" within 1500 ms');
+    expect(await place.instance("web")).toMatchObject({ state: "ready", osPid: before });
+  }, 60_000);
+
   test("a new version that does not become ready is taken back: the old one goes on", async ({ place }) => {
     const port = await freePort();
     place.write("api.ts", serverProgram);

@@ -33,7 +33,7 @@ import { openLimitedRuns } from "./limited-runs.ts";
 import { openLimits, type Limits } from "./limits/limits.ts";
 import { readLinesMax } from "./last-words.ts";
 import { lastLine } from "./log/last-line.ts";
-import { lastLines, onLine } from "./log/read-logs.ts";
+import { lastLines } from "./log/read-logs.ts";
 import type { Preparation } from "./run/run-launch.ts";
 import type { RunListener, Runs, RunSpec } from "./run/run.ts";
 import { listenHostDefault } from "./host/run-host.ts";
@@ -241,8 +241,8 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     openRuns: openSystemRuns,
     environmentOf: envOf,
     argvOf: async (plan) => argvOf(plan, options),
-    onLine: (service, instance, sinceAt, listener) =>
-      onLine(home, { service, instance }, sinceAt, clock, ({ text }) => listener(text)),
+    lastLineSince: async (service, instance, sinceAt) =>
+      (await lastLines(home, service, instance, undefined, 1, sinceAt)).at(-1),
     runHook: (plan, instance, reason) =>
       void hookFor(plan, instance, reason).catch((error: unknown) =>
         log("error", `${plan.name}: ${reasonText(error)}`),

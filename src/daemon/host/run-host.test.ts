@@ -43,7 +43,7 @@ function hosted() {
     openRuns: (listener) => (runs = new FakeRuns(listener)),
     environmentOf: () => environment.answer(),
     argvOf: () => Promise.resolve(["true"]),
-    onLine: () => () => {},
+    lastLineSince: () => Promise.resolve(undefined),
     runHook: () => {},
     log: (_level, message) => void logged.push(message),
     settled: () => {},

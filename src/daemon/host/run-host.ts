@@ -42,8 +42,8 @@ export interface RunHostOptions {
   environmentOf(plan: ServicePlan, instance: number): Promise<Readonly<Record<string, string>>>;
   /** What a run executes. Rejects with a sentence. */
   argvOf(plan: ServicePlan): Promise<readonly [string, ...string[]]>;
-  /** Calls `listener` for each line that an instance writes from `sinceAt` on. */
-  onLine(service: string, instance: number, sinceAt: number, listener: (text: string) => void): () => void;
+  /** The last line that an instance has written since `sinceAt`. */
+  lastLineSince(service: string, instance: number, sinceAt: number): Promise<string | undefined>;
   runHook(plan: ServicePlan, instance: number, reason: string): void;
   log(level: "info" | "warning" | "error", message: string): void;
   /** The core has settled: everything is decided that can be for now. */
@@ -320,6 +320,7 @@ function specOf(
     ...(run.isStandby ? { isStandby: true } : {}),
     ...(ready.kind === "fd" ? { readiness: { kind: "fd", fd: ready.fd } } : {}),
     ...(ready.kind === "notify" ? { readiness: { kind: "notify" } } : {}),
+    ...(ready.kind === "log" ? { readiness: { kind: "log", pattern: ready.pattern } } : {}),
     ...(user === undefined ? {} : { user }),
     ...(group === undefined ? {} : { group }),
     ...(nice === undefined ? {} : { nice }),

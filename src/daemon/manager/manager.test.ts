@@ -46,7 +46,7 @@ async function opened({ journal = new FakeJournal(), obeys = true } = {}) {
     openRuns: (listener: RunListener) => (runs = new FakeRuns(listener)),
     environmentOf: () => Promise.resolve({}),
     argvOf: () => Promise.resolve(["true"]),
-    onLine: () => () => {},
+    lastLineSince: () => Promise.resolve(undefined),
     runHook: () => {},
     log: (_level, message) => void logged.push(message),
     daemon: () => ({ api: 1, osPid: 1, startedAt: 0, memoryBytes: 0, node: "v20", abilities: [] }),
