@@ -84,6 +84,20 @@ linux.describe("colos up", () => {
     expect(stderr).toContain("| no disk");
   });
 
+  test("each crash is told to the hook, with how and with what the run wrote", async ({ place }) => {
+    const told = join(place.folder, "told");
+    const words =
+      "$COLOS_SERVICE $COLOS_INSTANCE $COLOS_EVENT $COLOS_EXIT_CODE$COLOS_EXIT_SIGNAL $COLOS_RESTARTS $COLOS_STDERR";
+    const onCrash = ["sh", "-c", `echo "${words}" >>${told}.new; mv ${told}.new ${told}`];
+    place.config({ web: { command: ["sh", "-c", "echo up; echo no disk >&2; exec sleep 1000"], ready, onCrash } });
+    expect(await place.colos("up")).toMatchObject({ code: 0, stderr: "" });
+    process.kill(await osPidOf(place, "web"), "SIGKILL");
+    await place.until(() => (existsSync(told) ? true : undefined));
+
+    expect(readFileSync(told, "utf8")).toBe("web 1 crash SIGKILL 1 no disk\n");
+    expect((await place.colos("show", "web")).stdout).toMatch(/on crash +sh -c/);
+  });
+
   test("what was stopped is started by up, and plan says so", async ({ place }) => {
     place.config({ one: { command: staying, ready }, off: { command: staying, autostart: false } });
     await place.colos("up");

@@ -49,6 +49,7 @@ describe("config: what is decided of a field", () => {
       { periodMs: 60_000, drainMs: 1500 },
     ],
     [{ standby: true }, { standby: true }],
+    [{ onCrash: ["./tell-me"] }, { onCrash: ["./tell-me"] }],
     [{ exhausted: { policy: "failed" } }, { exhausted: { policy: "failed", retryEveryMs: 60_000 } }],
     [
       { exhausted: { retryEveryMs: "5 min", hook: ["./alarm"] } },
@@ -186,6 +187,10 @@ describe("config: a wrong field", () => {
     [
       { exhausted: { policy: "failed", retryEveryMs: 1 } },
       "exhausted.retryEveryMs: belongs to the policy degraded; failed tries no more",
+    ],
+    [
+      { onCrash: "mail me" },
+      'onCrash: "mail me" is not a list of an executable and its arguments; write ["mail", "me"]',
     ],
     [
       { exhausted: { hook: "mail me" } },

@@ -256,6 +256,7 @@ const serviceEntries = {
       hook: optional(commandWithAdvice()),
     }),
   ),
+  onCrash: optional(commandWithAdvice()),
   ready: optional(ready),
   live: optional(live),
   dependsOn: optional(

@@ -44,7 +44,7 @@ function hosted() {
     environmentOf: () => environment.answer(),
     argvOf: () => Promise.resolve(["true"]),
     lastLineSince: () => Promise.resolve(undefined),
-    runHook: () => {},
+    failed: () => {},
     log: (_level, message) => void logged.push(message),
     settled: () => {},
     changed: () => {},

@@ -13,7 +13,7 @@ import type { ServicePlan } from "../../control/config.ts";
 import { nextDue } from "../../control/schedule.ts";
 import type { InstanceState } from "../../control/service.ts";
 import { assertPortFree } from "../../os/port-holder.ts";
-import { ownTroubleRetryMs, type CoreHost } from "../core/core-host.ts";
+import { ownTroubleRetryMs, type CoreHost, type ServiceFailure } from "../core/core-host.ts";
 import type { Core } from "../core/core.ts";
 import type { LiveInstance, LiveRun } from "../core/live.ts";
 import type { Entry, ServiceRecord, SystemRecord } from "../core/record.ts";
@@ -44,7 +44,8 @@ export interface RunHostOptions {
   argvOf(plan: ServicePlan): Promise<readonly [string, ...string[]]>;
   /** The last line that an instance has written since `sinceAt`. */
   lastLineSince(service: string, instance: number, sinceAt: number): Promise<string | undefined>;
-  runHook(plan: ServicePlan, instance: number, reason: string): void;
+  /** Somebody may want to hear of it at once. */
+  failed(failure: ServiceFailure): void;
   log(level: "info" | "warning" | "error", message: string): void;
   /** The core has settled: everything is decided that can be for now. */
   settled(): void;
@@ -204,8 +205,8 @@ export class RunHost implements CoreHost {
     this.#checks.end(id);
   }
 
-  exhausted(plan: ServicePlan, instance: number, reason: string): void {
-    this.#options.runHook(plan, instance, reason);
+  failed(failure: ServiceFailure): void {
+    this.#options.failed(failure);
   }
 
   forget(run: RunId): void {

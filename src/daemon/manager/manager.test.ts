@@ -47,7 +47,7 @@ async function opened({ journal = new FakeJournal(), obeys = true } = {}) {
     environmentOf: () => Promise.resolve({}),
     argvOf: () => Promise.resolve(["true"]),
     lastLineSince: () => Promise.resolve(undefined),
-    runHook: () => {},
+    failed: () => {},
     log: (_level, message) => void logged.push(message),
     daemon: () => ({ api: 1, osPid: 1, startedAt: 0, memoryBytes: 0, node: "v20", abilities: [] }),
     refusals: ({ services }) => Promise.resolve(services.some(({ name }) => name === "no") ? ["no is refused"] : []),
