@@ -49,6 +49,7 @@ describe("config: what is decided of a field", () => {
       { periodMs: 60_000, drainMs: 1500 },
     ],
     [{ standby: true }, { standby: true }],
+    [{ onCrash: ["./tell-me"] }, { onCrash: ["./tell-me"] }],
     [{ exhausted: { policy: "failed" } }, { exhausted: { policy: "failed", retryEveryMs: 60_000 } }],
     [
       { exhausted: { retryEveryMs: "5 min", hook: ["./alarm"] } },
@@ -144,7 +145,8 @@ describe("config: what is decided of a field", () => {
 describe("config: a wrong field", () => {
   test.each<[Record<string, unknown>, string]>([
     [{ description: "a\nb" }, 'description: "a\\nb" is not a sentence on one line'],
-    [{ autostart: "no" }, 'autostart: "no" is not true or false'],
+    [{ autostart: "no" }, 'autostart: "no" is not true or false; write false without quotes'],
+    [{ autostart: "maybe" }, 'autostart: "maybe" is not true or false'],
     [{ envFiles: ".env" }, 'envFiles: ".env" is not a list of paths of files'],
     [{ envFiles: [7] }, "envFiles[0]: 7 is not the path of a file"],
     [
@@ -185,6 +187,10 @@ describe("config: a wrong field", () => {
     [
       { exhausted: { policy: "failed", retryEveryMs: 1 } },
       "exhausted.retryEveryMs: belongs to the policy degraded; failed tries no more",
+    ],
+    [
+      { onCrash: "mail me" },
+      'onCrash: "mail me" is not a list of an executable and its arguments; write ["mail", "me"]',
     ],
     [
       { exhausted: { hook: "mail me" } },
@@ -229,7 +235,12 @@ describe("config: a wrong field", () => {
       { schedule: { cron: "@daily" }, instances: 2 },
       "instances: a job with a schedule has one instance; for more write more jobs",
     ],
-    [{ standby: 1 }, "standby: 1 is not true or false"],
+    [{ standby: 1 }, "standby: 1 is not true or false; write true"],
+    [{ standby: 2 }, "standby: 2 is not true or false"],
+    [{ standby: "yes" }, 'standby: "yes" is not true or false; write true without quotes'],
+    [{ standby: " Off " }, 'standby: " Off " is not true or false; write false without quotes'],
+    [{ standby: null }, "standby: null is not true or false"],
+    [{ standby: { instances: 1 } }, "standby: an object is not true or false"],
     [
       { standby: true, schedule: { everyMs: 5000 } },
       "standby: a job rests between its times, so nothing waits to take over; leave one of them out",

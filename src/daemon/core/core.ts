@@ -8,7 +8,7 @@
  * after those that depend on it and stop too. What nobody asked for (an end, a failed check) goes through the sliding window
  * and the backoff of the plan; what somebody asked for does not count.
  * Here is what happens, and in which order it is looked at. What is decided: dependencies.ts, run-start.ts, run-stop.ts, run-end.ts,
- * outcome.ts, renewal.ts, standby.ts, standby-turn.ts, job-times.ts, recovery.ts, instance-state.ts.
+ * outcome.ts, renewal.ts, stale.ts, standby.ts, standby-turn.ts, job-times.ts, recovery.ts, instance-state.ts.
  * Not here: files, OS processes, checks, timers (the host), operations and their answers (manager.ts).
  *
  * @module
@@ -23,11 +23,12 @@ import { hasRuns, type LiveInstance } from "./live.ts";
 import { recoverRuns } from "./recovery.ts";
 import type { Entry } from "./entry.ts";
 import type { ServiceRecord, SystemRecord } from "./record.ts";
-import { isStale, renewNext, takeOver } from "./renewal.ts";
+import { renewNext, takeOver } from "./renewal.ts";
 import { endRun, postponeRun } from "./run-end.ts";
 import { reconcileStart } from "./run-start.ts";
 import { askToStop, reconcileStop, stopRun } from "./run-stop.ts";
 import { Situation } from "./situation.ts";
+import { isStale } from "./stale.ts";
 import { reconcileStandby } from "./standby.ts";
 
 export class Core {

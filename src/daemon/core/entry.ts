@@ -68,6 +68,8 @@ export type Entry =
       readonly type: "promoted";
       readonly at: number;
       readonly run: RunId;
+      /** Which version of the plan it runs; older entries have none, as a standby's was the same. */
+      readonly key?: string;
       readonly dependencies: Readonly<Record<string, number>>;
     }
   | ({ readonly type: "stopping"; readonly run: RunId } & Stopping)

@@ -8,11 +8,12 @@ import { takeTime } from "./job-times.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
 import type { InstanceRecord, RunRecord, ServiceRecord } from "./record.ts";
 import { runParts } from "./run-id.ts";
-import { isStale, takeOver } from "./renewal.ts";
+import { takeOver } from "./renewal.ts";
 import { endRun } from "./run-end.ts";
-import { runKey } from "./run-key.ts";
+import { runKey, standbyKey } from "./run-key.ts";
 import { askToStop, killDueMs } from "./run-stop.ts";
 import type { Situation } from "./situation.ts";
+import { isStale } from "./stale.ts";
 
 /** Takes over what earlier daemons left. */
 export function recoverRuns(situation: Situation, found: readonly RecoveredRun[]): void {
@@ -114,8 +115,9 @@ function recordedRun(
   const { id, instance, startedAt } = found;
   if (known === undefined) {
     const standby = found.isStandby === true ? ({ isStandby: true } as const) : {};
+    const key = found.isStandby === true ? standbyKey(service.plan) : runKey(service.plan);
     const { number } = runParts(id);
-    const run: RunRecord = { id, number, key: runKey(service.plan), dependencies: {}, startedAt, ...standby };
+    const run: RunRecord = { id, number, key, dependencies: {}, startedAt, ...standby };
     if (found.isStandby !== true) takeTime(situation, service, startedAt);
     situation.keep({ type: "begun", at: startedAt, service: service.plan.name, instance, run });
     return run;
@@ -123,7 +125,9 @@ function recordedRun(
   if (known.isStandby !== true || found.isStandby === true) return known;
   const dependencies = situation.generations(service.plan);
   // When its turn came nobody has written down: a later time than that would miss what it said of itself since.
-  situation.keep({ type: "promoted", at: startedAt, run: id, dependencies });
+  const { plan } = service;
+  const key = known.key === standbyKey(plan) ? runKey(plan) : known.key;
+  situation.keep({ type: "promoted", at: startedAt, run: id, key, dependencies });
   return findRecord(situation, found) ?? known;
 }
 

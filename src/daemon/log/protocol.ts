@@ -12,7 +12,7 @@ import type { LogsPlan } from "../../control/config.ts";
 import type { RecordedRun } from "./recorder.ts";
 
 /** Raised with every change that an older recorder does not understand. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 /** The longest message, in bytes. */
 export const messageBytesMax = 65_536;
 
