@@ -25,6 +25,7 @@ const anyOf = <T>(entries: { readonly [Key in keyof T]: fc.Arbitrary<T[Key]> }):
 
 const common = {
   description: word,
+  tags: fc.oneof(word, fc.uniqueArray(word, { maxLength: 3 })),
   autostart: fc.boolean(),
   env: fc.dictionary(word, fc.option(word)),
   envFiles: fc.array(word, { maxLength: 2 }),

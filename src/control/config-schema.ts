@@ -20,6 +20,7 @@ import {
   failuresMaxMax,
   forwardNames,
   instancesMax,
+  isServiceName,
   limitBounds,
   logBytes,
   missedNames,
@@ -30,6 +31,7 @@ import {
   scheduleEveryMsMin,
   servicesMax,
   stdinNames,
+  tagsMax,
   userIdMax,
   watchEntriesMax,
 } from "./config-limit.ts";
@@ -219,12 +221,25 @@ const description = v.pipe(
   v.maxLength(descriptionMax, `a sentence of at most ${descriptionMax} characters`),
 );
 
+const tag = v.pipe(
+  v.string("a tag such as backend"),
+  v.check(isServiceName, (issue) =>
+    issue.input.startsWith("@") && isServiceName(issue.input.slice(1))
+      ? `a tag; write ${shown(issue.input.slice(1))}, the @ is for verbs`
+      : "a tag such as backend: at most 64 letters, digits, - and _",
+  ),
+);
+const tags = v.lazy((input): Schema<string | readonly string[]> =>
+  typeof input === "string" ? tag : listOf(tag, `a tag such as backend, or a list of at most ${tagsMax}`, 0, tagsMax),
+);
+
 const serviceEntries = {
   program: optional(path("file")),
   command: optional(commandWithAdvice()),
   args: optional(listOf(argument, "a list of texts")),
   carrier: optional(oneOf(carrierNames)),
   description: optional(description),
+  tags: optional(tags),
   instances: optional(wholeNumber(1, instancesMax)),
   autostart: optional(truthValue),
   listen: optional(port),

@@ -119,6 +119,8 @@ export interface ServiceConfig {
   readonly carrier?: CarrierName;
   /** One sentence for people. */
   readonly description?: string;
+  /** One or several words under which verbs take it together with others: `@backend`. */
+  readonly tags?: string | readonly string[];
   /** 1 to 1,000; default 1. */
   readonly instances?: number;
   /** Whether `colos up` starts it; default true. */
@@ -262,6 +264,8 @@ export interface LogsPlan {
 export interface ServicePlan {
   readonly name: string;
   readonly description?: string;
+  /** Each once; absent: none. */
+  readonly tags?: readonly string[];
   readonly run:
     | { readonly kind: "program"; readonly file: string; readonly args: readonly string[] }
     | { readonly kind: "command"; readonly command: readonly [string, ...string[]] };

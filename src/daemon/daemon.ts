@@ -39,6 +39,7 @@ import { JournalError, openJournal } from "./journal/journal.ts";
 import { acquireLock } from "./lock.ts";
 import { RecorderAlarms } from "./log/recorder-alarms.ts";
 import { journaldProblem } from "./log/forward.ts";
+import { openLogStore } from "./log/log-store.ts";
 import { openRecorder } from "./log/recorder-client.ts";
 import { ServiceManager } from "./manager/manager.ts";
 import { nameDaemon } from "./daemon-name.ts";
@@ -230,6 +231,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     version,
     clock,
     journal,
+    logs: openLogStore(home, recorder),
     log,
     random: () => platform.random("manager.backoff") / 2 ** 32,
     openRuns: openSystemRuns,

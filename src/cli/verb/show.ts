@@ -49,6 +49,7 @@ function serviceRows({ plan, dependents, limits }: ServiceDetail): readonly Row[
   return [
     ["runs", `${words.map(shellWord).join(" ")} (${carrier})`],
     ["in", cwd],
+    ["tags", (plan.tags ?? []).map((tag) => `@${tag}`).join(", ")],
     ["instances", String(instances)],
     ["port", listenPort === undefined ? "" : String(listenPort)],
     ["runs at", scheduleText(plan.schedule)],

@@ -74,6 +74,30 @@ describe("what was written", () => {
     await log.folder.close();
   });
 
+  test("is read of those whose names match", async ({ folder }) => {
+    const home = homeAt(folder);
+    const logs = ["web.1", "web.2", "worker.2", "db.1"].map((name) => [name, logOf(home, name)] as const);
+    for (const [name, log] of logs) await log.write(`${name}\n`);
+    expect((await texts(home, {}, [{ pattern: "w*" }])).toSorted()).toEqual(["web.1", "web.2", "worker.2"]);
+    expect((await texts(home, {}, [{ pattern: "*.2" }, { service: "db" }])).toSorted()).toEqual([
+      "db.1",
+      "web.2",
+      "worker.2",
+    ]);
+    for (const [, log] of logs) await log.folder.close();
+  });
+
+  test("of what is gone is read when it is named or asked for", async ({ folder }) => {
+    const home = homeAt(folder);
+    const logs = ["web.1", "web.2", "old.1"].map((name) => [name, logOf(home, name)] as const);
+    for (const [name, log] of logs) await log.write(`${name}\n`);
+    for (const name of ["web/2", "old/1"]) writeFileSync(join(home.services, name, "state"), "removed\n");
+    expect(await texts(home)).toEqual(["web.1"]);
+    expect((await texts(home, {}, [{ gone: true }])).toSorted()).toEqual(["old.1", "web.2"]);
+    expect(await texts(home, {}, [{ pattern: "o*" }])).toEqual(["old.1"]);
+    for (const [, log] of logs) await log.folder.close();
+  });
+
   test("is shown in parts when a line is too long", async ({ folder }) => {
     const home = homeAt(folder);
     const log = logOf(home);

@@ -46,6 +46,11 @@ export interface Recorder {
    * undefined: it is over, or the recorder is.
    */
   onTrouble(listener: (directory: string, message: string | undefined) => void): () => void;
+  /**
+   * Settles when what was recorded of one instance is removed, with the bytes that it took. What is written meanwhile and later is recorded.
+   * Nobody need write it now.
+   */
+  empty(service: string, instance: number): Promise<number>;
   /** New limits for the files of one instance. */
   setLimits(service: string, instance: number, logs: LogsPlan): void;
   /** The recorder's OS process id; undefined while there is none. */
