@@ -217,12 +217,17 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     const open = (told: RunListener): Runs => openRuns({ home, listener: told, recorder, platform, prepare });
     return (holder.runs = openLimitedRuns(open, listener, limits, (service) => planOf(service)?.limits ?? {}));
   };
-  const envOf = (plan: ServicePlan, instance: number): Promise<Record<string, string>> =>
-    environmentOf(plan, instance, holder.record.env, { warn: (sentence) => log("warning", sentence) });
+  const envOf = (
+    plan: ServicePlan,
+    instance: number,
+    inherited: Readonly<Record<string, string>>,
+  ): Promise<Record<string, string>> =>
+    environmentOf(plan, instance, inherited, { warn: (sentence) => log("warning", sentence) });
   const hookFor = async (plan: ServicePlan, instance: number, reason: string): Promise<void> => {
     const { hook } = plan.exhausted;
     if (hook === undefined) return;
-    const problem = await runHook(hook, { ...(await envOf(plan, instance)), COLOS_REASON: reason }, { cwd: plan.cwd });
+    const env = { ...(await envOf(plan, instance, holder.record.env)), COLOS_REASON: reason };
+    const problem = await runHook(hook, env, { cwd: plan.cwd });
     if (problem !== undefined) holder.manager?.note(plan.name, problem);
   };
   let memoryBytes = residentBytes() ?? 0;
