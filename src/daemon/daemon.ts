@@ -205,7 +205,8 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   const watches = new Watches({
     clock,
     home: home.root,
-    changed: (service, why) => holder.manager?.renew(service, why),
+    changed: (service, why, seen) => holder.manager?.renew(service, why, seen),
+    began: (service, seen) => holder.manager?.watched(service, seen),
     notice: (sentence) => log("warning", sentence),
   });
   const openSystemRuns = (listener: RunListener): Runs => {

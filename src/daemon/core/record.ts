@@ -98,6 +98,8 @@ export interface ServiceRecord {
   isQueued?: boolean;
   /** Since when there are times to come. */
   scheduledAt?: number;
+  /** What its watched files were when they were looked at last (watch/watches.ts). */
+  watched?: string;
 }
 
 /** A sentence about what happened, for `why`. */
@@ -178,6 +180,8 @@ export type Entry =
       readonly dueAt: number;
       readonly how: "run" | "skip" | "queue";
     }
+  /** Its watched files were looked at. */
+  | { readonly type: "watched"; readonly at: number; readonly service: string; readonly seen: string }
   | { readonly type: "gone"; readonly at: number; readonly service: string }
   | {
       readonly type: "begun";
@@ -335,6 +339,7 @@ function foldApplied(record: SystemRecord, entry: Extract<Entry, { type: "applie
     before.delete(plan.name);
     if (service.plan.schedule === undefined && plan.schedule !== undefined) service.scheduledAt = entry.at;
     service.plan = plan;
+    if (plan.watch === undefined) delete service.watched;
     service.isRemoved = false;
     if (plan.autostart) {
       service.target = "up";
@@ -429,6 +434,9 @@ function foldService(record: SystemRecord, service: ServiceRecord, entry: Servic
         if (outcome?.kind === "again" && outcome.isOwnTrouble === true) instance.outcome = outcome;
         instance.isAtRest = false;
       }
+      return;
+    case "watched":
+      service.watched = entry.seen;
       return;
     case "gone":
       record.services.delete(entry.service);

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { upAndReady, type Services } from "../../../test/fake-machine.ts";
 import type { DependencyEndPolicy, SchedulePlan } from "../../control/config.ts";
 
@@ -43,6 +43,56 @@ test("a dependency that made room for a newer version stops nobody, before the d
   machine.killDaemon();
 
   expect(machine.stopping()).toEqual([]);
+});
+
+describe("files that change while no daemon lives", () => {
+  const watched: Services = { web: { instances: 2 }, once: { restart: "temporary" } };
+
+  test("have what earlier daemons started started again, once", () => {
+    const machine = upAndReady(watched);
+    machine.end("once.1.1", 0);
+    for (const name of ["web", "once"]) machine.core.watched(name, "w:1");
+
+    for (const seen of ["w:1", "w:2", "w:2"]) {
+      machine.killDaemon();
+      for (const name of ["web", "once"]) machine.core.watched(name, seen);
+      machine.settle();
+    }
+
+    expect(machine.startedEver).toEqual(["web.1.1", "web.2.1", "once.1.1", "once.1.2", "web.1.2", "web.2.2"]);
+  });
+
+  test("do nothing to what has begun since, to what nobody wants, and when another daemon saw them", () => {
+    const machine = upAndReady(watched);
+    machine.core.watched("web", "w:1");
+    machine.core.renew("web", "a file changed", "w:2");
+    machine.settle();
+    machine.killDaemon();
+    machine.core.watched("web", "w:2");
+    machine.end("web.1.2", 1);
+    machine.settle();
+    machine.commit({ type: "target", at: 0, service: "once", target: "down" });
+    machine.settle();
+    const before = machine.startedEver.length;
+
+    machine.running.delete("web.2.2");
+    machine.killDaemon([machine.foundEnded("web.2.2", 1)]);
+    machine.core.watched("web", "w:3");
+    machine.core.watched("once", "w:3");
+    machine.settle();
+
+    expect(machine.startedEver.slice(before)).toEqual(["web.2.3", "web.1.4"]);
+  });
+
+  test("mean nothing when others are watched now", () => {
+    const machine = upAndReady(watched);
+    machine.core.watched("web", "w:1");
+    machine.killDaemon();
+
+    machine.core.watched("web", "other:2");
+
+    expect(machine.stopping()).toEqual([]);
+  });
 });
 
 test("a job that waited for the end of its last run runs once, though only the disk knows that it has begun", () => {

@@ -193,6 +193,7 @@ function adopt(situation: Situation, service: ServiceRecord, number: number, run
     startedAt,
     isStandby: run.isStandby === true,
     phase: "asked",
+    isAdopted: true,
     ...(readyAt === undefined ? {} : { readyAt }),
   };
   if (stopping !== undefined) {

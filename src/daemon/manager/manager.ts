@@ -145,8 +145,13 @@ export class ServiceManager implements Manager {
   }
 
   /** A file of a service has changed. */
-  renew(service: string, why: string): void {
-    this.#host.tell((core) => core.renew(service, why));
+  renew(service: string, why: string, seen?: string): void {
+    this.#host.tell((core) => core.renew(service, why, seen));
+  }
+
+  /** The files of a service are watched from now on. */
+  watched(service: string, seen: string): void {
+    this.#host.tell((core) => core.watched(service, seen));
   }
 
   /** A run has exceeded a limit. */

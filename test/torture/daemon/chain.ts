@@ -41,8 +41,8 @@ rm -f full
 sleep 0.$((\${COLOS_RUN##*.} * 3 % 10))
 echo "said $COLOS_RUN" >>facts
 echo >&3
-while [ ! -e full ]; do sleep 0.2; done
-sleep 1.$((\${COLOS_RUN##*.} * 7 % 10))
+while [ ! -e full ]; do sleep 0.5; done
+sleep 3.$((\${COLOS_RUN##*.} * 7 % 10))
 `,
     "brook.sh": `${begin}
 sleep 0.$((\${COLOS_RUN##*.} * 7 % 4))

@@ -22,7 +22,7 @@ import { chain } from "./chain.ts";
 import { jobs } from "./jobs.ts";
 import type { Part } from "./part.ts";
 import { patient } from "./patient.ts";
-import { changeFile } from "./reader.ts";
+import { changeFile, reader } from "./reader.ts";
 import { begin, restless } from "./script.ts";
 import { secretFile, secretsFolder, settings } from "./settings.ts";
 
@@ -49,7 +49,7 @@ export interface WantedService {
   readonly version: number;
 }
 
-export const parts: readonly Part[] = [chain, jobs, patient, settings];
+export const parts: readonly Part[] = [chain, jobs, patient, reader, settings];
 /** Services that a client changes all the time. `alpha` and `beta` are changed together. */
 export const changed = ["alpha", "beta", "gamma", "web"] as const;
 /** Which config it is: each that is applied makes a newer web, which is never removed. */

@@ -18,13 +18,13 @@ export const patient: Part = {
       command: ["sh", "patient.sh"],
       ...restless,
       ready: { exec: ["test", "-e", "well"], timeoutMs: readyMsMax },
-      live: { exec: ["test", "-e", "well"], everyMs: 500, failuresMax: 2, timeoutMs: 60_000 },
+      live: { exec: ["test", "-e", "well"], everyMs: 1000, failuresMax: 1, timeoutMs: 60_000 },
     },
   },
   scripts: {
     "patient.sh": `${begin}
 echo >well
-sleep $((\${COLOS_RUN##*.} % 3 + 1))
+sleep $((\${COLOS_RUN##*.} % 3 + 2))
 echo "sick $COLOS_RUN" >>facts
 rm well
 sleep 100000

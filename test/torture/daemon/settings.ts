@@ -14,7 +14,7 @@ export const secretsFolder = "secrets";
 /** The file with the secret of a version. */
 export function secretFile(folder: string, version: number): string {
   const file = join(folder, secretsFolder, String(version));
-  writeFileSync(file, `${version}\n`);
+  writeFileSync(file, `${version}\n`, { mode: 0o600 });
   return file;
 }
 
