@@ -198,14 +198,39 @@ linux.describe("what whoever starts a daemon has", () => {
     const heart = await place.until(() => findHeart(place.home)?.osPid);
 
     for (const osPid of [place.daemonPid(), heart, recorder]) {
-      const names = readFileSync(`/proc/${osPid}/environ`, "utf8")
-        .split("\0")
-        .map((each) => each.split("=")[0]);
+      const names = variablesOf(osPid);
       expect(names).toContain("PATH");
       for (const name of Object.keys(personal)) expect(names).not.toContain(name);
     }
   });
 });
+
+linux.describe("the allocator's settings", () => {
+  test("are the daemon's alone, also when its heart has started it; a person's own go before", async ({ place }) => {
+    place.config({ web: { command: staying, ready } });
+    await place.colos("up");
+    const first = place.daemonPid();
+    const web = async (): Promise<number> => Number((await place.instance("web"))?.["osPid"]);
+    expect(variablesOf(first)).toContain("GLIBC_TUNABLES");
+    expect(variablesOf(await web())).not.toContain("GLIBC_TUNABLES");
+    process.kill(first, "SIGKILL");
+    const second = await place.until(() => (place.daemonPid() === first ? undefined : place.daemonPid()));
+    expect(variablesOf(second)).toContain("GLIBC_TUNABLES");
+    await place.colos("restart", "web");
+    expect(variablesOf(await web())).not.toContain("GLIBC_TUNABLES");
+    await place.colos("down");
+
+    const own = "glibc.malloc.arena_max=2";
+    await place.colosWith({ GLIBC_TUNABLES: own }, "up");
+    expect(readFileSync(`/proc/${place.daemonPid()}/environ`, "utf8")).toContain(`GLIBC_TUNABLES=${own}\0`);
+  });
+});
+
+/** The names of the variables that an OS process was started with. */
+function variablesOf(osPid: number): string[] {
+  const names = readFileSync(`/proc/${osPid}/environ`, "utf8").split("\0");
+  return names.map((each) => each.split("=")[0]!);
+}
 
 linux.describe("a home that takes no daemon", () => {
   test("is refused with a sentence and exit code 5: where no folder can be", async ({ place }) => {

@@ -16,6 +16,7 @@ import { ManagerError } from "../../control/manager.ts";
 import { FolderError, makeFolder } from "../folders.ts";
 import type { Home } from "../home.ts";
 import { identityOfLines, isAlive } from "../os-identity.ts";
+import { withAllocator } from "./allocator.ts";
 import { beginByHeart, heartLog } from "./heart.ts";
 import { ownEnvironment } from "./own-environment.ts";
 
@@ -42,7 +43,12 @@ export async function launchDaemon(home: Home, command: readonly [string, ...str
   const from = fstatSync(log).size;
   const [executable, ...args] = command;
   const stdio = ["ignore", log, log] as const;
-  const daemon = spawn(executable, args, { cwd: "/", detached: true, env: ownEnvironment(), stdio: [...stdio] });
+  const daemon = spawn(executable, args, {
+    cwd: "/",
+    detached: true,
+    env: withAllocator(ownEnvironment()),
+    stdio: [...stdio],
+  });
   closeSync(log);
   let problem: string | undefined;
   let refusedAtMs: number | undefined;
