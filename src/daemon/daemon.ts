@@ -202,7 +202,8 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
   const watches = new Watches({
     clock,
     home: home.root,
-    changed: (service, why) => holder.manager?.renew(service, why),
+    changed: (service, why, seen) => holder.manager?.renew(service, why, seen),
+    began: (service, seen) => holder.manager?.watched(service, seen),
     notice: (sentence) => log("warning", sentence),
   });
   const openSystemRuns = (listener: RunListener): Runs => {
@@ -214,12 +215,18 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     const open = (told: RunListener): Runs => openRuns({ home, listener: told, recorder, platform, prepare });
     return (holder.runs = openLimitedRuns(open, listener, limits, (service) => planOf(service)?.limits ?? {}));
   };
-  const envOf = (plan: ServicePlan, instance: number): Promise<Record<string, string>> =>
-    environmentOf(plan, instance, holder.record.env, { warn: (sentence) => log("warning", sentence) });
+  const envOf = (
+    plan: ServicePlan,
+    instance: number,
+    inherited: Readonly<Record<string, string>>,
+  ): Promise<Record<string, string>> =>
+    environmentOf(plan, instance, inherited, { warn: (sentence) => log("warning", sentence) });
   const lastErrors = (service: string, instance: number, sinceAt: number): Promise<readonly string[]> =>
     lastLines(home, service, instance, "stderr", readLinesMax, sinceAt);
   const note = (service: string, sentence: string): void => holder.manager?.note(service, sentence);
-  const hooks = new FailureHooks({ clock, environmentOf: envOf, lastErrors, note });
+  const hookEnvOf = (plan: ServicePlan, instance: number): Promise<Record<string, string>> =>
+    envOf(plan, instance, holder.record.env);
+  const hooks = new FailureHooks({ clock, environmentOf: hookEnvOf, lastErrors, note });
   let memoryBytes = residentBytes() ?? 0;
   let resolveEnded: (how: DaemonEnd) => void = () => {};
   const ended = new Promise<DaemonEnd>((resolve) => {

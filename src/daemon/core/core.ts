@@ -23,7 +23,7 @@ import { hasRuns, type LiveInstance } from "./live.ts";
 import { recoverRuns } from "./recovery.ts";
 import type { Entry } from "./entry.ts";
 import type { ServiceRecord, SystemRecord } from "./record.ts";
-import { renewNext, takeOver } from "./renewal.ts";
+import { renewNext, renewUnseen, takeOver } from "./renewal.ts";
 import { endRun, postponeRun } from "./run-end.ts";
 import { reconcileStart } from "./run-start.ts";
 import { askToStop, reconcileStop, stopRun } from "./run-stop.ts";
@@ -186,9 +186,19 @@ export class Core {
     this.reconcile();
   }
 
-  /** Replaces all runs of a service, because of `why`. */
-  renew(service: string, why: string): void {
-    this.#situation.keep({ type: "renewed", at: this.#host.now(), service, why });
+  /** Replaces all runs of a service, because of `why`. `seen`: what its watched files are now. */
+  renew(service: string, why: string, seen?: string): void {
+    const at = this.#host.now();
+    this.#situation.keep({ type: "renewed", at, service, why });
+    if (seen !== undefined) this.#situation.keep({ type: "watched", at, service, seen });
+    this.reconcile();
+  }
+
+  /** The files of a service are watched from now on, and are this. */
+  watched(name: string, seen: string): void {
+    const service = this.record.services.get(name);
+    if (service === undefined) return;
+    renewUnseen(this.#situation, service, seen);
     this.reconcile();
   }
 

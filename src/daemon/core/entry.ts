@@ -53,6 +53,8 @@ export type Entry =
       readonly dueAt: number;
       readonly how: "run" | "skip" | "queue";
     }
+  /** Its watched files were looked at. */
+  | { readonly type: "watched"; readonly at: number; readonly service: string; readonly seen: string }
   | { readonly type: "gone"; readonly at: number; readonly service: string }
   | {
       readonly type: "begun";

@@ -20,6 +20,8 @@ export interface LiveRun {
   /** `asked`: not there yet; `running`: it runs and is not ready. */
   phase: "asked" | "running" | "ready";
   osPid?: number;
+  /** An earlier daemon started it. */
+  readonly isAdopted?: true;
   readyAt?: number;
   /** What its liveness check says; absent before the first look. */
   isHealthy?: boolean;

@@ -16,6 +16,25 @@ import type { Situation } from "./situation.ts";
 import { isStale } from "./stale.ts";
 import { renewStandby } from "./standby.ts";
 
+/** Why it is started again for a change that was found when a daemon began. */
+const unseenWhy = "what it watches changed while no daemon lived";
+
+/** Takes in what the watched files of a service are. Runs of earlier daemons are replaced when those knew other files; all others began later. */
+export function renewUnseen(situation: Situation, service: ServiceRecord, seen: string): void {
+  const { plan, watched } = service;
+  if (watched === seen) return;
+  const at = situation.host.now();
+  const isWanted = !situation.record.isDown && service.target === "up" && !service.isRemoved;
+  const which = (text: string): string => text.slice(0, text.indexOf(":"));
+  if (isWanted && watched !== undefined && which(watched) === which(seen)) {
+    for (const { number, current } of situation.instancesOf(service)) {
+      if (current !== undefined && current.isAdopted !== true) continue;
+      situation.keep({ type: "renewed", at, service: plan.name, instance: number, why: unseenWhy });
+    }
+  }
+  situation.keep({ type: "watched", at, service: plan.name, seen });
+}
+
 /** One instance at a time, and only while all others of the service are as they should be. */
 export function renewNext(situation: Situation, service: ServiceRecord): void {
   const instances = situation.instancesOf(service);

@@ -74,7 +74,7 @@ async function opened({ journal = new FakeJournal(), obeys = true, logs = new Fa
     journal,
     random: () => 0.5,
     openRuns: (listener: RunListener) => (runs = new FakeRuns(listener)),
-    environmentOf: () => Promise.resolve({}),
+    environmentOf: (_plan, _instance, inherited) => Promise.resolve(inherited),
     argvOf: () => Promise.resolve(["true"]),
     lastLineSince: () => Promise.resolve(undefined),
     failed: () => {},
@@ -159,6 +159,19 @@ describe("manager: operations", () => {
     const again = await system.manager.apply(up(services));
     expect(again.changes.map(({ kind }) => kind)).toEqual(["keep", "keep"]);
     expect(system.runs.started).toEqual(["db.1.1", "web.1.1"]);
+  });
+
+  test("what is started for a plan has the environment that this plan was applied with", async () => {
+    const system = await opened();
+    const envs = (): unknown[] => [...system.runs.running.values()].map(({ env }) => env["EPOCH"]);
+
+    void system.manager.apply({ ...up({ web: {} }), env: { EPOCH: "1" } });
+    await settle();
+    expect(envs()).toEqual(["1"]);
+    void system.manager.apply({ ...up({ web: {}, db: {} }), env: { EPOCH: "2" } });
+    await settle();
+
+    expect(envs()).toEqual(["1", "2"]);
   });
 
   test("what says that it is ready before it is known to run is ready", async () => {
