@@ -12,6 +12,7 @@ import { daemonParts } from "./daemon-parts.ts";
 import { DaemonRefusedError, startDaemon } from "./daemon/daemon.ts";
 import { homeAt } from "./daemon/home.ts";
 import { JournalError } from "./daemon/journal/journal.ts";
+import { forgetAllocator } from "./daemon/boot/allocator.ts";
 import { daemonLog, refusedCode } from "./daemon/boot/launch.ts";
 import { LockError } from "./daemon/lock.ts";
 import { ownLogWriter } from "./daemon/log/own-log.ts";
@@ -23,6 +24,7 @@ const manifest = JSON.parse(readFileSync(join(dirname(ownFile), "..", "package.j
 // For this start alone: what this daemon starts, its heart too, is not to have it.
 const salvage = process.env["COLOS_SALVAGE"] === "1";
 delete process.env["COLOS_SALVAGE"];
+forgetAllocator();
 
 const home = homeAt(root);
 const own = [process.execPath, ...process.execArgv, ownFile] as const;

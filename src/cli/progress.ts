@@ -156,7 +156,12 @@ function startTable(watched: Watched, call: Call, goal: ProgressOptions["goal"])
     },
   });
   watched.onChange(() => screen.changed());
-  return () => screen.end();
+  const { aside } = call;
+  call.aside = (text) => screen.above(text);
+  return () => {
+    call.aside = aside;
+    screen.end();
+  };
 }
 
 /** States in which an instance is where it was sent. */

@@ -60,6 +60,7 @@ describe("config: what is decided of a field", () => {
       { periodMs: 60_000, drainMs: 1500 },
     ],
     [{ standby: true }, { standby: true }],
+    [{ onCrash: ["./tell-me"] }, { onCrash: ["./tell-me"] }],
     [{ exhausted: { policy: "failed" } }, { exhausted: { policy: "failed", retryEveryMs: 60_000 } }],
     [
       { exhausted: { retryEveryMs: "5 min", hook: ["./alarm"] } },
@@ -155,7 +156,8 @@ describe("config: what is decided of a field", () => {
 describe("config: a wrong field", () => {
   test.each<[Record<string, unknown>, string]>([
     [{ description: "a\nb" }, 'description: "a\\nb" is not a sentence on one line'],
-    [{ autostart: "no" }, 'autostart: "no" is not true or false'],
+    [{ autostart: "no" }, 'autostart: "no" is not true or false; write false without quotes'],
+    [{ autostart: "maybe" }, 'autostart: "maybe" is not true or false'],
     [{ envFiles: ".env" }, 'envFiles: ".env" is not a list of paths of files'],
     [{ envFiles: [7] }, "envFiles[0]: 7 is not the path of a file"],
     [
@@ -196,6 +198,10 @@ describe("config: a wrong field", () => {
     [
       { exhausted: { policy: "failed", retryEveryMs: 1 } },
       "exhausted.retryEveryMs: belongs to the policy degraded; failed tries no more",
+    ],
+    [
+      { onCrash: "mail me" },
+      'onCrash: "mail me" is not a list of an executable and its arguments; write ["mail", "me"]',
     ],
     [
       { exhausted: { hook: "mail me" } },
@@ -240,7 +246,12 @@ describe("config: a wrong field", () => {
       { schedule: { cron: "@daily" }, instances: 2 },
       "instances: a job with a schedule has one instance; for more write more jobs",
     ],
-    [{ standby: 1 }, "standby: 1 is not true or false"],
+    [{ standby: 1 }, "standby: 1 is not true or false; write true"],
+    [{ standby: 2 }, "standby: 2 is not true or false"],
+    [{ standby: "yes" }, 'standby: "yes" is not true or false; write true without quotes'],
+    [{ standby: " Off " }, 'standby: " Off " is not true or false; write false without quotes'],
+    [{ standby: null }, "standby: null is not true or false"],
+    [{ standby: { instances: 1 } }, "standby: an object is not true or false"],
     [{ tags: 1 }, "tags: 1 is not a tag such as backend, or a list of at most 32"],
     [{ tags: ["a b"] }, 'tags[0]: "a b" is not a tag such as backend: at most 64 letters, digits, - and _'],
     [{ tags: "@backend" }, 'tags: "@backend" is not a tag; write "backend", the @ is for verbs'],

@@ -47,6 +47,17 @@ export class DaemonAbsentError extends Error {
   }
 }
 
+/** The daemon may have got the request, and nobody knows what became of it. */
+export class ConnectionLostError extends ManagerError {
+  constructor(why: string) {
+    super(
+      "internal",
+      `the connection to the daemon was lost before its answer: ${why}`,
+      "Whether it was carried out is not known; colos ps shows what is.",
+    );
+  }
+}
+
 /** The manager at the other end. */
 export function managerClient(transport: HttpTransport): Manager {
   const methods: Record<string, (input?: unknown) => unknown> = {};
@@ -133,11 +144,7 @@ function refuse(transport: HttpTransport, error: unknown): never {
   if (code === "EACCES" || code === "EPERM") {
     throw new ManagerError("refused", `the daemon at ${transport.address} belongs to another user`);
   }
-  throw new ManagerError(
-    "internal",
-    `the connection to the daemon was lost before its answer: ${message ?? String(error)}`,
-    "Whether it was carried out is not known; colos ps shows what is.",
-  );
+  throw new ConnectionLostError(message ?? String(error));
 }
 
 function notDaemon(transport: HttpTransport, why: string): ManagerError {

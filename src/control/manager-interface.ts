@@ -46,7 +46,7 @@ export const systemInterface: Interface<EndpointsOf<OperationsOf<"system">>> = d
     positional: "names",
   }),
   down: endpoint({
-    input: schema.waitInput,
+    input: schema.downInput,
     output: schema.operationReport,
     effects: ["write", "kill"],
     help: "Stop all services in reverse order, then the daemon",

@@ -26,6 +26,7 @@ import type {
   ServiceDetail,
   SystemStatus,
   TreeNode,
+  DownInput,
   WaitOptions,
 } from "./manager.ts";
 import type { Schema, SchemaResult } from "../context/schema.ts";
@@ -94,6 +95,11 @@ export const aboutInput: InputSchema<AboutInput | undefined> = optionalInput({ n
 export const namesInput: InputSchema<NamesInput> = input({ names, ...wait });
 /** Whether and how long to wait. */
 export const waitInput: InputSchema<WaitOptions> = input(wait);
+/** The same, and which daemon is meant. */
+export const downInput: InputSchema<DownInput> = input({
+  ...wait,
+  ifUnused: v.exactOptional(v.boolean("true or false")),
+});
 /** A plan. */
 export const planInput: InputSchema<PlanInput> = input(plan);
 /** A plan, and whether to wait. */

@@ -134,6 +134,11 @@ export interface WaitOptions {
   readonly timeoutMs?: number;
 }
 
+export interface DownInput extends WaitOptions {
+  /** Only a daemon that has nothing to do and was given nothing; any other refuses. Default false. */
+  readonly ifUnused?: boolean;
+}
+
 export interface NamesInput extends WaitOptions {
   /** Names of services or instances (`web`, `web.2`), patterns (`web*`, `*.2`), tags (`@backend`), or `all`. */
   readonly names: readonly string[];
@@ -228,7 +233,7 @@ export interface Manager {
   /** What happens from now on, to these or to all, until the caller returns. */
   events(input?: AboutInput): AsyncIterable<ManagerEvent>;
   /** Stops everything in reverse order, then the daemon ends. */
-  down(input: WaitOptions): Promise<OperationReport>;
+  down(input: DownInput): Promise<OperationReport>;
   /** The daemon ends and touches no service, so that a new one can take over. */
   handOver(): Promise<void>;
 }
@@ -244,6 +249,8 @@ export type ManagerErrorCode =
   | "timeout"
   /** A limit of the daemon was reached (its queues, its resources); trying again later may help. */
   | "busy"
+  /** The daemon ends, and nothing was done; the next one does it. */
+  | "ending"
   /** The daemon's own fault. */
   | "internal";
 

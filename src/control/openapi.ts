@@ -47,7 +47,7 @@ const problemSchema: JsonSchema = {
     title: { type: "string" },
     status: { type: "integer" },
     detail: { type: "string" },
-    code: { enum: ["unknown", "invalid", "refused", "timeout", "busy", "internal"] },
+    code: { enum: ["unknown", "invalid", "refused", "timeout", "busy", "ending", "internal"] },
     advice: { type: "string" },
   },
   required: ["type", "title", "status", "detail", "code"],

@@ -43,6 +43,7 @@ const effects: Readonly<Record<Exclude<keyof ServicePlan, "name">, "restart" | "
   periodMs: "note",
   backoff: "note",
   exhausted: "note",
+  onCrash: "note",
   ready: "note",
   live: "note",
   dependsOn: "note",

@@ -182,6 +182,7 @@ const serviceEntries = {
     retryEveryMs: milliseconds(1),
     hook: exactOptional(command),
   } satisfies EntriesOf<ServicePlan["exhausted"]>),
+  onCrash: exactOptional(command),
   ready,
   live: exactOptional(live),
   dependsOn: listOf(

@@ -10,11 +10,14 @@ import { setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { HttpAnswerParser } from "../../src/platforms/node/http-answer.ts";
+import { withAllocator } from "../../src/daemon/boot/allocator.ts";
 import { daemonNodeOptions } from "../../src/daemon/boot/node-options.ts";
 import { attackOf, type Attack } from "./attack.ts";
 import type { Health } from "./healthy.ts";
 import type { Facts } from "./server.ts";
 
+/** How much more private memory the server may have at the end than before the first request, in bytes. */
+const growthMaxBytes = 10_000_000;
 /** How long a connection may last before it counts as hung; the server's own limits are shorter. */
 const hungMs = 30_000;
 
@@ -54,6 +57,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const socket = join(folder, "control.sock");
   const server = fork(options.serverFile, [socket], {
     execArgv: ["--expose-gc", ...options.nodeFlags],
+    env: withAllocator(process.env),
   });
   let healthy: ChildProcess | undefined;
   try {
@@ -288,11 +292,13 @@ export async function main(
         `(its own event loop was held for up to ${report.health.heldMsMax.toFixed(1)} ms), failures ${JSON.stringify(report.health.failures)}`,
       `the server's event loop was held for up to ${Math.max(warm.heldMsMax, last.heldMsMax).toFixed(1)} ms`,
       `resident: ${mb(first.rssBytes)} before, ${mb(warm.rssBytes)} after a tenth, ${mb(last.rssBytes)} at the end`,
+      `private: ${mb(first.privateBytes)} before, ${mb(warm.privateBytes)} after a tenth, ${mb(last.privateBytes)} at the end`,
       `heap: ${mb(first.heapBytes)} before, ${mb(warm.heapBytes)} after a tenth, ${mb(last.heapBytes)} at the end`,
       `logged: ${JSON.stringify(last.logged)}`,
       `failures: ${JSON.stringify(report.failures, null, 2)}`,
       "",
     ].join("\n"),
   );
-  return report.failures.length + report.health.failures.length > 0 ? 1 : 0;
+  const isGrown = last.privateBytes - first.privateBytes > growthMaxBytes;
+  return isGrown || report.failures.length + report.health.failures.length > 0 ? 1 : 0;
 }

@@ -2,6 +2,7 @@
  * The server under attack, in an OS process of its own: `node server.mjs <socket>`. It answers questions on its channel.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { serveControl } from "../../src/daemon/control/control-server.ts";
 import { FakeManager } from "../fake-manager.ts";
@@ -9,6 +10,8 @@ import { FakeManager } from "../fake-manager.ts";
 /** What it says of itself. */
 export interface Facts {
   readonly rssBytes: number;
+  /** Of these, what no other OS process shares: without Node.js's own executable. */
+  readonly privateBytes: number;
   readonly heapBytes: number;
   /** The longest time that the event loop was held, in milliseconds. */
   readonly heldMsMax: number;
@@ -24,9 +27,12 @@ const collect = (globalThis as { gc?: () => void }).gc;
 
 process.on("message", () => {
   collect?.();
+  // Another thread gives back the memory of what was collected, and a second collection waits for it.
+  collect?.();
   const { rss, heapUsed } = process.memoryUsage();
   const facts: Facts = {
     rssBytes: rss,
+    privateBytes: privateBytes(),
     heapBytes: heapUsed,
     heldMsMax: held.max / 1e6,
     logged: logged.slice(0, 10),
@@ -36,6 +42,11 @@ process.on("message", () => {
   held.reset();
   process.send?.(facts);
 });
+function privateBytes(): number {
+  const lines = readFileSync("/proc/self/smaps_rollup", "utf8").matchAll(/^Private_\w+: +(\d+) kB$/gm);
+  return [...lines].reduce((sum, [, kilobytes]) => sum + Number(kilobytes) * 1024, 0);
+}
+
 process.on("disconnect", () => process.exit());
 
 // Somebody has to say something, or streams are idle.

@@ -645,6 +645,51 @@ function folder(): string {
   return path;
 }
 
+describe("a daemon that does not answer", () => {
+  const silence = { sinceAt: new Date(2026, 0, 31, 23, 5, 9).getTime(), isWatched: true, silenceMaxMs: 30_000 };
+  const sentence = "colos: the daemon has not answered since 23:05:09, and is waited for";
+
+  test("is told of on a terminal, with what becomes of it", async () => {
+    const daemon = shop();
+    const host = hostOf(daemon);
+    host.stderr = new FakeTerminal(200, 24);
+    daemon.before = () => host.silent?.(silence);
+
+    expect(await colos("ps --json", host)).toBe(0);
+    expect(host.stderr.text).toContain(
+      `${sentence}; its heart puts another in its place when it says nothing for 30 s`,
+    );
+    expect(host.stdout.lines).toHaveLength(1);
+
+    daemon.before = () => host.silent?.({ ...silence, isWatched: false });
+    await colos("ps", host);
+    expect(host.stderr.text).toContain(`${sentence}; no heart watches over it: whoever stopped it`);
+  });
+
+  test("is told of above what is drawn on the terminal", async () => {
+    const daemon = shop();
+    const host = hostOf(daemon);
+    const terminal = new FakeTerminal(200, 24);
+    host.stdout = terminal;
+    host.stderr = new FakeTerminal(200, 24);
+    host.env["NO_COLOR"] = "1";
+    daemon.before = (operation) => void (operation === "stop" && host.silent?.(silence));
+
+    expect(await colos("stop db", host)).toBe(0);
+    const [first, second, third] = terminal.screen;
+    expect(first).toContain(sentence);
+    expect([second, third].join()).toContain("stop: 1 of 1 stopped");
+    expect(host.stderr.text).toBe("");
+  });
+
+  test("is no matter where nobody reads it: with a pipe nobody even asks", async () => {
+    const host = hostOf(shop());
+
+    await colos("ps", host);
+    expect(host.silent).toBe(undefined);
+  });
+});
+
 describe("colos up", () => {
   const added = [
     { service: "db", kind: "keep", effect: "none", fields: [] },

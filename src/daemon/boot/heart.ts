@@ -46,6 +46,7 @@ import { findProcessStat } from "../../os/process-sample.ts";
 import { withSpareDescriptor } from "../../os/spare-descriptor.ts";
 import { findCgroup } from "../limits/cgroup.ts";
 import { identityOfLines, isAlive } from "../os-identity.ts";
+import { withAllocator } from "./allocator.ts";
 import { ownEnvironment } from "./own-environment.ts";
 import type { OsIdentity } from "../run/run.ts";
 import { shellQuote } from "../shell-quote.ts";
@@ -229,7 +230,7 @@ class KeptHeart implements Heart {
       child = spawn("/bin/sh", [this.#places.script, ...this.#arguments], {
         cwd: "/",
         detached: true,
-        env: ownEnvironment(),
+        env: withAllocator(ownEnvironment()),
         stdio: "ignore",
       });
     } catch (error) {

@@ -5,7 +5,7 @@ import { test, WrittenLog } from "../../../test/system/folder.ts";
 import { nodePlatform } from "../../platforms/node/node-platform.ts";
 import { homeAt, logFolder, type Home } from "../home.ts";
 import { joinedBytesMax } from "./line-joiner.ts";
-import { lastLines, onLine, readLogs } from "./read-logs.ts";
+import { lastLines, readLogs } from "./read-logs.ts";
 import type { LogEntry, LogQuery, LogSelection } from "../../control/log.ts";
 
 const { clock } = nodePlatform();
@@ -212,26 +212,6 @@ describe("following", () => {
     const following = follow(homeAt(folder), { follow: true });
     await following.end();
     expect(following.texts).toEqual([]);
-  });
-
-  test("tells a listener of the lines since a time", async ({ folder }) => {
-    const home = homeAt(folder);
-    const log = logOf(home);
-    await log.write("before\n");
-    const lines: string[] = [];
-    let heard = (): void => {};
-    const stop = onLine(home, { service: "web", instance: 1 }, log.wallMs + 1, clock, ({ text }) => {
-      lines.push(text);
-      heard();
-    });
-    for (const text of ["one", "two"]) {
-      const next = new Promise<void>((resolve) => (heard = resolve));
-      await log.write(`${text}\n`);
-      await next;
-    }
-    stop();
-    expect(lines).toEqual(["one", "two"]);
-    await log.folder.close();
   });
 });
 

@@ -290,38 +290,3 @@ export async function lastLines(
     await log.close();
   }
 }
-
-/**
- * Calls `listener` for each line that the instance wrote at `sinceAt` (epoch milliseconds) or later, those that are there and
- * those that come, until what it returns is called. What cannot be read is tried again.
- */
-export function onLine(
-  home: Home,
-  owner: { readonly service: string; readonly instance: number },
-  sinceAt: number,
-  clock: Clock,
-  listener: (entry: LogEntry) => void,
-): () => void {
-  const ending = new AbortController();
-  const follow = async (): Promise<void> => {
-    let nextAt = sinceAt;
-    while (!ending.signal.aborted) {
-      try {
-        for await (const entry of readLogs(
-          home,
-          [owner],
-          { sinceAt: nextAt, follow: true },
-          { clock, signal: ending.signal },
-        )) {
-          if (ending.signal.aborted) return;
-          nextAt = entry.at + 1;
-          listener(entry);
-        }
-      } catch {
-        await new Promise<void>((resolve) => void clock.timer(followPollMs, resolve));
-      }
-    }
-  };
-  void follow();
-  return () => ending.abort();
-}

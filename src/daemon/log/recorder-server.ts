@@ -160,6 +160,7 @@ export class RecorderServer {
       readyFile: join(this.#options.home.runs, `${run.id}.ready`),
       forward: this.#forwardOf(run),
       onNote: (note) => this.#note(run.id, note),
+      onProblem: (sentence) => this.#options.platform.log("error", `${run.id}: ${sentence}`),
     });
     const opened = this.#open(run, recorder);
     this.#runs.set(run.id, { run, recorder, opened });

@@ -74,10 +74,10 @@ async function opened({ journal = new FakeJournal(), obeys = true, logs = new Fa
     journal,
     random: () => 0.5,
     openRuns: (listener: RunListener) => (runs = new FakeRuns(listener)),
-    environmentOf: () => Promise.resolve({}),
+    environmentOf: (_plan, _instance, inherited) => Promise.resolve(inherited),
     argvOf: () => Promise.resolve(["true"]),
-    onLine: () => () => {},
-    runHook: () => {},
+    lastLineSince: () => Promise.resolve(undefined),
+    failed: () => {},
     log: (_level, message) => void logged.push(message),
     daemon: () => ({ api: 1, osPid: 1, startedAt: 0, memoryBytes: 0, node: "v20", abilities: [] }),
     refusals: ({ services }) => Promise.resolve(services.some(({ name }) => name === "no") ? ["no is refused"] : []),
@@ -159,6 +159,19 @@ describe("manager: operations", () => {
     const again = await system.manager.apply(up(services));
     expect(again.changes.map(({ kind }) => kind)).toEqual(["keep", "keep"]);
     expect(system.runs.started).toEqual(["db.1.1", "web.1.1"]);
+  });
+
+  test("what is started for a plan has the environment that this plan was applied with", async () => {
+    const system = await opened();
+    const envs = (): unknown[] => [...system.runs.running.values()].map(({ env }) => env["EPOCH"]);
+
+    void system.manager.apply({ ...up({ web: {} }), env: { EPOCH: "1" } });
+    await settle();
+    expect(envs()).toEqual(["1"]);
+    void system.manager.apply({ ...up({ web: {}, db: {} }), env: { EPOCH: "2" } });
+    await settle();
+
+    expect(envs()).toEqual(["1", "2"]);
   });
 
   test("what says that it is ready before it is known to run is ready", async () => {
@@ -340,7 +353,7 @@ describe("manager: operations", () => {
     await answered(system, system.manager.down({}));
     expect(system.runs.signals).toEqual(["web.1.1 SIGTERM", "db.1.1 SIGTERM"]);
     expect(system.finished).toEqual(["down"]);
-    expect(await refusal(system.manager.start({ names: ["db"] }))).toContain("is being stopped");
+    expect(await refusal(system.manager.start({ names: ["db"] }))).toContain("ending: the daemon ends");
   });
 
   test("when the time for down is over the daemon still ends as soon as nothing runs", async () => {
@@ -355,6 +368,34 @@ describe("manager: operations", () => {
     system.runs.end("web.1.1");
     await settle();
     expect(system.finished).toEqual(["down"]);
+  });
+
+  test("a daemon that was given nothing ends when it is not needed, and says so to whoever comes too late", async () => {
+    const system = await opened();
+    expect(await refusal(system.manager.apply(up({ no: {} })))).toContain("refused: no is refused");
+    await system.manager.down({ ifUnused: true });
+    expect(system.finished).toEqual(["down"]);
+    expect(await refusal(system.manager.apply(up({ web: {} })))).toContain(
+      "ending: the daemon ends, and nothing was done",
+    );
+    expect(system.runs.started).toEqual([]);
+  });
+
+  test("a daemon that is being given something, or has been, is needed", async () => {
+    const system = await opened();
+    const unused = (): Promise<string> => refusal(system.manager.down({ ifUnused: true }));
+    let proceed = (): void => {};
+    system.journal.hold = (resolve) => (proceed = resolve);
+    const applied = system.manager.apply(up({}));
+    expect(await unused()).toContain("refused: somebody has given the daemon something to do");
+    system.journal.hold = undefined;
+    await settle();
+    proceed();
+    await answered(system, applied);
+    expect(await unused()).toContain("refused");
+    await answered(system, system.manager.apply(up({ web: {} })));
+    expect(await unused()).toContain("refused");
+    expect(system.finished).toEqual([]);
   });
 
   test("a hand-over touches no service", async () => {

@@ -16,6 +16,7 @@ import type {
   ClearInput,
   ClearReport,
   DaemonStatus,
+  DownInput,
   Manager,
   ManagerEvent,
   NamesInput,
@@ -30,7 +31,9 @@ import type {
 import type { InstanceState, InstanceStatus } from "../../control/service.ts";
 import { Core } from "../core/core.ts";
 import type { LiveInstance } from "../core/live.ts";
-import { foldInto, type Entry, type ServiceRecord, type SystemRecord } from "../core/record.ts";
+import type { Entry } from "../core/entry.ts";
+import { foldInto } from "../core/fold.ts";
+import type { ServiceRecord, SystemRecord } from "../core/record.ts";
 import type { Home } from "../home.ts";
 import { RunHost, type RunHostOptions } from "../host/run-host.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -46,7 +49,7 @@ import { assertSignal, RunTalk } from "./run-talk.ts";
 import { Targets, type Target } from "./targets.ts";
 import { Waits } from "./waits.ts";
 
-export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "changed">, LineSource {
+export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "changed" | "environmentOf">, LineSource {
   readonly home: Home;
   readonly version: string;
   readonly journal: Journal<SystemRecord, Entry>;
@@ -54,6 +57,12 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   readonly logs: LogStore;
   /** What the daemon says of itself; the rest of `DaemonStatus` is known here. */
   daemon(): Omit<DaemonStatus, "home" | "startsCount" | "version">;
+  /** All of a run's environment; `inherited` is what the plan was applied with. Rejects with a sentence. */
+  environmentOf(
+    plan: ServicePlan,
+    instance: number,
+    inherited: Readonly<Record<string, string>>,
+  ): Promise<Readonly<Record<string, string>>>;
   /** Why this plan cannot be run here: one sentence each. Empty: it can. */
   refusals(plan: SystemPlan): Promise<readonly string[]>;
   /** How each limit of a service is held: one sentence each. */
@@ -93,6 +102,8 @@ export class ServiceManager implements Manager {
     this.#waits = new Waits(options.clock, () => this.#daemon().alarms ?? []);
     this.#host = new RunHost({
       ...options,
+      // That of the core, which has an operation's entries before it starts anything for them.
+      environmentOf: (plan, instance) => options.environmentOf(plan, instance, this.#core.record.env),
       settled: () => this.#waits.settled(),
       changed: (service, instance, before) => this.#changed(service, instance, before),
     });
@@ -148,8 +159,13 @@ export class ServiceManager implements Manager {
   }
 
   /** A file of a service has changed. */
-  renew(service: string, why: string): void {
-    this.#host.tell((core) => core.renew(service, why));
+  renew(service: string, why: string, seen?: string): void {
+    this.#host.tell((core) => core.renew(service, why, seen));
+  }
+
+  /** The files of a service are watched from now on. */
+  watched(service: string, seen: string): void {
+    this.#host.tell((core) => core.watched(service, seen));
   }
 
   /** A run has exceeded a limit. */
@@ -267,7 +283,7 @@ export class ServiceManager implements Manager {
     return this.#operations.scale(input);
   }
 
-  down(input: WaitOptions): Promise<OperationReport> {
+  down(input: DownInput): Promise<OperationReport> {
     return this.#operations.down(input);
   }
 
