@@ -84,6 +84,20 @@ linux.describe("colos up", () => {
     expect(stderr).toContain("| no disk");
   });
 
+  test("each crash is told to the hook, with how and with what the run wrote", async ({ place }) => {
+    const told = join(place.folder, "told");
+    const words =
+      "$COLOS_SERVICE $COLOS_INSTANCE $COLOS_EVENT $COLOS_EXIT_CODE$COLOS_EXIT_SIGNAL $COLOS_RESTARTS $COLOS_STDERR";
+    const onCrash = ["sh", "-c", `echo "${words}" >>${told}.new; mv ${told}.new ${told}`];
+    place.config({ web: { command: ["sh", "-c", "echo up; echo no disk >&2; exec sleep 1000"], ready, onCrash } });
+    expect(await place.colos("up")).toMatchObject({ code: 0, stderr: "" });
+    process.kill(await osPidOf(place, "web"), "SIGKILL");
+    await place.until(() => (existsSync(told) ? true : undefined));
+
+    expect(readFileSync(told, "utf8")).toBe("web 1 crash SIGKILL 1 no disk\n");
+    expect((await place.colos("show", "web")).stdout).toMatch(/on crash +sh -c/);
+  });
+
   test("what was stopped is started by up, and plan says so", async ({ place }) => {
     place.config({ one: { command: staying, ready }, off: { command: staying, autostart: false } });
     await place.colos("up");
@@ -468,6 +482,23 @@ linux.describe("colos reload", () => {
 
     expect(await place.colos("start", "api")).toMatchObject({ code: 0 });
     expect(await errorOf(port)).toBeUndefined();
+  }, 60_000);
+
+  test("a line of the old version does not make the new one ready", async ({ place }) => {
+    const port = await freePort();
+    place.write("talks.mjs", 'setInterval(() => console.log("up"), 5)');
+    place.write("silent.mjs", "setInterval(() => {}, 1000)");
+    const web = { listen: port, ready: { log: "up", timeoutMs: 1500 }, shutdown: "brutal" };
+    place.config({ web: { ...web, program: "talks.mjs" } });
+    expect(await place.colos("up")).toMatchObject({ code: 0, stderr: "" });
+    const before = await osPidOf(place, "web");
+    place.config({ web: { ...web, program: "silent.mjs" } });
+
+    const { code, stderr } = await place.colos("up");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain('no line of the log contained "up" within 1500 ms');
+    expect(await place.instance("web")).toMatchObject({ state: "ready", osPid: before });
   }, 60_000);
 
   test("a new version that does not become ready is taken back: the old one goes on", async ({ place }) => {

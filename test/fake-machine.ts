@@ -6,7 +6,7 @@
 import type { ServicePlan } from "../src/control/config.ts";
 import { dependencyOrder } from "../src/control/dependency-order.ts";
 import { Core } from "../src/daemon/core/core.ts";
-import type { CoreHost } from "../src/daemon/core/core-host.ts";
+import type { CoreHost, ServiceFailure } from "../src/daemon/core/core-host.ts";
 import type { LiveInstance } from "../src/daemon/core/live.ts";
 import type { Entry } from "../src/daemon/core/entry.ts";
 import { fold } from "../src/daemon/core/fold.ts";
@@ -42,6 +42,7 @@ export class Machine implements CoreHost {
   readonly #signalled: RunId[] = [];
   readonly checked: RunId[] = [];
   readonly exhaustedBy: string[] = [];
+  readonly crashes: string[] = [];
   readonly forgotten: RunId[] = [];
   readonly told: string[] = [];
   wakeDue: number | undefined;
@@ -80,8 +81,9 @@ export class Machine implements CoreHost {
     const at = this.checked.indexOf(id);
     if (at >= 0) this.checked.splice(at, 1);
   }
-  exhausted(plan: ServicePlan): void {
-    this.exhaustedBy.push(plan.name);
+  failed({ event, plan, reason }: ServiceFailure): void {
+    if (event === "exhausted") this.exhaustedBy.push(plan.name);
+    else this.crashes.push(`${plan.name}: ${reason}`);
   }
   forget(id: RunId): void {
     this.forgotten.push(id);

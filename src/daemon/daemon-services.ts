@@ -13,14 +13,15 @@ import type { ServiceRecord, SystemRecord } from "./core/record.ts";
 import { runParts } from "./core/run-id.ts";
 import type { DaemonEnd, DaemonOptions } from "./daemon-options.ts";
 import type { DaemonSelf } from "./daemon-self.ts";
-import { runHook } from "./hook.ts";
+import { FailureHooks } from "./failure-hooks.ts";
 import type { Journal } from "./journal/journal.ts";
 import { readLinesMax } from "./last-words.ts";
 import { openLimitedRuns } from "./limited-runs.ts";
 import { openLimits, type Limits } from "./limits/limits.ts";
 import { releaseAllSockets, releaseSockets, releaseWhenStopped } from "./listen-release.ts";
 import { lastLine } from "./log/last-line.ts";
-import { lastLines, onLine } from "./log/read-logs.ts";
+import { openLogStore } from "./log/log-store.ts";
+import { lastLines } from "./log/read-logs.ts";
 import { RecorderAlarms } from "./log/recorder-alarms.ts";
 import { openRecorder } from "./log/recorder-client.ts";
 import type { Recorder } from "./log/recorder.ts";
@@ -57,6 +58,7 @@ export class DaemonServices {
   readonly #limits: Limits;
   readonly #watches: Watches;
   readonly #stateFiles: StateFiles;
+  readonly #hooks: FailureHooks;
   readonly #live: Live;
 
   private constructor(options: DaemonOptions, self: DaemonSelf, { recorder, limits, live }: Parts) {
@@ -69,10 +71,17 @@ export class DaemonServices {
     this.#limits = limits;
     this.#recorderAlarms = new RecorderAlarms(home, recorder);
     this.#stateFiles = new StateFiles(home, clock, (message) => log("warning", message));
+    this.#hooks = new FailureHooks({
+      clock,
+      environmentOf: (plan, instance) => this.#environmentOf(plan, instance, live.record.env),
+      lastErrors: (service, instance, sinceAt) => this.#lastErrors(service, instance, sinceAt),
+      note: (service, sentence) => live.manager?.note(service, sentence),
+    });
     this.#watches = new Watches({
       clock,
       home: home.root,
-      changed: (service, why) => this.#live.manager?.renew(service, why),
+      changed: (service, why, seen) => this.#live.manager?.renew(service, why, seen),
+      began: (service, seen) => this.#live.manager?.watched(service, seen),
       notice: (sentence) => log("warning", sentence),
     });
   }
@@ -105,6 +114,7 @@ export class DaemonServices {
   /** Nothing is noticed by itself any more. */
   quiet(): void {
     this.#watches.close();
+    this.#hooks.close();
     this.#limits.close();
   }
 
@@ -130,13 +140,14 @@ export class DaemonServices {
       isAgain: isAgain === true,
       random: () => platform.random("manager.backoff") / 2 ** 32,
       openRuns: (listener) => this.#openRuns(listener),
-      environmentOf: (plan, instance) => this.#environmentOf(plan, instance),
+      logs: openLogStore(home, this.#recorder),
+      environmentOf: (plan, instance, inherited) => this.#environmentOf(plan, instance, inherited),
       argvOf: async (plan) => argvOf(plan, this.#options),
-      onLine: (service, instance, sinceAt, listener) =>
-        onLine(home, { service, instance }, sinceAt, clock, ({ text }) => listener(text)),
-      lastErrors: (service, instance, sinceAt) => lastLines(home, service, instance, "stderr", readLinesMax, sinceAt),
+      lastErrors: (service, instance, sinceAt) => this.#lastErrors(service, instance, sinceAt),
+      lastLineSince: async (service, instance, sinceAt) =>
+        (await lastLines(home, service, instance, undefined, 1, sinceAt)).at(-1),
       lastLine: (service, instance) => lastLine(home, service, instance),
-      runHook: (plan, instance, reason) => this.#runHook(plan, instance, reason),
+      failed: (failure) => this.#hooks.tell(failure),
       daemon: () => this.#self.status({ abilities: limits.abilities, alarms: this.#recorderAlarms.all }),
       refusals: (plan) => refusalsOf(plan, limits),
       describeLimits: (plan) => limits.describe(plan),
@@ -163,20 +174,17 @@ export class DaemonServices {
     return (this.#live.runs = openLimitedRuns(open, listener, limits, (service) => planOf(service)?.limits ?? {}));
   }
 
-  #environmentOf(plan: ServicePlan, instance: number): Promise<Record<string, string>> {
+  #environmentOf(
+    plan: ServicePlan,
+    instance: number,
+    inherited: Readonly<Record<string, string>>,
+  ): Promise<Record<string, string>> {
     const warn = (sentence: string): void => this.#self.log("warning", sentence);
-    return environmentOf(plan, instance, this.#live.record.env, { warn });
+    return environmentOf(plan, instance, inherited, { warn });
   }
 
-  #runHook(plan: ServicePlan, instance: number, reason: string): void {
-    const { hook } = plan.exhausted;
-    if (hook === undefined) return;
-    const run = async (): Promise<void> => {
-      const env = { ...(await this.#environmentOf(plan, instance)), COLOS_REASON: reason };
-      const problem = await runHook(hook, env, { cwd: plan.cwd });
-      if (problem !== undefined) this.#live.manager?.note(plan.name, problem);
-    };
-    run().catch((error: unknown) => this.#self.log("error", `${plan.name}: ${reasonText(error)}`));
+  #lastErrors(service: string, instance: number, sinceAt: number): Promise<readonly string[]> {
+    return lastLines(this.#options.home, service, instance, "stderr", readLinesMax, sinceAt);
   }
 
   #changed(service: ServiceRecord, instance: LiveInstance): void {
@@ -185,6 +193,7 @@ export class DaemonServices {
   }
 
   #gone({ plan, instances }: ServiceRecord): void {
+    this.#hooks.forget(plan.name);
     for (const number of instances.keys()) this.#stateFiles.removed(plan.name, number);
   }
 

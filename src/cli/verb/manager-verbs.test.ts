@@ -101,6 +101,52 @@ describe("colos ps", () => {
     expect(host.stdout.lines).toEqual(["db", "web.1", "web.2"]);
   });
 
+  test("shows those that are named", async () => {
+    const host = hostOf(shop());
+
+    expect(await colos("ps --quiet web*", host)).toBe(0);
+    expect(host.stdout.lines).toEqual(["web.1", "web.2"]);
+    expect(await colos("ps wbe", host)).toBe(2);
+    expect(host.stderr.text).toBe('colos: there is no service "wbe"; did you mean "web"?\n');
+  });
+
+  test("--check answers by its exit code, and says who is not well", async () => {
+    const manager = shop();
+    const host = hostOf(manager);
+
+    expect(await colos("ps --check db", host)).toBe(0);
+    expect(host.stdout.lines[1]).toMatch(/^db /);
+    expect(host.stderr.text).toBe("");
+
+    const quiet = hostOf(manager);
+    manager.problems = [{ name: "web.2", sentence: "web.2 is stopped: somebody stopped it", lastLines: [] }];
+    expect(await colos("ps --check --quiet web", quiet)).toBe(1);
+    expect(quiet.stdout.text).toBe("");
+    expect(quiet.stderr.text).toBe("colos: web.2 is stopped: somebody stopped it\n");
+    expect(manager.asked.at(-1)).toEqual(["check", { names: ["web"] }]);
+
+    const json = hostOf(manager);
+    expect(await colos("ps --check --json", json)).toBe(1);
+    expect(JSON.parse(json.stdout.text)).toEqual({ instances: manager.statuses, problems: manager.problems });
+  });
+
+  test("--tags shows whose they are", async () => {
+    const manager = new FakeDaemon(
+      ...[instance("web", { tags: ["front"] }), instance("api", { tags: ["back", "front"] }), instance("db")],
+    );
+    const lines = async (line: string): Promise<readonly string[]> => {
+      const host = hostOf(manager);
+      expect(await colos(line, host)).toBe(0);
+      return host.stdout.lines;
+    };
+
+    expect(await lines("ps --tags")).toEqual(["@back   api", "@front  web, api"]);
+    expect(await lines("ps --tags --quiet web")).toEqual(["@front"]);
+    expect(await lines("ps --tags --json")).toEqual(['{"tags":{"back":["api"],"front":["web","api"]}}']);
+    expect(await lines("ps --tags db")).toEqual(["no service has a tag"]);
+    expect(await lines("ps --tags --quiet db")).toEqual([]);
+  });
+
   test("says what to do when there are no services", async () => {
     const host = hostOf(new FakeDaemon());
 
@@ -217,7 +263,11 @@ describe("colos start, stop, restart", () => {
     ],
     ["stop web --wait --no-wait", "colos stop: --wait and --no-wait are opposites; leave one out"],
     ["stop web --no-wait --timeout 3s", "colos stop: --timeout needs the waiting that --no-wait leaves out"],
-    ["ps web", 'colos ps: takes options only; "web" is too many'],
+    ["ps --check --tags", "colos ps: --check and --tags are two questions; ask one of them"],
+    [
+      "stop @",
+      "colos stop: \"@\" cannot be a name such as web or web.2, a pattern such as 'web*', or a tag such as @backend",
+    ],
     ["down web", 'colos down: takes options only; "web" is too many'],
     ["show", "colos show: a name is missing; write colos show <name>"],
     ["show a b", 'colos show: takes one name; "b" is too many'],
@@ -493,6 +543,21 @@ describe("colos events", () => {
     expect(host.stdout.lines.map((line) => JSON.parse(line) as unknown)).toEqual([
       { type: "note", at: 5, sentence: "the disk is full" },
     ]);
+  });
+
+  test("are those of whom they name", async () => {
+    const manager = shop();
+    const host = hostOf(manager);
+    const exitCode = colos("events --json db", host);
+    await host.isListening;
+
+    manager.change(instance("web.1", { service: "web", state: "stopping" }));
+    manager.change(instance("db", { state: "stopping" }));
+    await host.stdout.written(1);
+    host.signal("SIGINT");
+
+    expect(await exitCode).toBe(0);
+    expect(host.stdout.lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ status: { name: "db" } }]);
   });
 
   test("a daemon that goes away meanwhile is a failure", async () => {

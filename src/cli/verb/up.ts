@@ -116,7 +116,7 @@ async function applyPlan(input: PlanInput & WaitOptions, call: Call): Promise<Ap
     ]);
   }
   const names = input.plan.services.map(({ name, instances }) => (instances === 1 ? name : `${name}.${instances}`));
-  const options = { goal: "ready" as const, concerns: () => true, showsUnchanged: false, names };
+  const options = { goal: "ready" as const, showsUnchanged: false, names };
   return withProgress(call, options, () => manager.apply(input));
 }
 

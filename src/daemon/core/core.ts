@@ -8,7 +8,7 @@
  * after those that depend on it and stop too. What nobody asked for (an end, a failed check) goes through the sliding window
  * and the backoff of the plan; what somebody asked for does not count.
  * Here is what happens, and in which order it is looked at. What is decided: dependencies.ts, run-start.ts, run-stop.ts, run-end.ts,
- * outcome.ts, renewal.ts, standby.ts, standby-turn.ts, job-times.ts, recovery.ts, instance-state.ts.
+ * outcome.ts, renewal.ts, stale.ts, standby.ts, standby-turn.ts, job-times.ts, recovery.ts, instance-state.ts.
  * Not here: files, OS processes, checks, timers (the host), operations and their answers (manager.ts).
  *
  * @module
@@ -23,11 +23,12 @@ import { hasRuns, type LiveInstance } from "./live.ts";
 import { recoverRuns } from "./recovery.ts";
 import type { Entry } from "./entry.ts";
 import type { ServiceRecord, SystemRecord } from "./record.ts";
-import { isStale, renewNext, takeOver } from "./renewal.ts";
+import { renewNext, renewUnseen, takeOver } from "./renewal.ts";
 import { endRun, postponeRun } from "./run-end.ts";
 import { reconcileStart } from "./run-start.ts";
 import { askToStop, reconcileStop, stopRun } from "./run-stop.ts";
 import { Situation } from "./situation.ts";
+import { isStale } from "./stale.ts";
 import { reconcileStandby } from "./standby.ts";
 
 export class Core {
@@ -185,9 +186,19 @@ export class Core {
     this.reconcile();
   }
 
-  /** Replaces all runs of a service, because of `why`. */
-  renew(service: string, why: string): void {
-    this.#situation.keep({ type: "renewed", at: this.#host.now(), service, why });
+  /** Replaces all runs of a service, because of `why`. `seen`: what its watched files are now. */
+  renew(service: string, why: string, seen?: string): void {
+    const at = this.#host.now();
+    this.#situation.keep({ type: "renewed", at, service, why });
+    if (seen !== undefined) this.#situation.keep({ type: "watched", at, service, seen });
+    this.reconcile();
+  }
+
+  /** The files of a service are watched from now on, and are this. */
+  watched(name: string, seen: string): void {
+    const service = this.record.services.get(name);
+    if (service === undefined) return;
+    renewUnseen(this.#situation, service, seen);
     this.reconcile();
   }
 

@@ -53,6 +53,8 @@ export type Entry =
       readonly dueAt: number;
       readonly how: "run" | "skip" | "queue";
     }
+  /** Its watched files were looked at. */
+  | { readonly type: "watched"; readonly at: number; readonly service: string; readonly seen: string }
   | { readonly type: "gone"; readonly at: number; readonly service: string }
   | {
       readonly type: "begun";
@@ -68,6 +70,8 @@ export type Entry =
       readonly type: "promoted";
       readonly at: number;
       readonly run: RunId;
+      /** Which version of the plan it runs; older entries have none, as a standby's was the same. */
+      readonly key?: string;
       readonly dependencies: Readonly<Record<string, number>>;
     }
   | ({ readonly type: "stopping"; readonly run: RunId } & Stopping)

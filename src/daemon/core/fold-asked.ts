@@ -31,6 +31,7 @@ function foldApplied(record: SystemRecord, entry: EntryOf<"applied">): void {
     before.delete(plan.name);
     if (service.plan.schedule === undefined && plan.schedule !== undefined) service.scheduledAt = entry.at;
     service.plan = plan;
+    if (plan.watch === undefined) delete service.watched;
     service.isRemoved = false;
     if (plan.autostart) {
       service.target = "up";

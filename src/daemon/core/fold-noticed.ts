@@ -1,6 +1,6 @@
 /**
- * Fold of what a daemon noticed about a service: a job is due, an instance is well again, a version does not become ready,
- * nothing is left of one that was removed.
+ * Fold of what a daemon noticed about a service: a job is due, an instance is well again, a version does not become ready, watched files
+ * are as they are, nothing is left of one that was removed.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { EntryOf } from "./entry.ts";
 import { forgive } from "./instance-record.ts";
 import type { ServiceRecord, SystemRecord } from "./record.ts";
 
-type NoticedEntry = EntryOf<"fired" | "recovered" | "heldBack" | "gone">;
+type NoticedEntry = EntryOf<"fired" | "recovered" | "heldBack" | "watched" | "gone">;
 
 export function foldNoticed(record: SystemRecord, entry: NoticedEntry): void {
   const service = record.services.get(entry.service);
@@ -29,6 +29,9 @@ export function foldNoticed(record: SystemRecord, entry: NoticedEntry): void {
       instance.renewUpTo = 0;
       break;
     }
+    case "watched":
+      service.watched = entry.seen;
+      break;
     case "gone":
       record.services.delete(entry.service);
   }

@@ -85,7 +85,7 @@ function changedRun(run: RunRecord, entry: ChangeEntry): RunRecord {
   switch (entry.type) {
     case "promoted": {
       const { isStandby: _, ...rest } = run;
-      return { ...rest, startedAt: entry.at, dependencies: entry.dependencies };
+      return { ...rest, key: entry.key ?? run.key, startedAt: entry.at, dependencies: entry.dependencies };
     }
     case "running":
       return { ...run, osPid: entry.osPid };

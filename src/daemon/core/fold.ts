@@ -71,6 +71,7 @@ export function foldInto(record: SystemRecord, entry: Entry): SystemRecord {
     case "fired":
     case "recovered":
     case "heldBack":
+    case "watched":
     case "gone":
       foldNoticed(record, entry);
       break;

@@ -24,7 +24,8 @@ export function fireWhenDue(situation: Situation, service: ServiceRecord): void 
   if (plan.schedule === undefined || service.target === "down" || service.isRemoved || situation.record.isDown) return;
   const now = host.now();
   const runs = situation.instancesOf(service).flatMap((each) => runsOf(each));
-  if (service.isQueued === true && runs.length === 0) keepFired(situation, service, firedAt ?? now, "run");
+  // It is looked at again before anything else happens: a time that has come meanwhile waits for the end of this run.
+  if (service.isQueued === true && runs.length === 0) return keepFired(situation, service, firedAt ?? now, "run");
   const dueAt = nextTime(situation, service);
   if (dueAt === undefined) return;
   if (dueAt > now) return situation.wake(plan.name, Math.min(dueAt, now + lookAgainMs));
@@ -44,6 +45,7 @@ export function fireWhenDue(situation: Situation, service: ServiceRecord): void 
 export function takeTime(situation: Situation, service: ServiceRecord, startedAt: number): void {
   const { plan, firedAt, scheduledAt } = service;
   if (plan.schedule === undefined) return;
+  if (service.isQueued === true) return keepFired(situation, service, firedAt ?? startedAt, "run");
   const dueAt = situation.host.nextDue(plan, firedAt ?? scheduledAt ?? startedAt, startedAt);
   if (dueAt !== undefined && dueAt <= startedAt) keepFired(situation, service, dueAt, "run");
 }

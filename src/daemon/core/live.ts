@@ -10,7 +10,8 @@ import type { RunId } from "../run/run.ts";
 export interface LiveRun {
   readonly id: RunId;
   readonly number: number;
-  readonly key: string;
+  /** Which version of the plan it runs; of a standby, which it was started for (run-key.ts). */
+  key: string;
   /** Of a standby: when it was started ahead; once its turn has come: that moment. */
   startedAt: number;
   dependencies: Readonly<Record<string, number>>;
@@ -19,6 +20,8 @@ export interface LiveRun {
   /** `asked`: not there yet; `running`: it runs and is not ready. */
   phase: "asked" | "running" | "ready";
   osPid?: number;
+  /** An earlier daemon started it. */
+  readonly isAdopted?: true;
   readyAt?: number;
   /** What its liveness check says; absent before the first look. */
   isHealthy?: boolean;

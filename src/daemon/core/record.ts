@@ -94,6 +94,8 @@ export interface ServiceRecord {
   isQueued?: boolean;
   /** Since when there are times to come. */
   scheduledAt?: number;
+  /** What its watched files were when they were looked at last (watch/watches.ts). */
+  watched?: string;
 }
 
 /** A sentence about what happened, for `why`. */

@@ -8,11 +8,12 @@ import { takeTime } from "./job-times.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
 import type { InstanceRecord, RunRecord, ServiceRecord } from "./record.ts";
 import { runParts } from "./run-id.ts";
-import { isStale, takeOver } from "./renewal.ts";
+import { takeOver } from "./renewal.ts";
 import { endRun } from "./run-end.ts";
-import { runKey } from "./run-key.ts";
-import { askToStop, killDueMs } from "./run-stop.ts";
+import { runKey, standbyKey } from "./run-key.ts";
+import { askToStop, killDueMs, stopRun } from "./run-stop.ts";
 import type { Situation } from "./situation.ts";
+import { isStale } from "./stale.ts";
 
 /** Takes over what earlier daemons left. */
 export function recoverRuns(situation: Situation, found: readonly RecoveredRun[]): void {
@@ -20,13 +21,30 @@ export function recoverRuns(situation: Situation, found: readonly RecoveredRun[]
   const inOrder = found.toSorted((a, b) => runParts(a.id).number - runParts(b.id).number);
   const runs = inOrder.filter((run) => !isWaiting(run, findRecord(situation, run)));
   const succeeded = succeededIn(situation, runs);
-  for (const run of inOrder) recoverFound(situation, run, !succeeded.has(run.id));
+  for (const run of inOrder) recoverFound(situation, run, !succeeded.has(run.id), runs);
   for (const service of situation.record.services.values()) {
     for (const [number, instance] of service.instances) recoverUnfound(situation, service, number, instance);
     for (const instance of situation.instancesOf(service)) {
       // The daemon was killed between the two steps of a renewal.
       if (instance.next?.phase === "ready") takeOver(situation, service, instance, instance.next);
     }
+  }
+  for (const service of situation.record.services.values())
+    for (const { current } of situation.instancesOf(service)) stopAfterLoss(situation, service, current);
+}
+
+/** What a run needs has ended and begun again, and the daemon was killed before it had written down that the run is to be stopped for that. */
+function stopAfterLoss(situation: Situation, service: ServiceRecord, run: LiveRun | undefined): void {
+  for (const { name, onEnd } of service.plan.dependsOn) {
+    const before = run?.dependencies[name];
+    if (run === undefined || onEnd !== "stop" || before === undefined || situation.generation(name) <= before) continue;
+    const lost = situation.record.services
+      .get(name)
+      ?.instances.get(1)
+      ?.runs.find(({ number }) => number === before);
+    // One that made room was never lost.
+    if (lost?.end !== undefined && lost.stopping?.drains !== true)
+      stopRun(situation, service, run, `${name} has ended`);
   }
 }
 
@@ -67,7 +85,12 @@ function isWaiting(found: RecoveredRun, known: RunRecord | undefined): boolean {
   return found.isStandby === true && (known === undefined || known.isStandby === true);
 }
 
-function recoverFound(situation: Situation, found: RecoveredRun, isNewest: boolean): void {
+function recoverFound(
+  situation: Situation,
+  found: RecoveredRun,
+  isNewest: boolean,
+  runs: readonly RecoveredRun[],
+): void {
   const { service: name, instance: number } = found;
   const { record, host } = situation;
   const service = record.services.get(name);
@@ -81,7 +104,7 @@ function recoverFound(situation: Situation, found: RecoveredRun, isNewest: boole
     else host.kill(found.id); // of a service that is gone, as far as an acknowledged operation said
     return;
   }
-  const live = adopt(situation, service, number, recordedRun(situation, service, found, known));
+  const live = adopt(situation, service, number, recordedRun(situation, service, found, known, runs));
   if (found.state === "ended") {
     if (found.identity !== undefined) live.osPid = found.identity.osPid;
     // What never began, or ended with the machine, did not fail; and what has a successor already has been dealt with.
@@ -110,21 +133,40 @@ function recordedRun(
   service: ServiceRecord,
   found: RecoveredRun,
   known: RunRecord | undefined,
+  runs: readonly RecoveredRun[],
 ): RunRecord {
   const { id, instance, startedAt } = found;
   if (known === undefined) {
     const standby = found.isStandby === true ? ({ isStandby: true } as const) : {};
+    const key = found.isStandby === true ? standbyKey(service.plan) : runKey(service.plan);
     const { number } = runParts(id);
-    const run: RunRecord = { id, number, key: runKey(service.plan), dependencies: {}, startedAt, ...standby };
+    const dependencies = found.isStandby === true ? {} : dependenciesAmong(situation, service, runs);
+    const run: RunRecord = { id, number, key, dependencies, startedAt, ...standby };
     if (found.isStandby !== true) takeTime(situation, service, startedAt);
     situation.keep({ type: "begun", at: startedAt, service: service.plan.name, instance, run });
     return run;
   }
   if (known.isStandby !== true || found.isStandby === true) return known;
-  const dependencies = situation.generations(service.plan);
+  const dependencies = dependenciesAmong(situation, service, runs);
   // When its turn came nobody has written down: a later time than that would miss what it said of itself since.
-  situation.keep({ type: "promoted", at: startedAt, run: id, dependencies });
+  const { plan } = service;
+  const key = known.key === standbyKey(plan) ? runKey(plan) : known.key;
+  situation.keep({ type: "promoted", at: startedAt, run: id, key, dependencies });
   return findRecord(situation, found) ?? known;
+}
+
+/** What the dependencies of a run were that had only just begun: nothing began after it. They may not have their place yet. */
+function dependenciesAmong(
+  { record }: Situation,
+  { plan }: ServiceRecord,
+  runs: readonly RecoveredRun[],
+): Readonly<Record<string, number>> {
+  const newest = (name: string): number => {
+    const known = record.services.get(name)?.instances.get(1)?.runs ?? [];
+    const found = runs.filter(({ service, instance }) => service === name && instance === 1);
+    return Math.max(0, ...[...known, ...found].map(({ id }) => runParts(id).number));
+  };
+  return Object.fromEntries(plan.dependsOn.map(({ name }) => [name, newest(name)]));
 }
 
 /** Goes on with a run where the daemon before was. */
@@ -156,6 +198,7 @@ function adopt(situation: Situation, service: ServiceRecord, number: number, run
     startedAt,
     isStandby: run.isStandby === true,
     phase: "asked",
+    isAdopted: true,
     ...(readyAt === undefined ? {} : { readyAt }),
   };
   if (stopping !== undefined) {

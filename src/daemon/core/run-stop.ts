@@ -10,7 +10,7 @@ import type { ServiceRecord, Stopping } from "./record.ts";
 import { runParts } from "./run-id.ts";
 import type { Situation } from "./situation.ts";
 
-/** How long a standby that is told to end has when its service would have for ever, in milliseconds: it has nothing to finish. */
+/** How long a standby that is told to end has at most, in milliseconds: it has nothing to finish, and a restart may wait for it. */
 export const standbyPatienceMs = 5_000;
 
 /** Why a run is told to end, beside the sentence (record.ts). */
@@ -49,7 +49,8 @@ export function killDueMs(
   { isStandby }: Pick<LiveRun, "isStandby">,
   drains: boolean,
 ): number | undefined {
-  const leftMs = patienceMs(plan, drains) ?? (isStandby ? standbyPatienceMs : undefined);
+  const runMs = patienceMs(plan, drains);
+  const leftMs = isStandby ? Math.min(runMs ?? Infinity, standbyPatienceMs) : runMs;
   return leftMs === undefined ? undefined : situation.host.monotonicMs() + leftMs;
 }
 

@@ -14,7 +14,7 @@ import type { ServicePlan } from "../../control/config.ts";
 import { nextDue } from "../../control/schedule.ts";
 import type { InstanceState } from "../../control/service.ts";
 import { assertPortFree } from "../../os/port-holder.ts";
-import { ownTroubleRetryMs, type CoreHost } from "../core/core-host.ts";
+import { ownTroubleRetryMs, type CoreHost, type ServiceFailure } from "../core/core-host.ts";
 import type { Core } from "../core/core.ts";
 import type { LiveInstance, LiveRun } from "../core/live.ts";
 import type { Entry } from "../core/entry.ts";
@@ -44,9 +44,10 @@ export interface RunHostOptions {
   environmentOf(plan: ServicePlan, instance: number): Promise<Readonly<Record<string, string>>>;
   /** What a run executes. Rejects with a sentence. */
   argvOf(plan: ServicePlan): Promise<readonly [string, ...string[]]>;
-  /** Calls `listener` for each line that an instance writes from `sinceAt` on. */
-  onLine(service: string, instance: number, sinceAt: number, listener: (text: string) => void): () => void;
-  runHook(plan: ServicePlan, instance: number, reason: string): void;
+  /** The last line that an instance has written since `sinceAt`. */
+  lastLineSince(service: string, instance: number, sinceAt: number): Promise<string | undefined>;
+  /** Somebody may want to hear of it at once. */
+  failed(failure: ServiceFailure): void;
   log(level: "info" | "warning" | "error", message: string): void;
   /** The core has settled: everything is decided that can be for now. */
   settled(): void;
@@ -212,8 +213,8 @@ export class RunHost implements CoreHost {
     this.#checks.end(id);
   }
 
-  exhausted(plan: ServicePlan, instance: number, reason: string): void {
-    this.#options.runHook(plan, instance, reason);
+  failed(failure: ServiceFailure): void {
+    this.#options.failed(failure);
   }
 
   forget(run: RunId): void {
@@ -328,6 +329,7 @@ function specOf(
     ...(run.isStandby ? { isStandby: true } : {}),
     ...(ready.kind === "fd" ? { readiness: { kind: "fd", fd: ready.fd } } : {}),
     ...(ready.kind === "notify" ? { readiness: { kind: "notify" } } : {}),
+    ...(ready.kind === "log" ? { readiness: { kind: "log", pattern: ready.pattern } } : {}),
     ...(user === undefined ? {} : { user }),
     ...(group === undefined ? {} : { group }),
     ...(nice === undefined ? {} : { nice }),

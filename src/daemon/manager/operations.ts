@@ -124,7 +124,8 @@ export class Operations {
       input,
       (service) => {
         const up = { type: "target", at: this.#host.now(), service, target: "up" } as const;
-        if (!isAll(input) || this.#targets.service(service)?.plan.schedule === undefined) return up;
+        const isNamed = this.#targets.isNamedItself(input.names, { service, number: 1 });
+        if (isNamed || this.#targets.service(service)?.plan.schedule === undefined) return up;
         return this.#isWantedUp({ service }) ? undefined : { ...up, isAtRest: true };
       },
       (target, sinceAt) => this.#arrivals.isUp(target, sinceAt),
@@ -153,11 +154,13 @@ export class Operations {
     );
   }
 
-  /** Of what listens with `listen`, the next run is ready before the old one is stopped. All are those that are kept up. */
+  /**
+   * Of what listens with `listen`, the next run is ready before the old one is stopped. Of those that are not named themselves, only what
+   * is kept up is meant.
+   */
   async renew(input: NamesInput): Promise<OperationReport> {
     this.#refuseWhenEnding();
-    const named = this.#targets.named(input.names);
-    const targets = isAll(input) ? named.filter((each) => this.#isKeptUp(each)) : named;
+    const targets = this.#renewed(input.names);
     const at = this.#host.now();
     const entries = targets.map(({ service, number }): Entry => ({
       type: "renewed",
@@ -171,6 +174,19 @@ export class Operations {
       .map((service): Entry => ({ type: "target", at, service, target: "up" }));
     await this.#commit([...ups, ...entries]);
     return this.#finish(targets, input, (target) => this.#arrivals.isUp(target, at));
+  }
+
+  /** @throws ManagerError `refused` when a pattern or a tag means only what is stopped, or has its times */
+  #renewed(names: readonly string[]): readonly Target[] {
+    const named = this.#targets.named(names);
+    const targets = named.filter((each) => this.#targets.isNamedItself(names, each) || this.#isKeptUp(each));
+    if (targets.length > 0 || names.includes("all")) return targets;
+    const [first] = this.#options.statuses(named.slice(0, 1));
+    throw new ManagerError(
+      "refused",
+      `nothing that ${names.join(" ")} means is kept up: ${first?.name} is ${stateWords(first?.state ?? "stopped")}`,
+      `to start what is stopped: colos start ${names.map((name) => `'${name}'`).join(" ")}`,
+    );
   }
 
   async scale(input: { readonly name: string; readonly instances: number } & WaitOptions): Promise<OperationReport> {
@@ -234,16 +250,7 @@ export class Operations {
     isDone: (target: Target, sinceAt: number) => Arrival,
   ): Promise<OperationReport> {
     this.#refuseWhenEnding();
-    for (const name of input.names) {
-      if (name !== "all" && this.#targets.find(name).number !== undefined) {
-        throw new ManagerError(
-          "invalid",
-          `${name} is one instance; this takes whole services`,
-          "colos scale changes how many there are",
-        );
-      }
-    }
-    const targets = this.#targets.named(input.names);
+    const targets = this.#targets.namedServices(input.names);
     const services = [...new Set(targets.map(({ service }) => service))];
     const sinceAt = this.#host.now();
     await this.#commit(services.map(entryOf).filter((entry) => entry !== undefined));
@@ -335,10 +342,6 @@ export class Operations {
   #isWantedUp({ service }: Pick<Target, "service">): boolean {
     return !this.#core.record.isDown && this.#targets.service(service)?.target === "up";
   }
-}
-
-function isAll({ names }: NamesInput): boolean {
-  return names.includes("all");
 }
 
 /** @throws ManagerError `invalid` for a plan that no machine could run */

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { lstat, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
@@ -74,6 +75,20 @@ export function changesBetween(before: Scan, after: Scan, doubtful: ReadonlySet<
     return old === undefined || !isSame(old, stamp) || doubtful.has(path);
   });
   return [...gone, ...changed.map(([path]) => path)];
+}
+
+/**
+ * What tells all files of one moment from those of another, over the life of a daemon: the inode is not in it, since a file system may
+ * give others after a restart of the machine. Undefined when not all was seen.
+ */
+export function digestOf({ files, isCut }: Scan): string | undefined {
+  if (isCut) return undefined;
+  const hash = createHash("sha256");
+  for (const path of [...files.keys()].toSorted()) {
+    const { sizeBytes, modifiedMs } = files.get(path)!;
+    hash.update(`${path}\0${sizeBytes} ${modifiedMs}\n`);
+  }
+  return hash.digest("base64url");
 }
 
 function isSame(one: FileStamp, other: FileStamp): boolean {

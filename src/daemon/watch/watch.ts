@@ -18,7 +18,15 @@ import { watch as watchHost } from "node:fs";
 import { basename, join, relative, sep } from "node:path";
 import type { Clock } from "../../base/platform.ts";
 import type { ServicePlan } from "../../control/config.ts";
-import { changesBetween, filesMax, scanPaths, type Ignore, type Scan, type ScannedFolder } from "./watch-scan.ts";
+import {
+  changesBetween,
+  digestOf,
+  filesMax,
+  scanPaths,
+  type Ignore,
+  type Scan,
+  type ScannedFolder,
+} from "./watch-scan.ts";
 
 /** Folders that are watched through the OS; inotify's own limit is often 8192 for all that a user runs. */
 export const foldersMax = 4_096;
@@ -43,8 +51,10 @@ export type WatchFolder = (
 
 export interface WatchOptions {
   readonly clock: Clock;
-  /** Absolute paths that came, went or changed; at least one, at most `pathsToldMax`. */
-  onChange(paths: readonly string[]): void;
+  /** Absolute paths that came, went or changed; at least one, at most `pathsToldMax`. `digest`: of what is there now (watch-scan.ts). */
+  onChange(paths: readonly string[], digest: string | undefined): void;
+  /** What there is at first; not called when not all is seen. */
+  onBegin?(digest: string): void;
   /** Something is watched in another way than usual, or not at all: one sentence. */
   onNotice?(sentence: string): void;
   /** The home of colos, which is never watched. */
@@ -167,7 +177,8 @@ class PathWatcher {
     if (this.#isStopped) return;
     if (this.#isPolling || isShort) this.#lookIn(pollEveryMs);
     else if (this.#hintedSinceMs !== undefined) this.#lookIn(Math.max(this.#delayMs, racyWindowMs));
-    if (changes.size > 0) this.#options.onChange([...changes].slice(0, pathsToldMax));
+    if (changes.size > 0)
+      this.#options.onChange([...changes].slice(0, pathsToldMax), this.#scan && digestOf(this.#scan));
   }
 
   /** What differs from the last scan. */
@@ -182,6 +193,8 @@ class PathWatcher {
     this.#scan = after;
     this.#scanAt = startedAt;
     this.#tellCut(after);
+    const digest = before === undefined && !this.#isStopped ? digestOf(after) : undefined;
+    if (digest !== undefined) this.#options.onBegin?.(digest);
     return before === undefined ? [] : changesBetween(before, after, doubtful);
   }
 

@@ -9,6 +9,7 @@ function setUp() {
   const root = mkdtempSync(join(tmpdir(), "colos-watches-"));
   onTestFinished(() => rmSync(root, { recursive: true }));
   const told: string[] = [];
+  const begun: (readonly [string, string])[] = [];
   let wake: () => void = () => undefined;
   const watches = new Watches({
     clock: nodePlatform().clock,
@@ -17,6 +18,7 @@ function setUp() {
       told.push(`${service}: ${why.replaceAll(`${root}/`, "")}`);
       wake();
     },
+    began: (service, seen) => void begun.push([service, seen]),
     notice: () => undefined,
   });
   onTestFinished(() => watches.close());
@@ -28,10 +30,28 @@ function setUp() {
     while (told.length === 0) await new Promise<void>((resolve) => (wake = resolve));
     return told.shift()!;
   };
-  return { watches, plan, next, write: (name: string) => writeFileSync(join(root, name), name) };
+  return { watches, plan, next, begun, write: (name: string) => writeFileSync(join(root, name), name) };
 }
 
 describe("watches", () => {
+  test("what is there when a watch begins tells a change of files, and of the watch, from what was there before", async () => {
+    const { watches, plan, begun, write } = setUp();
+    const begin = async (ignore: readonly string[] = []): Promise<readonly [string, string]> => {
+      const { name, watch } = plan("web");
+      await watches.set([]);
+      await watches.set([{ name, watch: { ...watch!, ignore } }]);
+      const [which = "", files = ""] = begun.pop()![1].split(":");
+      return [which, files];
+    };
+    const first = await begin();
+    expect(await begin()).toEqual(first);
+
+    write("web/one");
+    const [which, files] = await begin();
+    expect([which, files === first[1]]).toEqual([first[0], false]);
+    expect((await begin(["two"]))[0]).not.toBe(which);
+  });
+
   test("a change is told with its service and its files, the first ones by name", async () => {
     const { watches, plan, next, write } = setUp();
     await watches.set([plan("web"), plan("api"), { name: "db" }]);

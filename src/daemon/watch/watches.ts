@@ -2,10 +2,11 @@
  * Watches: the files that services want to be watched, as the plan of the system says at the moment.
  *
  * Guarantees: a service whose `watch` is unchanged keeps its watch, so that an `apply` misses no change; one that is gone or has
- * another loses it at once.
+ * another loses it at once. What is there when a watch begins is told, so that a change that nobody saw is noticed later.
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../base/platform.ts";
 import type { ServicePlan } from "../../control/config.ts";
@@ -18,7 +19,10 @@ export interface WatchesOptions {
   readonly clock: Clock;
   /** The home of colos, which is never watched. */
   readonly home: string;
-  changed(service: string, why: string): void;
+  /** `seen`: what is there at this moment; undefined when not all was seen. */
+  changed(service: string, why: string, seen: string | undefined): void;
+  /** What is there when a watch begins: before `:` which watch it is, after it what its files are. */
+  began(service: string, seen: string): void;
   notice(sentence: string): void;
 }
 
@@ -53,13 +57,19 @@ export class Watches {
   }
 
   #begin(service: string, plan: NonNullable<ServicePlan["watch"]>): Promise<void> {
-    const { clock, home, changed, notice } = this.#options;
+    const { clock, home, changed, began, notice } = this.#options;
+    const which = createHash("sha256")
+      .update(JSON.stringify([plan.paths, plan.ignore]))
+      .digest("base64url");
+    const seenOf = (digest: string): string => `${which}:${digest}`;
     const watching = watchPaths(plan, {
       clock,
       home,
-      onChange: (paths) => {
+      onBegin: (digest) => began(service, seenOf(digest)),
+      onChange: (paths, digest) => {
         const more = paths.length > pathsShownMax ? ` and ${paths.length - pathsShownMax} more` : "";
-        changed(service, `${paths.slice(0, pathsShownMax).join(", ")}${more} changed`);
+        const why = `${paths.slice(0, pathsShownMax).join(", ")}${more} changed`;
+        changed(service, why, digest === undefined ? undefined : seenOf(digest));
       },
       onNotice: (sentence) => notice(`${service}: ${sentence}`),
     });

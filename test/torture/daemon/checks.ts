@@ -5,6 +5,7 @@
  */
 import type { Property } from "colos/testing";
 import { wrongExits } from "./evidence.ts";
+import { parts } from "./fleet.ts";
 import type { Campaign } from "./system.ts";
 
 /** At each moment. */
@@ -14,6 +15,9 @@ export const always: NonNullable<Property<Campaign>["always"]> = {
   "what was acknowledged holds, and what was cut off is whole": atEach(({ client }) => client.problems),
   "no client of a service notices": atEach(({ loads }) => loads.flatMap(({ problems }) => problems)),
   "nothing takes for ever": atEach(({ steps }) => steps.problems()),
+  ...Object.fromEntries(
+    parts.map(({ name }) => [name, atEach(({ evidences }) => evidences.get(name)?.problems ?? [])]),
+  ),
 };
 
 /** When everything is over. */
@@ -22,6 +26,9 @@ export const eventually: NonNullable<Property<Campaign>["eventually"]> = {
   "what runs once has run once": atLast(({ facts }) => (facts.starts.get("once.1.1") === 1 ? [] : ["it did not"])),
   "each line is in the log once and in order": atLast(({ atEnd }) => atEnd.lines),
   "everything is as it is wanted": atLast(({ atEnd }) => atEnd.unsettled),
+  ...Object.fromEntries(
+    parts.map(({ name }) => [`${name}, to the end`, atLast(({ atEnd }) => atEnd.missing.get(name) ?? [])]),
+  ),
   "no OS process is left after down": atLast(({ atEnd }) => atEnd.left),
 };
 

@@ -10,8 +10,9 @@ import type { SystemPlan } from "../../../src/control/config.ts";
 import { DaemonAbsentError, managerClient } from "../../../src/control/manager-client.ts";
 import { ManagerError, type InstanceDetail, type Manager, type SystemStatus } from "../../../src/control/manager.ts";
 import { unixHttp } from "../../../src/platforms/node/unix-http.ts";
-import { changed, type Wanted, type WantedService } from "./fleet.ts";
+import { changed, epochOf, type Wanted, type WantedService } from "./fleet.ts";
 import { inTime } from "./in-time.ts";
+import type { Taken } from "./jobs.ts";
 
 /** How long a daemon that lives may take to answer what is not waited for, and to start, in milliseconds. */
 export const answerMsMax = 30_000;
@@ -34,6 +35,8 @@ export class Client {
   /** Effects that were lost, halved, or came later by themselves. */
   readonly problems: string[] = [];
   readonly counts = { acknowledged: 0, cutOff: 0, cutOffAndDone: 0, refused: 0 };
+  /** When operations were acknowledged. */
+  readonly taken: Taken[] = [];
   wanted: Wanted;
   /** How many operations were begun that have a service down, by its name. */
   readonly #downs = new Map<string, number>();
@@ -73,7 +76,8 @@ export class Client {
 
   /** The operation that makes the config say what is wanted. */
   apply(effect: Wanted, { wait = false } = {}): Operation {
-    const input = { plan: this.#planOf(effect), env: this.#env, source: "fleet", wait, timeoutMs: answerMsMax };
+    const env = { ...this.#env, EPOCH: String(epochOf(effect)) };
+    const input = { plan: this.#planOf(effect), env, source: "fleet", wait, timeoutMs: answerMsMax };
     return { name: "apply", effect, run: (manager) => manager.apply(input) };
   }
 
@@ -84,7 +88,9 @@ export class Client {
     for (const service of changed)
       if (effect.get(service)?.target !== "up") this.#downs.set(service, this.downsOf(service) + 1);
     try {
+      const sentAt = Date.now();
       await inTime(run(this.manager), 2 * answerMsMax, `${name} was not answered`);
+      this.taken.push({ sentAt, answeredAt: Date.now() });
       this.counts.acknowledged += 1;
       this.#possible = [effect];
       this.#last = `${name} was answered`;

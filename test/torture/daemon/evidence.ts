@@ -9,6 +9,8 @@ import type { InstanceDetail, RunExit } from "../../../src/control/manager.ts";
 import { parseCriLine } from "../../../src/daemon/log/cri-format.ts";
 import { instanceFolder, logFolder, type Home } from "../../../src/daemon/home.ts";
 import { chunkBytesMax } from "../../../src/daemon/log/pipe-reader.ts";
+import { runParts } from "../../../src/daemon/core/run-id.ts";
+import type { Evidence, Fact } from "./part.ts";
 
 const factsChunkBytes = 65_536;
 
@@ -25,11 +27,16 @@ export class Facts {
   /** Runs that began while another of their instance still ran, or that began before. */
   readonly problems: string[] = [];
   readonly #file: string;
+  readonly #told: ReadonlySet<string>;
+  readonly #evidences: readonly Evidence[];
   #offset = 0;
   #rest = "";
 
-  constructor(file: string) {
+  /** @param told what the parts of the fleet write beside what all write */
+  constructor(file: string, told: readonly string[], evidences: readonly Evidence[]) {
     this.#file = file;
+    this.#told = new Set(told);
+    this.#evidences = evidences;
   }
 
   /** Reads what is new. */
@@ -48,7 +55,9 @@ export class Facts {
   }
 
   #take(line: string): void {
-    const [what, run = "", value, version] = line.split(" ");
+    const [what = "", run = "", ...values] = line.split(" ");
+    const [value, version] = values;
+    if (what === "start" || this.#told.has(what)) this.#tell({ what, run, ...runParts(run), values });
     if (what === "start") {
       const count = (this.starts.get(run) ?? 0) + 1;
       this.starts.set(run, count);
@@ -57,7 +66,11 @@ export class Facts {
     } else if (what === "twice") this.problems.push(`${run} began while another run of its instance was not gone`);
     else if (what === "code") this.codes.set(run, Number(value));
     else if (what === "wrote") this.wrote.set(run, Number(value));
-    else this.problems.push(`a fact that nobody wrote so: ${line}`);
+    else if (!this.#told.has(what)) this.problems.push(`a fact that nobody wrote so: ${line}`);
+  }
+
+  #tell(fact: Fact): void {
+    for (const evidence of this.#evidences) evidence.take(fact);
   }
 }
 

@@ -4,11 +4,13 @@
  * Each writes what it does into one file of facts, with `>>`, so that nobody has to be asked what has happened:
  *
  * ```
- * start <run> <pid> <version>   it began, in the version that its config says, when it says one
- * twice <run> <pid>             it began, and an OS process of another run of its instance still had the instance's lock
- * wrote <run> <count>           so many lines on stdout, and as many on stderr; it writes no more
- * code <run> <code>             it is about to end with this exit code
+ * start <run> <pid> <version> <secret> <epoch>   it began, with what its config and its environment say (settings.ts)
+ * twice <run> <pid>   it began, and an OS process of another run of its instance still had the instance's lock
+ * wrote <run> <count>   so many lines on stdout, and as many on stderr; it writes no more
+ * code <run> <code>   it is about to end with this exit code
  * ```
+ *
+ * What services have in common that are there for one thing stands in a file of its own (part.ts).
  *
  * @module
  */
@@ -16,6 +18,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseConfig } from "../../../src/control/config-parser.ts";
 import type { ServiceConfig, SystemPlan } from "../../../src/control/config.ts";
+import { chain } from "./chain.ts";
+import { jobs } from "./jobs.ts";
+import type { Part } from "./part.ts";
+import { patient } from "./patient.ts";
+import { changeFile, reader } from "./reader.ts";
+import { begin, restless } from "./script.ts";
+import { secretFile, secretsFolder, settings } from "./settings.ts";
 
 /** Packaged programs; one that is absent is not in the fleet. */
 export interface Programs {
@@ -40,8 +49,14 @@ export interface WantedService {
   readonly version: number;
 }
 
+export const parts: readonly Part[] = [chain, jobs, patient, reader, settings];
 /** Services that a client changes all the time. `alpha` and `beta` are changed together. */
 export const changed = ["alpha", "beta", "gamma", "web"] as const;
+/** Which config it is: each that is applied makes a newer web, which is never removed. */
+export function epochOf(wanted: Wanted): number {
+  return wanted.get("web")?.version ?? 0;
+}
+
 /** Real programs, which nobody may ever restart. */
 export const servers = ["redis", "nginx", "nats"] as const;
 /** Lines that `talker` writes on each stream before it ends. */
@@ -57,9 +72,13 @@ export interface FleetFiles {
 export function writeFleet(folder: string): FleetFiles {
   const facts = join(folder, "facts");
   mkdirSync(join(folder, "locks"), { recursive: true });
+  mkdirSync(join(folder, "read"));
+  mkdirSync(join(folder, secretsFolder));
   writeFileSync(facts, "");
   writeFileSync(join(folder, "count"), "0\n");
-  for (const [name, text] of Object.entries(scripts)) writeFileSync(join(folder, name), text);
+  changeFile(folder);
+  const written = [scripts, ...parts.map((part) => part.scripts)].flatMap((each) => Object.entries(each));
+  for (const [name, text] of written) writeFileSync(join(folder, name), text);
   return { folder, facts };
 }
 
@@ -67,16 +86,14 @@ export function writeFleet(folder: string): FleetFiles {
 export function planOf(wanted: Wanted, { folder }: FleetFiles, programs: Programs, ports: Ports): SystemPlan {
   const services: Record<string, ServiceConfig> = {
     ...fixed(),
+    ...Object.assign({}, ...parts.map((part) => part.services)),
     ...real(folder, programs, ports),
-    ...Object.fromEntries([...wanted].map(([name, each]) => [name, changeable(name, each, ports)])),
+    ...Object.fromEntries([...wanted].map(([name, each]) => [name, changeable(name, each, folder, ports)])),
   };
   const parsed = parseConfig({ services }, { source: "fleet", directory: folder, resolve });
   if ("problems" in parsed) throw new Error(parsed.problems.map(({ message }) => message).join("\n"));
   return parsed.plan;
 }
-
-/** Whatever happens, it is started again soon, and never given up. */
-const restless = { maxRestarts: 10_000, periodMs: 1000, backoff: { initialMs: 200, factor: 1, jitter: 0 } } as const;
 
 function fixed(): Record<string, ServiceConfig> {
   return {
@@ -95,16 +112,24 @@ function fixed(): Record<string, ServiceConfig> {
   };
 }
 
-function changeable(name: string, { instances, version }: WantedService, ports: Ports): ServiceConfig {
+function changeable(name: string, { instances, version }: WantedService, folder: string, ports: Ports): ServiceConfig {
   const env = { VERSION: String(version) };
+  const secrets = { TOKEN: { file: secretFile(folder, version) } };
   if (name === "web") {
     return {
-      ...{ command: [process.execPath, "web.mjs"], env, instances, listen: ports.web, listenHost: "127.0.0.1" },
+      ...{
+        command: [process.execPath, "web.mjs"],
+        env,
+        secrets,
+        instances,
+        listen: ports.web,
+        listenHost: "127.0.0.1",
+      },
       ...{ ready: { log: "up" }, drainMs: 10_000 },
     };
   }
   const dependsOn = name === "beta" ? { alpha: { condition: "started" } as const } : {};
-  return { command: ["sh", "stayer.sh"], env, instances, dependsOn, ready: { log: "up" } };
+  return { command: ["sh", "stayer.sh"], env, secrets, instances, dependsOn, ready: { log: "up" } };
 }
 
 function real(folder: string, programs: Programs, ports: Ports): Record<string, ServiceConfig> {
@@ -134,14 +159,6 @@ function nginxConfig(port: number): string {
       server { listen 127.0.0.1:${port}; location / { return 200 "hello"; } }
     }`;
 }
-
-/** A standby waits for its turn and has done nothing before. The lock is the kernel's, and every child has it too: it is free when nothing of a run is left. */
-const begin = `
-[ -z "$COLOS_STANDBY" ] || eval "read -r turn <&$COLOS_STANDBY" || exit 1
-exec 9>>"locks/\${COLOS_RUN%.*}"
-flock -n 9 || echo "twice $COLOS_RUN $$" >>facts
-echo "start $COLOS_RUN $$ $VERSION" >>facts
-`;
 
 const scripts: Readonly<Record<string, string>> = {
   // Bursts on both streams; what it has written is told in its last moment.
@@ -193,8 +210,8 @@ sleep 1000
   "web.mjs": `
 import { appendFileSync } from "node:fs";
 import { createServer } from "node:http";
-const { COLOS_RUN, VERSION } = process.env;
-appendFileSync("facts", \`start \${COLOS_RUN} \${process.pid} \${VERSION}\\n\`);
+const { COLOS_RUN, VERSION, TOKEN, EPOCH } = process.env;
+appendFileSync("facts", \`start \${COLOS_RUN} \${process.pid} \${VERSION} \${TOKEN} \${EPOCH}\\n\`);
 const server = createServer((_, response) => response.end("hello"));
 // A second one would end it at once.
 process.once("SIGTERM", () => server.close(() => process.exit(0)));

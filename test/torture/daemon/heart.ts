@@ -20,7 +20,15 @@ import type { Home } from "../../../src/daemon/home.ts";
 import { always, eventually } from "./checks.ts";
 import { answerMsMax } from "./client.ts";
 import { nextMove } from "./moves.ts";
-import { endure, goneMsMax, openSystem, type Campaign, type Keeper, type SystemOptions } from "./system.ts";
+import {
+  changeWatched,
+  endure,
+  goneMsMax,
+  openSystem,
+  type Campaign,
+  type Keeper,
+  type SystemOptions,
+} from "./system.ts";
 
 export interface HeartOptions extends SystemOptions {
   /** In each, `daemonKillsMax` daemons, a recorder and a heart are killed. */
@@ -87,6 +95,7 @@ async function strike(
   const work = client.perform(operation);
   await self.sleep(world.choose("delay", [0, 2, 5, 20, 100]));
   const killed = killOf(campaign, victim);
+  changeWatched(campaign);
   if (andRecorder) killOf(campaign, "recorder");
   await work;
   steps.note(client.last);

@@ -5,7 +5,7 @@
  */
 import type { World } from "colos/testing";
 import type { Client, Operation } from "./client.ts";
-import { changed, type Wanted, type WantedService } from "./fleet.ts";
+import { changed, epochOf, type Wanted, type WantedService } from "./fleet.ts";
 
 /** How long an operation waits that waits, in milliseconds. */
 const waitMsMax = 2_000;
@@ -50,13 +50,13 @@ export function nextMove(client: Client, world: World): Operation {
 
 /** Everything, of another version. */
 export function allUp(wanted: Wanted): Wanted {
-  return new Map(changed.map((each) => [each, renewed(wanted.get(each), each)]));
+  return new Map(changed.map((each) => [each, renewed(wanted.get(each), each, epochOf(wanted) + 1)]));
 }
 
-/** `alpha` and `beta` get another version together. */
-function renewed(service: WantedService | undefined, name: string): WantedService {
+/** All but one get another version together. */
+function renewed(service: WantedService | undefined, name: string, epoch: number): WantedService {
   const { instances = 1, version = 1 } = service ?? {};
-  return { target: "up", instances, version: name === "gamma" ? version : version + 1 };
+  return { target: "up", instances, version: name === "gamma" ? version : epoch };
 }
 
 function withService(wanted: Wanted, name: string, service: WantedService | undefined): Wanted {

@@ -13,7 +13,7 @@ import { always, eventually } from "./checks.ts";
 import { answerMsMax } from "./client.ts";
 import { ChildKeeper } from "./keeper.ts";
 import { nextMove } from "./moves.ts";
-import { endure, openSystem, type Campaign, type SystemOptions } from "./system.ts";
+import { changeWatched, endure, openSystem, type Campaign, type SystemOptions } from "./system.ts";
 
 export interface CampaignOptions extends SystemOptions {
   /** The daemon is killed so often in all, by `torture` and by the workload. */
@@ -68,25 +68,33 @@ export function daemonProperty(options: CampaignOptions): Property<Campaign> {
 }
 
 /** One operation of the client, and a kill at one of the moments that matter. */
-async function strike(self: Process, { keeper, client, steps }: Campaign, world: World): Promise<void> {
+async function strike(self: Process, campaign: Campaign, world: World): Promise<void> {
+  const { keeper, client, steps } = campaign;
   const operation = nextMove(client, world);
+  const fileChanges = world.choose("file", ["never", "never", "before", "while no daemon lives"]);
+  if (fileChanges === "before") changeWatched(campaign);
+  const kill = (): boolean => {
+    const isKilled = keeper.kill();
+    if (isKilled && fileChanges === "while no daemon lives") changeWatched(campaign);
+    return isKilled;
+  };
   const moment = world.choose("moment", ["after the answer", "after sending", "before sending", "in start-up"]);
   steps.begin(`after ${keeper.deathsCount} kills, ${operation.name}, killed ${moment}`, strikeMsMax);
-  if (moment === "before sending") keeper.kill();
+  if (moment === "before sending") kill();
   const work = client.perform(operation);
   if (moment === "after sending") {
     await self.sleep(world.choose("delay", [0, 1, 2, 5, 10, 20]));
-    keeper.kill();
+    kill();
   }
   const cutBefore = client.counts.cutOffAndDone;
   const isAnswered = await work;
   steps.note(client.last);
-  if (moment === "after the answer" && keeper.kill() && isAnswered) world.sometimes("killed after an answer");
+  if (moment === "after the answer" && kill() && isAnswered) world.sometimes("killed after an answer");
   if (moment === "in start-up") {
-    keeper.kill();
+    kill();
     for (let times = world.choose("again", [1, 2, 3]); times > 0; times--) {
       await self.sleep(world.choose("start", [20, 60, 100, 150, startMsMax]));
-      if (keeper.kill()) world.sometimes("killed while it started");
+      if (kill()) world.sometimes("killed while it started");
     }
   }
   if (isAnswered) return;

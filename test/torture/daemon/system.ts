@@ -16,10 +16,13 @@ import { freePort } from "../../system/free-port.ts";
 import { markVariable, osProcessesOf } from "../../system/os-processes.ts";
 import { Client, type Pausing } from "./client.ts";
 import { Exits, Facts, linesCount, readJournal, wrongLines } from "./evidence.ts";
-import { changed, planOf, servers, writeFleet, type Programs, type Wanted } from "./fleet.ts";
+import { changed, parts, planOf, servers, writeFleet, type Programs, type Wanted } from "./fleet.ts";
 import { inTime, Steps } from "./in-time.ts";
+import { JobEvidence, jobs } from "./jobs.ts";
 import { answerMsMax, openLoads, work, type Load } from "./loads.ts";
 import { allUp } from "./moves.ts";
+import type { Evidence } from "./part.ts";
+import { changeFile, reader, ReaderEvidence } from "./reader.ts";
 
 export interface SystemOptions {
   /** Where the built package is. */
@@ -63,8 +66,18 @@ export interface Campaign {
   readonly settledMs: number;
   /** The OS processes of the real programs when they became ready. */
   readonly serverPids: ReadonlyMap<string, number>;
-  /** What was wrong at the end: OS processes left, lines lost. */
-  readonly atEnd: { lines: string[]; left: string[]; unsettled: string[]; linesCount: number };
+  /** What each part of the fleet has said, by its name. */
+  readonly evidences: ReadonlyMap<string, Evidence>;
+  /** The first time of each job. */
+  readonly firstAt: ReadonlyMap<string, number>;
+  /** What was wrong at the end: OS processes left, lines lost, what must have followed in a part of the fleet. */
+  readonly atEnd: {
+    lines: string[];
+    left: string[];
+    unsettled: string[];
+    linesCount: number;
+    readonly missing: Map<string, readonly string[]>;
+  };
 }
 
 /** A minute, for a machine that has much else to do. */
@@ -75,6 +88,8 @@ export const goneMsMax = 60_000;
 const askedMsMax = 60_000;
 /** The history of an instance has 20 runs, and the busiest begins one each 200 ms. */
 const watchEveryMs = 500;
+/** Of a job so many rounds have fewer runs. */
+const slowRounds = 20;
 
 /** Starts everything; all of it ends with `self`. */
 export async function openSystem(
@@ -109,13 +124,25 @@ export async function openSystem(
   await client.perform(client.apply(first));
   await settled(self, client, ["logger", "web", ...servers.filter((name) => programs[name] !== undefined)]);
   const { instances } = await client.list(self);
+  const evidences = new Map(parts.map((part) => [part.name, part.evidence()]));
+  const told = parts.flatMap((part) => part.facts);
   const web = { isUp: () => client.isUp("web"), downsCount: () => client.downsOf("web") };
   return {
-    ...{ home, folder, keeper, client, facts: new Facts(files.facts), exits: new Exits(), steps: new Steps() },
+    ...{
+      home,
+      folder,
+      keeper,
+      client,
+      facts: new Facts(files.facts, told, [...evidences.values()]),
+      exits: new Exits(),
+      steps: new Steps(),
+    },
     loads: await openLoads(ports, programs, web),
     settledMs,
     serverPids: new Map(instances.filter(({ name }) => isServer(name)).map(({ name, osPid = 0 }) => [name, osPid])),
-    atEnd: { lines: [], left: [], unsettled: [], linesCount: 0 },
+    evidences,
+    firstAt: await firstTimes(self, client),
+    atEnd: { lines: [], left: [], unsettled: [], linesCount: 0, missing: new Map() },
   };
 }
 
@@ -148,11 +175,29 @@ export async function endure(
 
 /** Reads what services and daemon say of what ends, more often than the daemon forgets it. */
 async function watch(pausing: Pausing, { client, facts, exits }: Campaign, isOver: () => boolean): Promise<void> {
-  while (!isOver()) {
+  for (let round = 1; !isOver(); round++) {
     facts.read();
-    for (const service of ["talker", "crasher"]) exits.read(await client.details(pausing, service));
+    const slow = round % slowRounds === 0 ? Object.keys(jobs.services) : [];
+    for (const service of ["talker", "crasher", ...slow]) exits.read(await client.details(pausing, service));
     await pausing.sleep(watchEveryMs);
   }
+}
+
+/** When each job is due for the first time: their times are counted from then on, whatever becomes of the daemon. */
+async function firstTimes(self: Process, client: Client): Promise<ReadonlyMap<string, number>> {
+  const times = new Map<string, number>();
+  for (const service of Object.keys(jobs.services)) {
+    const [instance] = await client.details(self, service);
+    times.set(service, instance?.nextStartAt ?? Number.NaN);
+  }
+  return times;
+}
+
+/** Changes the file that a service is started again for, once it has read the last change. */
+export function changeWatched({ folder, evidences }: Campaign): void {
+  const evidence = evidences.get(reader.name);
+  const number = evidence instanceof ReaderEvidence ? evidence.next() : undefined;
+  if (number !== undefined) changeFile(folder, number);
 }
 
 /** Waits until these are ready, and gives what is not in time. */
@@ -167,18 +212,32 @@ async function settled(self: Process, client: Client, names: readonly string[]):
 }
 
 /** What is not as it is wanted, for as long as nothing changes it any more. */
-async function unsettled(self: Process, { client, facts, serverPids, settledMs }: Campaign): Promise<string[]> {
+async function unsettled(self: Process, campaign: Campaign): Promise<string[]> {
+  const { client, facts, serverPids, settledMs } = campaign;
   // Whoever depends on what was removed waits for it; what is wanted last has everything.
   await client.perform(client.apply(allUp(client.wanted)));
   await client.look(self);
   const dueMs = performance.now() + settledMs;
+  facts.read();
+  const awaited = new Set([...campaign.evidences.values()].flatMap((evidence) => evidence.pending()));
   for (;;) {
     const { instances } = await client.list(self);
     facts.read();
     const problems = [...wantedProblems(client.wanted, instances, facts), ...serverProblems(serverPids, instances)];
-    if (problems.length === 0 || performance.now() > dueMs) return problems;
+    const isLate = performance.now() > dueMs;
+    if (isMissing(campaign, awaited) ? isLate : problems.length === 0 || isLate) return problems;
     await self.sleep(20);
   }
+}
+
+/** Whether something of this has not come yet; which, is told at the end. */
+function isMissing({ evidences, atEnd: { missing } }: Campaign, awaited: ReadonlySet<string>): boolean {
+  for (const [name, evidence] of evidences)
+    missing.set(
+      name,
+      evidence.pending().filter((each) => awaited.has(each)),
+    );
+  return [...missing.values()].some((each) => each.length > 0);
 }
 
 function wantedProblems(wanted: Wanted, instances: readonly InstanceStatus[], { versions }: Facts): string[] {
@@ -213,10 +272,11 @@ function serverProblems(serverPids: ReadonlyMap<string, number>, instances: read
 /** Stops everything, and looks what is left and what was recorded. */
 async function end(
   self: Process,
-  { client, keeper, facts, exits, home, steps, atEnd }: Campaign,
+  { client, keeper, facts, exits, home, steps, evidences, firstAt, atEnd }: Campaign,
   { directory }: TortureWorld,
   chunksLostMax: number,
 ): Promise<void> {
+  const untilAt = Date.now();
   steps.begin("the daemon ends after down", goneMsMax);
   const ended = keeper.ended();
   await inTime(client.manager.down({ wait: false }), answerMsMax, "down was not answered");
@@ -230,6 +290,8 @@ async function end(
   steps.begin("what was recorded is read", askedMsMax);
   facts.read();
   readJournal(home, exits);
+  const ran = evidences.get(jobs.name);
+  if (ran instanceof JobEvidence) ran.settle(firstAt, client.taken, untilAt);
   atEnd.lines.push(...wrongLines(home, "logger", 2, facts, chunksLostMax));
   atEnd.lines.push(...wrongLines(home, "talker", 1, facts, chunksLostMax));
   atEnd.linesCount = linesCount(home);
