@@ -67,16 +67,25 @@ const host: CliHost = {
     const { startForegroundSystem } = await import("./foreground-system.ts");
     return startForegroundSystem(plan, options);
   },
-  connect: async (home) => {
-    const [{ managerClient }, { unixHttp }, { patientTransport }] = await Promise.all([
+  connect: async (home, silent) => {
+    const [{ managerClient }, { unixHttp }, { patientTransport }, { attentiveTransport }] = await Promise.all([
       import("./control/manager-client.ts"),
       import("./platforms/node/unix-http.ts"),
       import("./control/patient-transport.ts"),
+      import("./control/silence.ts"),
     ]);
     // Without the folder there is no heart to be looked for.
     const isExpected = async (): Promise<boolean> =>
       existsSync(join(home, "heart")) && (await host.findHeart(home)) !== undefined;
-    return managerClient(patientTransport(unixHttp(join(home, "control.sock")), { clock: nodeClock, isExpected }));
+    const tell = async (sinceAt: number): Promise<void> => {
+      const { heartSettings } = await import("./daemon/boot/heart.ts");
+      const silenceMaxMs = heartSettings.intervalMs * heartSettings.triesMax;
+      silent?.({ sinceAt, isWatched: await isExpected(), silenceMaxMs });
+    };
+    const socket = unixHttp(join(home, "control.sock"));
+    const heard =
+      silent === undefined ? socket : attentiveTransport(socket, { clock: nodeClock, silent: (at) => void tell(at) });
+    return managerClient(patientTransport(heard, { clock: nodeClock, isExpected }));
   },
   loggedServices: async (home) => {
     const { readdir } = await import("node:fs/promises");

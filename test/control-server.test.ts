@@ -247,7 +247,9 @@ describe("control server: problems", () => {
     ["POST", "/v1/services/kill", { names: ["web"], signal: "TERM" }, 400, 'signal: "TERM" is not an OS signal'],
     ["POST", "/v1/services/scale", { name: "web", instances: 0 }, 400, "instances: 0 is not a whole number from 1"],
     ["POST", "/v1/services/send", { name: "web", text: "x".repeat(65_537) }, 400, "is not text of at most 65536 bytes"],
-    ["POST", "/v1/system/list", { all: true }, 400, "nothing belongs here"],
+    ["POST", "/v1/system/list", { all: true }, 400, "all: is not known; known are names"],
+    ["POST", "/v1/system/tree", { all: true }, 400, "nothing belongs here"],
+    ["POST", "/v1/system/list", { names: ["@"] }, 400, 'names[0]: "@" is not the name of a service'],
     [
       "POST",
       "/v1/plan/apply",

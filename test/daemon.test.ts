@@ -12,7 +12,7 @@ import type { ManagerError } from "../src/control/manager.ts";
 import { findHeart } from "../src/daemon/boot/heart.ts";
 import { instanceFolder } from "../src/daemon/home.ts";
 import { unixHttp } from "../src/platforms/node/unix-http.ts";
-import { needsLinux } from "./debian.ts";
+import { needsLinux, needsProgram } from "./debian.ts";
 import { Load } from "./system/load.ts";
 import { freePort } from "./system/place.ts";
 import { test, type DaemonPlace } from "./system/daemon-place.ts";
@@ -82,6 +82,20 @@ linux.describe("colos up", () => {
     expect(code).toBe(1);
     expect(stderr).toContain("bad is failed: exit code 3");
     expect(stderr).toContain("| no disk");
+  });
+
+  test("each crash is told to the hook, with how and with what the run wrote", async ({ place }) => {
+    const told = join(place.folder, "told");
+    const words =
+      "$COLOS_SERVICE $COLOS_INSTANCE $COLOS_EVENT $COLOS_EXIT_CODE$COLOS_EXIT_SIGNAL $COLOS_RESTARTS $COLOS_STDERR";
+    const onCrash = ["sh", "-c", `echo "${words}" >>${told}.new; mv ${told}.new ${told}`];
+    place.config({ web: { command: ["sh", "-c", "echo up; echo no disk >&2; exec sleep 1000"], ready, onCrash } });
+    expect(await place.colos("up")).toMatchObject({ code: 0, stderr: "" });
+    process.kill(await osPidOf(place, "web"), "SIGKILL");
+    await place.until(() => (existsSync(told) ? true : undefined));
+
+    expect(readFileSync(told, "utf8")).toBe("web 1 crash SIGKILL 1 no disk\n");
+    expect((await place.colos("show", "web")).stdout).toMatch(/on crash +sh -c/);
   });
 
   test("what was stopped is started by up, and plan says so", async ({ place }) => {
@@ -286,6 +300,36 @@ linux.describe("a home that takes no daemon", () => {
   });
 });
 
+linux.describe("a first up that is refused", () => {
+  const refused = { web: { command: staying, user: "nobody-has-this-name" } };
+
+  test("leaves no daemon behind, and says so", async ({ place }) => {
+    place.config(refused);
+
+    const { code, stderr, stdout } = await place.colos("up");
+    const after = osProcessesOf(place);
+
+    expect([code, after]).toEqual([5, []]);
+    expect(stderr).toContain("nobody-has-this-name");
+    expect(stdout).toContain("the daemon has ended again");
+    expect((await place.colos("ps")).code).toBe(3);
+  });
+
+  test("ends no daemon that somebody else has given something meanwhile, or is about to", async ({ place }) => {
+    const good = place.write("good.json", { services: { web: { command: staying, ready } } });
+    const bad = place.write("bad.json", { services: refused });
+    for (let round = 0; round < 4; round++) {
+      const all = [bad, good, bad].map((config) => place.colos("up", config));
+      const [first, second, third] = await Promise.all(all);
+
+      expect([first?.code, third?.code]).toEqual([5, 5]);
+      expect(second).toMatchObject({ code: 0, stderr: "" });
+      expect((await place.instance("web"))?.["state"]).toBe("ready");
+      expect((await place.colos("down")).code).toBe(0);
+    }
+  }, 60_000);
+});
+
 linux.describe("a plan", () => {
   test("that no machine could run is bad input, also when only its changes are asked for", async ({ place }) => {
     place.config({ web: { command: staying, ready } });
@@ -440,6 +484,23 @@ linux.describe("colos reload", () => {
     expect(await errorOf(port)).toBeUndefined();
   }, 60_000);
 
+  test("a line of the old version does not make the new one ready", async ({ place }) => {
+    const port = await freePort();
+    place.write("talks.mjs", 'setInterval(() => console.log("up"), 5)');
+    place.write("silent.mjs", "setInterval(() => {}, 1000)");
+    const web = { listen: port, ready: { log: "up", timeoutMs: 1500 }, shutdown: "brutal" };
+    place.config({ web: { ...web, program: "talks.mjs" } });
+    expect(await place.colos("up")).toMatchObject({ code: 0, stderr: "" });
+    const before = await osPidOf(place, "web");
+    place.config({ web: { ...web, program: "silent.mjs" } });
+
+    const { code, stderr } = await place.colos("up");
+
+    expect(code).toBe(1);
+    expect(stderr).toContain('no line of the log contained "up" within 1500 ms');
+    expect(await place.instance("web")).toMatchObject({ state: "ready", osPid: before });
+  }, 60_000);
+
   test("a new version that does not become ready is taken back: the old one goes on", async ({ place }) => {
     const port = await freePort();
     place.write("api.ts", serverProgram);
@@ -465,14 +526,19 @@ linux.describe("a recorder that cannot write", () => {
     for (const folder of [place.home.root, place.home.services]) chmodSync(folder, 0o700);
 
     await place.colos("up");
-    const trouble = await place.until(async () => /^! .*web\/1\/log.*$/m.exec((await place.colos("ps")).stdout)?.[0]);
-    expect(trouble).toContain("trying again until it works");
-    expect((await place.colos("why", "web")).stdout).toContain("trying again until it works");
-    expect((await place.colos("why", "other")).stdout).not.toContain("trying again");
+    // Commands over and over would take the machine from the daemon that they wait for.
+    const client = managerClient(unixHttp(place.home.controlSocket));
+    const alarms = async (): Promise<readonly string[]> => (await client.list()).daemon.alarms ?? [];
+    const why = async (name: string): Promise<string> => JSON.stringify(await client.why({ name }));
+    await place.until(async () => (await alarms()).find((sentence) => sentence.includes("web/1/log")));
+    const [ps, ofWeb] = await Promise.all([place.colos("ps"), place.colos("why", "web")]);
+    expect(ps.stdout).toMatch(/^! .*web\/1\/log.*; trying again until it works$/m);
+    expect(ofWeb.stdout).toContain("trying again until it works");
+    expect(await why("other")).not.toContain("trying again");
 
     rmSync(inTheWay);
-    await place.until(async () => ((await place.colos("ps")).stdout.includes("! ") ? undefined : true));
-    expect((await place.colos("why", "web")).stdout).not.toContain("trying again");
+    await place.until(async () => ((await alarms()).length === 0 ? true : undefined));
+    expect(await why("web")).not.toContain("trying again");
   });
 });
 
@@ -513,6 +579,32 @@ linux.describe("a daemon that is being started again by its heart", () => {
     process.kill(place.daemonPid(), "SIGKILL");
 
     expect(await place.colos("ps", "--quiet")).toEqual({ code: 0, stdout: "web\n", stderr: "" });
+  });
+});
+
+/** Gives a program a terminal. */
+const terminal = needsProgram("script", "bsdutils");
+
+terminal.describe("a daemon that is frozen", () => {
+  test("is told of on a terminal while a verb waits for it, and nowhere else", async ({ place }) => {
+    place.config({ web: { command: staying, ready } });
+    await place.colos("up");
+    const osPid = place.daemonPid();
+    process.kill(osPid, "SIGSTOP");
+    const piped = place.colos("ps", "--json");
+    const screen = place.onTerminal("ps");
+
+    await place.until(() => (screen.text.includes("has not answered since") ? true : undefined));
+    process.kill(osPid, "SIGCONT");
+
+    expect(await screen.code).toBe(0);
+    expect(screen.text).toMatch(
+      /^colos: the daemon has not answered since \d\d:\d\d:\d\d, and is waited for; its heart puts/,
+    );
+    expect(screen.text.match(/has not answered/g)).toHaveLength(1);
+    expect(screen.text).toMatch(/^web +ready/m);
+    expect(await piped).toMatchObject({ code: 0, stderr: "", stdout: expect.stringMatching(/^\{.*\}\n$/) as unknown });
+    expect(place.daemonPid()).toBe(osPid);
   });
 });
 

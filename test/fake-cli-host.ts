@@ -8,7 +8,15 @@
  * @module
  */
 import type { Clock } from "../src/base/platform.ts";
-import type { CliHost, ContainedDaemon, Output, StartOptions, StartupAction, StopSignal } from "../src/cli/host.ts";
+import type {
+  CliHost,
+  ContainedDaemon,
+  Output,
+  Silence,
+  StartOptions,
+  StartupAction,
+  StopSignal,
+} from "../src/cli/host.ts";
 import type { Chaos } from "../src/control/chaos.ts";
 import type { SystemPlan } from "../src/control/config.ts";
 import { DaemonAbsentError } from "../src/control/manager-client.ts";
@@ -245,11 +253,13 @@ export class FakeHost implements CliHost {
   cwd = "/";
   env: Record<string, string | undefined> = { PATH: "/usr/bin:/bin" };
   stdout: FakeOutput = new FakeOutput();
-  readonly stderr: FakeOutput = new FakeOutput();
+  stderr: FakeOutput = new FakeOutput();
   readonly clock: FakeClock = new FakeClock();
   readonly system: FakeSystem;
   /** The daemon's; undefined when no daemon runs. */
   manager: Manager | undefined;
+  /** Told by the test that the daemon does not answer; undefined: nobody wants to know. */
+  silent: ((silence: Silence) => void) | undefined;
   heartPid: number | undefined;
   canAsk = false;
   /** What `openChaos` gives. */
@@ -303,8 +313,9 @@ export class FakeHost implements CliHost {
     return this.system;
   }
 
-  connect(home: string): Promise<Manager> {
+  connect(home: string, silent?: (silence: Silence) => void): Promise<Manager> {
     this.connected.push(home);
+    this.silent = silent;
     const absent = (): never => {
       throw new DaemonAbsentError("nobody answers");
     };

@@ -7,8 +7,12 @@
 import { suggestionClause } from "../src/base/suggestion.ts";
 import type { ServicePlan } from "../src/control/config.ts";
 import {
+  type AboutInput,
   type ApplyReport,
   type Cause,
+  type ClearedLog,
+  type ClearInput,
+  type ClearReport,
   type InstanceProblem,
   type Manager,
   ManagerError,
@@ -22,6 +26,7 @@ import {
   type TreeNode,
   type WaitOptions,
 } from "../src/control/manager.ts";
+import { parseSelector, selects } from "../src/control/selector.ts";
 import type { InstanceState, InstanceStatus } from "../src/control/service.ts";
 
 /** A service's plan: a command, ready when it runs, restarted for ever. */
@@ -71,6 +76,8 @@ export class FakeDaemon implements Manager {
   /** What `preview` and `apply` say. */
   changes: readonly PlanChange[] = [];
   problems: readonly InstanceProblem[] = [];
+  /** What `clearLogs` says. */
+  logs: readonly ClearedLog[] = [];
   cause: Cause = { sentence: "web is ready", causes: [] };
   root: TreeNode = { kind: "system", name: "colos", text: "colos", children: [] };
   /** Called with each operation before it is done; what it throws is the answer, what it returns is waited for. */
@@ -83,8 +90,9 @@ export class FakeDaemon implements Manager {
     this.statuses = statuses;
   }
 
-  async list(): Promise<SystemStatus> {
-    await this.#ask("list", {});
+  async list(about: AboutInput = {}): Promise<SystemStatus> {
+    await this.#ask("list", about);
+    const instances = about.names === undefined ? this.statuses : this.#named(about.names);
     const daemon = {
       version: "1.2.3",
       api: 1,
@@ -97,7 +105,12 @@ export class FakeDaemon implements Manager {
       abilities: [],
       alarms: this.alarms,
     };
-    return { daemon, instances: this.statuses };
+    return { daemon, instances };
+  }
+
+  async check(about: AboutInput = {}): Promise<OperationReport> {
+    await this.#ask("check", about);
+    return { instances: about.names === undefined ? this.statuses : this.#named(about.names), problems: this.problems };
   }
 
   async show(input: { readonly name: string }): Promise<ServiceDetail> {
@@ -154,6 +167,11 @@ export class FakeDaemon implements Manager {
     return report;
   }
 
+  async clearLogs(input: ClearInput): Promise<ClearReport> {
+    await this.#ask("clearLogs", input);
+    return { logs: this.logs, bytes: this.logs.reduce((sum, { bytes }) => sum + bytes, 0) };
+  }
+
   async kill(input: { readonly names: readonly string[]; readonly signal: string }): Promise<OperationReport> {
     await this.#ask("kill", input);
     return { instances: this.#named(input.names), problems: this.problems };
@@ -181,10 +199,12 @@ export class FakeDaemon implements Manager {
     return this.root;
   }
 
-  async *events(): AsyncGenerator<ManagerEvent> {
+  async *events(about: AboutInput = {}): AsyncGenerator<ManagerEvent> {
     const waiting: ManagerEvent[] = [];
     let wake = (): void => {};
     const listener = (event: ManagerEvent): void => {
+      const { names } = about;
+      if (names !== undefined && event.type === "state" && !names.some((name) => isMeant(name, event.status))) return;
       waiting.push(event);
       wake();
     };
@@ -232,7 +252,7 @@ export class FakeDaemon implements Manager {
 
   #named(names: readonly string[]): readonly InstanceStatus[] {
     return names.flatMap((name) => {
-      const found = this.statuses.filter((each) => name === "all" || each.name === name || each.service === name);
+      const found = this.statuses.filter((each) => isMeant(name, each));
       if (found.length === 0 && name !== "all") {
         const clause = suggestionClause(name, new Set(this.statuses.map(({ service }) => service)));
         throw new ManagerError("unknown", `there is no service "${name}"${clause}`);
@@ -240,4 +260,8 @@ export class FakeDaemon implements Manager {
       return found;
     });
   }
+}
+
+function isMeant(name: string, { service, instance, tags }: InstanceStatus): boolean {
+  return selects(parseSelector(name)!, { service, number: instance, tags });
 }

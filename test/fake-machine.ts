@@ -6,16 +6,12 @@
 import type { ServicePlan } from "../src/control/config.ts";
 import { dependencyOrder } from "../src/control/dependency-order.ts";
 import { Core } from "../src/daemon/core/core.ts";
-import type { CoreHost } from "../src/daemon/core/core-host.ts";
+import type { CoreHost, ServiceFailure } from "../src/daemon/core/core-host.ts";
 import type { LiveInstance } from "../src/daemon/core/live.ts";
-import {
-  emptyRecord,
-  fold,
-  runParts,
-  type Entry,
-  type ServiceRecord,
-  type SystemRecord,
-} from "../src/daemon/core/record.ts";
+import type { Entry } from "../src/daemon/core/entry.ts";
+import { fold } from "../src/daemon/core/fold.ts";
+import { emptyRecord, type ServiceRecord, type SystemRecord } from "../src/daemon/core/record.ts";
+import { runParts } from "../src/daemon/core/run-id.ts";
 import type { RecoveredRun, RunId } from "../src/daemon/run/run.ts";
 import { basePlan } from "./base-plan.ts";
 
@@ -42,8 +38,11 @@ export class Machine implements CoreHost {
   readonly promoting: RunId[] = [];
   /** Standbys that wait, as the disk has it. */
   readonly waiting = new Set<RunId>();
+  /** Runs that have got a stop signal of which the core does not know yet. */
+  readonly #signalled: RunId[] = [];
   readonly checked: RunId[] = [];
   readonly exhaustedBy: string[] = [];
+  readonly crashes: string[] = [];
   readonly forgotten: RunId[] = [];
   readonly told: string[] = [];
   wakeDue: number | undefined;
@@ -69,6 +68,7 @@ export class Machine implements CoreHost {
   }
   signal(id: RunId, name: string): void {
     this.running.get(id)?.signals.push(name);
+    this.#signalled.push(id);
   }
   kill(id: RunId): void {
     this.running.get(id)?.signals.push("SIGKILL");
@@ -81,8 +81,9 @@ export class Machine implements CoreHost {
     const at = this.checked.indexOf(id);
     if (at >= 0) this.checked.splice(at, 1);
   }
-  exhausted(plan: ServicePlan): void {
-    this.exhaustedBy.push(plan.name);
+  failed({ event, plan, reason }: ServiceFailure): void {
+    if (event === "exhausted") this.exhaustedBy.push(plan.name);
+    else this.crashes.push(`${plan.name}: ${reason}`);
   }
   forget(id: RunId): void {
     this.forgotten.push(id);
@@ -128,6 +129,10 @@ export class Machine implements CoreHost {
       this.waiting.delete(id);
       this.core.promoted(id);
     }
+  }
+
+  #tellSignals(): void {
+    for (const id of this.#signalled.splice(0)) this.core.told(id);
   }
 
   passChecks(): void {
@@ -181,6 +186,7 @@ export class Machine implements CoreHost {
 
   /** The daemon is killed, with all that it had asked for and had not begun; a new one takes over. */
   killDaemon(more: readonly RecoveredRun[] = []): void {
+    this.#tellSignals();
     this.asked.length = 0;
     this.promoting.length = 0;
     this.checked.length = 0;
@@ -191,6 +197,7 @@ export class Machine implements CoreHost {
 
   /** As if it had been killed when the journal had the entries before the last of this type alone. */
   killDaemonBefore(type: Entry["type"], more: readonly RecoveredRun[] = []): void {
+    this.#tellSignals();
     this.entries.length = this.entries.findLastIndex((entry) => entry.type === type);
     this.killDaemon(more);
   }

@@ -2,7 +2,11 @@
  * A manager without services: it answers what it is told to, and notes what it was asked.
  */
 import type {
+  AboutInput,
   ApplyReport,
+  ClearInput,
+  ClearReport,
+  InstanceProblem,
   Manager,
   ManagerEvent,
   OperationReport,
@@ -57,6 +61,8 @@ export class FakeManager implements Manager {
   readonly asked: (readonly [keyof Manager, unknown])[] = [];
   readonly #listeners = new Set<(event: ManagerEvent | undefined) => void>();
   status: SystemStatus = statusOf();
+  /** What a check finds. */
+  problems: readonly InstanceProblem[] = [];
 
   /** How many listen to events. */
   get listenersCount(): number {
@@ -73,8 +79,12 @@ export class FakeManager implements Manager {
     for (const listener of this.#listeners) listener(undefined);
   }
 
-  async list(): Promise<SystemStatus> {
-    return this.#note("list", undefined, this.status);
+  async list(input?: AboutInput): Promise<SystemStatus> {
+    return this.#note("list", input, this.#about(input));
+  }
+  async check(input?: AboutInput): Promise<OperationReport> {
+    const { instances } = this.#about(input);
+    return this.#note("check", input, { instances, problems: this.problems });
   }
   async show(input: { readonly name: string }): Promise<ServiceDetail> {
     if (input.name !== "web")
@@ -118,6 +128,9 @@ export class FakeManager implements Manager {
   async remove(input: Parameters<Manager["remove"]>[0]): Promise<OperationReport> {
     return this.#note("remove", input, this.#report());
   }
+  async clearLogs(input: ClearInput): Promise<ClearReport> {
+    return this.#note("clearLogs", input, { logs: [{ name: "web", service: "web", instance: 1, bytes: 7 }], bytes: 7 });
+  }
   async kill(input: Parameters<Manager["kill"]>[0]): Promise<OperationReport> {
     return this.#note("kill", input, this.#report());
   }
@@ -135,7 +148,7 @@ export class FakeManager implements Manager {
     const child = { kind: "service" as const, name: "web", text: "ready", children: [] };
     return this.#note("tree", undefined, { kind: "system", name: "/home", text: "", children: [child] });
   }
-  events(): AsyncIterable<ManagerEvent> {
+  events(_input?: AboutInput): AsyncIterable<ManagerEvent> {
     const waiting: (ManagerEvent | undefined)[] = [];
     let awake = (): void => {};
     const listener = (event: ManagerEvent | undefined): void => {
@@ -165,6 +178,15 @@ export class FakeManager implements Manager {
   }
   async handOver(): Promise<void> {
     this.#note("handOver", undefined, undefined);
+  }
+
+  /** Those that are named as they are called; a pattern or a tag means all. */
+  #about({ names }: AboutInput = {}): SystemStatus {
+    const isSet = names === undefined || names.some((name) => /[*?@]|^all$/.test(name));
+    const instances = this.status.instances.filter(
+      ({ name, service }) => isSet || names.includes(name) || names.includes(service),
+    );
+    return { ...this.status, instances };
   }
 
   #report(): OperationReport {

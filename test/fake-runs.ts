@@ -1,6 +1,8 @@
 /** Runs and a journal in memory, for tests of what stands on them: the test says what the OS does, and what the disk takes. */
-import type { Entry, SystemRecord } from "../src/daemon/core/record.ts";
-import { emptyRecord, fold } from "../src/daemon/core/record.ts";
+import type { Entry } from "../src/daemon/core/entry.ts";
+import type { SystemRecord } from "../src/daemon/core/record.ts";
+import { fold } from "../src/daemon/core/fold.ts";
+import { emptyRecord } from "../src/daemon/core/record.ts";
 import type { Journal, JournalRecovery } from "../src/daemon/journal/journal.ts";
 import type {
   OsIdentity,

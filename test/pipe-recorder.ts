@@ -45,6 +45,10 @@ export class PipeRecorder implements Recorder {
     await Promise.race([this.#closed.get(id) ?? (this.#isReading ? undefined : late), late]);
   }
 
+  async empty(): Promise<number> {
+    return 0;
+  }
+
   onNote(listener: (id: RunId, note: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

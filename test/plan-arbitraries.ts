@@ -25,6 +25,7 @@ const anyOf = <T>(entries: { readonly [Key in keyof T]: fc.Arbitrary<T[Key]> }):
 
 const common = {
   description: word,
+  tags: fc.oneof(word, fc.uniqueArray(word, { maxLength: 3 })),
   autostart: fc.boolean(),
   env: fc.dictionary(word, fc.option(word)),
   envFiles: fc.array(word, { maxLength: 2 }),
@@ -39,6 +40,7 @@ const common = {
   periodMs: ms,
   backoff: anyOf({ initialMs: fc.nat(50), factor: fc.integer({ min: 1, max: 9 }) }),
   exhausted: fc.oneof(fc.constant({ policy: "failed" }), fc.record({ retryEveryMs: ms, hook: command })),
+  onCrash: command,
   watch: fc.record({ paths: fc.array(word, { minLength: 1, maxLength: 2 }) }),
   drainMs: ms,
   logs: anyOf({ sizeBytes: fc.constantFrom("1 MiB", 5000), forward: fc.constantFrom("stdout", "journald") }),

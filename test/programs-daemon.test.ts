@@ -31,6 +31,16 @@ async function reloadUnderLoad(place: DaemonPlace, port: number, reloads: number
   return loads.flatMap(({ errors }) => errors);
 }
 
+/** It ends as most are told to: `close`, which of itself resets whoever sends on a connection that was idle. */
+const closingServer = (port: number): string => `
+  import { createServer } from "node:http";
+  const server = createServer((request, response) => response.end(process.env.COLOS_INSTANCE)).listen(${port}, () => console.log("up"));
+  process.on("SIGTERM", () => {
+    server.close((error) => process.exit(error === undefined ? 0 : 1));
+    server.closeIdleConnections();
+  });
+`;
+
 linux.describe("a server that knows nothing of colos, with listen", () => {
   test("shares the port as a program, and loses no request when it is reloaded", async ({ place }) => {
     const port = await freePort();
@@ -39,6 +49,20 @@ linux.describe("a server that knows nothing of colos, with listen", () => {
     expect(await place.colos("up")).toMatchObject({ code: 0 });
 
     expect(await reloadUnderLoad(place, port, 2)).toEqual([]);
+  }, 60_000);
+
+  test("loses no request when it closes with a handler of its own", async ({ place }) => {
+    const port = await freePort();
+    place.write("web.mjs", closingServer(port));
+    place.config({ web: { program: "web.mjs", listen: port, instances: 2, ready: { log: "up" } } });
+    expect(await place.colos("up")).toMatchObject({ code: 0 });
+
+    expect(await reloadUnderLoad(place, port, 3)).toEqual([]);
+    const { stdout } = await place.colos("show", "web", "--json");
+    const { instances } = JSON.parse(stdout) as { instances: { runs: { exit?: { code: number } }[] }[] };
+    const exits = instances.flatMap(({ runs }) => runs.flatMap(({ exit }) => exit ?? []));
+    expect(exits.map(({ code }) => code)).toEqual(exits.map(() => 0));
+    expect(exits.length).toBeGreaterThanOrEqual(6);
   }, 60_000);
 
   test("shares the port as a command that is this Node, with NODE_OPTIONS of its own", async ({ place }) => {

@@ -151,6 +151,51 @@ describe("a full disk", () => {
   );
 });
 
+describe("a disk that logs have filled", () => {
+  test(
+    "has room again once they are emptied, and no later line is lost",
+    { timeout: 60_000 },
+    async ({ place, skip }) => {
+      const smallTmpfs = injectors.find(({ name }) => name === "small-tmpfs")!;
+      const probe = await smallTmpfs.probe();
+      if (!probe.works) skip(`small-tmpfs needs ${smallTmpfs.needs}: ${probe.reason}`);
+
+      const home = homeIn(place);
+      const [old, next] = [runIn(home, "flood.1.1"), runIn(home, "flood.1.2")];
+      mkdirSync(old.directory, { recursive: true });
+      const arsenal = await openInjectors([smallTmpfs], { folder: old.directory, limitMs: 60_000 });
+      const own = new OwnRecorder(home, arsenal.wrap(ownRecorder(home)));
+      await own.listening(home);
+      const recorder = await recorderOf(home);
+      const seen = `/proc/${recorder.osPid}/root${old.directory}`;
+      await recorder.attach(old);
+      await endOf(holdPipes(old, "seq 0 29999"));
+      await recorder.drained(old.id, 20_000);
+      const troubles: (string | undefined)[] = [];
+      recorder.onTrouble((_directory, message) => troubles.push(message));
+      const target = { osPid: recorder.osPid!, path: old.directory };
+      const strike = await arsenal.strike(smallTmpfs, "enospc", target, { forMs: 50_000 });
+      await recorder.attach(next);
+      const shim = holdPipes(next, "seq 30000 39999");
+      await until(() => troubles.length > 0);
+
+      expect(await recorder.empty("flood", 1)).toBeGreaterThan(1_000_000);
+      await endOf(shim);
+      await recorder.drained(next.id, 20_000);
+      const lines = (await payloadOf(seen, "stdout")).toString().trimEnd().split("\n").map(Number);
+      expect(lines.filter((line) => line >= 30_000)).toEqual(
+        Array.from({ length: 10_000 }, (_, index) => 30_000 + index),
+      );
+      expect(lines.length).toBe(10_000);
+      expect(troubles.at(-1)).toBe(undefined);
+      await recorder.stop();
+      await endOf(own.child);
+      await strike.undo();
+      await arsenal.close();
+    },
+  );
+});
+
 describe("what a recorder is in trouble with", () => {
   test("is told to whoever connects, ends with the recorder, and is told anew by the next", async ({ place }) => {
     const home = homeIn(place);

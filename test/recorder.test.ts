@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, vi } from "vitest";
 import { pieceBytesMax } from "../src/daemon/log/cri-format.ts";
 import { chunkBytesMax } from "../src/daemon/log/pipe-reader.ts";
+import type { RecordedRun } from "../src/daemon/log/recorder.ts";
 import { isRunning, osProcessesOf } from "./system/os-processes.ts";
 import { test } from "./system/place.ts";
 import {
@@ -49,6 +50,41 @@ describe("recorder", () => {
     await endOf(shim);
     const lines = readFileSync(join(run.directory, "current"), "utf8").trimEnd().split("\n");
     expect(lines.map((line) => line.slice(28)).toSorted()).toEqual(["stderr F two", "stdout F no end", "stdout F one"]);
+    await recorder.stop();
+  });
+
+  test("says that a run is ready by a line of its own, and by none of the run that it replaces", async ({ place }) => {
+    const home = homeIn(place);
+    const recorder = await recorderOf(home);
+    const [older, newer] = ["web.1.1", "web.1.2"].map((id) => runIn(home, id, { readyLine: "/^up$/" }));
+    const go = join(place.folder, "go");
+    await recorder.attach(newer!);
+    const shims = [holdPipes(newer!, `until [ -e '${go}' ]; do :; done; echo up >&2`)];
+    await recorder.attach(older!);
+    shims.push(holdPipes(older!, "echo not up; echo up; echo up >&2"));
+    await recorder.drained(older!.id, 20_000);
+    const isReady = (run: RecordedRun): boolean => existsSync(join(home.runs, `${run.id}.ready`));
+    expect([older!, newer!].map(isReady)).toEqual([true, false]);
+
+    writeFileSync(go, "");
+    await recorder.drained(newer!.id, 20_000);
+    expect([older!, newer!].map(isReady)).toEqual([true, true]);
+    expect((await payloadOf(newer!.directory, "stderr")).toString()).toBe("up\nup\n");
+    for (const shim of shims) await endOf(shim);
+    await recorder.stop();
+  });
+
+  test("gives up an expression that takes for ever, and records on", async ({ place }) => {
+    const home = homeIn(place);
+    const recorder = await recorderOf(home);
+    const run = runIn(home, "web.1.1", { readyLine: "/^(a+)+$/" });
+    await recorder.attach(run);
+    const text = `${"a".repeat(60)}b\n`;
+    const shim = holdPipes(run, `printf '${text.trimEnd()}\\n'; echo aaa`);
+    await recorder.drained(run.id, 20_000);
+    await endOf(shim);
+    expect((await payloadOf(run.directory, "stdout")).toString()).toBe(`${text}aaa\n`);
+    expect(existsSync(join(home.runs, `${run.id}.ready`))).toBe(false);
     await recorder.stop();
   });
 

@@ -153,6 +153,25 @@ linux.describe("a warm standby", () => {
     expect(after.current).toBe(before.current);
     expect(await place.instance("web")).toMatchObject({ state: "ready", restartsCount: 0 });
   }, 60_000);
+
+  test("is renewed by a restart, and takes over with the packages as they are then", async ({ place }) => {
+    const { turns } = await standingBy(place);
+    const before = await standsBy(place);
+    const outdated = runOf(place, before.standby);
+    const ahead = join(place.folder, "turns.ahead");
+    await place.until(() => (linesOf(ahead).includes(outdated) ? true : undefined));
+    place.write("node_modules/ahead/index.cjs", aheadPackage.replace('+ "\\n"', '+ " newer\\n"'));
+
+    expect(await place.colos("restart", "web")).toMatchObject({ code: 0, stderr: "" });
+
+    const after = await standsBy(place);
+    const run = runOf(place, after.current);
+    expect(turns()).toEqual([`web.1.1 ${before.current}`, `${run} ${after.current}`]);
+    expect(linesOf(ahead)).toContain(`${run} newer`);
+    expect(journalSays(place, "promoted", run)).toBe(true);
+    expect(journalSays(place, "promoted", outdated)).toBe(false);
+    expect(await place.instance("web")).toMatchObject({ state: "ready", restartsCount: 0 });
+  }, 60_000);
 });
 
 interface Step {

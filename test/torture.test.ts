@@ -217,6 +217,34 @@ linux.describe("torture: a system in an OS process of its own", () => {
       );
   });
 
+  test("a fault whose injector is busy until the window is over strikes once all the same", async () => {
+    const struck: string[] = [];
+    let isOver = (): void => {};
+    const slow: Injector = {
+      ...{ name: "slow", faults: ["enospc", "eio-write"], needs: "nothing", attaches: true, undoneBy: "nothing" },
+      probe: async () => ({ works: true }),
+      open: async () => ({
+        wrap: (start) => start,
+        strike: async (fault) => {
+          struck.push(fault);
+          const ended = new Promise<undefined>((resolve) => (isOver = () => resolve(undefined)));
+          setTimeout(isOver, 60);
+          return { ended, undo: async () => isOver() };
+        },
+        close: async () => {},
+      }),
+    };
+
+    const report = await torture(
+      journal(),
+      { faults: { enospc: 1, "eio-write": 1 }, window: [0, 20] },
+      { runs: 1, injectors: [slow] },
+    );
+
+    expect(new Set(struck)).toEqual(new Set(["enospc", "eio-write"]));
+    expect(Object.keys(report.struck).toSorted()).toEqual(["eio-write", "enospc"]);
+  });
+
   test("an end that nobody planned is a failure", async () => {
     const report = await failing(torture(journal("dying"), { window: [0, 100] }, { runs: 1 }));
 

@@ -3,17 +3,20 @@
  *
  * Guarantees: with `--json` stdout holds JSON only, one value per line; with `--quiet` no text at all but what the verb is
  * for. What goes wrong is a sentence on stderr, with what to do; with `--json` also `{"error": …}` on stdout. Everything
- * that was typed is understood before the daemon is asked.
+ * that was typed is understood before the daemon is asked. That the daemon does not answer is told while it is waited for, where a
+ * person reads stderr: on a terminal, and nowhere else, so what programs read stays as it is.
  *
  * @module
  */
 import { DaemonAbsentError } from "../control/manager-client.ts";
 import type { Manager } from "../control/manager.ts";
+import { spanText } from "../control/quantity.ts";
 import { wantsColour } from "./colour.ts";
 import { signalExitCode } from "./exit-codes.ts";
 import { type Failure, failureOf } from "./failure.ts";
 import { homeBytesMax, homeFolder } from "./home.ts";
-import type { CliHost } from "./host.ts";
+import { clockText } from "./figures.ts";
+import type { CliHost, Silence } from "./host.ts";
 import { Interrupted } from "./interrupt.ts";
 import { plainText } from "./text.ts";
 import { helpOption, type Verb } from "./verb.ts";
@@ -49,6 +52,8 @@ export class Call {
   readonly isQuiet: boolean;
   /** Whether stdout is coloured. */
   readonly colour: boolean;
+  /** Says something that is no answer; whoever draws on the terminal says it there. */
+  aside: (text: string) => void = (text) => this.complain(text);
   #manager: Promise<Manager> | undefined;
 
   constructor(words: Words, host: CliHost) {
@@ -83,7 +88,9 @@ export class Call {
 
   /** The manager of the home; asked for once. */
   connect(): Promise<Manager> {
-    this.#manager ??= this.host.connect(this.home);
+    const isSeen = this.host.stderr.isTTY === true;
+    const silent = (silence: Silence): void => this.aside(`colos: ${silenceText(silence)}`);
+    this.#manager ??= this.host.connect(this.home, isSeen ? silent : undefined);
     return this.#manager;
   }
 
@@ -101,6 +108,13 @@ export class Call {
   complain(text: string): void {
     this.host.stderr.write(`${plainText(text)}\n`);
   }
+}
+
+function silenceText({ sinceAt, isWatched, silenceMaxMs }: Silence): string {
+  const who = `the daemon has not answered since ${clockText(sinceAt)}, and is waited for`;
+  return isWatched
+    ? `${who}; its heart puts another in its place when it says nothing for ${spanText(silenceMaxMs)}`
+    : `${who}; no heart watches over it: whoever stopped it goes on with it, or ends it (kill -9), and then types colos up`;
 }
 
 /** What is assumed of a terminal that does not tell its size. */

@@ -13,7 +13,7 @@ import {
   type ChaosStrike,
   type ChaosSummary,
 } from "../control/chaos.ts";
-import { durationText } from "./figures.ts";
+import { clockText, durationText } from "./figures.ts";
 import { plainText } from "./text.ts";
 import { wrapped } from "./words.ts";
 
@@ -139,10 +139,4 @@ function endText(end: ChaosReport["end"], abort: string | undefined): string {
 
 function row(head: string, text: string): string {
   return `  ${head.padEnd(indent)}${head.length >= indent ? " " : ""}${text}`;
-}
-
-/** The time of day, of the reader. */
-function clockText(atMs: number): string {
-  const at = new Date(atMs);
-  return [at.getHours(), at.getMinutes(), at.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
 }

@@ -235,7 +235,7 @@ function missingFilesOf(
   directory: string,
   systemEnv: Readonly<Record<string, string | undefined>>,
 ): [ConfigPath, string][] {
-  const { run, cwd, env, ready, live, exhausted, envFiles } = service;
+  const { run, cwd, env, ready, live, exhausted, onCrash, envFiles } = service;
   const problems: [ConfigPath, string][] = [];
   const shown = (path: string) => JSON.stringify(nearPath(directory, path));
   const path = (Object.hasOwn(env, "PATH") ? env["PATH"] : systemEnv["PATH"]) ?? undefined;
@@ -257,6 +257,7 @@ function missingFilesOf(
   if (ready.kind === "exec") checkCommand(["ready", "exec"], ready.command);
   if (live?.probe.kind === "exec") checkCommand(["live", "exec"], live.probe.command);
   if (exhausted.hook !== undefined) checkCommand(["exhausted", "hook"], exhausted.hook);
+  if (onCrash !== undefined) checkCommand(["onCrash"], onCrash);
   for (const [at, file] of envFiles.entries()) {
     if (fileKind(file) === "missing") problems.push([["envFiles", at], `${shown(file)} does not exist`]);
   }

@@ -60,6 +60,7 @@ const managerExitCodes: Readonly<Record<ManagerErrorCode, number>> = {
   refused: exitCodes.refused,
   timeout: exitCodes.timeout,
   busy: exitCodes.failed,
+  ending: exitCodes.failed,
   internal: exitCodes.failed,
 };
 

@@ -25,7 +25,13 @@ export function uptimeText(milliseconds: number): string {
 export function timeText(atMs: number): string {
   const at = new Date(atMs);
   const date = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map(twoDigits).join("-");
-  return `${date} ${[at.getHours(), at.getMinutes(), at.getSeconds()].map(twoDigits).join(":")}`;
+  return `${date} ${clockText(atMs)}`;
+}
+
+/** The time of day in the time zone of the reader: `23:05:09`. */
+export function clockText(atMs: number): string {
+  const at = new Date(atMs);
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(twoDigits).join(":");
 }
 
 /** A size in units of 1024: `512 B`, `43.1 MB`, `120 MB`. */

@@ -68,6 +68,15 @@ export interface StartupAction {
   readonly user?: string;
 }
 
+/** A daemon that answers nothing, though it is there. */
+export interface Silence {
+  /** Epoch milliseconds. */
+  readonly sinceAt: number;
+  /** Its heart lives, and puts another in its place when this goes on for `silenceMaxMs`. */
+  readonly isWatched: boolean;
+  readonly silenceMaxMs: number;
+}
+
 /** A daemon in this very OS process. */
 export interface ContainedDaemon {
   /** How it came to its end. */
@@ -100,9 +109,10 @@ export interface CliHost {
   startSystem(plan: SystemPlan, options: StartOptions): RunningSystem | Promise<RunningSystem>;
   /**
    * The manager of the home (absolute). Each of its operations rejects with a DaemonAbsentError when no daemon lives there. One that
-   * died and is being started again by its heart is waited for.
+   * died and is being started again by its heart is waited for. `silent` is told when it answers nothing (control/silence.ts); without it
+   * nobody looks for that.
    */
-  connect(home: string): Promise<Manager>;
+  connect(home: string, silent?: (silence: Silence) => void): Promise<Manager>;
   /** The services of the home (absolute) that have logs; no daemon is needed. Empty when there is no home. Rejects when it is somebody else's. */
   loggedServices(home: string): Promise<readonly string[]>;
   /** What services of the home wrote, in the order of time; no daemon is needed. */

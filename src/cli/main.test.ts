@@ -109,7 +109,7 @@ describe("colos: help", () => {
     const host = new FakeHost();
 
     expect(await runCli([line], host)).toBe(0);
-    expect(host.stdout.text).toMatch(/^ {2}ps +Show all instances of all services and their states$/m);
+    expect(host.stdout.text).toMatch(/^ {2}ps +Show the instances of services and their states$/m);
   });
 
   test.each(["run --help", "run -h", "help run"])("colos %s lists the options of run", async (line) => {
@@ -144,8 +144,13 @@ describe("colos: help", () => {
 
   test("every operation of the manager has a verb", () => {
     const withVerb = new Set(Object.values(verbs).map(({ operation }) => operation));
-    // `up` is more than apply, and `update` more than handOver.
-    expect([...endpoints.keys()].filter((name) => !withVerb.has(name as keyof Manager))).toEqual(["handOver", "apply"]);
+    // `up` is more than apply, and `update` more than handOver; `ps --check` is check, `logs --clear` is clearLogs.
+    expect([...endpoints.keys()].filter((name) => !withVerb.has(name as keyof Manager))).toEqual([
+      "check",
+      "handOver",
+      "apply",
+      "clearLogs",
+    ]);
   });
 });
 

@@ -23,8 +23,8 @@ import { fitted, truncated } from "./text.ts";
 export interface ProgressOptions {
   /** Where the instances are to get. */
   readonly goal: "ready" | "stopped";
-  /** Which instances it is about. */
-  readonly concerns: (status: InstanceStatus) => boolean;
+  /** Whom it is about; absent: all. */
+  readonly about?: readonly string[];
   /** Whether an instance of which nothing changed is shown, too. */
   readonly showsUnchanged: boolean;
   /** Names that will come, so that they are aligned from the first line. */
@@ -39,12 +39,13 @@ export async function withProgress<Report extends OperationReport>(
 ): Promise<Report> {
   const manager = await call.connect();
   if (!call.isTalking) return interruptible(work(manager), call.host);
-  const { instances } = await manager.list();
-  const watched = new Watched(instances.filter(options.concerns), options, call.host.clock);
+  const about = options.about === undefined ? undefined : { names: options.about };
+  const { instances } = await manager.list(about);
+  const watched = new Watched(instances, options, call.host.clock);
   const endFace = call.isLive
     ? startTable(watched, call, options.goal)
     : startLines(watched, call, options.names ?? []);
-  const endEvents = follow(manager, (event) => watched.event(event));
+  const endEvents = follow(manager.events(about), (event) => watched.event(event));
   try {
     const report = await interruptible(work(manager), call.host);
     watched.settle(report.instances);
@@ -56,8 +57,8 @@ export async function withProgress<Report extends OperationReport>(
 }
 
 /** Gives events to the listener until the returned function is called. Losing them is no failure: the report has the truth. */
-function follow(manager: Manager, listener: (event: ManagerEvent) => void): () => void {
-  const events = manager.events()[Symbol.asyncIterator]();
+function follow(stream: AsyncIterable<ManagerEvent>, listener: (event: ManagerEvent) => void): () => void {
+  const events = stream[Symbol.asyncIterator]();
   let hasEnded = false;
   const pump = async (): Promise<void> => {
     for (;;) {
@@ -106,7 +107,7 @@ class Watched {
   }
 
   event(event: ManagerEvent): void {
-    if (event.type === "state" && this.#options.concerns(event.status)) this.#note(event.status, true);
+    if (event.type === "state") this.#note(event.status, true);
   }
 
   /** The truth, at the end. */
@@ -155,7 +156,12 @@ function startTable(watched: Watched, call: Call, goal: ProgressOptions["goal"])
     },
   });
   watched.onChange(() => screen.changed());
-  return () => screen.end();
+  const { aside } = call;
+  call.aside = (text) => screen.above(text);
+  return () => {
+    call.aside = aside;
+    screen.end();
+  };
 }
 
 /** States in which an instance is where it was sent. */

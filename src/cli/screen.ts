@@ -40,6 +40,8 @@ export interface ScreenOptions {
 export interface Screen {
   /** Draws as soon as the rate allows. */
   changed(): void;
+  /** Leaves a line of text above what is drawn. */
+  above(text: string): void;
   /** Draws the last time, and leaves that on the screen. Idempotent. */
   end(): void;
 }
@@ -103,6 +105,12 @@ class LiveScreen implements Screen {
 
   changed(): void {
     this.#drawAt(this.#lastDrawMs + 1000 / drawsPerSecondMax);
+  }
+
+  above(text: string): void {
+    const { output } = this.#options;
+    const size = sizeOf(output);
+    output.write(redrawn(this.#lines, [text, ...this.#lines], size));
   }
 
   #drawAt(dueMs: number): void {

@@ -38,10 +38,10 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     load: async () => (await import("./verb/down.ts")).down,
   },
   ps: {
-    usage: "colos ps [options]",
-    summary: "Show all instances of all services and their states",
+    usage: "colos ps [options] [name…]",
+    summary: "Show the instances of services and their states",
     operation: "list",
-    completes: "nothing",
+    completes: "names",
     load: async () => (await import("./verb/ps.ts")).ps,
   },
   start: {
@@ -160,10 +160,10 @@ export const verbs: Readonly<Record<string, VerbEntry>> = {
     load: async () => (await import("./verb/kill.ts")).kill,
   },
   events: {
-    usage: "colos events [options]",
+    usage: "colos events [options] [name…]",
     summary: "Show what happens, from now on",
     operation: "events",
-    completes: "nothing",
+    completes: "names",
     load: async () => (await import("./verb/events.ts")).events,
   },
   heart: {

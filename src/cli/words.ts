@@ -18,6 +18,8 @@ export class WrongUsage extends Error {
 export interface Option {
   /** What stands for the value in the help; absent for a switch. */
   readonly value?: string;
+  /** What the value can be, for completion; needless where `value` says so: `bash|zsh`. */
+  readonly values?: readonly string[];
   readonly help: string;
   readonly short?: string;
 }

@@ -66,7 +66,7 @@ export interface EndpointOptions<Input, Output> {
   readonly output: Schema<Output>;
   readonly effects: readonly Effect[];
   readonly help: string;
-  readonly positional?: Extract<keyof Input, string>;
+  readonly positional?: Extract<keyof Exclude<Input, undefined>, string>;
   readonly inputBytesMax?: number;
 }
 

@@ -55,6 +55,11 @@ export const nothing: Schema<void> = {
   },
 };
 
+/** Whether an endpoint that takes this can be called without an input. @throws TypeError when the schema answers later */
+export function mayBeLeftOut(schema: Schema): boolean {
+  return "value" in check(schema, undefined);
+}
+
 function isEmptyObject(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   return Object.getPrototypeOf(value) === Object.prototype && Object.keys(value).length === 0;

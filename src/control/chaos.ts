@@ -121,7 +121,7 @@ export const chaosLimits = {
 } as const;
 
 export interface ChaosRequest {
-  /** Names of services and instances, and `chaosWords`. At least one. */
+  /** Names of services and instances, patterns and tags (selector.ts), and `chaosWords`. At least one. */
   readonly selectors: readonly string[];
   /** Each strike draws one of these. At least one. */
   readonly faults: readonly ChaosFaultName[];

@@ -2,7 +2,15 @@ import { readFileSync } from "node:fs";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import type { ServicePlan } from "./config.ts";
-import { descriptionMax, envFilesMax, limitBounds, logBytes, scheduleEveryMsMin, userIdMax } from "./config-limit.ts";
+import {
+  descriptionMax,
+  envFilesMax,
+  limitBounds,
+  logBytes,
+  scheduleEveryMsMin,
+  tagsMax,
+  userIdMax,
+} from "./config-limit.ts";
 import { parseConfig } from "./config-parser.ts";
 import { systemPlanSchema } from "./plan-schema.ts";
 import { durationMsMax } from "./value-schema.ts";
@@ -34,6 +42,9 @@ function webPlan(fields: Record<string, unknown>): ServicePlan {
 describe("config: what is decided of a field", () => {
   test.each<[Record<string, unknown>, Partial<ServicePlan>]>([
     [{ description: "The shop" }, { description: "The shop" }],
+    [{ tags: "backend" }, { tags: ["backend"] }],
+    [{ tags: ["backend", "eu-1", "backend"] }, { tags: ["backend", "eu-1"] }],
+    [{ tags: [] }, {}],
     [{ autostart: false }, { autostart: false }],
     [{ envFiles: [".env", "/etc/web.env"] }, { envFiles: ["/shop/.env", "/etc/web.env"] }],
     [
@@ -49,6 +60,7 @@ describe("config: what is decided of a field", () => {
       { periodMs: 60_000, drainMs: 1500 },
     ],
     [{ standby: true }, { standby: true }],
+    [{ onCrash: ["./tell-me"] }, { onCrash: ["./tell-me"] }],
     [{ exhausted: { policy: "failed" } }, { exhausted: { policy: "failed", retryEveryMs: 60_000 } }],
     [
       { exhausted: { retryEveryMs: "5 min", hook: ["./alarm"] } },
@@ -144,7 +156,8 @@ describe("config: what is decided of a field", () => {
 describe("config: a wrong field", () => {
   test.each<[Record<string, unknown>, string]>([
     [{ description: "a\nb" }, 'description: "a\\nb" is not a sentence on one line'],
-    [{ autostart: "no" }, 'autostart: "no" is not true or false'],
+    [{ autostart: "no" }, 'autostart: "no" is not true or false; write false without quotes'],
+    [{ autostart: "maybe" }, 'autostart: "maybe" is not true or false'],
     [{ envFiles: ".env" }, 'envFiles: ".env" is not a list of paths of files'],
     [{ envFiles: [7] }, "envFiles[0]: 7 is not the path of a file"],
     [
@@ -185,6 +198,10 @@ describe("config: a wrong field", () => {
     [
       { exhausted: { policy: "failed", retryEveryMs: 1 } },
       "exhausted.retryEveryMs: belongs to the policy degraded; failed tries no more",
+    ],
+    [
+      { onCrash: "mail me" },
+      'onCrash: "mail me" is not a list of an executable and its arguments; write ["mail", "me"]',
     ],
     [
       { exhausted: { hook: "mail me" } },
@@ -229,7 +246,15 @@ describe("config: a wrong field", () => {
       { schedule: { cron: "@daily" }, instances: 2 },
       "instances: a job with a schedule has one instance; for more write more jobs",
     ],
-    [{ standby: 1 }, "standby: 1 is not true or false"],
+    [{ standby: 1 }, "standby: 1 is not true or false; write true"],
+    [{ standby: 2 }, "standby: 2 is not true or false"],
+    [{ standby: "yes" }, 'standby: "yes" is not true or false; write true without quotes'],
+    [{ standby: " Off " }, 'standby: " Off " is not true or false; write false without quotes'],
+    [{ standby: null }, "standby: null is not true or false"],
+    [{ standby: { instances: 1 } }, "standby: an object is not true or false"],
+    [{ tags: 1 }, "tags: 1 is not a tag such as backend, or a list of at most 32"],
+    [{ tags: ["a b"] }, 'tags[0]: "a b" is not a tag such as backend: at most 64 letters, digits, - and _'],
+    [{ tags: "@backend" }, 'tags: "@backend" is not a tag; write "backend", the @ is for verbs'],
     [
       { standby: true, schedule: { everyMs: 5000 } },
       "standby: a job rests between its times, so nothing waits to take over; leave one of them out",
@@ -322,6 +347,7 @@ describe("config: limits of fields", () => {
     ["envFiles", { envFiles: Array(envFilesMax).fill("a") }, { envFiles: Array(envFilesMax + 1).fill("a") }],
     ["user", { user: userIdMax }, { user: userIdMax + 1 }],
     ["everyMs", { schedule: { everyMs: scheduleEveryMsMin } }, { schedule: { everyMs: scheduleEveryMsMin - 1 } }],
+    ["tags", { tags: Array(tagsMax).fill("a") }, { tags: Array(tagsMax + 1).fill("a") }],
     ["durations", { drainMs: durationMsMax }, { drainMs: durationMsMax + 1 }],
     ["logs", { logs: { sizeBytes: logBytes.least } }, { logs: { sizeBytes: logBytes.least - 1 } }],
     ...Object.entries(limitBounds).flatMap(

@@ -12,6 +12,8 @@ export const servicesMax = 1000;
 export const serviceNameMax = 64;
 /** Instances of one service. */
 export const instancesMax = 1000;
+/** Tags of one service. */
+export const tagsMax = 32;
 /** Restarts within one window; the window remembers each of them. */
 export const restartsMax = 10_000;
 /** The largest backoff factor. */
@@ -51,7 +53,7 @@ export const overlapNames: readonly NonNullable<ScheduleConfig["overlap"]>[] = [
 export const missedNames: readonly NonNullable<ScheduleConfig["missed"]>[] = ["skip", "once"];
 export const forwardNames: readonly NonNullable<LogsConfig["forward"]>[] = ["stdout", "journald"];
 
-/** Whether this can be a service's name. */
+/** Whether this can be a service's name, or a tag. */
 export function isServiceName(name: string): boolean {
   return /^[A-Za-z0-9_-]+$/.test(name) && name.length <= serviceNameMax;
 }

@@ -213,9 +213,9 @@ describe("config: one service", () => {
 
   test("a key near to none is answered with all that are known", () => {
     expect(problemsOfService({ command: ["a"], colour: 1 })).toEqual([
-      "colour: is not known; known are program, command, args, carrier, description, instances, autostart, listen, " +
+      "colour: is not known; known are program, command, args, carrier, description, tags, instances, autostart, listen, " +
         "listenHost, env, envFiles, secrets, cwd, stdin, restart, successCodes, stopSignal, shutdown, maxRestarts, " +
-        "periodMs, backoff, exhausted, ready, live, dependsOn, schedule, watch, standby, drainMs, user, group, nice, limits, logs",
+        "periodMs, backoff, exhausted, onCrash, ready, live, dependsOn, schedule, watch, standby, drainMs, user, group, nice, limits, logs",
     ]);
   });
 

@@ -20,6 +20,7 @@ import {
   failuresMaxMax,
   forwardNames,
   instancesMax,
+  isServiceName,
   limitBounds,
   logBytes,
   missedNames,
@@ -30,6 +31,7 @@ import {
   scheduleEveryMsMin,
   servicesMax,
   stdinNames,
+  tagsMax,
   userIdMax,
   watchEntriesMax,
 } from "./config-limit.ts";
@@ -51,6 +53,7 @@ import {
   type Schema,
   shown,
   stopSignal,
+  truthValue,
   type ValueProblem,
   secretNameProblem,
   variableNameProblem,
@@ -218,14 +221,27 @@ const description = v.pipe(
   v.maxLength(descriptionMax, `a sentence of at most ${descriptionMax} characters`),
 );
 
+const tag = v.pipe(
+  v.string("a tag such as backend"),
+  v.check(isServiceName, (issue) =>
+    issue.input.startsWith("@") && isServiceName(issue.input.slice(1))
+      ? `a tag; write ${shown(issue.input.slice(1))}, the @ is for verbs`
+      : "a tag such as backend: at most 64 letters, digits, - and _",
+  ),
+);
+const tags = v.lazy((input): Schema<string | readonly string[]> =>
+  typeof input === "string" ? tag : listOf(tag, `a tag such as backend, or a list of at most ${tagsMax}`, 0, tagsMax),
+);
+
 const serviceEntries = {
   program: optional(path("file")),
   command: optional(commandWithAdvice()),
   args: optional(listOf(argument, "a list of texts")),
   carrier: optional(oneOf(carrierNames)),
   description: optional(description),
+  tags: optional(tags),
   instances: optional(wholeNumber(1, instancesMax)),
-  autostart: optional(v.boolean("true or false")),
+  autostart: optional(truthValue),
   listen: optional(port),
   listenHost: optional(ip),
   env: optional(variables),
@@ -255,6 +271,7 @@ const serviceEntries = {
       hook: optional(commandWithAdvice()),
     }),
   ),
+  onCrash: optional(commandWithAdvice()),
   ready: optional(ready),
   live: optional(live),
   dependsOn: optional(
@@ -270,7 +287,7 @@ const serviceEntries = {
       delayMs: optional(duration(0)),
     }),
   ),
-  standby: optional(v.boolean("true or false")),
+  standby: optional(truthValue),
   drainMs: optional(duration(0)),
   user: optional(userOrGroup("user")),
   group: optional(userOrGroup("group")),

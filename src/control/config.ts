@@ -119,6 +119,8 @@ export interface ServiceConfig {
   readonly carrier?: CarrierName;
   /** One sentence for people. */
   readonly description?: string;
+  /** One or several words under which verbs take it together with others: `@backend`. */
+  readonly tags?: string | readonly string[];
   /** 1 to 1,000; default 1. */
   readonly instances?: number;
   /** Whether `colos up` starts it; default true. */
@@ -167,9 +169,14 @@ export interface ServiceConfig {
     readonly policy?: "degraded" | "failed";
     /** Default 60000. */
     readonly retryEveryMs?: Duration;
-    /** Runs once each time the window is used up, and when what is not restarted fails: with COLOS_SERVICE, COLOS_INSTANCE, COLOS_REASON. */
+    /** Runs once each time the window is used up, and when what is not restarted fails. It has the variables of `onCrash`. */
     readonly hook?: readonly [string, ...string[]];
   };
+  /**
+   * Runs each time that a run ends which nobody asked to end, with COLOS_SERVICE, COLOS_INSTANCE, COLOS_EVENT, COLOS_REASON, COLOS_EXIT_CODE
+   * or COLOS_EXIT_SIGNAL, COLOS_RESTARTS, COLOS_COUNT and COLOS_STDERR; at most 10 times a minute.
+   */
+  readonly onCrash?: readonly [string, ...string[]];
   /** Default: ready when it has run for 300 ms; in the foreground at once. `timeoutMs` defaults to 30000. */
   readonly ready?: ReadyConfig;
   readonly live?: LiveConfig;
@@ -257,6 +264,8 @@ export interface LogsPlan {
 export interface ServicePlan {
   readonly name: string;
   readonly description?: string;
+  /** Each once; absent: none. */
+  readonly tags?: readonly string[];
   readonly run:
     | { readonly kind: "program"; readonly file: string; readonly args: readonly string[] }
     | { readonly kind: "command"; readonly command: readonly [string, ...string[]] };
@@ -288,6 +297,7 @@ export interface ServicePlan {
     readonly retryEveryMs: number;
     readonly hook?: readonly [string, ...string[]];
   };
+  readonly onCrash?: readonly [string, ...string[]];
   readonly ready: ReadyPlan;
   readonly live?: LivePlan;
   readonly dependsOn: readonly DependencyPlan[];

@@ -23,6 +23,7 @@ describe("foreground check", () => {
     [{ secrets: { A: { env: "B" } } }, ["web.secrets"]],
     [{ envFiles: [".env"] }, ["web.envFiles"]],
     [{ exhausted: { hook: ["mail"] } }, ["web.exhausted.hook"]],
+    [{ onCrash: ["mail"] }, ["web.onCrash"]],
     [{ successCodes: [0, 1] }, ["web.successCodes"]],
     [
       { dependsOn: { db: { condition: "exitedOk", onEnd: "stop" } } },

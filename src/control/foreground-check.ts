@@ -61,7 +61,7 @@ export function startedServices(plan: SystemPlan): SystemPlan {
 
 function needed(service: ServicePlan): ConfigPath[] {
   const { ready, exhausted, dependsOn, successCodes, run, stopSignal } = service;
-  const keys = (["live", "schedule", "watch", "standby", "user", "group", "nice"] as const).filter(
+  const keys = (["onCrash", "live", "schedule", "watch", "standby", "user", "group", "nice"] as const).filter(
     (key) => key in service,
   );
   const paths: ConfigPath[] = keys.map((key) => [key]);

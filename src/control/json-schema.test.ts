@@ -76,7 +76,15 @@ describe("openapi", () => {
   test("what only looks is said to", () => {
     const reading = all.filter(([, { effects }]) => effects.every((effect) => effect === "read"));
 
-    expect(reading.map(([name]) => name).toSorted()).toEqual(["events", "list", "preview", "show", "tree", "why"]);
+    expect(reading.map(([name]) => name).toSorted()).toEqual([
+      "check",
+      "events",
+      "list",
+      "preview",
+      "show",
+      "tree",
+      "why",
+    ]);
   });
 
   test("a definition that makes no sense is refused", () => {

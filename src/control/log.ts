@@ -16,10 +16,12 @@ export interface LogEntry {
 }
 
 /** Whose lines: all of a service without an instance, all of all services without both. Those that come later count too. */
-export interface LogSelection {
-  readonly service?: string;
-  readonly instance?: number;
-}
+export type LogSelection =
+  | { readonly service?: string; readonly instance?: number }
+  /** All whose names match, as in selector.ts: `web*`, `*.2`. */
+  | { readonly pattern: string }
+  /** All that are no part of the system any more. */
+  | { readonly gone: true };
 
 export interface LogQuery {
   /** Only the last so many lines of each instance, counted after filtering. Default: all. */

@@ -47,6 +47,17 @@ export class DaemonAbsentError extends Error {
   }
 }
 
+/** The daemon may have got the request, and nobody knows what became of it. */
+export class ConnectionLostError extends ManagerError {
+  constructor(why: string) {
+    super(
+      "internal",
+      `the connection to the daemon was lost before its answer: ${why}`,
+      "Whether it was carried out is not known; colos ps shows what is.",
+    );
+  }
+}
+
 /** The manager at the other end. */
 export function managerClient(transport: HttpTransport): Manager {
   const methods: Record<string, (input?: unknown) => unknown> = {};
@@ -55,8 +66,8 @@ export function managerClient(transport: HttpTransport): Manager {
       const path = pathOf(group, name);
       methods[name] =
         name === "events"
-          ? () => events(transport, path)
-          : (input) => invoke(transport, path, input === undefined ? "{}" : JSON.stringify(input));
+          ? (input) => events(transport, path, bodyOf(input))
+          : (input) => invoke(transport, path, bodyOf(input));
     }
   }
   return methods as unknown as Manager;
@@ -70,8 +81,12 @@ async function invoke(transport: HttpTransport, path: string, body: string): Pro
   throw errorOfProblem(value) ?? notDaemon(transport, `it answered with the status ${answer.status}`);
 }
 
-function events(transport: HttpTransport, path: string): AsyncIterable<ManagerEvent> {
-  return { [Symbol.asyncIterator]: () => new Events(transport, path) };
+function bodyOf(input: unknown): string {
+  return input === undefined ? "{}" : JSON.stringify(input);
+}
+
+function events(transport: HttpTransport, path: string, body: string): AsyncIterable<ManagerEvent> {
+  return { [Symbol.asyncIterator]: () => new Events(transport, path, body) };
 }
 
 /** By hand, because the `return` of a generator waits for the next event. */
@@ -79,9 +94,9 @@ class Events implements AsyncIterator<ManagerEvent> {
   readonly #transport: HttpTransport;
   readonly #opened: Promise<HttpStream>;
 
-  constructor(transport: HttpTransport, path: string) {
+  constructor(transport: HttpTransport, path: string, body: string) {
     this.#transport = transport;
-    this.#opened = transport.stream(path, "{}");
+    this.#opened = transport.stream(path, body);
     // Whoever asks for the first event hears of it.
     this.#opened.catch(() => {});
   }
@@ -129,11 +144,7 @@ function refuse(transport: HttpTransport, error: unknown): never {
   if (code === "EACCES" || code === "EPERM") {
     throw new ManagerError("refused", `the daemon at ${transport.address} belongs to another user`);
   }
-  throw new ManagerError(
-    "internal",
-    `the connection to the daemon was lost before its answer: ${message ?? String(error)}`,
-    "Whether it was carried out is not known; colos ps shows what is.",
-  );
+  throw new ConnectionLostError(message ?? String(error));
 }
 
 function notDaemon(transport: HttpTransport, why: string): ManagerError {

@@ -19,10 +19,18 @@ export const planBytesMax = 4_194_304;
 /** The system as a whole. */
 export const systemInterface: Interface<EndpointsOf<OperationsOf<"system">>> = defineInterface("system", {
   list: endpoint({
-    input: nothing,
+    input: schema.aboutInput,
     output: schema.systemStatus,
     effects: ["read"],
-    help: "Show all instances of all services and their states",
+    help: "Show the instances of services and their states",
+    positional: "names",
+  }),
+  check: endpoint({
+    input: schema.aboutInput,
+    output: schema.operationReport,
+    effects: ["read"],
+    help: "Show who is not ready, or has failed as a job, and why",
+    positional: "names",
   }),
   tree: endpoint({
     input: nothing,
@@ -31,13 +39,14 @@ export const systemInterface: Interface<EndpointsOf<OperationsOf<"system">>> = d
     help: "Show services, instances and their OS processes as a tree",
   }),
   events: streamEndpoint({
-    input: nothing,
+    input: schema.aboutInput,
     output: schema.managerEvent,
     effects: ["read"],
     help: "Show what happens, from now on",
+    positional: "names",
   }),
   down: endpoint({
-    input: schema.waitInput,
+    input: schema.downInput,
     output: schema.operationReport,
     effects: ["write", "kill"],
     help: "Stop all services in reverse order, then the daemon",
@@ -117,6 +126,13 @@ export const servicesInterface: Interface<EndpointsOf<OperationsOf<"services">>>
     output: schema.operationReport,
     effects: ["write", "kill", "irreversible"],
     help: "Stop services and forget them; their logs stay",
+    positional: "names",
+  }),
+  clearLogs: endpoint({
+    input: schema.clearInput,
+    output: schema.clearReport,
+    effects: ["write", "irreversible"],
+    help: "Empty what was recorded of services, also of those that are gone",
     positional: "names",
   }),
   kill: endpoint({

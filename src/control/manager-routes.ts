@@ -11,9 +11,22 @@ export const apiVersion = 1;
 
 /** The operations of each interface. */
 export const managerGroups = {
-  system: ["list", "tree", "events", "down", "handOver"],
+  system: ["list", "check", "tree", "events", "down", "handOver"],
   plan: ["preview", "apply"],
-  services: ["show", "start", "stop", "restart", "reload", "scale", "remove", "kill", "send", "call", "why"],
+  services: [
+    "show",
+    "start",
+    "stop",
+    "restart",
+    "reload",
+    "scale",
+    "remove",
+    "clearLogs",
+    "kill",
+    "send",
+    "call",
+    "why",
+  ],
 } as const;
 
 /** The name of an interface. */
@@ -30,6 +43,7 @@ export function pathOf(group: string, name: string): string {
 /** Those that only look: asked twice, they change no more than asked once. */
 export const readingPaths: ReadonlySet<string> = new Set([
   pathOf("system", "list"),
+  pathOf("system", "check"),
   pathOf("system", "tree"),
   pathOf("plan", "preview"),
   pathOf("services", "show"),

@@ -40,6 +40,7 @@ const status: Full<InstanceStatus> = {
   service: "web",
   instance: 2,
   carrier: "command",
+  tags: ["backend"],
   state: "backoff",
   reason: "it ended with exit code 1",
   osPid: 1,
@@ -152,7 +153,8 @@ describe("what the manager is asked passes whole", () => {
     const many = Array.from({ length: schema.namesMax }, () => 1);
 
     expect(check(schema.namesInput, { names: many })).toEqual({
-      problem: "names[0]: 1 is not the name of a service or an instance, such as web or web.2",
+      problem:
+        "names[0]: 1 is not the name of a service or an instance, such as web or web.2, a pattern such as web*, a tag such as @backend, or all",
     });
   });
 

@@ -8,10 +8,13 @@
  */
 import * as v from "valibot";
 import type {
+  AboutInput,
   ApplyReport,
   CallInput,
   CallReport,
   Cause,
+  ClearInput,
+  ClearReport,
   DaemonStatus,
   InstanceDetail,
   ManagerEvent,
@@ -23,6 +26,7 @@ import type {
   ServiceDetail,
   SystemStatus,
   TreeNode,
+  DownInput,
   WaitOptions,
 } from "./manager.ts";
 import type { Schema, SchemaResult } from "../context/schema.ts";
@@ -30,6 +34,7 @@ import { suggestionClause } from "../base/suggestion.ts";
 import type { InstanceStatus } from "./service.ts";
 import { carrierNames, instancesMax, isServiceName, servicesMax } from "./config-limit.ts";
 import { callMsMax } from "./program-call.ts";
+import { parseSelector } from "./selector.ts";
 import { servicePlanSchema, systemPlanSchema } from "./plan-schema.ts";
 import {
   argument,
@@ -66,7 +71,12 @@ const name = v.pipe(
   v.string(namePhrase),
   v.check((text) => isServiceName(text.replace(/\.[1-9]\d{0,3}$/, "")), namePhrase),
 );
-const names = listOf(name, `a list of 1 to ${namesMax} names`, 1, namesMax);
+const selectorPhrase = `${namePhrase}, a pattern such as web*, a tag such as @backend, or all`;
+const selector = v.pipe(
+  v.string(selectorPhrase),
+  v.check((text) => parseSelector(text) !== undefined, selectorPhrase),
+);
+const names = listOf(selector, `a list of 1 to ${namesMax} names`, 1, namesMax);
 const plan = {
   plan: systemPlanSchema,
   env: named("an object of variable names and texts", argument, variableNameProblem),
@@ -79,10 +89,17 @@ const osSignal = v.pipe(
 
 /** One service or instance. */
 export const nameInput: InputSchema<{ readonly name: string }> = input({ name });
+/** Those whom a question is about; nothing at all means everybody. */
+export const aboutInput: InputSchema<AboutInput | undefined> = optionalInput({ names: v.exactOptional(names) });
 /** Services or instances. */
 export const namesInput: InputSchema<NamesInput> = input({ names, ...wait });
 /** Whether and how long to wait. */
 export const waitInput: InputSchema<WaitOptions> = input(wait);
+/** The same, and which daemon is meant. */
+export const downInput: InputSchema<DownInput> = input({
+  ...wait,
+  ifUnused: v.exactOptional(v.boolean("true or false")),
+});
 /** A plan. */
 export const planInput: InputSchema<PlanInput> = input(plan);
 /** A plan, and whether to wait. */
@@ -92,6 +109,12 @@ export const scaleInput: InputSchema<{ readonly name: string; readonly instances
   name,
   instances: wholeNumber(1, instancesMax),
   ...wait,
+});
+/** Whose logs, and whether only to say so. */
+export const clearInput: InputSchema<ClearInput> = input({
+  names: v.exactOptional(names),
+  gone: v.exactOptional(v.boolean("true or false")),
+  preview: v.exactOptional(v.boolean("true or false")),
 });
 /** An OS signal to services or instances. */
 export const killInput: InputSchema<{ readonly names: readonly string[]; readonly signal: string }> = input({
@@ -137,6 +160,7 @@ const instanceEntries = {
   osPid: v.exactOptional(count),
   standbyOsPid: v.exactOptional(count),
   uptimeMs: v.exactOptional(count),
+  tags: v.exactOptional(v.array(v.string())),
   restartsCount: count,
   memoryBytes: v.exactOptional(count),
   cpuPercent: v.exactOptional(count),
@@ -216,6 +240,12 @@ export const operationReport: SchemaOf<OperationReport> = v.object(reportEntries
 /** What applying a plan did. */
 export const applyReport: SchemaOf<ApplyReport> = v.object({ ...reportEntries, changes: v.array(planChange) });
 
+/** What was emptied. */
+export const clearReport: SchemaOf<ClearReport> = v.object({
+  logs: v.array(v.object({ name: v.string(), service: v.string(), instance: count, bytes: count })),
+  bytes: count,
+});
+
 /** What a program replied. */
 export const callReport: SchemaOf<CallReport> = v.object({ reply: v.unknown() });
 
@@ -260,6 +290,15 @@ function input<const Entries extends v.ObjectEntries>(
     return { issues: result.problems.map(({ path, sentence }) => ({ path, message: sentence })) };
   };
   return { "~standard": { version: 1, vendor: "colos", validate }, valibot };
+}
+
+/** As `input`, and may be left out. */
+function optionalInput<const Entries extends v.ObjectEntries>(
+  entries: Entries,
+): InputSchema<v.InferOutput<v.StrictObjectSchema<Entries, undefined>> | undefined> {
+  const { valibot, "~standard": standard } = input(entries);
+  const validate: typeof standard.validate = (value) => standard.validate(value === undefined ? {} : value);
+  return { "~standard": { ...standard, validate }, valibot };
 }
 
 function notKnown(key: string, entries: v.ObjectEntries): string {

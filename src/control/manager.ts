@@ -134,9 +134,45 @@ export interface WaitOptions {
   readonly timeoutMs?: number;
 }
 
+export interface DownInput extends WaitOptions {
+  /** Only a daemon that has nothing to do and was given nothing; any other refuses. Default false. */
+  readonly ifUnused?: boolean;
+}
+
 export interface NamesInput extends WaitOptions {
-  /** Names of services or instances (`web`, `web.2`), or `all`. */
+  /** Names of services or instances (`web`, `web.2`), patterns (`web*`, `*.2`), tags (`@backend`), or `all`. */
   readonly names: readonly string[];
+}
+
+/** Whom a question is about. */
+export interface AboutInput {
+  /** As those of an operation; default: all. */
+  readonly names?: readonly string[];
+}
+
+export interface ClearInput {
+  /** As those of an operation, and names of services that are gone. Needed unless `gone` is. */
+  readonly names?: readonly string[];
+  /** Only what is no part of the system any more. */
+  readonly gone?: boolean;
+  /** Says what would be emptied, and empties nothing. */
+  readonly preview?: boolean;
+}
+
+/** What was recorded of one instance. */
+export interface ClearedLog {
+  readonly name: string;
+  readonly service: string;
+  /** 1-based. */
+  readonly instance: number;
+  /** What its files took. */
+  readonly bytes: number;
+}
+
+export interface ClearReport {
+  readonly logs: readonly ClearedLog[];
+  /** All together. */
+  readonly bytes: number;
 }
 
 export interface PlanInput {
@@ -168,7 +204,9 @@ export type ManagerEvent =
 
 /** The operations. Each rejects with a `ManagerError`. */
 export interface Manager {
-  list(): Promise<SystemStatus>;
+  list(input?: AboutInput): Promise<SystemStatus>;
+  /** Who is not as it should be: services that are not ready and have not done their work, jobs whose last run has failed. */
+  check(input?: AboutInput): Promise<OperationReport>;
   show(input: { readonly name: string }): Promise<ServiceDetail>;
   /** What `apply` would do. */
   preview(input: PlanInput): Promise<{ readonly changes: readonly PlanChange[] }>;
@@ -182,6 +220,8 @@ export interface Manager {
   scale(input: { readonly name: string; readonly instances: number } & WaitOptions): Promise<OperationReport>;
   /** Stops and forgets. Logs stay. */
   remove(input: NamesInput): Promise<OperationReport>;
+  /** Empties what was recorded of them; what is written from now on is recorded. */
+  clearLogs(input: ClearInput): Promise<ClearReport>;
   /** Sends an OS signal to the whole group. */
   kill(input: { readonly names: readonly string[]; readonly signal: string }): Promise<OperationReport>;
   /** Writes a line to stdin. */
@@ -190,10 +230,10 @@ export interface Manager {
   call(input: CallInput): Promise<CallReport>;
   why(input: { readonly name: string }): Promise<Cause>;
   tree(): Promise<TreeNode>;
-  /** What happens from now on, until the caller returns. */
-  events(): AsyncIterable<ManagerEvent>;
+  /** What happens from now on, to these or to all, until the caller returns. */
+  events(input?: AboutInput): AsyncIterable<ManagerEvent>;
   /** Stops everything in reverse order, then the daemon ends. */
-  down(input: WaitOptions): Promise<OperationReport>;
+  down(input: DownInput): Promise<OperationReport>;
   /** The daemon ends and touches no service, so that a new one can take over. */
   handOver(): Promise<void>;
 }
@@ -209,6 +249,8 @@ export type ManagerErrorCode =
   | "timeout"
   /** A limit of the daemon was reached (its queues, its resources); trying again later may help. */
   | "busy"
+  /** The daemon ends, and nothing was done; the next one does it. */
+  | "ending"
   /** The daemon's own fault. */
   | "internal";
 

@@ -7,7 +7,7 @@
  */
 import type { Endpoint } from "../context/interface.ts";
 import { isReading } from "../context/interface.ts";
-import { nothing } from "../context/schema.ts";
+import { mayBeLeftOut } from "../context/schema.ts";
 import { JsonSchemas, type JsonSchema } from "./json-schema.ts";
 import { managerInterfaces } from "./manager-interface.ts";
 import { apiVersion, pathOf } from "./manager-routes.ts";
@@ -47,7 +47,7 @@ const problemSchema: JsonSchema = {
     title: { type: "string" },
     status: { type: "integer" },
     detail: { type: "string" },
-    code: { enum: ["unknown", "invalid", "refused", "timeout", "busy", "internal"] },
+    code: { enum: ["unknown", "invalid", "refused", "timeout", "busy", "ending", "internal"] },
     advice: { type: "string" },
   },
   required: ["type", "title", "status", "detail", "code"],
@@ -100,8 +100,9 @@ function pathItem(group: string, name: string, endpoint: Endpoint, schemas: Json
     responses: { ...success(endpoint, schemas), default: failure },
   });
   const id = `${group}_${name}`;
-  const body = input === undefined ? {} : { requestBody: { required: true, content: json(input) } };
-  const isGettable = isReading(endpoint) && endpoint.input === nothing;
+  const isOptional = mayBeLeftOut(endpoint.input);
+  const body = input === undefined ? {} : { requestBody: { required: !isOptional, content: json(input) } };
+  const isGettable = isReading(endpoint) && isOptional;
   return { ...(isGettable ? { get: operation(`${id}_get`) } : {}), post: { ...operation(id), ...body } };
 }
 

@@ -39,6 +39,7 @@ describe("plan changes: one service", () => {
       ],
     ],
     ["a description", { description: "shop" }, "note", [{ path: "description", to: '"shop"' }]],
+    ["a tag", { tags: "back" }, "note", [{ path: "tags", to: '["back"]' }]],
     ["a file size", { logs: { sizeBytes: 5000 } }, "note", [{ path: "logs.sizeBytes", from: "10485760", to: "5000" }]],
     [
       "a kind of readiness",

@@ -2,7 +2,7 @@
  * Plan diff: what changes when one plan takes the place of another, and what that does to running instances.
  *
  * Guarantees: pure; equal plans are all `keep`; each service of either plan comes once, those of the new plan in its order
- * and then those that go. The order of keys, of dependencies and of exit codes says nothing. Secrets cannot appear: a plan
+ * and then those that go. The order of keys, of dependencies, tags and exit codes says nothing. Secrets cannot appear: a plan
  * has only where they are.
  * Limit: `fieldTextMax` characters of a value.
  * Not here: doing it (the manager's core), what a plan is compared with (the journal).
@@ -33,6 +33,7 @@ const effects: Readonly<Record<Exclude<keyof ServicePlan, "name">, "restart" | "
   limits: "restart",
   instances: "scale",
   description: "note",
+  tags: "note",
   autostart: "note",
   restart: "note",
   successCodes: "note",
@@ -42,6 +43,7 @@ const effects: Readonly<Record<Exclude<keyof ServicePlan, "name">, "restart" | "
   periodMs: "note",
   backoff: "note",
   exhausted: "note",
+  onCrash: "note",
   ready: "note",
   live: "note",
   dependsOn: "note",
@@ -87,6 +89,7 @@ function changeOf(before: ServicePlan | undefined, after: ServicePlan): PlanChan
 function settled(key: keyof typeof effects, plan: ServicePlan): unknown {
   if (key === "dependsOn") return Object.fromEntries(plan.dependsOn.map(({ name, ...more }) => [name, more]));
   if (key === "successCodes") return plan.successCodes.toSorted((a, b) => a - b);
+  if (key === "tags") return plan.tags?.toSorted();
   return plan[key];
 }
 

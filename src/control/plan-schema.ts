@@ -32,6 +32,7 @@ import {
   scheduleEveryMsMin,
   servicesMax,
   stdinNames,
+  tagsMax,
   userIdMax,
   watchEntriesMax,
 } from "./config-limit.ts";
@@ -139,6 +140,9 @@ const user: Schema<string | number> = v.union(
 const serviceEntries = {
   name,
   description: exactOptional(v.pipe(text, v.maxLength(descriptionMax, "a short text"))),
+  tags: exactOptional(
+    listOf(v.pipe(v.string("a tag"), v.check(isServiceName, "a tag")), `a list of 1 to ${tagsMax} tags`, 1, tagsMax),
+  ),
   run: v.variant(
     "kind",
     [
@@ -178,6 +182,7 @@ const serviceEntries = {
     retryEveryMs: milliseconds(1),
     hook: exactOptional(command),
   } satisfies EntriesOf<ServicePlan["exhausted"]>),
+  onCrash: exactOptional(command),
   ready,
   live: exactOptional(live),
   dependsOn: listOf(

@@ -28,6 +28,7 @@ const kinds: Readonly<Record<ManagerErrorCode, { readonly status: number; readon
   refused: { status: 409, title: "It cannot be done now" },
   timeout: { status: 504, title: "It took too long" },
   busy: { status: 503, title: "The daemon has too much to do" },
+  ending: { status: 503, title: "The daemon ends" },
   internal: { status: 500, title: "The daemon failed" },
 };
 

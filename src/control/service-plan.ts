@@ -57,7 +57,7 @@ export function servicePlan(name: string, service: WrittenService, { directory, 
   const fallbackRestart = service.schedule === undefined ? serviceDefaults.restart : serviceDefaults.jobRestart;
   return {
     name,
-    ...present({ description }),
+    ...present({ description, tags: tagsOf(service.tags) }),
     run: runOf(service, at),
     carrier: carrierOf(service),
     instances: service.instances ?? serviceDefaults.instances,
@@ -76,6 +76,7 @@ export function servicePlan(name: string, service: WrittenService, { directory, 
     periodMs: service.periodMs ?? serviceDefaults.periodMs,
     backoff: backoffOf(service.backoff ?? {}),
     exhausted: exhaustedOf(service.exhausted ?? {}),
+    ...present({ onCrash: service.onCrash }),
     ready: readyOf(service.ready),
     ...present({ live: liveOf(service.live) }),
     dependsOn: dependenciesOf(service.dependsOn),
@@ -98,6 +99,11 @@ function present<T extends object>(fields: Written<T>): Partial<T> {
 function runOf({ program, command, args = [] }: WrittenService, at: At): ServicePlan["run"] {
   if (command !== undefined) return { kind: "command", command };
   return { kind: "program", file: at(program!), args };
+}
+
+function tagsOf(written: WrittenService["tags"] = []): readonly string[] | undefined {
+  const tags = [...new Set(typeof written === "string" ? [written] : written)];
+  return tags.length === 0 ? undefined : tags;
 }
 
 function secretsOf(secrets: Readonly<Record<string, SecretConfig>>, at: At): ServicePlan["secrets"] {

@@ -41,6 +41,8 @@ export interface InstanceStatus {
   /** 1-based. */
   readonly instance: number;
   readonly carrier: CarrierName;
+  /** Of its service; absent when it has none. */
+  readonly tags?: readonly string[];
   readonly state: InstanceState;
   /** Why it is in this state, one sentence without a full stop; absent when there is nothing to say. */
   readonly reason?: string;

@@ -248,6 +248,29 @@ function stopSignalPhrase(input: unknown): string {
   return typeof input === "string" ? `${what}${suggestionClause(input, stopSignalNames)}` : what;
 }
 
+/** What people write for a truth value elsewhere, in YAML and in variables. */
+const truthWords: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  y: true,
+  1: true,
+  enabled: true,
+  false: false,
+  no: false,
+  off: false,
+  n: false,
+  0: false,
+  disabled: false,
+};
+
+/** `true` or `false`, with advice for whoever wrote it in other words. */
+export const truthValue: Schema<boolean> = v.boolean(({ input }) => {
+  const isText = typeof input === "string";
+  const meant = isText || typeof input === "number" ? truthWords[String(input).trim().toLowerCase()] : undefined;
+  return meant === undefined ? "true or false" : `true or false; write ${meant}${isText ? " without quotes" : ""}`;
+});
+
 /** Advice for a number or truth value that should have been text. */
 export function quoteAdvice(value: unknown): string {
   const scalar = typeof value === "number" || typeof value === "boolean";

@@ -17,23 +17,19 @@ import { withSpareDescriptor } from "../os/spare-descriptor.ts";
 import { nodeFileSystem } from "../platforms/node/node-file-system.ts";
 import { containerSentences, initProblem, readContainerLimits } from "./boot/container.ts";
 import { serveControl } from "./control/control-server.ts";
-import {
-  decodeEntry,
-  emptyRecord,
-  fold,
-  runParts,
-  snapshotOf,
-  type ServiceRecord,
-  type SystemRecord,
-} from "./core/record.ts";
+import { decodeEntry } from "./core/entry.ts";
+import { fold } from "./core/fold.ts";
+import { emptyRecord, type ServiceRecord, type SystemRecord } from "./core/record.ts";
+import { runParts } from "./core/run-id.ts";
+import { snapshotOf } from "./core/snapshot.ts";
 import { environmentOf } from "./environment.ts";
+import { FailureHooks } from "./failure-hooks.ts";
 import { keepHeart } from "./boot/heart.ts";
-import { runHook } from "./hook.ts";
 import { openLimitedRuns } from "./limited-runs.ts";
 import { openLimits, type Limits } from "./limits/limits.ts";
 import { readLinesMax } from "./last-words.ts";
 import { lastLine } from "./log/last-line.ts";
-import { lastLines, onLine } from "./log/read-logs.ts";
+import { lastLines } from "./log/read-logs.ts";
 import type { Preparation } from "./run/run-launch.ts";
 import type { RunListener, Runs, RunSpec } from "./run/run.ts";
 import { listenHostDefault } from "./host/run-host.ts";
@@ -43,6 +39,7 @@ import { JournalError, openJournal } from "./journal/journal.ts";
 import { acquireLock } from "./lock.ts";
 import { RecorderAlarms } from "./log/recorder-alarms.ts";
 import { journaldProblem } from "./log/forward.ts";
+import { openLogStore } from "./log/log-store.ts";
 import { openRecorder } from "./log/recorder-client.ts";
 import { ServiceManager } from "./manager/manager.ts";
 import { nameDaemon } from "./daemon-name.ts";
@@ -224,13 +221,12 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     inherited: Readonly<Record<string, string>>,
   ): Promise<Record<string, string>> =>
     environmentOf(plan, instance, inherited, { warn: (sentence) => log("warning", sentence) });
-  const hookFor = async (plan: ServicePlan, instance: number, reason: string): Promise<void> => {
-    const { hook } = plan.exhausted;
-    if (hook === undefined) return;
-    const env = { ...(await envOf(plan, instance, holder.record.env)), COLOS_REASON: reason };
-    const problem = await runHook(hook, env, { cwd: plan.cwd });
-    if (problem !== undefined) holder.manager?.note(plan.name, problem);
-  };
+  const lastErrors = (service: string, instance: number, sinceAt: number): Promise<readonly string[]> =>
+    lastLines(home, service, instance, "stderr", readLinesMax, sinceAt);
+  const note = (service: string, sentence: string): void => holder.manager?.note(service, sentence);
+  const hookEnvOf = (plan: ServicePlan, instance: number): Promise<Record<string, string>> =>
+    envOf(plan, instance, holder.record.env);
+  const hooks = new FailureHooks({ clock, environmentOf: hookEnvOf, lastErrors, note });
   let memoryBytes = residentBytes() ?? 0;
   let resolveEnded: (how: DaemonEnd) => void = () => {};
   const ended = new Promise<DaemonEnd>((resolve) => {
@@ -242,17 +238,15 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     version,
     clock,
     journal,
+    logs: openLogStore(home, recorder),
     log,
     random: () => platform.random("manager.backoff") / 2 ** 32,
     openRuns: openSystemRuns,
     environmentOf: envOf,
     argvOf: async (plan) => argvOf(plan, options),
-    onLine: (service, instance, sinceAt, listener) =>
-      onLine(home, { service, instance }, sinceAt, clock, ({ text }) => listener(text)),
-    runHook: (plan, instance, reason) =>
-      void hookFor(plan, instance, reason).catch((error: unknown) =>
-        log("error", `${plan.name}: ${reasonText(error)}`),
-      ),
+    lastLineSince: async (service, instance, sinceAt) =>
+      (await lastLines(home, service, instance, undefined, 1, sinceAt)).at(-1),
+    failed: (failure) => hooks.tell(failure),
     daemon: () => ({
       api: apiVersion,
       osPid: process.pid,
@@ -270,13 +264,14 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
       reserve.look();
       return reserve.shortage;
     },
-    lastErrors: (service, instance, sinceAt) => lastLines(home, service, instance, "stderr", readLinesMax, sinceAt),
+    lastErrors,
     lastLine: (service, instance) => lastLine(home, service, instance),
     changed: (service, instance) => {
       stateFiles.changed(service, instance);
       releaseWhenStopped(service, holder.runs);
     },
     gone: ({ plan, instances }) => {
+      hooks.forget(plan.name);
       for (const number of instances.keys()) stateFiles.removed(plan.name, number);
     },
     applied: (next) => {
@@ -312,6 +307,7 @@ async function compose(options: DaemonOptions): Promise<Daemon> {
     stopWatchingHome();
     stopNaming();
     watches.close();
+    hooks.close();
     limits.close();
     await control.close();
     if (how === "down") releaseAllSockets(holder.runs);

@@ -16,7 +16,8 @@ import { FakeClock } from "../../test/fake-cli-host.ts";
 import { turn } from "../../test/system/turn.ts";
 import type { ServicePlan } from "../control/config.ts";
 import { liveInstance, type LiveInstance } from "./core/live.ts";
-import { emptyRecord, foldInto, type ServiceRecord } from "./core/record.ts";
+import { foldInto } from "./core/fold.ts";
+import { emptyRecord, type ServiceRecord } from "./core/record.ts";
 import { homeAt, instanceFolder, removedState, type Home } from "./home.ts";
 import { passingMs, StateFiles, stateRetryMs } from "./state-files.ts";
 

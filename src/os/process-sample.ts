@@ -139,10 +139,18 @@ export function* allStats(folder: string = procFolder): Generator<ProcessStat> {
  * @throws the OS's error when this OS process is short of what it takes to look (EMFILE)
  */
 export function* lookAtProcesses(folder: string = procFolder): Generator<ProcessStat> {
-  for (const pid of pidsIn(folder, isShortage)) {
+  for (const pid of pidsNow(folder)) {
     const stat = lookAtProcess(pid, folder);
     if (stat !== undefined) yield stat;
   }
+}
+
+/**
+ * The pids of all OS processes, zombies included.
+ * @throws the OS's error when this OS process is short of what it takes to look (EMFILE)
+ */
+export function pidsNow(folder: string = procFolder): Iterable<number> {
+  return pidsIn(folder, isShortage);
 }
 
 function* pidsIn(folder: string, isRefused: (error: unknown) => boolean = () => false): Generator<number> {

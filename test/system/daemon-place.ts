@@ -55,16 +55,33 @@ export class DaemonPlace implements Belonging {
     return this.#run([process.execPath, colosFile, ...words], env);
   }
 
+  /** Runs `colos` with these words on a terminal of its own: what appears there, and with what it ends. */
+  onTerminal(...words: string[]): { readonly text: string; readonly code: Promise<number | null> } {
+    const quoted = [process.execPath, colosFile, ...words].map((word) => `'${word}'`).join(" ");
+    const child = spawn("script", ["-qec", quoted, "/dev/null"], {
+      cwd: this.folder,
+      env: { ...process.env, ...this.#env },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const seen = { text: "", code: new Promise<number | null>((resolve) => void child.once("close", resolve)) };
+    child.stdout.setEncoding("utf8").on("data", (text: string) => void (seen.text += text));
+    return seen;
+  }
+
   /** Runs a script in which `colos` is this one, up to the first line that fails. */
   script(text: string): Promise<Said> {
     const colos = `colos() { '${process.execPath}' '${colosFile}' "$@"; }`;
     return this.#run(["/bin/bash", "-ec", `${colos}\n${text}`], {});
   }
 
+  get #env(): Readonly<Record<string, string>> {
+    return { NO_COLOR: "1", COLOS_HOME: this.home.root, [markVariable]: this.mark };
+  }
+
   #run([file, ...args]: readonly [string, ...string[]], env: Readonly<Record<string, string>>): Promise<Said> {
     const child = spawn(file, args, {
       cwd: this.folder,
-      env: { ...process.env, NO_COLOR: "1", COLOS_HOME: this.home.root, [markVariable]: this.mark, ...env },
+      env: { ...process.env, ...this.#env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const said = { stdout: "", stderr: "" };

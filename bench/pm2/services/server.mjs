@@ -18,8 +18,8 @@ const server = createServer((request, response) => {
   response.end(String(process.pid));
 });
 server.keepAliveTimeout = 60_000;
-// colos hands over a socket that is open; with PM2 the cluster module shares the port.
-server.listen(process.env.LISTEN_FDS === undefined ? Number(port) : { fd: 3 }, () => {
+// With PM2 the cluster module shares the port, with colos the socket that it holds is taken.
+server.listen(Number(port), () => {
   process.send?.("ready");
   if (process.env.READY_FD !== undefined) writeSync(Number(process.env.READY_FD), "\n");
 });

@@ -22,6 +22,27 @@ function servicesOf(result: ImportResult): Readonly<Record<string, ServiceConfig
   return result.config.services;
 }
 
+describe("import: namespaces", () => {
+  test.each<[string, (namespace: string) => ImportResult]>([
+    ["PM2", (namespace) => importPm2({ apps: [{ name: "api", script: "a.js", namespace }] }, { cpus: 1 })],
+    [
+      "process-compose",
+      (namespace) => importProcessCompose({ processes: { api: { command: "./a", namespace } } }, { hasEnvFile: false }),
+    ],
+  ])("of %s become tags, and the report says how verbs take them", (_, imported) => {
+    const result = imported("backend");
+    const noteOf = ({ report }: ImportResult) => report.find(({ key }) => key === "namespace");
+
+    expect(servicesOf(result)["api"]!.tags).toBe("backend");
+    expect(noteOf(result)).toMatchObject({
+      kind: "taken",
+      sentence: "is the tag backend: verbs take its services as @backend",
+    });
+    expect(servicesOf(imported("default"))["api"]).not.toHaveProperty("tags");
+    expect(noteOf(imported("default"))?.sentence).toBe("says nothing, and is left out");
+  });
+});
+
 describe("import: PM2", () => {
   const pm2 = (app: Record<string, unknown>, env?: string) =>
     importPm2({ apps: [app] }, { cpus: 4, ...(env === undefined ? {} : { env }) });
@@ -69,6 +90,7 @@ describe("import: PM2", () => {
     [{ script: "a.js", instances: "max", exec_mode: "cluster" }, { instances: 4 }],
     [{ script: "a.js", instances: -1 }, { instances: 3 }],
     [{ script: "a.js", autorestart: false }, { restart: "temporary" }],
+    [{ script: "a.js", namespace: "back end" }, { tags: "back-end" }],
     [
       { script: "a.js", cron_restart: "0 3 * * *", autorestart: false },
       { restart: "temporary", schedule: { cron: "0 3 * * *" } },

@@ -95,6 +95,17 @@ export const noCounterpart =
 /** A handler for what another handler has used already. */
 export const usedElsewhere: Handler = () => {};
 
+/** A handler for a word under which services belong together; `none` is that of those without one. */
+export const asTag =
+  (none: string): Handler =>
+  (value, draft) => {
+    const written = typeof value === "string" ? value : "";
+    const tag = written.replaceAll(/[^A-Za-z0-9_-]+/g, "-").slice(0, serviceNameMax);
+    if (written === none || tag === "") return draft.taken("says nothing, and is left out");
+    draft.fields.tags = tag;
+    return draft.taken(`is the tag ${tag}: verbs take its services as @${tag}`);
+  };
+
 /** Names that services can have, all different. */
 export class ServiceNames {
   readonly #taken = new Set<string>();

@@ -7,6 +7,7 @@
  */
 import { isPlainObject } from "../../control/value-schema.ts";
 import {
+  asTag,
   Draft,
   type Fields,
   type Handlers,
@@ -207,7 +208,7 @@ function handlersFor({ cpus }: Pm2Options, isJob: boolean): Handlers {
     uid: (value, draft) => void (draft.fields.user = userOf(value)),
     username: (value, draft) => void (draft.fields.user = userOf(value)),
     gid: (value, draft) => void (draft.fields.group = userOf(value)),
-    namespace: noCounterpart("a system of colos is one namespace; use another home for another"),
+    namespace: asTag("default"),
     instance_var: (_, draft) => draft.differs("the number of an instance is in COLOS_INSTANCE, counted from 1"),
     increment_var: noCounterpart("compute it from COLOS_INSTANCE, which counts from 1"),
     treekill: (value, draft) => {

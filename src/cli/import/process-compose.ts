@@ -8,6 +8,7 @@
 import type { DependencyConfig, ReadyConfig } from "../../control/config.ts";
 import { isPlainObject } from "../../control/value-schema.ts";
 import {
+  asTag,
   Draft,
   type Handler,
   type Handlers,
@@ -100,7 +101,7 @@ function processHandlers(names: ServiceNames, process: Record<string, unknown>):
     log_location: noCounterpart("colos keeps the output of each instance in its home; see colos logs"),
     log_configuration: noCounterpart("write logs for limits"),
     disable_ansi_colors: noCounterpart("set NO_COLOR in env when the program honours it"),
-    namespace: noCounterpart("a system of colos is one namespace; use another home for another"),
+    namespace: asTag("default"),
     vars: noCounterpart("colos has no templates"),
     is_template_disabled: usedElsewhere,
   };

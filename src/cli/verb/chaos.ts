@@ -22,6 +22,7 @@ import {
 import { ManagerError } from "../../control/manager.ts";
 import { type Call, managerVerb } from "../call.ts";
 import { abilityLines, eventLine, planLines, reportLines } from "../chaos-text.ts";
+import { isConfirmed } from "../confirm.ts";
 import { durationOption } from "../duration.ts";
 import { exitCodes, signalExitCode } from "../exit-codes.ts";
 import type { StopSignal } from "../host.ts";
@@ -46,7 +47,12 @@ export const chaos: Verb = managerVerb<ChaosInput>({
   ],
   options: {
     list: { help: "show which faults work on this machine, and what the others need" },
-    fault: { value: "<fault,…>", help: "what strikes; of several one at random each time", short: "f" },
+    fault: {
+      value: "<fault,…>",
+      values: Object.keys(chaosFaults),
+      help: "what strikes; of several one at random each time",
+      short: "f",
+    },
     rate: { value: "<number>/min", help: `strikes per minute (or /s); default ${chaosLimits.perMinuteDefault}/min` },
     for: { value: "<time>", help: "how long it strikes; default 1m, at most 1h" },
     hold: { value: "<time>", help: "how long a fault that lasts stays in force; default 5s" },
@@ -86,7 +92,7 @@ async function strike(
     return exitCodes.ok;
   }
   if (call.isTalking) call.print(planLines(prepared.plan));
-  if (!isAgreed && !(await isConfirmed(call))) return exitCodes.refused;
+  if (!isAgreed && !(await isConfirmed({ what: "chaos begins", question: "Strike" }, call))) return exitCodes.refused;
   const { report, signal } = await carryOut(prepared, call);
   if (call.isJson) call.json(report);
   else call.print(reportLines(report));
@@ -121,28 +127,16 @@ function exitCodeOf({ end, isUndone, isWhole }: ChaosReport, signal: StopSignal 
 }
 
 /** Asks; whatever is not yes is no. */
-async function isConfirmed(call: Call): Promise<boolean> {
-  if (call.isJson || !call.host.canAsk) {
-    call.complain("colos: chaos begins only when somebody agrees; nobody can be asked here");
-    call.complain("  Look at it with --dry-run, then say --yes.");
-    return false;
-  }
-  call.host.stderr.write("Strike? Type yes: ");
-  for await (const line of call.host.inputLines()) {
-    if (/^\s*(?:y|yes)\s*$/i.test(line)) return true;
-    break;
-  }
-  call.complain("colos: nothing was done");
-  return false;
-}
-
 function read(words: Words): ChaosInput {
   if (words.has("list")) {
     words.none();
     return { action: "list" };
   }
   const selectors = [...new Set(words.rest)];
-  if (selectors.length === 0) throw words.wrong("say whom to strike: names of services or instances, all, or any");
+  if (selectors.length === 0)
+    throw words.wrong(
+      "say whom to strike: names of services or instances, patterns such as 'web*', tags such as @backend, all, or any",
+    );
   if (selectors.includes("")) throw words.wrong("a name is empty");
   const seed = readSeed(words);
   const path = words.last("path");

@@ -17,7 +17,13 @@ async function scriptFor(shell: string): Promise<string> {
 /** What bash offers for the last of the words. */
 async function offered(...words: readonly string[]): Promise<readonly string[]> {
   const script = `
-colos() { if [ "$*" = "ps --quiet" ]; then printf 'db\\nweb\\nweb.2\\n'; else printf '%s\\n' "asked:$3:$4"; fi; }
+colos() {
+  case "$*" in
+    "ps --quiet") printf 'db\\nweb\\nweb.2\\n' ;;
+    "ps --quiet --tags") printf '@backend\\n@blue\\n' ;;
+    *) printf '%s\\n' "asked:$3:$4" ;;
+  esac
+}
 ${await scriptFor("bash")}
 COMP_WORDS=(colos "$@"); COMP_CWORD=$#
 _colos
@@ -36,7 +42,19 @@ bash.describe("completion: bash", () => {
     [["rest"], ["restart"]],
     [
       ["start", ""],
-      ["all", "db", "web", "web.2"],
+      ["@backend", "@blue", "all", "db", "web", "web.2"],
+    ],
+    [["stop", "db", "@ba"], ["@backend"]],
+    [
+      ["stop", "@"],
+      ["@backend", "@blue"],
+    ],
+    [["stop", "@", "ba"], ["@backend"]],
+    [["chaos", "--fault", "stop-"], ["stop-os-process"]],
+    [["chaos", "-f", "stop-"], ["stop-os-process"]],
+    [
+      ["logs", "-f", "w"],
+      ["web", "web.2"],
     ],
     [
       ["start", "db", "w"],
@@ -53,7 +71,8 @@ bash.describe("completion: bash", () => {
       ["bash", "fish", "zsh"],
     ],
     [["help", "sc"], ["scale"]],
-    [["ps", ""], []],
+    [["ps", "d"], ["db"]],
+    [["tree", ""], []],
     [["nonsense", ""], []],
     [["stop", "--home", "/h", "ask"], ["asked:--home:/h"]],
   ])("%j", async (words, offers) => {

@@ -1,6 +1,6 @@
 /**
  * `colos completion`: a script for a shell, made from the table of verbs. Names of services are asked of `colos ps --quiet` when
- * they are needed, in the home that stands on the line.
+ * they are needed, and tags of `colos ps --quiet --tags`, in the home that stands on the line.
  *
  * Limit: words inside quotes and names of homes with spaces are not completed.
  *
@@ -9,7 +9,7 @@
 import { exitCodes } from "../exit-codes.ts";
 import { helpOption, type Verb } from "../verb.ts";
 import { verbs } from "../verbs.ts";
-import type { Options, Words } from "../words.ts";
+import type { Option, Options, Words } from "../words.ts";
 
 const shells = ["bash", "zsh", "fish"] as const;
 
@@ -66,8 +66,11 @@ function bashScript(table: readonly CompletedVerb[]): string {
   );
   // The loop runs in bash and, through bashcompinit, in zsh; both give COMP_WORDS and COMP_CWORD.
   return `# Completes the words of colos. Made by: colos completion
+_colos_ask() {
+  colos ps --quiet "$@" \${home:+--home "$home"} 2>/dev/null | sed 'p;s/\\.[0-9]*$//'
+}
 _colos() {
-  local cur prev verb options kind home i
+  local cur prev verb options kind home i words
   cur=\${COMP_WORDS[COMP_CWORD]}
   prev=\${COMP_WORDS[COMP_CWORD-1]}
   COMPREPLY=()
@@ -86,6 +89,8 @@ ${cases.join("\n")}
   done
   case $prev in
     --home | --cwd) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+  esac
+  case $verb:$prev in
 ${valueCases(table)}
   esac
   case $cur in
@@ -93,7 +98,14 @@ ${valueCases(table)}
   esac
   case $kind in
     names)
-      COMPREPLY=($(compgen -W "all $(colos ps --quiet \${home:+--home "$home"} 2>/dev/null | sed 'p;s/\\.[0-9]*$//')" -- "$cur"))
+      # bash makes a word of its own of an @, and yet puts what is offered in its place too.
+      if [ "$prev" = @ ]; then cur=@$cur; fi
+      case $cur in
+        @*) words=$(_colos_ask --tags) ;;
+        '') words="all $(_colos_ask) $(_colos_ask --tags)" ;;
+        *) words="all $(_colos_ask)" ;;
+      esac
+      COMPREPLY=($(compgen -W "$words" -- "$cur"))
       ;;
     files) COMPREPLY=($(compgen -f -- "$cur")) ;;
     verbs) COMPREPLY=($(compgen -W '${table.map(({ name }) => name).join(" ")}' -- "$cur")) ;;
@@ -104,19 +116,23 @@ complete -o bashdefault -F _colos colos
 `;
 }
 
-/** Options whose values are a choice: `permanent|transient|temporary`. */
-function choices(table: readonly CompletedVerb[]): ReadonlyMap<string, readonly string[]> {
-  const found = table.flatMap(({ options }) =>
-    Object.entries(options).flatMap(([name, { value }]): [string, readonly string[]][] =>
-      value !== undefined && /^[\w-]+(?:\|[\w-]+)+$/.test(value) ? [[name, value.split("|")]] : [],
-    ),
-  );
-  return new Map(found);
+/** The values that an option takes: `permanent|transient|temporary`, or those that it names; undefined when they are not known. */
+function choicesOf({ value, values }: Option): readonly string[] | undefined {
+  if (values !== undefined) return values;
+  return value !== undefined && /^[\w-]+(?:\|[\w-]+)+$/.test(value) ? value.split("|") : undefined;
 }
 
 function valueCases(table: readonly CompletedVerb[]): string {
-  return [...choices(table)]
-    .map(([name, values]) => `    --${name}) COMPREPLY=($(compgen -W '${values.join(" ")}' -- "$cur")); return ;;`)
+  const cases = new Map<string, readonly string[]>();
+  for (const { name: verb, options } of table) {
+    for (const [name, option] of Object.entries(options)) {
+      const values = choicesOf(option);
+      const words = option.short === undefined ? [`--${name}`] : [`--${name}`, `-${option.short}`];
+      if (values !== undefined) for (const word of words) cases.set(`${verb}:${word}`, values);
+    }
+  }
+  return [...cases]
+    .map(([word, values]) => `    ${word}) COMPREPLY=($(compgen -W '${values.join(" ")}' -- "$cur")); return ;;`)
     .join("\n");
 }
 
@@ -126,14 +142,11 @@ function fishScript(table: readonly CompletedVerb[]): string {
     return [
       `complete -c colos -n __fish_use_subcommand -f -a ${name} -d ${fishQuoted(summary)}`,
       ...(completes === "names" ? [`${here} -f -a '(__colos_names)'`] : completes === "nothing" ? [`${here} -f`] : []),
-      ...Object.entries(options).map(([option, { value, short, help }]) => {
+      ...Object.entries(options).map(([option, written]) => {
+        const { value, short, help } = written;
         const shortName = short === undefined ? "" : ` -s ${short}`;
-        const argument =
-          value === undefined
-            ? ""
-            : /^[\w-]+(?:\|[\w-]+)+$/.test(value)
-              ? ` -x -a '${value.replaceAll("|", " ")}'`
-              : " -r";
+        const choices = choicesOf(written);
+        const argument = value === undefined ? "" : choices === undefined ? " -r" : ` -x -a '${choices.join(" ")}'`;
         return `${here} -l ${option}${shortName}${argument} -d ${fishQuoted(help)}`;
       }),
     ];
@@ -142,6 +155,7 @@ function fishScript(table: readonly CompletedVerb[]): string {
 function __colos_names
   echo all
   colos ps --quiet 2>/dev/null
+  colos ps --quiet --tags 2>/dev/null
 end
 ${lines.join("\n")}
 complete -c colos -n '__fish_seen_subcommand_from completion' -a '${shells.join(" ")}'

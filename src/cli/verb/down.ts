@@ -19,7 +19,7 @@ export const down: Verb = managerVerb({
     return readWait(words);
   },
   run: async (input, call) => {
-    const options = { goal: "stopped" as const, concerns: () => true, showsUnchanged: false };
+    const options = { goal: "stopped" as const, showsUnchanged: false };
     await ensureStopper(call);
     const ended = await call.host.watchEnd(call.home);
     const report = await withProgress(call, options, (manager) => manager.down(input));

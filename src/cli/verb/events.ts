@@ -1,5 +1,5 @@
 /**
- * `colos events`: what happens, from now on, until Ctrl+C.
+ * `colos events`: what happens, from now on, to these or to all, until Ctrl+C.
  *
  * @module
  */
@@ -9,17 +9,19 @@ import { changeLines } from "../changes.ts";
 import { styled } from "../colour.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { timeText } from "../figures.ts";
+import { namesNote, readAbout } from "../names.ts";
 import { stateText } from "../plain.ts";
 import { streamLines } from "../stream-lines.ts";
 import { plainText } from "../text.ts";
 import type { Verb } from "../verb.ts";
 
 export const events: Verb = managerVerb({
-  read: (words) => words.none(),
-  run: async (_, call) => {
+  notes: ["Without [name…], of all services.", namesNote],
+  read: readAbout,
+  run: async (about, call) => {
     const manager = await call.connect();
     const line = call.isJson ? (event: ManagerEvent) => JSON.stringify(event) : textOf(call.colour);
-    await streamLines(manager.events(), line, call.host);
+    await streamLines(manager.events(about), line, call.host);
     return exitCodes.ok;
   },
 });

@@ -9,12 +9,14 @@ import { constants } from "node:os";
 import { suggestionClause } from "../../base/suggestion.ts";
 import { managerVerb } from "../call.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { checkNames, namesNote } from "../names.ts";
 import { tellReport } from "../operation-report.ts";
 import type { Verb } from "../verb.ts";
 import { quoted, type Words } from "../words.ts";
 
 export const kill: Verb = managerVerb({
   notes: [
+    namesNote,
     "The signal is SIGTERM unless the last word is one, in capitals: HUP, SIGHUP, or its number.",
     "It goes to every OS process of the service. To end a service for good, use colos stop.",
   ],
@@ -36,10 +38,8 @@ function readKill(words: Words): { readonly names: readonly string[]; readonly s
   const option = words.last("signal");
   const last = words.rest.at(-1);
   const isSignal = option === undefined && words.rest.length > 1 && /^(?:[A-Z][A-Z0-9]*|\d+)$/.test(last!);
-  const names = [...new Set(isSignal ? words.rest.slice(0, -1) : words.rest)];
-  if (names.length === 0) throw words.wrong("a name is missing; write colos kill <name…> [signal]");
-  if (names.includes("")) throw words.wrong("a name is empty");
-  if (names.length > 1 && names.includes("all")) throw words.wrong("all is everything; leave the other names out");
+  const named = isSignal ? words.rest.slice(0, -1) : words.rest;
+  const names = checkNames(named, words, "a name is missing; write colos kill <name…> [signal]");
   return { names, signal: signalName(option ?? (isSignal ? last! : "SIGTERM"), words) };
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { FakeHost, instance } from "../../../test/fake-cli-host.ts";
 import { FakeDaemon } from "../../../test/fake-daemon.ts";
 import type { LogEntry } from "../../control/log.ts";
+import { namesToldMax } from "../clear-logs.ts";
 import { runCli } from "../main.ts";
 import { batchCharsMax } from "../stream-lines.ts";
 
@@ -29,6 +30,89 @@ async function* endless(...entries: readonly LogEntry[]): AsyncGenerator<LogEntr
   yield* entries;
   await new Promise(() => {});
 }
+
+describe("colos logs --clear", () => {
+  const log = (name: string, bytes: number) => ({ name, service: name, instance: 1, bytes });
+  function hostToClear(): { readonly host: FakeHost; readonly daemon: FakeDaemon } {
+    const [host, daemon] = [hostWith(), new FakeDaemon(instance("web"), instance("db"))];
+    daemon.logs = [log("web", 12_900_000), log("db", 0)];
+    host.manager = daemon;
+    return { host, daemon };
+  }
+
+  test("shows what it would empty, asks, and says what was given back", async () => {
+    const { host, daemon } = hostToClear();
+    host.canAsk = true;
+    host.input = ["yes"];
+
+    expect(await colos("logs --clear web d*", host)).toBe(0);
+    expect(host.stderr.text).toBe("Empty them? Type yes: ");
+    expect(host.stdout.lines).toEqual([
+      "web        12.3 MB",
+      "db             0 B",
+      "together   12.3 MB",
+      "colos: gave back 12.3 MB of web, db",
+    ]);
+    expect(daemon.asked).toEqual([
+      ["clearLogs", { names: ["web", "d*"], preview: true }],
+      ["clearLogs", { names: ["web", "d*"] }],
+    ]);
+  });
+
+  test.each([
+    [["no"], true, "Empty them? Type yes: colos: nothing was done\n"],
+    [
+      [],
+      false,
+      "colos: logs are emptied only when somebody agrees; nobody can be asked here\n  Look at it with --dry-run, then say --yes.\n",
+    ],
+  ])("empties nothing when nobody agrees: %j", async (input, canAsk, said) => {
+    const { host, daemon } = hostToClear();
+    Object.assign(host, { input, canAsk });
+
+    expect(await colos("logs --clear all", host)).toBe(5);
+    expect(host.stderr.text).toBe(said);
+    expect(daemon.asked).toEqual([["clearLogs", { names: ["all"], preview: true }]]);
+  });
+
+  test("--yes does not ask, --dry-run does nothing, --gone is about what is gone", async () => {
+    const { host, daemon } = hostToClear();
+
+    expect(await colos("logs --clear --gone --yes", host)).toBe(0);
+    expect(host.stdout.lines).toEqual(["colos: gave back 12.3 MB of web, db"]);
+    expect(await colos("logs --clear --gone --dry-run --json", host)).toBe(0);
+    expect(JSON.parse(host.stdout.lines[1]!)).toEqual({ logs: daemon.logs, bytes: 12_900_000 });
+    expect(daemon.asked).toEqual([
+      ["clearLogs", { gone: true }],
+      ["clearLogs", { gone: true, preview: true }],
+    ]);
+  });
+
+  test("says so when there is nothing, and names no more than a line takes", async () => {
+    const { host, daemon } = hostToClear();
+    daemon.logs = [];
+    expect(await colos("logs --clear --gone", host)).toBe(0);
+    expect(host.stdout.lines).toEqual(["colos: nothing was recorded of them"]);
+
+    daemon.logs = Array.from({ length: namesToldMax + 2 }, (_, index) => log(`s${index}`, 1));
+    await colos("logs --clear all -y", host);
+    expect(host.stdout.lines[1]).toBe("colos: gave back 10 B of s0, s1, s2, s3, s4, s5, s6, s7 and 2 more");
+  });
+
+  test.each([
+    ["logs --clear", "colos logs: say whose logs to empty: names, all, or --gone for those that are gone"],
+    ["logs --clear web --since 1h", "colos logs: --clear empties all that was recorded; leave --since out"],
+    ["logs --clear web -f", "colos logs: --clear empties all that was recorded; leave --follow out"],
+    ["logs --gone web", "colos logs: --gone is about all that are gone; leave the names out"],
+    ["logs web --yes", "colos logs: --yes belongs to --clear"],
+  ])("colos %s is wrong usage", async (line, sentence) => {
+    const { host, daemon } = hostToClear();
+
+    expect(await colos(line, host)).toBe(2);
+    expect(host.stderr.text).toBe(`${sentence}\n`);
+    expect(daemon.asked).toEqual([]);
+  });
+});
 
 describe("colos logs", () => {
   test("shows whose line it is, and needs no daemon", async () => {
@@ -87,6 +171,7 @@ describe("colos logs", () => {
     ["logs", [{}], {}],
     ["logs all", [{}], {}],
     ["logs web db.2", [{ service: "web" }, { service: "db", instance: 2 }], {}],
+    ["logs w* *.2 db", [{ pattern: "w*" }, { pattern: "*.2" }, { service: "db" }], {}],
     ["logs -f", [{}], { follow: true, linesMax: 10 }],
     ["logs -f -n 0", [{}], { follow: true, linesMax: 0 }],
     ["logs -f --since 10m", [{}], { follow: true, sinceAt: -600_000 }],
@@ -98,6 +183,38 @@ describe("colos logs", () => {
 
     expect(await colos(line, host)).toBe(0);
     expect(host.logsAsked).toEqual([["/home/ada/.local/state/colos", selection, query]]);
+  });
+
+  test("asks the daemon whose tag it is", async () => {
+    const host = hostWith();
+    const manager = new FakeDaemon(
+      instance("web", { tags: ["front"] }),
+      instance("web.2", { service: "web", instance: 2, tags: ["front"] }),
+      instance("db"),
+    );
+    host.manager = manager;
+
+    expect(await colos("logs @front", host)).toBe(0);
+    expect(host.logsAsked[0]![1]).toEqual([{ service: "web" }]);
+    expect(manager.asked).toEqual([["list", { names: ["@front"] }]]);
+  });
+
+  test.each([
+    ["logs x*", 'colos: no service that matches "x*" has logs; there are those of db, web\n'],
+    ["logs wbe", 'colos: no service "wbe" has logs\n  Did you mean web?\n'],
+  ])("colos %s is told who has logs", async (line, sentence) => {
+    const host = hostWith();
+
+    expect(await colos(line, host)).toBe(2);
+    expect(host.stderr.text).toBe(sentence);
+    expect(host.logsAsked).toEqual([]);
+  });
+
+  test("--gone shows what is gone", async () => {
+    const host = hostWith();
+
+    expect(await colos("logs --gone -n 1", host)).toBe(0);
+    expect(host.logsAsked.map(([, ...asked]) => asked)).toEqual([[[{ gone: true }], { linesMax: 1 }]]);
   });
 
   test.each([

@@ -1,5 +1,6 @@
 /**
- * `colos logs`: what services wrote, and with -f what they write, across restarts. Needs no daemon.
+ * `colos logs`: what services wrote, and with -f what they write, across restarts. Needs no daemon, unless a tag is named or a log is to
+ * be emptied.
  *
  * Not here: reading and filtering (the host's `readLogs`).
  *
@@ -8,10 +9,13 @@
 import { findSuggestion } from "../../base/suggestion.ts";
 import type { LogQuery, LogSelection } from "../../control/log.ts";
 import { ManagerError } from "../../control/manager.ts";
+import { parseSelector, selects, type Selector, servicesOf } from "../../control/selector.ts";
 import { type Call, managerVerb } from "../call.ts";
+import { clearLogs, clearOptions, readClearing } from "../clear-logs.ts";
 import { durationMs } from "../duration.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { logLine } from "../log-lines.ts";
+import { namesNote, readAbout } from "../names.ts";
 import { streamLines } from "../stream-lines.ts";
 import type { Verb } from "../verb.ts";
 import { quoted, type Words } from "../words.ts";
@@ -25,9 +29,11 @@ const levels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
 export const logs: Verb = managerVerb({
   notes: [
-    `Without [name…], of all services. Needs no daemon.`,
+    "Without [name…], of all services. Needs no daemon, but for tags.",
+    namesNote,
     `-f begins with the last ${linesBeforeFollow} lines of each instance, unless -n or --since says otherwise.`,
     "With --quiet, the text alone.",
+    "--clear is carried out by who writes the logs, so what a service writes meanwhile is kept.",
   ],
   options: {
     follow: { help: "go on with what is written from now on; Ctrl+C ends it", short: "f" },
@@ -38,12 +44,19 @@ export const logs: Verb = managerVerb({
     grep: { value: "<text>", help: "lines with this text, or that match /expression/flags" },
     stderr: { help: "only what was written to stderr" },
     time: { help: "show when", short: "t" },
+    ...clearOptions,
   },
-  read: (words) => ({ names: [...new Set(words.rest)], query: readQuery(words), showsTime: words.has("time") }),
-  run: async ({ names, query, showsTime }, call) => {
+  read: (words) => {
+    const { names } = readAbout(words);
+    const isGone = words.has("gone");
+    if (isGone && names !== undefined) throw words.wrong("--gone is about all that are gone; leave the names out");
+    const clearing = readClearing(names, isGone, words);
+    return { names, isGone, clearing, query: readQuery(words), showsTime: words.has("time") };
+  },
+  run: async ({ names = ["all"], isGone, clearing, query, showsTime }, call) => {
+    if (clearing !== undefined) return clearLogs(clearing, call);
     const services = (await call.host.loggedServices(call.home)).toSorted();
-    const selection =
-      names.length === 0 || names.includes("all") ? [{}] : names.map((name) => selected(name, services));
+    const selection = isGone ? [{ gone: true as const }] : await selectionOf(names, services, call);
     if (services.length === 0 && query.follow !== true && call.isTalking)
       call.complain(`colos: nothing has been written in ${call.home} yet`);
     const entries = call.host.readLogs(call.home, selection, resolved(query, call));
@@ -119,11 +132,39 @@ function resolved({ since, until, ...query }: ReadQuery, call: Call): LogQuery {
   };
 }
 
-/** @throws ManagerError when nothing of that name ever wrote */
-function selected(name: string, services: readonly string[]): LogSelection {
-  const [, service, instance] = /^(.*?)(?:\.(\d{1,4}))?$/.exec(name)!;
-  if (services.includes(service!)) return { service: service!, ...(instance ? { instance: Number(instance) } : {}) };
-  const meant = findSuggestion(service!, services);
+/** @throws ManagerError for what means nobody that ever wrote */
+async function selectionOf(names: readonly string[], services: readonly string[], call: Call): Promise<LogSelection[]> {
+  const selections: LogSelection[] = [];
+  for (const name of names) {
+    const selector = parseSelector(name)!;
+    if (selector.kind === "all") selections.push({});
+    else if (selector.kind === "tag") selections.push(...(await tagged(name, call)));
+    else {
+      const isThere = services.some((service) => selects(servicesOf(selector), { service, number: 1 }));
+      if (!isThere) throw nobody(name, selector, services);
+      if (selector.kind === "pattern") selections.push({ pattern: name });
+      else selections.push(named(selector));
+    }
+  }
+  return selections;
+}
+
+function named({ service, number }: Extract<Selector, { kind: "name" }>): LogSelection {
+  return { service, ...(number === undefined ? {} : { instance: number }) };
+}
+
+/** Tags stand in the plan, which only the daemon knows. */
+async function tagged(name: string, call: Call): Promise<LogSelection[]> {
+  const { instances } = await (await call.connect()).list({ names: [name] });
+  return [...new Set(instances.map(({ service }) => service))].map((service) => ({ service }));
+}
+
+function nobody(name: string, selector: Selector, services: readonly string[]): ManagerError {
+  if (selector.kind !== "name") {
+    const clause = services.length === 0 ? "" : `; there are those of ${services.join(", ")}`;
+    return new ManagerError("unknown", `no service that matches ${quoted(name)} has logs${clause}`);
+  }
+  const meant = findSuggestion(selector.service, services);
   const advice = meant === undefined ? "colos ps lists the services" : `Did you mean ${meant}?`;
-  throw new ManagerError("unknown", `no service ${quoted(service!)} has logs`, advice);
+  return new ManagerError("unknown", `no service ${quoted(selector.service)} has logs`, advice);
 }

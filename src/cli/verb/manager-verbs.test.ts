@@ -101,6 +101,52 @@ describe("colos ps", () => {
     expect(host.stdout.lines).toEqual(["db", "web.1", "web.2"]);
   });
 
+  test("shows those that are named", async () => {
+    const host = hostOf(shop());
+
+    expect(await colos("ps --quiet web*", host)).toBe(0);
+    expect(host.stdout.lines).toEqual(["web.1", "web.2"]);
+    expect(await colos("ps wbe", host)).toBe(2);
+    expect(host.stderr.text).toBe('colos: there is no service "wbe"; did you mean "web"?\n');
+  });
+
+  test("--check answers by its exit code, and says who is not well", async () => {
+    const manager = shop();
+    const host = hostOf(manager);
+
+    expect(await colos("ps --check db", host)).toBe(0);
+    expect(host.stdout.lines[1]).toMatch(/^db /);
+    expect(host.stderr.text).toBe("");
+
+    const quiet = hostOf(manager);
+    manager.problems = [{ name: "web.2", sentence: "web.2 is stopped: somebody stopped it", lastLines: [] }];
+    expect(await colos("ps --check --quiet web", quiet)).toBe(1);
+    expect(quiet.stdout.text).toBe("");
+    expect(quiet.stderr.text).toBe("colos: web.2 is stopped: somebody stopped it\n");
+    expect(manager.asked.at(-1)).toEqual(["check", { names: ["web"] }]);
+
+    const json = hostOf(manager);
+    expect(await colos("ps --check --json", json)).toBe(1);
+    expect(JSON.parse(json.stdout.text)).toEqual({ instances: manager.statuses, problems: manager.problems });
+  });
+
+  test("--tags shows whose they are", async () => {
+    const manager = new FakeDaemon(
+      ...[instance("web", { tags: ["front"] }), instance("api", { tags: ["back", "front"] }), instance("db")],
+    );
+    const lines = async (line: string): Promise<readonly string[]> => {
+      const host = hostOf(manager);
+      expect(await colos(line, host)).toBe(0);
+      return host.stdout.lines;
+    };
+
+    expect(await lines("ps --tags")).toEqual(["@back   api", "@front  web, api"]);
+    expect(await lines("ps --tags --quiet web")).toEqual(["@front"]);
+    expect(await lines("ps --tags --json")).toEqual(['{"tags":{"back":["api"],"front":["web","api"]}}']);
+    expect(await lines("ps --tags db")).toEqual(["no service has a tag"]);
+    expect(await lines("ps --tags --quiet db")).toEqual([]);
+  });
+
   test("says what to do when there are no services", async () => {
     const host = hostOf(new FakeDaemon());
 
@@ -217,7 +263,11 @@ describe("colos start, stop, restart", () => {
     ],
     ["stop web --wait --no-wait", "colos stop: --wait and --no-wait are opposites; leave one out"],
     ["stop web --no-wait --timeout 3s", "colos stop: --timeout needs the waiting that --no-wait leaves out"],
-    ["ps web", 'colos ps: takes options only; "web" is too many'],
+    ["ps --check --tags", "colos ps: --check and --tags are two questions; ask one of them"],
+    [
+      "stop @",
+      "colos stop: \"@\" cannot be a name such as web or web.2, a pattern such as 'web*', or a tag such as @backend",
+    ],
     ["down web", 'colos down: takes options only; "web" is too many'],
     ["show", "colos show: a name is missing; write colos show <name>"],
     ["show a b", 'colos show: takes one name; "b" is too many'],
@@ -495,6 +545,21 @@ describe("colos events", () => {
     ]);
   });
 
+  test("are those of whom they name", async () => {
+    const manager = shop();
+    const host = hostOf(manager);
+    const exitCode = colos("events --json db", host);
+    await host.isListening;
+
+    manager.change(instance("web.1", { service: "web", state: "stopping" }));
+    manager.change(instance("db", { state: "stopping" }));
+    await host.stdout.written(1);
+    host.signal("SIGINT");
+
+    expect(await exitCode).toBe(0);
+    expect(host.stdout.lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ status: { name: "db" } }]);
+  });
+
   test("a daemon that goes away meanwhile is a failure", async () => {
     const manager = shop();
     const host = hostOf(manager);
@@ -579,6 +644,51 @@ function folder(): string {
   writeFileSync(join(path, "bad.json"), '{"services": {"db": {"command": ["sh"], "restart": "allways"}}}');
   return path;
 }
+
+describe("a daemon that does not answer", () => {
+  const silence = { sinceAt: new Date(2026, 0, 31, 23, 5, 9).getTime(), isWatched: true, silenceMaxMs: 30_000 };
+  const sentence = "colos: the daemon has not answered since 23:05:09, and is waited for";
+
+  test("is told of on a terminal, with what becomes of it", async () => {
+    const daemon = shop();
+    const host = hostOf(daemon);
+    host.stderr = new FakeTerminal(200, 24);
+    daemon.before = () => host.silent?.(silence);
+
+    expect(await colos("ps --json", host)).toBe(0);
+    expect(host.stderr.text).toContain(
+      `${sentence}; its heart puts another in its place when it says nothing for 30 s`,
+    );
+    expect(host.stdout.lines).toHaveLength(1);
+
+    daemon.before = () => host.silent?.({ ...silence, isWatched: false });
+    await colos("ps", host);
+    expect(host.stderr.text).toContain(`${sentence}; no heart watches over it: whoever stopped it`);
+  });
+
+  test("is told of above what is drawn on the terminal", async () => {
+    const daemon = shop();
+    const host = hostOf(daemon);
+    const terminal = new FakeTerminal(200, 24);
+    host.stdout = terminal;
+    host.stderr = new FakeTerminal(200, 24);
+    host.env["NO_COLOR"] = "1";
+    daemon.before = (operation) => void (operation === "stop" && host.silent?.(silence));
+
+    expect(await colos("stop db", host)).toBe(0);
+    const [first, second, third] = terminal.screen;
+    expect(first).toContain(sentence);
+    expect([second, third].join()).toContain("stop: 1 of 1 stopped");
+    expect(host.stderr.text).toBe("");
+  });
+
+  test("is no matter where nobody reads it: with a pipe nobody even asks", async () => {
+    const host = hostOf(shop());
+
+    await colos("ps", host);
+    expect(host.silent).toBe(undefined);
+  });
+});
 
 describe("colos up", () => {
   const added = [

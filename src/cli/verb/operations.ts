@@ -5,7 +5,7 @@
  */
 import type { Manager, NamesInput, OperationReport } from "../../control/manager.ts";
 import { managerVerb } from "../call.ts";
-import { isNamed, readNamesInput, waitOptions } from "../names.ts";
+import { namesNote, readNamesInput, waitOptions } from "../names.ts";
 import { tellReport } from "../operation-report.ts";
 import { type ProgressOptions, withProgress } from "../progress.ts";
 import type { Verb } from "../verb.ts";
@@ -33,12 +33,11 @@ function operation(
   notes: readonly string[],
 ): Verb {
   return managerVerb({
-    notes,
+    notes: [namesNote, ...notes],
     options: waitOptions,
     read: readNamesInput,
     run: async (input, call) => {
-      const concerns = isNamed.bind(undefined, input.names);
-      const options = { goal, concerns, showsUnchanged: true };
+      const options = { goal, about: input.names, showsUnchanged: true };
       const report = await withProgress(call, options, (manager) => ask(manager, input));
       return tellReport(report, call);
     },

@@ -5,18 +5,20 @@
  */
 import { managerVerb } from "../call.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { isNamed, readNamesInput, waitOptions } from "../names.ts";
+import { namesNote, readNamesInput, waitOptions } from "../names.ts";
 import { tellReport } from "../operation-report.ts";
 import { withProgress } from "../progress.ts";
 import type { Verb } from "../verb.ts";
 
 export const remove: Verb = managerVerb({
-  notes: ["colos up adds what its config says again."],
+  notes: [
+    namesNote,
+    "colos up adds what its config says again. colos logs shows what it has written, colos logs --clear empties it.",
+  ],
   options: waitOptions,
   read: readNamesInput,
   run: async (input, call) => {
-    const concerns = isNamed.bind(undefined, input.names);
-    const options = { goal: "stopped" as const, concerns, showsUnchanged: false };
+    const options = { goal: "stopped" as const, about: input.names, showsUnchanged: false };
     const report = await withProgress(call, options, (manager) => manager.remove(input));
     const exitCode = tellReport(report, call);
     if (call.isTalking && exitCode === exitCodes.ok) {

@@ -6,7 +6,7 @@
 import { instancesMax } from "../../control/config-limit.ts";
 import type { WaitOptions } from "../../control/manager.ts";
 import { managerVerb } from "../call.ts";
-import { isNamed, readWait, waitOptions } from "../names.ts";
+import { readWait, waitOptions } from "../names.ts";
 import { tellReport } from "../operation-report.ts";
 import { withProgress } from "../progress.ts";
 import type { Verb } from "../verb.ts";
@@ -16,8 +16,7 @@ export const scale: Verb = managerVerb({
   options: waitOptions,
   read: readScale,
   run: async (input, call) => {
-    const concerns = isNamed.bind(undefined, [input.name]);
-    const options = { goal: "ready" as const, concerns, showsUnchanged: true };
+    const options = { goal: "ready" as const, about: [input.name], showsUnchanged: true };
     return tellReport(await withProgress(call, options, (manager) => manager.scale(input)), call);
   },
 });

@@ -49,6 +49,7 @@ function serviceRows({ plan, dependents, limits }: ServiceDetail): readonly Row[
   return [
     ["runs", `${words.map(shellWord).join(" ")} (${carrier})`],
     ["in", cwd],
+    ["tags", (plan.tags ?? []).map((tag) => `@${tag}`).join(", ")],
     ["instances", String(instances)],
     ["port", listenPort === undefined ? "" : String(listenPort)],
     ["runs at", scheduleText(plan.schedule)],
@@ -59,6 +60,7 @@ function serviceRows({ plan, dependents, limits }: ServiceDetail): readonly Row[
     ["live", liveText(plan.live)],
     ["restart", restartText(plan)],
     ["standby", plan.standby === true ? "the next run of each instance is started ahead" : ""],
+    ["on crash", plan.onCrash?.map(shellWord).join(" ") ?? ""],
     ["hook", plan.exhausted.hook?.map(shellWord).join(" ") ?? ""],
     ["stop", stopText(plan)],
     ["reload", listenPort === undefined ? "" : `the old instance has ${spanText(plan.drainMs)} to finish`],

@@ -2,12 +2,13 @@
  * `colos up`: makes the system what the config says, and waits until it is. Starts a daemon when the home has none.
  *
  * Guarantees: a config that is wrong is refused before a daemon is started or asked. Applying the same config twice changes
- * nothing, and says so.
+ * nothing, and says so. When the daemon that was started for it refuses it, that daemon ends again, unless somebody else has
+ * given it something meanwhile; whoever was about to do so starts another.
  *
  * @module
  */
-import { DaemonAbsentError } from "../../control/manager-client.ts";
-import type { WaitOptions } from "../../control/manager.ts";
+import { ConnectionLostError, DaemonAbsentError } from "../../control/manager-client.ts";
+import { ManagerError, type ApplyReport, type PlanInput, type WaitOptions } from "../../control/manager.ts";
 import type { InstanceState, InstanceStatus } from "../../control/service.ts";
 import { type Call, commonOptions, managerVerb } from "../call.ts";
 import { changeLines, hasChanges } from "../changes.ts";
@@ -33,6 +34,9 @@ const unitOptions: Options = {
 const containerOptions: Options = {
   container: { help: "run the daemon here, as the command of a container, until SIGTERM" },
 };
+
+/** How often a daemon is started or asked before one that is gone each time is a failure. */
+export const triesMax = 5;
 
 interface UpInput {
   readonly wait: WaitOptions;
@@ -86,18 +90,7 @@ async function applyConfig({ config, wait, isUnit }: UpInput, call: Call): Promi
   const input = await readPlan(config, call);
   if (input === undefined) return exitCodes.usage;
   const startedMs = host.clock.monotonicMs();
-  await ensureDaemon(call, isUnit);
-  if (call.isTalking) call.print(changeLines((await (await call.connect()).preview(input)).changes, call.colour));
-  const alone = input.plan.services.filter(({ carrier }) => carrier === "thread" || carrier === "coroutine");
-  if (call.isTalking && alone.length > 0) {
-    const names = alone.map(({ name }) => name).join(", ");
-    call.print([
-      `colos: under a daemon each service has OS processes of its own, also ${names}; their processes do not find each other by name`,
-    ]);
-  }
-  const names = input.plan.services.map(({ name, instances }) => (instances === 1 ? name : `${name}.${instances}`));
-  const options = { goal: "ready" as const, concerns: () => true, showsUnchanged: false, names };
-  const report = await withProgress(call, options, (manager) => manager.apply({ ...input, ...wait }));
+  const report = await withOwnDaemon(call, isUnit, () => applyPlan({ ...input, ...wait }, call));
   const exitCode = tellReport(report, call);
   if (call.isTalking && exitCode === exitCodes.ok) {
     const elapsed = durationText(host.clock.monotonicMs() - startedMs);
@@ -111,19 +104,69 @@ async function applyConfig({ config, wait, isUnit }: UpInput, call: Call): Promi
   return isUnit && exitCode === exitCodes.failed ? exitCodes.ok : exitCode;
 }
 
-async function ensureDaemon(call: Call, isUnit: boolean): Promise<void> {
+async function applyPlan(input: PlanInput & WaitOptions, call: Call): Promise<ApplyReport> {
+  const { plan, env, source } = input;
+  const manager = await call.connect();
+  if (call.isTalking) call.print(changeLines((await manager.preview({ plan, env, source })).changes, call.colour));
+  const alone = input.plan.services.filter(({ carrier }) => carrier === "thread" || carrier === "coroutine");
+  if (call.isTalking && alone.length > 0) {
+    const names = alone.map(({ name }) => name).join(", ");
+    call.print([
+      `colos: under a daemon each service has OS processes of its own, also ${names}; their processes do not find each other by name`,
+    ]);
+  }
+  const names = input.plan.services.map(({ name, instances }) => (instances === 1 ? name : `${name}.${instances}`));
+  const options = { goal: "ready" as const, showsUnchanged: false, names };
+  return withProgress(call, options, () => manager.apply(input));
+}
+
+/** Asks a daemon, which is started when there is none. The same plan may be applied twice, so who is lost meanwhile is asked again. */
+async function withOwnDaemon<T>(call: Call, isUnit: boolean, work: () => Promise<T>): Promise<T> {
+  for (let triesLeft = triesMax - 1; ; triesLeft--) {
+    const isOwn = await ensureDaemon(call, isUnit);
+    try {
+      return await work();
+    } catch (error) {
+      if (triesLeft > 0 && isGone(error)) continue;
+      if (isOwn) await endUnused(call);
+      throw error;
+    }
+  }
+}
+
+/** Somebody else's daemon that was given nothing has ended before it could be given this. */
+function isGone(error: unknown): boolean {
+  const isEnding = error instanceof ManagerError && error.code === "ending";
+  return isEnding || error instanceof DaemonAbsentError || error instanceof ConnectionLostError;
+}
+
+async function endUnused(call: Call): Promise<void> {
+  try {
+    const ended = await call.host.watchEnd(call.home);
+    await (await call.connect()).down({ ifUnused: true });
+    await ended();
+    if (call.isTalking) call.print(["colos: the daemon has ended again, as it was given nothing to do"]);
+  } catch {
+    // Somebody has given it something, or it is gone; what there is to say is why the config was refused.
+  }
+}
+
+/** Whether it was started here. */
+async function ensureDaemon(call: Call, isUnit: boolean): Promise<boolean> {
   const { host, home } = call;
   try {
     const manager = await call.connect();
     const { daemon } = await manager.list();
-    if (!isUnit || !(await host.isDaemonElsewhere(daemon.osPid))) return;
+    if (!isUnit || !(await host.isDaemonElsewhere(daemon.osPid))) return false;
     await manager.handOver();
     await host.startDaemon(home, daemon.osPid, "here");
     if (call.isTalking) call.print([`colos: the daemon in ${home} runs in this unit now; no service was touched`]);
+    return false;
   } catch (error) {
     if (!(error instanceof DaemonAbsentError)) throw error;
     await host.startDaemon(home);
     if (call.isTalking) call.print([`colos: started a daemon in ${home}`]);
+    return true;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * Guarantees: settles when the control API answers, or says why it does not, with what the daemon said last. The daemon outlives
  * whoever started it, and has nothing that was meant for that one alone (own-environment.ts). When another daemon was faster, that
- * one counts.
+ * one counts; when that one was about to end, it is tried again.
  *
  * @module
  */
@@ -38,7 +38,14 @@ export function daemonLog(home: Home): string {
 
 /** Starts `command` as the daemon of `home`. @throws ManagerError `refused` for a home that takes no daemon, else Error, with a sentence */
 export async function launchDaemon(home: Home, command: readonly [string, ...string[]]): Promise<void> {
+  const deadlineMs = performance.now() + launchTimeoutMs;
+  while (!(await isLaunched(home, command, deadlineMs)));
+}
+
+/** False: another daemon had the home, and has it no more. */
+async function isLaunched(home: Home, command: readonly [string, ...string[]], deadlineMs: number): Promise<boolean> {
   const file = daemonLog(home);
+  let wasHeld = isHeld(home);
   const log = openLog(home);
   const from = fstatSync(log).size;
   const [executable, ...args] = command;
@@ -57,15 +64,22 @@ export async function launchDaemon(home: Home, command: readonly [string, ...str
     if (code === refusedCode) refusedAtMs = performance.now();
     else problem ??= signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`;
   });
-  await awaitAnswer(home, from, () => {
+  const answer = await awaitAnswer(home, from, deadlineMs, () => {
+    if (refusedAtMs === undefined) return problem;
+    const isStillHeld = isHeld(home);
+    if (wasHeld && !isStillHeld) return isFree;
+    wasHeld = isStillHeld;
     // The one that was faster answers in a moment.
-    const patienceMs = isHeld(home) ? otherDaemonMs : 0;
-    if (refusedAtMs !== undefined && performance.now() > refusedAtMs + patienceMs)
-      throw new ManagerError("refused", refusal(file, from));
+    const patienceMs = isStillHeld ? otherDaemonMs : 0;
+    if (performance.now() > refusedAtMs + patienceMs) throw new ManagerError("refused", refusal(file, from));
     return problem;
   });
   daemon.unref();
+  return answer !== isFree;
 }
+
+/** Another daemon had the home, and has it no more. */
+const isFree: unique symbol = Symbol("is free");
 
 /**
  * Has the heart of `home` start `command` as its daemon: where the last one was, which has handed over and ended. When it does not come, the
@@ -76,7 +90,7 @@ export async function launchByHeart(home: Home, command: readonly [string, ...st
   const heartFrom = sizeOf(heartLog(home));
   const undo = beginByHeart(home, command);
   try {
-    await awaitAnswer(home, from, () => {
+    await awaitAnswer(home, from, performance.now() + launchTimeoutMs, () => {
       const heartSaid = readFrom(heartLog(home), heartFrom);
       const status = /has ended with exit status (\d+)/.exec(heartSaid)?.[1];
       return status === undefined ? undefined : `it ended with exit code ${status}`;
@@ -88,15 +102,21 @@ export async function launchByHeart(home: Home, command: readonly [string, ...st
 }
 
 /** @param problem why it will never answer @throws Error with a sentence, and what `problem` throws */
-async function awaitAnswer(home: Home, from: number, problem: () => string | undefined): Promise<void> {
-  const deadline = performance.now() + launchTimeoutMs;
+async function awaitAnswer(
+  home: Home,
+  from: number,
+  deadlineMs: number,
+  problem: () => string | typeof isFree | undefined,
+): Promise<typeof isFree | undefined> {
   while (!(await answers(home.controlSocket))) {
-    const isLate = performance.now() > deadline;
+    const isLate = performance.now() > deadlineMs;
     const why = problem() ?? (isLate ? `it did not answer within ${launchTimeoutMs} ms` : undefined);
+    if (why === isFree) return isFree;
     if (why !== undefined)
       throw new Error(`the daemon of ${home.root} did not start: ${why}${said(daemonLog(home), from)}`);
     await pause(launchLookMs);
   }
+  return undefined;
 }
 
 /** @throws ManagerError `refused` */

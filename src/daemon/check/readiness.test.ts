@@ -252,7 +252,7 @@ describe("readiness: log", () => {
     const replaying: ReadySubject = {
       ...service,
       onLine(listener) {
-        const leave = service.onLine(listener);
+        const leave = service.onLine!(listener);
         listener("ready");
         return leave;
       },
@@ -283,6 +283,18 @@ describe("readiness: log", () => {
 
     await expect(ready).rejects.toThrow("stopped");
     expect(service.listenersCount).toBe(0);
+  });
+
+  test("where somebody else reads the lines, they say it", async () => {
+    const { onLine: _, ...elsewhere } = subject();
+    let say = (): void => {};
+    const signalled = new Promise<void>((resolve) => (say = resolve));
+    const late = awaitReady({ kind: "log", pattern: "/re.dy/", timeoutMs: 20 }, { ...elsewhere, signalled }, never);
+    expect(await failure(late)).toBe("no line of the log matched /re.dy/ within 20 ms");
+
+    const ready = awaitReady({ kind: "log", pattern: "ready", timeoutMs }, { ...elsewhere, signalled }, never);
+    say();
+    await ready;
   });
 
   test("a broken expression fails at once", async () => {

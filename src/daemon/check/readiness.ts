@@ -13,12 +13,15 @@ import { setTimeout as pause } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 import type { ProbePlan, ReadyPlan } from "../../control/config.ts";
 import { hostTimerMaxMs, quote } from "../bounded-command.ts";
+import { noReadyLine, readyExpression } from "./ready-line.ts";
 import { ProbeError, probeFailure, probeOnce, type ProbeSubject } from "./probe.ts";
 
 export { assertPortFree, PortInUseError, portHolder, type PortHolder } from "../../os/port-holder.ts";
 
-/** Milliseconds between the first two tries of a repeated check. */
-export const firstIntervalMs = 20;
+/** Milliseconds between the first two tries of a check that is one connection: a standby is ready after a few. */
+export const firstIntervalMs = 4;
+/** The same for a command, which costs as much as the start of an OS process. */
+export const firstCommandIntervalMs = 20;
 /** Milliseconds between two tries of a repeated check at most; each wait is half as long again as the one before. */
 export const intervalMaxMs = 250;
 /** How long one TCP connection may take to be accepted, in milliseconds. */
@@ -28,8 +31,11 @@ export const responseMaxMs = 5_000;
 
 /** What a check needs to know of the service. */
 export interface ReadySubject extends ProbeSubject {
-  /** Calls `listener` for each line the service writes on stdout or stderr, without line end; returns how to stop. */
-  onLine(listener: (text: string) => void): () => void;
+  /**
+   * Calls `listener` for each line the service writes on stdout or stderr, without line end; returns how to stop. Absent: who reads
+   * its lines says by `signalled` that one of them was it.
+   */
+  readonly onLine?: (listener: (text: string) => void) => () => void;
   /**
    * Settles when the service itself said that it is ready: for the kinds `fd`, `notify` and `call`, which somebody else has to
    * listen for. A rejection ends the wait, its message is the reason. Absent: these kinds cannot be waited for here.
@@ -43,9 +49,16 @@ export class NotReadyError extends Error {
   /** What was seen last was colos itself being short of something; the service is not to blame. */
   readonly isOwnTrouble: boolean;
 
-  constructor(message: string, isOwnTrouble = false) {
+  /** It may still have become ready; otherwise its check can never pass. */
+  readonly isLate: boolean;
+
+  constructor(
+    message: string,
+    { isOwnTrouble = false, isLate = false }: { readonly isOwnTrouble?: boolean; readonly isLate?: boolean } = {},
+  ) {
     super(message);
     this.isOwnTrouble = isOwnTrouble;
+    this.isLate = isLate;
   }
 }
 
@@ -93,7 +106,8 @@ interface Check {
 function lateError({ failed, before }: Check, timeoutMs: number, last: Sight | undefined): NotReadyError {
   const seen = last?.text ?? before;
   const lastClause = seen === undefined ? "" : ` (last: ${seen})`;
-  return new NotReadyError(`${failed} within ${timeoutMs} ms${lastClause}`, last?.isOwnTrouble);
+  const isOwnTrouble = last?.isOwnTrouble === true;
+  return new NotReadyError(`${failed} within ${timeoutMs} ms${lastClause}`, { isOwnTrouble, isLate: true });
 }
 
 function checkOf(plan: Exclude<ReadyPlan, { kind: "none" }>, subject: ReadySubject): Check {
@@ -122,7 +136,8 @@ function repeatedProbe(plan: ProbePlan, before: string, subject: ReadySubject): 
     failed: probeFailure(plan),
     before,
     run: async (end, see) => {
-      for (let intervalMs = firstIntervalMs; ; intervalMs = Math.min(intervalMs * 1.5, intervalMaxMs)) {
+      const firstMs = plan.kind === "exec" ? firstCommandIntervalMs : firstIntervalMs;
+      for (let intervalMs = firstMs; ; intervalMs = Math.min(intervalMs * 1.5, intervalMaxMs)) {
         try {
           return await probeOnce(plan, subject, end);
         } catch (error) {
@@ -151,10 +166,13 @@ function signalledCheck(failed: string, kind: string, { signalled }: ReadySubjec
   };
 }
 
+/** Where somebody else reads its lines, they say whether one of them was it. */
 function logCheck(pattern: string, subject: ReadySubject): Check {
-  const expression = parseExpression(pattern);
+  const { failed, expression } = parseExpression(pattern);
+  const { onLine } = subject;
+  if (onLine === undefined) return signalledCheck(failed, "log", subject);
   return {
-    failed: `no line of the log ${expression === undefined ? `contained ${JSON.stringify(pattern)}` : `matched ${pattern}`}`,
+    failed,
     before: "nothing was written",
     run: (end, see) =>
       new Promise((resolve, reject) => {
@@ -168,7 +186,7 @@ function logCheck(pattern: string, subject: ReadySubject): Check {
           settleWith();
         };
         end.addEventListener("abort", stopped);
-        leave = subject.onLine((line) => {
+        leave = onLine((line) => {
           const text = stripVTControlCharacters(line);
           if (settled) return;
           if (expression?.test(text) ?? text.includes(pattern)) settle(resolve);
@@ -179,12 +197,10 @@ function logCheck(pattern: string, subject: ReadySubject): Check {
   };
 }
 
-/** The expression in `/expression/flags`; undefined for a plain text. Throws NotReadyError for a broken one. */
-function parseExpression(pattern: string): RegExp | undefined {
-  const [, source, flags] = /^\/(.+)\/([dgimsuvy]*)$/s.exec(pattern) ?? [];
-  if (source === undefined) return undefined;
+/** Throws NotReadyError for a broken expression. */
+function parseExpression(pattern: string): { readonly failed: string; readonly expression: RegExp | undefined } {
   try {
-    return new RegExp(source, flags!.replaceAll(/[gy]/g, "")); // these two make a match depend on the one before
+    return { failed: noReadyLine(pattern), expression: readyExpression(pattern) };
   } catch (error) {
     throw new NotReadyError(`the readiness check ${pattern} is not a regular expression: ${(error as Error).message}`);
   }

@@ -5,7 +5,7 @@
  */
 import type { Endpoint } from "../../context/interface.ts";
 import { isReading } from "../../context/interface.ts";
-import { nothing } from "../../context/schema.ts";
+import { mayBeLeftOut } from "../../context/schema.ts";
 import { managerInterfaces } from "../../control/manager-interface.ts";
 import { pathOf } from "../../control/manager-routes.ts";
 import type { Manager } from "../../control/manager.ts";
@@ -26,7 +26,7 @@ export const routes: readonly Route[] = Object.values(managerInterfaces).flatMap
     group,
     name: name as keyof Manager,
     endpoint,
-    methods: isReading(endpoint) && endpoint.input === nothing ? (["GET", "POST"] as const) : (["POST"] as const),
+    methods: isReading(endpoint) && mayBeLeftOut(endpoint.input) ? (["GET", "POST"] as const) : (["POST"] as const),
   })),
 );
 

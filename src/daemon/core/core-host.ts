@@ -5,13 +5,27 @@
  */
 import type { ServicePlan } from "../../control/config.ts";
 import type { InstanceState } from "../../control/service.ts";
-import type { RunId } from "../run/run.ts";
+import type { RunEnd, RunId } from "../run/run.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
-import type { Entry, ServiceRecord } from "./record.ts";
+import type { Entry } from "./entry.ts";
+import type { ServiceRecord } from "./record.ts";
 
 /** The first and the longest wait when colos itself is short of something, in milliseconds; it doubles with each try. */
 export const ownTroubleRetryMs = 1_000;
 export const ownTroubleRetryMaxMs = 10_000;
+
+/** A run has ended that nobody asked to end (`crash`), or what failed is not tried again as before (`exhausted`). */
+export interface ServiceFailure {
+  readonly event: "crash" | "exhausted";
+  readonly plan: ServicePlan;
+  readonly instance: number;
+  readonly reason: string;
+  readonly end: RunEnd;
+  /** Of the run; epoch milliseconds. */
+  readonly startedAt: number;
+  /** Of the instance. */
+  readonly restartsCount: number;
+}
 
 /** What the core tells. No call may call back into the core at once. */
 export interface CoreHost {
@@ -27,16 +41,20 @@ export interface CoreHost {
   start(run: LiveRun, plan: ServicePlan, instance: number): void;
   /** Tells a standby that its turn has come; `promoted` follows. Safe to say twice. */
   promote(run: LiveRun, plan: ServicePlan, instance: number): void;
-  /** OS signal to the group. */
+  /**
+   * OS signal to the group; `told` follows. Before it the journal has what was kept so far, when the disk takes it: of a run that
+   * ends by it the next daemon knows that it was to.
+   */
   signal(run: RunId, name: string): void;
+  /** The same with SIGKILL to all of it; nothing follows. */
   kill(run: RunId): void;
   /** Begins the readiness check; `ready` or `notReady` follows unless `endChecks` comes first. */
   check(run: LiveRun, plan: ServicePlan, instance: number): void;
   /** Begins liveness checks; `unhealthy` may follow. */
   watchOver(run: LiveRun, plan: ServicePlan, instance: number): void;
   endChecks(run: RunId): void;
-  /** The window is used up. */
-  exhausted(plan: ServicePlan, instance: number, reason: string): void;
+  /** Somebody may want to hear of it at once. */
+  failed(failure: ServiceFailure): void;
   /** The end of a run was taken in. */
   forget(run: RunId): void;
   /** An instance is not what it was: its state, its run, or why. */

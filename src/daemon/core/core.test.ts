@@ -5,7 +5,10 @@ import type { DependencyEndPolicy, SchedulePlan, ServicePlan } from "../../contr
 import { RunStartError } from "../run/run.ts";
 import { Core } from "./core.ts";
 import { ownTroubleRetryMaxMs, ownTroubleRetryMs } from "./core-host.ts";
-import { emptyRecord, fold, snapshotOf, type Entry, type InstanceRecord, type SystemRecord } from "./record.ts";
+import type { Entry } from "./entry.ts";
+import { fold } from "./fold.ts";
+import { emptyRecord, type InstanceRecord, type SystemRecord } from "./record.ts";
+import { snapshotOf } from "./snapshot.ts";
 
 const quick: Partial<ServicePlan> = {};
 const on = (name: string, onEnd: DependencyEndPolicy = "ignore"): Pick<ServicePlan, "dependsOn"> => ({
@@ -217,6 +220,39 @@ describe("what nobody asked for", () => {
 
     machine.end("bad.1.1", 3);
     expect(machine.exhaustedBy).toEqual(["bad"]);
+  });
+
+  test("each end that nobody asked for is a crash; one that is as it should be is none", () => {
+    const machine = upAndReady({
+      web: quick,
+      job: { ...quick, restart: "transient" },
+      ill: quick,
+      renewed: quick,
+      stopped: quick,
+    });
+    machine.end("web.1.1", 0);
+    machine.end("job.1.1", 0);
+    machine.core.unhealthy("ill.1.1", "it does not answer");
+    machine.end("ill.1.1", 0);
+    machine.core.renew("renewed", "asked");
+    machine.end("renewed.1.1", 1);
+    machine.commit({ type: "target", at: 0, service: "stopped", target: "down" });
+    machine.end("stopped.1.1", 1);
+    expect(machine.crashes).toEqual(["web: exit code 0", "ill: it does not answer"]);
+
+    machine.settle();
+    machine.end("web.1.2", 1);
+    expect(machine.crashes.at(-1)).toBe("web: exit code 1");
+    expect(machine.exhaustedBy).toEqual([]);
+  });
+
+  test("a version that does not become ready has crashed, while the older one goes on", () => {
+    const machine = upAndReady({ web: { ...quick, listenPort: 80 } });
+    machine.core.renew("web", "asked");
+    machine.runAsked();
+    machine.end("web.1.2", 3);
+    expect(machine.crashes).toEqual(["web: exit code 3"]);
+    expect(machine.states()).toEqual({ web: "ready" });
   });
 
   test("what colos itself is short of leaves no run, no restart and no end behind", () => {

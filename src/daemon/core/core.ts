@@ -8,7 +8,7 @@
  * after those that depend on it and stop too. What nobody asked for (an end, a failed check) goes through the sliding window
  * and the backoff of the plan; what somebody asked for does not count.
  * Here is what happens, and in which order it is looked at. What is decided: dependencies.ts, run-start.ts, run-stop.ts, run-end.ts,
- * outcome.ts, renewal.ts, standby.ts, standby-turn.ts, job-times.ts, recovery.ts, instance-state.ts.
+ * outcome.ts, renewal.ts, stale.ts, standby.ts, standby-turn.ts, job-times.ts, recovery.ts, instance-state.ts.
  * Not here: files, OS processes, checks, timers (the host), operations and their answers (manager.ts).
  *
  * @module
@@ -21,12 +21,14 @@ import { showInstance } from "./instance-state.ts";
 import { fireWhenDue, nextTime } from "./job-times.ts";
 import { hasRuns, type LiveInstance } from "./live.ts";
 import { recoverRuns } from "./recovery.ts";
-import type { Entry, ServiceRecord, SystemRecord } from "./record.ts";
-import { isStale, renewNext, renewUnseen, takeOver } from "./renewal.ts";
+import type { Entry } from "./entry.ts";
+import type { ServiceRecord, SystemRecord } from "./record.ts";
+import { renewNext, renewUnseen, takeOver } from "./renewal.ts";
 import { endRun, postponeRun } from "./run-end.ts";
 import { reconcileStart } from "./run-start.ts";
 import { askToStop, reconcileStop, stopRun } from "./run-stop.ts";
 import { Situation } from "./situation.ts";
+import { isStale } from "./stale.ts";
 import { reconcileStandby } from "./standby.ts";
 
 export class Core {
@@ -170,6 +172,13 @@ export class Core {
     if (found === undefined || found.run.says === text) return;
     found.run.says = text;
     showInstance(this.#situation, found.service, found.instance);
+  }
+
+  /** A run that is to end has been given its stop signal. */
+  told(id: RunId): void {
+    if (this.#situation.findRun(id)?.run.stop === undefined) return;
+    this.#situation.keep({ type: "told", at: this.#host.now(), run: id });
+    this.reconcile();
   }
 
   ended(id: RunId, end: RunEnd): void {

@@ -10,7 +10,8 @@ import type { RunId } from "../run/run.ts";
 export interface LiveRun {
   readonly id: RunId;
   readonly number: number;
-  readonly key: string;
+  /** Which version of the plan it runs; of a standby, which it was started for (run-key.ts). */
+  key: string;
   /** Of a standby: when it was started ahead; once its turn has come: that moment. */
   startedAt: number;
   dependencies: Readonly<Record<string, number>>;
@@ -35,7 +36,7 @@ export interface LiveStop {
   readonly drains: boolean;
   /** When it is killed, by the monotonic clock; undefined: never. */
   readonly killDueMs: number | undefined;
-  /** It has got its stop signal. */
+  /** Its stop signal is on its way, or it has got it. */
   isTold: boolean;
   isKilled: boolean;
 }

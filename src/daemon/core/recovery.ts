@@ -6,12 +6,14 @@
 import type { RecoveredRun, RunId } from "../run/run.ts";
 import { takeTime } from "./job-times.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
-import { runParts, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
-import { isStale, takeOver } from "./renewal.ts";
+import type { InstanceRecord, RunRecord, ServiceRecord } from "./record.ts";
+import { runParts } from "./run-id.ts";
+import { takeOver } from "./renewal.ts";
 import { endRun } from "./run-end.ts";
-import { runKey } from "./run-key.ts";
+import { runKey, standbyKey } from "./run-key.ts";
 import { askToStop, killDueMs, stopRun } from "./run-stop.ts";
 import type { Situation } from "./situation.ts";
+import { isStale } from "./stale.ts";
 
 /** Takes over what earlier daemons left. */
 export function recoverRuns(situation: Situation, found: readonly RecoveredRun[]): void {
@@ -118,7 +120,7 @@ function recoverFound(
   resume(situation, service, number, live, found);
 }
 
-/** The daemon that told it so may have been killed before it had written that down. */
+/** The disk of the daemon that told it so may have taken nothing, and what else could it have ended by. */
 function wasToEnd(situation: Situation, service: ServiceRecord, number: number, run: LiveRun): boolean {
   const instance = situation.instance(service.plan.name, number);
   if (run.stop !== undefined || instance.current !== run) return false;
@@ -136,9 +138,10 @@ function recordedRun(
   const { id, instance, startedAt } = found;
   if (known === undefined) {
     const standby = found.isStandby === true ? ({ isStandby: true } as const) : {};
+    const key = found.isStandby === true ? standbyKey(service.plan) : runKey(service.plan);
     const { number } = runParts(id);
     const dependencies = found.isStandby === true ? {} : dependenciesAmong(situation, service, runs);
-    const run: RunRecord = { id, number, key: runKey(service.plan), dependencies, startedAt, ...standby };
+    const run: RunRecord = { id, number, key, dependencies, startedAt, ...standby };
     if (found.isStandby !== true) takeTime(situation, service, startedAt);
     situation.keep({ type: "begun", at: startedAt, service: service.plan.name, instance, run });
     return run;
@@ -146,7 +149,9 @@ function recordedRun(
   if (known.isStandby !== true || found.isStandby === true) return known;
   const dependencies = dependenciesAmong(situation, service, runs);
   // When its turn came nobody has written down: a later time than that would miss what it said of itself since.
-  situation.keep({ type: "promoted", at: startedAt, run: id, dependencies });
+  const { plan } = service;
+  const key = known.key === standbyKey(plan) ? runKey(plan) : known.key;
+  situation.keep({ type: "promoted", at: startedAt, run: id, key, dependencies });
   return findRecord(situation, found) ?? known;
 }
 

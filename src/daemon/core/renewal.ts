@@ -1,6 +1,6 @@
 /**
  * Renewal: decides which run is replaced by one of the plan as it is now, and how: one instance at a time, and with a shared
- * socket the old run stays until the new one is ready.
+ * socket the old run stays until the new one is ready. Without one it ends first; with a standby, once a new one waits.
  *
  * @module
  */
@@ -13,16 +13,8 @@ import { runKey } from "./run-key.ts";
 import { beginRun } from "./run-start.ts";
 import { stopRun } from "./run-stop.ts";
 import type { Situation } from "./situation.ts";
-
-/** Whether the run of an instance is to be replaced by one of the plan as it is now. */
-export function isStale(service: ServiceRecord, instance: LiveInstance): boolean {
-  const record = service.instances.get(instance.number);
-  const { current } = instance;
-  if (record === undefined || current === undefined) return false;
-  if (current.number <= record.renewUpTo) return true;
-  const key = runKey(service.plan);
-  return current.key !== key && record.heldBack?.key !== key;
-}
+import { isStale } from "./stale.ts";
+import { renewStandby } from "./standby.ts";
 
 /** Why it is started again for a change that was found when a daemon began. */
 const unseenWhy = "what it watches changed while no daemon lived";
@@ -54,8 +46,11 @@ export function renewNext(situation: Situation, service: ServiceRecord): void {
   if (stale?.current === undefined) return;
   const { plan } = service;
   const { host } = situation;
-  if (plan.listenPort === undefined)
+  if (plan.listenPort === undefined) {
+    // Whoever is to take its place waits first, so that the gap is as short as after a crash.
+    if (!renewStandby(situation, service, stale)) return;
     return stopRun(situation, service, stale.current, renewReason(service, stale.current, stale.number));
+  }
   // Both accept on the socket that colos holds, so the old one stays until the new one is ready.
   if (firstUnmet(situation, plan) !== undefined) return;
   const leftMs = stale.nextNotBeforeMs - host.monotonicMs();

@@ -4,8 +4,16 @@
  * @module
  */
 import type { RunEnd, RunId } from "../run/run.ts";
-import { longerDelayMs, outcomeOf, ownTroubleOutcome, type Blame, type CountedOutcome } from "./outcome.ts";
-import type { Outcome, ServiceRecord } from "./record.ts";
+import type { ServiceFailure } from "./core-host.ts";
+import {
+  endSentence,
+  longerDelayMs,
+  outcomeOf,
+  ownTroubleOutcome,
+  type Blame,
+  type CountedOutcome,
+} from "./outcome.ts";
+import type { Outcome } from "./record.ts";
 import { holdBack } from "./renewal.ts";
 import type { LiveInstance } from "./live.ts";
 import type { FoundRun, Situation } from "./situation.ts";
@@ -72,8 +80,10 @@ function endOther(situation: Situation, found: FoundRun, end: RunEnd, blame: Bla
   if (wasNext) instance.next = undefined;
   instance.draining.delete(run);
   keepEnd(situation, found, end, undefined);
-  if (wasNext && blame === "service" && (run.stop === undefined || run.stop.isFailure))
+  if (wasNext && blame === "service" && (run.stop === undefined || run.stop.isFailure)) {
     holdBack(situation, service, instance, run, end);
+    tellFailure(situation, found, end, "crash", run.stop?.why ?? endSentence(end));
+  }
 }
 
 function keepEnd(
@@ -91,18 +101,24 @@ function keepEnd(
     ...(outcome === undefined ? {} : { outcome: kept as Outcome }),
     ...(counts === undefined ? {} : { counts }),
   });
-  if (outcome !== undefined) tellExhausted(situation, service, instance, outcome);
+  if (outcome !== undefined) tellFailures(situation, { service, instance, run }, end, outcome);
 }
 
-function tellExhausted(
-  { host }: Situation,
-  { plan }: ServiceRecord,
-  { number }: LiveInstance,
-  outcome: CountedOutcome,
-): void {
-  if (outcome.kind === "again" && outcome.isExhausted && outcome.counts === true)
-    host.exhausted(plan, number, outcome.reason);
+function tellFailures(situation: Situation, found: FoundRun, end: RunEnd, outcome: CountedOutcome): void {
+  if (outcome.kind === "done" && outcome.isOk) return;
+  tellFailure(situation, found, end, "crash", found.run.stop?.why ?? endSentence(end));
   // Also a job and whatever else is not restarted: nobody would hear of it otherwise.
-  const isGivenUp = outcome.kind === "failed" || (outcome.kind === "done" && !outcome.isOk);
-  if (isGivenUp) host.exhausted(plan, number, outcome.reason);
+  const isUsedUp = outcome.kind === "again" && outcome.isExhausted && outcome.counts === true;
+  if (isUsedUp || outcome.kind !== "again") tellFailure(situation, found, end, "exhausted", outcome.reason);
+}
+
+function tellFailure(
+  { host }: Situation,
+  { service: { plan, instances }, instance: { number }, run: { startedAt } }: FoundRun,
+  end: RunEnd,
+  event: ServiceFailure["event"],
+  reason: string,
+): void {
+  const restartsCount = instances.get(number)?.restartsCount ?? 0;
+  host.failed({ event, plan, instance: number, reason, end, startedAt, restartsCount });
 }

@@ -9,13 +9,26 @@ import { createHash } from "node:crypto";
 import type { ServicePlan } from "../../control/config.ts";
 import { runFields } from "../../control/plan-diff.ts";
 
-const keys = new WeakMap<ServicePlan, string>();
+/** What a standby has from its plan beside that: how it says that it is ready is wired up when it is started. */
+const standbyFields: readonly (keyof ServicePlan)[] = [...runFields, "ready"];
+
+const runKeys = new WeakMap<ServicePlan, string>();
+const standbyKeys = new WeakMap<ServicePlan, string>();
 
 /** 16 hexadecimal digits. */
 export function runKey(plan: ServicePlan): string {
+  return keyOf(plan, runFields, runKeys);
+}
+
+/** The same for a run that is started ahead: two plans have the same exactly when a standby of one can take over for the other. */
+export function standbyKey(plan: ServicePlan): string {
+  return keyOf(plan, standbyFields, standbyKeys);
+}
+
+function keyOf(plan: ServicePlan, fields: readonly (keyof ServicePlan)[], keys: WeakMap<ServicePlan, string>): string {
   let key = keys.get(plan);
   if (key === undefined) {
-    const taken = runFields.map((field) => [field, plan[field] ?? null]);
+    const taken = fields.map((field) => [field, plan[field] ?? null]);
     key = createHash("sha256").update(JSON.stringify(taken, sortedKeys)).digest("hex").slice(0, 16);
     keys.set(plan, key);
   }

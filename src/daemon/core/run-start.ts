@@ -7,10 +7,12 @@
 import { firstUnmet } from "./dependencies.ts";
 import type { LiveInstance, LiveRun } from "./live.ts";
 import { dueAt } from "./outcome.ts";
-import { runId, type InstanceRecord, type RunRecord, type ServiceRecord } from "./record.ts";
-import { runKey } from "./run-key.ts";
+import type { InstanceRecord, RunRecord, ServiceRecord } from "./record.ts";
+import { runId } from "./run-id.ts";
+import { runKey, standbyKey } from "./run-key.ts";
 import type { Situation } from "./situation.ts";
-import { isOutdated, promote } from "./standby-turn.ts";
+import { isOutdated } from "./stale.ts";
+import { promote } from "./standby-turn.ts";
 
 /** Starts what is to run, and forgives what has been well for long enough. */
 export function reconcileStart(situation: Situation, service: ServiceRecord, instance: LiveInstance): void {
@@ -52,9 +54,9 @@ export function startRun(
   const number = situation.lastRun(plan.name, instance) + 1;
   const dependencies = situation.generations(plan);
   const id = runId(plan.name, instance, number);
-  const run: RunRecord = { id, number, key: runKey(plan), dependencies, startedAt: at, ...standby };
+  const key = standby.isStandby === true ? standbyKey(plan) : runKey(plan);
+  const run: RunRecord = { id, number, key, dependencies, startedAt: at, ...standby };
   situation.keep({ type: "begun", at, service: plan.name, instance, run });
-  const { key } = run;
   const isStandby = standby.isStandby === true;
   const live: LiveRun = { id, number, key, startedAt: at, dependencies, isStandby, phase: "asked" };
   situation.host.start(live, plan, instance);

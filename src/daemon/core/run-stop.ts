@@ -6,10 +6,11 @@
 import type { ServicePlan } from "../../control/config.ts";
 import { lossOf, missingOf, mustOutlive } from "./dependencies.ts";
 import { hasRuns, runsOf, type LiveInstance, type LiveRun } from "./live.ts";
-import { runParts, type ServiceRecord, type Stopping } from "./record.ts";
+import type { ServiceRecord, Stopping } from "./record.ts";
+import { runParts } from "./run-id.ts";
 import type { Situation } from "./situation.ts";
 
-/** How long a standby that is told to end has when its service would have for ever, in milliseconds: it has nothing to finish. */
+/** How long a standby that is told to end has at most, in milliseconds: it has nothing to finish, and a restart may wait for it. */
 export const standbyPatienceMs = 5_000;
 
 /** Why a run is told to end, beside the sentence (record.ts). */
@@ -34,11 +35,9 @@ export function stopRun(
 
 /** What a run that is to end is told as soon as it can hear; by the next daemon again, when this one dies before it has kept that. */
 export function askToStop(situation: Situation, run: LiveRun, plan: ServicePlan): void {
-  const { host } = situation;
   if (run.stop?.isTold === false && plan.shutdown !== "brutal") {
-    host.signal(run.id, plan.stopSignal);
     run.stop.isTold = true;
-    situation.keep({ type: "told", at: host.now(), run: run.id });
+    situation.host.signal(run.id, plan.stopSignal);
   }
   killWhenDue(situation, run);
 }
@@ -50,7 +49,8 @@ export function killDueMs(
   { isStandby }: Pick<LiveRun, "isStandby">,
   drains: boolean,
 ): number | undefined {
-  const leftMs = patienceMs(plan, drains) ?? (isStandby ? standbyPatienceMs : undefined);
+  const runMs = patienceMs(plan, drains);
+  const leftMs = isStandby ? Math.min(runMs ?? Infinity, standbyPatienceMs) : runMs;
   return leftMs === undefined ? undefined : situation.host.monotonicMs() + leftMs;
 }
 

@@ -10,7 +10,11 @@ import type { ServicePlan } from "../../control/config.ts";
 import type { RunId } from "../run/run.ts";
 import type { CoreHost } from "./core-host.ts";
 import { hasRuns, liveInstance, runsOf, type LiveInstance, type LiveRun } from "./live.ts";
-import { foldInto, lastRunOf, runParts, type Entry, type ServiceRecord, type SystemRecord } from "./record.ts";
+import type { Entry } from "./entry.ts";
+import { foldInto } from "./fold.ts";
+import type { ServiceRecord, SystemRecord } from "./record.ts";
+import { runParts } from "./run-id.ts";
+import { lastRunOf } from "./run-number.ts";
 import { ServiceOrder } from "./service-order.ts";
 
 /** A change of the time of day against the monotonic clock that counts as setting it, in milliseconds. */

@@ -3,7 +3,7 @@ import { Machine, upAndReady } from "../../../test/fake-machine.ts";
 import type { ServicePlan } from "../../control/config.ts";
 import { RunStartError, type RunId } from "../run/run.ts";
 import { ownTroubleRetryMaxMs } from "./core-host.ts";
-import type { Entry } from "./record.ts";
+import type { Entry } from "./entry.ts";
 import { standbyPatienceMs } from "./run-stop.ts";
 import { standbyDelayMinMs } from "./standby.ts";
 
@@ -159,23 +159,14 @@ describe("a standby that is not needed", () => {
     expect(live(machine)).toEqual({ current: "web.1.1", standby: undefined });
   });
 
-  test("is replaced when the plan is another, and does not take over for it", () => {
+  test("is replaced when how a run says that it is ready is another, and the instance goes on", () => {
     const machine = standingBy();
-    machine.up({ web: other });
-    expect(machine.stopping().toSorted()).toEqual(["web.1.1", "web.1.2"]);
-    machine.end("web.1.1", 0);
-    expect(machine.promoting).toEqual([]);
-    expect(machine.asked).toEqual(["web.1.3"]);
-
+    machine.up({ web: { ...plan, ready: { kind: "fd", fd: 5, timeoutMs: 1000 } } });
+    expect(machine.stopping()).toEqual(["web.1.2"]);
     machine.settle();
-    expect(live(machine)).toEqual({ current: "web.1.3", standby: "web.1.4" });
-  });
-
-  test("is replaced when somebody asks for a new start: who does wants what is there now", () => {
-    const machine = standingBy();
-    machine.core.renew("web", "asked");
+    expect(live(machine)).toEqual({ current: "web.1.1", standby: "web.1.3" });
+    machine.end("web.1.1", 1);
     machine.settle();
-    expect(machine.startedEver).toEqual(["web.1.1", "web.1.2", "web.1.3", "web.1.4"]);
     expect(live(machine)).toEqual({ current: "web.1.3", standby: "web.1.4" });
   });
 
@@ -203,6 +194,106 @@ describe("a standby that is not needed", () => {
   });
 });
 
+describe("a new start that is asked for", () => {
+  const asks: readonly (readonly [string, (machine: Machine) => void])[] = [
+    ["by somebody, or because a file has changed", (machine) => machine.core.renew("web", "asked")],
+    ["by another plan", (machine) => machine.up({ web: other })],
+  ];
+  test.each(asks)("%s ends the run once a new standby waits, which takes over", (_, ask) => {
+    const machine = standingBy();
+    ask(machine);
+    expect(machine.stopping()).toEqual(["web.1.2"]);
+    expect(machine.asked).toEqual([]);
+    machine.end("web.1.2", 0);
+    expect(machine.asked).toEqual(["web.1.3"]);
+    expect(machine.stopping()).toEqual([]);
+
+    machine.runAsked();
+    expect(machine.stopping()).toEqual(["web.1.1"]);
+    machine.end("web.1.1", 0);
+    expect(machine.asked).toEqual([]);
+    expect(machine.promoting).toEqual(["web.1.3"]);
+
+    machine.settle();
+    expect(live(machine)).toEqual({ current: "web.1.3", standby: "web.1.4" });
+    expect(record(machine)).toEqual({ runs: ["web.1.3", "web.1.1"], restartsCount: 0 });
+  });
+
+  test("does without a standby that cannot be started now", () => {
+    const machine = standingBy();
+    machine.core.renew("web", "asked");
+    machine.end("web.1.2", 0);
+    machine.asked.length = 0;
+    machine.core.startFailed("web.1.3", new RunStartError("no more OS processes", "EAGAIN", true));
+    expect(machine.stopping()).toEqual(["web.1.1"]);
+    machine.end("web.1.1", 0);
+    expect(machine.asked).toEqual(["web.1.4"]);
+  });
+
+  test("does without a standby that ends at once", () => {
+    const machine = standingBy();
+    machine.up({ web: other });
+    machine.end("web.1.2", 0);
+    machine.runAsked();
+    machine.end("web.1.3", 1);
+    machine.end("web.1.1", 0);
+    expect(machine.asked).toEqual(["web.1.4"]);
+  });
+
+  test("again meanwhile is not answered by a standby from before", () => {
+    const machine = standingBy();
+    machine.core.renew("web", "asked");
+    machine.end("web.1.2", 0);
+    machine.runAsked();
+    machine.core.renew("web", "asked again");
+    machine.end("web.1.1", 0);
+    expect(machine.promoting).toEqual([]);
+    machine.settle();
+    expect(live(machine)).toEqual({ current: "web.1.4", standby: "web.1.5" });
+  });
+
+  test("is not kept waiting by a service that may take its time, as its standby may not", () => {
+    const machine = standingBy({ shutdown: 3_600_000 });
+    machine.core.renew("web", "asked");
+    machine.pass(standbyPatienceMs);
+    expect(machine.running.get("web.1.2")!.signals).toEqual(["SIGTERM", "SIGKILL"]);
+    expect(machine.running.get("web.1.1")!.signals).toEqual([]);
+  });
+
+  test("is one instance after the other", () => {
+    const machine = upAndReady({ web: { ...plan, instances: 2 } });
+    machine.core.renew("web", "asked");
+    expect(machine.stopping().toSorted()).toEqual(["web.1.2", "web.2.2"]);
+    machine.end("web.1.2", 0);
+    machine.end("web.2.2", 0);
+    machine.runAsked();
+    expect(machine.stopping()).toEqual(["web.1.1"]);
+    machine.settle();
+    expect([...machine.running.keys()].toSorted()).toEqual(["web.1.3", "web.1.4", "web.2.3", "web.2.4"]);
+  });
+
+  test("is gone on with by the next daemon, whenever this one is killed", () => {
+    const steps: readonly ((machine: Machine) => void)[] = [
+      (machine) => machine.core.renew("web", "asked"),
+      (machine) => machine.end("web.1.2", 0),
+      (machine) => machine.runAsked(),
+      (machine) => machine.end("web.1.1", 0),
+      (machine) => machine.tellTurns(),
+    ];
+    for (let count = 1; count <= steps.length; count += 1) {
+      const machine = standingBy();
+      for (const step of steps.slice(0, count)) step(machine);
+      machine.killDaemon();
+      machine.settle();
+      const { current, standby } = live(machine);
+      expect([...machine.running.keys()]).toEqual([current, standby]);
+      expect(current).not.toBe("web.1.1");
+      expect(record(machine).restartsCount).toBe(0);
+      expect(machine.overlooked()).toEqual([]);
+    }
+  });
+});
+
 describe("a standby that ends before its turn", () => {
   test("is followed by another after a delay that grows, and the service does not notice", () => {
     const machine = standingBy({ maxRestarts: 3 });
@@ -218,7 +309,7 @@ describe("a standby that ends before its turn", () => {
     expect(delays.slice(3)).toEqual([60_000, 60_000]);
     expect(machine.states()).toEqual({ web: "ready" });
     expect(record(machine)).toEqual({ runs: ["web.1.1"], restartsCount: 0 });
-    expect(machine.exhaustedBy).toEqual([]);
+    expect([...machine.exhaustedBy, ...machine.crashes]).toEqual([]);
     expect(machine.core.live(machine.core.record.services.get("web")!)[0]!.standbyEnd).toBe("exit code 1");
     expect(machine.core.record.notes.map(({ sentence }) => sentence)).toEqual([
       "a standby of web ended before its turn: exit code 1; another is started in 1 s",

@@ -13,28 +13,45 @@ import type { RunEnd } from "../run/run.ts";
 import type { LiveInstance } from "./live.ts";
 import { endSentence, longerDelayMs, type Blame } from "./outcome.ts";
 import type { ServiceRecord } from "./record.ts";
-import { isStale } from "./renewal.ts";
 import { startRun } from "./run-start.ts";
 import { stopRun } from "./run-stop.ts";
 import type { FoundRun, Situation } from "./situation.ts";
-import { isOutdated } from "./standby-turn.ts";
+import { isOutdated, isStale } from "./stale.ts";
 
 /** The shortest delay before another standby is started after one that ended by itself, in milliseconds. */
 export const standbyDelayMinMs = 1_000;
+
+const renewedWhy = "something newer is to stand by";
 
 /** Ends a standby that would not be what is needed, and starts one for an instance that is well. */
 export function reconcileStandby(situation: Situation, service: ServiceRecord, instance: LiveInstance): void {
   const { standby } = instance;
   if (standby !== undefined) {
-    if (isOutdated(situation, service, instance, standby))
-      stopRun(situation, service, standby, "something newer is to stand by");
+    if (isOutdated(situation, service, instance, standby)) stopRun(situation, service, standby, renewedWhy);
     return;
   }
-  if (!isWellAlone(situation, service, instance)) return;
+  if (!isWellAlone(situation, service, instance) || isStale(service, instance)) return;
   const { host } = situation;
   const leftMs = instance.standbyNotBeforeMs - host.monotonicMs();
   if (leftMs > 0) return situation.wake(service.plan.name, host.now() + leftMs);
   instance.standby = startRun(situation, service, instance, { isStandby: true });
+}
+
+/**
+ * Before a run that is well is replaced, a standby of the plan and the files as they are now is started. False while that is under way;
+ * true when it waits, or when there can be none for now: then it is done without.
+ */
+export function renewStandby(situation: Situation, service: ServiceRecord, instance: LiveInstance): boolean {
+  const { standby } = instance;
+  if (standby !== undefined) {
+    if (!isOutdated(situation, service, instance, standby)) return standby.phase !== "asked";
+    stopRun(situation, service, standby, renewedWhy);
+    return false;
+  }
+  if (!isWellAlone(situation, service, instance)) return true;
+  if (instance.standbyNotBeforeMs > situation.host.monotonicMs()) return true;
+  instance.standby = startRun(situation, service, instance, { isStandby: true });
+  return false;
 }
 
 /** Whether it has a run that is as it should be, and nothing else. */
@@ -42,7 +59,7 @@ function isWellAlone(situation: Situation, service: ServiceRecord, instance: Liv
   const { current, next, draining, number } = instance;
   if (service.plan.standby !== true || service.plan.schedule !== undefined) return false;
   if (current?.phase !== "ready" || current.stop !== undefined || next !== undefined || draining.size > 0) return false;
-  return situation.isWanted(service, number) && !isStale(service, instance);
+  return situation.isWanted(service, number);
 }
 
 /** Takes in that a standby has ended before its turn. */

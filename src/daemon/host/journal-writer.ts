@@ -9,7 +9,8 @@
  * @module
  */
 import type { Clock, Milliseconds } from "../../base/platform.ts";
-import type { Entry, SystemRecord } from "../core/record.ts";
+import type { Entry } from "../core/entry.ts";
+import type { SystemRecord } from "../core/record.ts";
 import type { Journal } from "../journal/journal.ts";
 import type { OwnAlarms } from "../own-alarms.ts";
 import { reasonText } from "../reason-text.ts";
@@ -39,7 +40,12 @@ export class JournalWriter {
   /** So many of them, the first ones, are being written. */
   #inFlightCount = 0;
   readonly #written: ((isWritten: boolean) => void)[] = [];
+  readonly #tried: (() => void)[] = [];
   #isWriting = false;
+  /** The disk has not taken what was last tried. */
+  #isRefused = false;
+  /** Ends the wait before the next try. */
+  #tryNow: () => void = () => {};
   /** One write after the other; never rejects. */
   #lastWrite: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -67,6 +73,12 @@ export class JournalWriter {
     return new Promise((resolve) => void this.#written.push(resolve));
   }
 
+  /** Settles when everything kept so far stands in the journal, or the disk has refused it. Never rejects. */
+  tried(): Promise<void> {
+    if (this.#isClosed || this.#isRefused || this.#entries.length === 0) return Promise.resolve();
+    return new Promise((resolve) => void this.#tried.push(resolve));
+  }
+
   /** Writes all that it can after `before`, unless the disk takes longer than `closeFlushMs`; then nothing more. Never rejects. */
   async close(before: Promise<void>): Promise<void> {
     const { clock, log } = this.#options;
@@ -82,29 +94,41 @@ export class JournalWriter {
 
   #settleWritten(): void {
     for (const resolve of this.#written.splice(0)) resolve(this.#entries.length === 0);
+    for (const resolve of this.#tried.splice(0)) resolve();
   }
 
   /** Writes what waits, as long as there is something. */
   async #write(): Promise<void> {
     const { clock, log, alarms } = this.#options;
     this.#isWriting = true;
-    let isRefused = false;
     while (this.#entries.length > 0 && !this.#isClosed) {
       try {
         await this.#append();
-        if (isRefused) log("info", "the journal takes what happened again");
-        alarms.set("journal", undefined);
-        isRefused = false;
       } catch (error) {
-        if (!isRefused)
+        if (!this.#isRefused)
           log("error", `the journal does not take what happened, and is tried again: ${reasonText(error)}`);
-        isRefused = true;
+        this.#isRefused = true;
         alarms.set("journal", `the journal takes nothing for now, so nothing new is done: ${reasonText(error)}`);
-        await new Promise<void>((resolve) => void clock.timer(journalRetryMs, resolve));
+        await new Promise<void>((resolve) => {
+          const cancel = clock.timer(journalRetryMs, resolve);
+          this.#tryNow = () => {
+            cancel();
+            resolve();
+          };
+        });
       }
     }
     this.#isWriting = false;
     this.#settleWritten();
+  }
+
+  /** The disk takes something. */
+  #taken(): void {
+    if (!this.#isRefused) return;
+    this.#isRefused = false;
+    this.#tryNow();
+    this.#options.log("info", "the journal takes what happened again");
+    this.#options.alarms.set("journal", undefined);
   }
 
   /** One write: some of what waits, or all of it with an operation's entries after it, which are synced. */
@@ -112,11 +136,14 @@ export class JournalWriter {
     const written = this.#lastWrite.then(async () => {
       const batch = operation === undefined ? this.#entries.slice(0, batchMax) : [...this.#entries];
       this.#inFlightCount = batch.length;
+      const tried = batch.length === this.#entries.length ? this.#tried.splice(0) : [];
       try {
         await this.#options.journal.append([...batch, ...(operation ?? [])], { sync: operation !== undefined });
         this.#entries.splice(0, batch.length);
+        this.#taken();
       } finally {
         this.#inFlightCount = 0;
+        for (const resolve of tried) resolve();
       }
     });
     this.#lastWrite = written.catch(() => {});

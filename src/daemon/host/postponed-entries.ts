@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { runParts, type Entry } from "../core/record.ts";
+import type { Entry } from "../core/entry.ts";
+import { runParts } from "../core/run-id.ts";
 
 type Postponed = Extract<Entry, { readonly type: "postponed" }>;
 

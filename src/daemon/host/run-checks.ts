@@ -8,11 +8,13 @@
  *
  * @module
  */
+import { stripVTControlCharacters } from "node:util";
 import type { Clock, Milliseconds } from "../../base/platform.ts";
 import type { ReadyPlan, ServicePlan } from "../../control/config.ts";
 import { startLive } from "../check/live.ts";
 import { ProbeError, probeOnce } from "../check/probe.ts";
 import { awaitReady, NotReadyError, type ReadySubject } from "../check/readiness.ts";
+import { quote } from "../bounded-command.ts";
 import { ownTroubleRetryMs } from "../core/core-host.ts";
 import type { Core } from "../core/core.ts";
 import type { LiveRun } from "../core/live.ts";
@@ -36,8 +38,8 @@ export interface RunChecksOptions {
   isRunning(run: RunId): boolean;
   /** All of a run's environment. Rejects with a sentence. */
   environmentOf(plan: ServicePlan, instance: number): Promise<Readonly<Record<string, string>>>;
-  /** Calls `listener` for each line that an instance writes from `sinceAt` on. */
-  onLine(service: string, instance: number, sinceAt: number, listener: (text: string) => void): () => void;
+  /** The last line that an instance has written since `sinceAt`. */
+  lastLineSince(service: string, instance: number, sinceAt: number): Promise<string | undefined>;
   log(level: "info" | "warning" | "error", message: string): void;
   /** What is wrong at this moment with the recording of a service: one sentence each. Then it may be waiting for that. */
   recordingTroubles(service: string): readonly string[];
@@ -152,12 +154,20 @@ export class RunChecks {
         return this.#options.alarms.set(`checks of ${run.id}`, undefined);
       } catch (error) {
         const sentence = this.#ownTroubleOf(error, plan);
-        if (sentence === undefined) throw error;
+        if (sentence === undefined) throw await this.#withLastLine(run, plan, instance, error);
         log("warning", `${run.id} is checked again: ${sentence}`);
         if (this.#isCurrent(run.id, checks)) this.#cannotCheck(run.id, plan, sentence);
         await new Promise<void>((resolve) => void clock.timer(ownTroubleRetryMs, resolve));
       }
     }
+  }
+
+  /** What it wrote in place of the line that was waited for; of two runs that overlap, either. */
+  async #withLastLine(run: LiveRun, { name, ready }: ServicePlan, instance: number, late: unknown): Promise<unknown> {
+    if (ready.kind !== "log" || !(late instanceof NotReadyError) || !late.isLate) return late;
+    const line = await this.#options.lastLineSince(name, instance, run.startedAt).catch(() => undefined);
+    const last = line === undefined ? "nothing was written" : JSON.stringify(quote(stripVTControlCharacters(line)));
+    return new NotReadyError(`${late.message} (last: ${last})`);
   }
 
   /** Of what declares no check, nothing better is known than that it has not ended at once. */
@@ -243,7 +253,6 @@ export class RunChecks {
     return {
       env,
       cwd: plan.cwd,
-      onLine: (listener) => this.#options.onLine(plan.name, instance, run.startedAt, listener),
       signalled: checks.whenSignalled,
     };
   }

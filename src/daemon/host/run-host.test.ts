@@ -9,7 +9,9 @@ import { homeAt } from "../home.ts";
 import type { ServicePlan } from "../../control/config.ts";
 import { Core } from "../core/core.ts";
 import { ownTroubleRetryMaxMs, ownTroubleRetryMs } from "../core/core-host.ts";
-import { emptyRecord, type Entry } from "../core/record.ts";
+import type { Entry } from "../core/entry.ts";
+import { emptyRecord } from "../core/record.ts";
+import { snapshotOf } from "../core/snapshot.ts";
 import { EnvironmentError } from "../environment.ts";
 import { entriesWaitingMax, journalRetryMs } from "./journal-writer.ts";
 import { survivalMs, watchRetryMs } from "./run-checks.ts";
@@ -43,8 +45,8 @@ function hosted() {
     openRuns: (listener) => (runs = new FakeRuns(listener)),
     environmentOf: () => environment.answer(),
     argvOf: () => Promise.resolve(["true"]),
-    onLine: () => () => {},
-    runHook: () => {},
+    lastLineSince: () => Promise.resolve(undefined),
+    failed: () => {},
     log: (_level, message) => void logged.push(message),
     settled: () => {},
     changed: () => {},
@@ -55,6 +57,25 @@ function hosted() {
   const core = new Core(emptyRecord(), host);
   const state = (): string | undefined => core.live(core.record.services.get("web")!)[0]?.state;
   return { clock, journal, logged, environment, trouble, runs, host, core, state };
+}
+
+/** A service, and one that is not started again and ends with it; both run. */
+async function pair() {
+  const made = hosted();
+  const dependsOn = [{ name: "db", condition: "ready", onEnd: "stop" } as const];
+  const services: ServicePlan[] = [
+    { ...web, name: "db", ready },
+    { ...web, name: "once", ready, restart: "temporary", dependsOn },
+  ];
+  await made.host.recover(made.core);
+  await made.host.commit([{ type: "applied", at: 0, source: "", env: {}, services }]);
+  for (const id of ["db.1.1", "once.1.1"]) {
+    await settle();
+    made.runs.listener.ready(id);
+  }
+  await settle();
+  expect(made.runs.started).toEqual(["db.1.1", "once.1.1"]);
+  return made;
 }
 
 async function settle(): Promise<void> {
@@ -132,6 +153,65 @@ describe("run host: the journal", () => {
     expect(journal.entries.map(({ type }) => type).slice(0, 2)).toEqual(["note", "applied"]);
     await settle();
     expect(runs.started).toEqual(["web.1.1"]);
+  });
+
+  test("what waits is taken along by an operation, and then the journal is no trouble any more", async () => {
+    const { host, journal } = hosted();
+    journal.trouble = new Error("ENOSPC");
+    host.keep(note("before"));
+    await settle();
+    expect(host.alarms.all).toHaveLength(1);
+    journal.trouble = undefined;
+    await host.commit([note("operation")]);
+    expect(host.alarms.all).toEqual([]);
+  });
+
+  test("a run is told to end when the journal knows that it is to, and after that the journal knows that it was told", async () => {
+    const { journal, runs } = await pair();
+    let write = (): void => {};
+    journal.hold = (proceed) => void (write = proceed);
+    runs.end("db.1.1", { code: 1 });
+    await settle();
+    expect(runs.signals).toEqual([]);
+    write();
+    await settle();
+    expect(runs.signals).toEqual(["once.1.1 SIGTERM"]);
+    const stopping = () => journal.state.services.get("once")?.instances.get(1)?.runs[0]?.stopping;
+    expect(stopping()?.why).toBe("db has ended");
+    expect(stopping()?.isTold).toBe(undefined);
+    write();
+    await settle();
+    expect(stopping()?.isTold).toBe(true);
+  });
+
+  test("a temporary service that ends because of its dependency is not done, though the daemon is killed at once", async () => {
+    const { journal, runs } = await pair();
+    runs.end("db.1.1", { code: 1 });
+    while (runs.signals.length === 0) await Promise.resolve();
+    const kept = structuredClone(journal.state);
+
+    const next = hosted();
+    next.core.commit(snapshotOf(kept));
+    const end = { code: 0, signal: null, at: 0 };
+    const found = { service: "once", instance: 1, startedAt: 0, state: "ended", end, isBlameless: false } as const;
+    next.runs.found = [
+      { ...found, id: "once.1.1" },
+      { ...found, id: "db.1.1", service: "db", end: { ...end, code: 1 } },
+    ];
+    await next.host.recover(next.core);
+    await settle();
+    next.runs.listener.ready(next.runs.started.at(-1)!);
+    await settle();
+    const states = ["db", "once"].map((name) => next.core.live(next.core.record.services.get(name)!)[0]?.state);
+    expect(states).toEqual(["ready", "starting"]);
+  });
+
+  test("a run is told to end though the disk takes nothing", async () => {
+    const { journal, runs } = await pair();
+    journal.trouble = new Error("ENOSPC");
+    runs.end("db.1.1", { code: 1 });
+    await settle();
+    expect(runs.signals).toEqual(["once.1.1 SIGTERM"]);
   });
 
   test("files of a run are removed after its end stands in the journal", async () => {

@@ -2,8 +2,9 @@
  * Run host: does what the core decides: starts runs, checks them, keeps time and the journal.
  *
  * Guarantees: the journal has its entries in the order in which the core took them in, those of operations too: while an operation
- * is being written, and before it is known what runs, nothing is told to the core. No run's files are removed before its end stands
- * in the journal. Nothing here throws into the core.
+ * is being written, and before it is known what runs, nothing is told to the core. No run is told to end before the journal knows that
+ * it is to, unless the disk takes nothing. No run's files are removed before its end stands in the journal. Nothing here throws into
+ * the core.
  * Not here: how entries are written (journal-writer.ts), how runs are checked (run-checks.ts).
  *
  * @module
@@ -13,10 +14,11 @@ import type { ServicePlan } from "../../control/config.ts";
 import { nextDue } from "../../control/schedule.ts";
 import type { InstanceState } from "../../control/service.ts";
 import { assertPortFree } from "../../os/port-holder.ts";
-import { ownTroubleRetryMs, type CoreHost } from "../core/core-host.ts";
+import { ownTroubleRetryMs, type CoreHost, type ServiceFailure } from "../core/core-host.ts";
 import type { Core } from "../core/core.ts";
 import type { LiveInstance, LiveRun } from "../core/live.ts";
-import type { Entry, ServiceRecord, SystemRecord } from "../core/record.ts";
+import type { Entry } from "../core/entry.ts";
+import type { ServiceRecord, SystemRecord } from "../core/record.ts";
 import { EnvironmentError } from "../environment.ts";
 import type { Home } from "../home.ts";
 import type { Journal } from "../journal/journal.ts";
@@ -42,9 +44,10 @@ export interface RunHostOptions {
   environmentOf(plan: ServicePlan, instance: number): Promise<Readonly<Record<string, string>>>;
   /** What a run executes. Rejects with a sentence. */
   argvOf(plan: ServicePlan): Promise<readonly [string, ...string[]]>;
-  /** Calls `listener` for each line that an instance writes from `sinceAt` on. */
-  onLine(service: string, instance: number, sinceAt: number, listener: (text: string) => void): () => void;
-  runHook(plan: ServicePlan, instance: number, reason: string): void;
+  /** The last line that an instance has written since `sinceAt`. */
+  lastLineSince(service: string, instance: number, sinceAt: number): Promise<string | undefined>;
+  /** Somebody may want to hear of it at once. */
+  failed(failure: ServiceFailure): void;
   log(level: "info" | "warning" | "error", message: string): void;
   /** The core has settled: everything is decided that can be for now. */
   settled(): void;
@@ -185,11 +188,17 @@ export class RunHost implements CoreHost {
   }
 
   signal(run: RunId, name: string): void {
-    this.runs.signal(run, name);
+    void this.#writer.tried().then(() => {
+      if (this.#isClosed) return;
+      this.runs.signal(run, name);
+      this.tell((core) => core.told(run));
+    });
   }
 
   kill(run: RunId): void {
-    this.runs.kill(run);
+    void this.#writer.tried().then(() => {
+      if (!this.#isClosed) this.runs.kill(run);
+    });
   }
 
   check(run: LiveRun, plan: ServicePlan, instance: number): void {
@@ -204,8 +213,8 @@ export class RunHost implements CoreHost {
     this.#checks.end(id);
   }
 
-  exhausted(plan: ServicePlan, instance: number, reason: string): void {
-    this.#options.runHook(plan, instance, reason);
+  failed(failure: ServiceFailure): void {
+    this.#options.failed(failure);
   }
 
   forget(run: RunId): void {
@@ -320,6 +329,7 @@ function specOf(
     ...(run.isStandby ? { isStandby: true } : {}),
     ...(ready.kind === "fd" ? { readiness: { kind: "fd", fd: ready.fd } } : {}),
     ...(ready.kind === "notify" ? { readiness: { kind: "notify" } } : {}),
+    ...(ready.kind === "log" ? { readiness: { kind: "log", pattern: ready.pattern } } : {}),
     ...(user === undefined ? {} : { user }),
     ...(group === undefined ? {} : { group }),
     ...(nice === undefined ? {} : { nice }),

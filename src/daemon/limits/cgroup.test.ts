@@ -21,6 +21,7 @@ interface Machine {
   readonly isMachineRoot?: boolean;
   readonly mountType?: string;
   readonly mountRoot?: string;
+  readonly isDelegated?: boolean;
 }
 
 /** A mounted cgroup2 with the group `/unit` in it. */
@@ -31,6 +32,7 @@ function machine({
   isMachineRoot = false,
   mountType = "cgroup2",
   mountRoot = "/",
+  isDelegated = true,
 }: Machine = {}) {
   const root = mkdtempSync(join(tmpdir(), "colos cgroup-"));
   onTestFinished(() => rmSync(root, { recursive: true }));
@@ -50,7 +52,7 @@ function machine({
     mounts,
     `25 20 0:23 / / rw - ext4 /dev/root rw\n30 25 0:27 ${mountRoot} ${point.replaceAll(" ", "\\040")} rw shared:9 - ${mountType} none rw\n`,
   );
-  const sources: CgroupSources = { self, mounts, isOurs: (osPid) => osPid < 100 };
+  const sources: CgroupSources = { self, mounts, isOurs: (osPid) => osPid < 100, isDelegated: () => isDelegated };
   return { point, unit, sources, open: (home = "/home/a") => openCgroups(home, sources) };
 }
 
@@ -108,6 +110,11 @@ describe("cgroup: taking over", () => {
   test.each<[string, Machine, RegExp]>([
     ["without version 2", { mountType: "cgroup" }, /^cgroup v2 is not mounted$/],
     ["in the machine's root", { isMachineRoot: true }, /^the daemon is in the root cgroup of the machine; /],
+    [
+      "in a group that it can write to, where it is alone, and that nobody gave it",
+      { isDelegated: false },
+      new RegExp(`unit is not delegated to it; ${withDelegate}$`),
+    ],
     [
       "beside others",
       { procs: "10\n4000\n" },

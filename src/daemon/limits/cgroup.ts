@@ -1,12 +1,12 @@
 /**
  * Cgroup: limits that the OS kernel holds for a whole tree of OS processes (cgroups(7), version 2).
  *
- * colos takes part of the tree only where that was delegated to it: as a unit with `Delegate=yes`, or in a container with a
- * cgroup namespace. There it moves itself and its helpers into the leaf `colos-daemon`, because a group that hands on
+ * colos takes part of the tree only where that was delegated to it (delegation.ts): as a unit with `Delegate=yes`, or in a container with
+ * a cgroup namespace. There it moves itself and its helpers into the leaf `colos-daemon`, because a group that hands on
  * controllers may hold no OS process itself, and makes one group for each run beside it.
  *
- * Guarantees: nothing is changed before it is known that the group is writable, has controllers and holds nobody else's OS
- * processes. Why it cannot be used is a sentence. A controller that is missing leaves the others usable.
+ * Guarantees: nothing is changed before it is known that the group was delegated, is writable, has controllers and holds nobody
+ * else's OS processes. Why it cannot be used is a sentence. A controller that is missing leaves the others usable.
  * Limits: Linux. A group goes when its last OS process is gone; `removeTriesMax` tries, then the next daemon's `sweep` does it.
  * Not here: what is done without cgroups (ulimits.ts, sampler.ts).
  *
@@ -24,6 +24,7 @@ import {
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { LimitsPlan } from "../../control/config.ts";
+import { isDelegated } from "./delegation.ts";
 
 /** How often colos moves OS processes out of its group before it gives up: one that forks meanwhile stays behind. */
 export const moveTriesMax = 10;
@@ -47,6 +48,8 @@ export interface CgroupSources {
   readonly mounts?: string;
   /** Whether an OS process in the daemon's group is one of colos, which may be moved. */
   isOurs(osPid: number): boolean;
+  /** Whether a group was handed to whoever runs in it. Default: as delegation.ts has it. */
+  isDelegated?(group: string, isNamespaceRoot: boolean): boolean;
 }
 
 /**
@@ -214,7 +217,8 @@ function cgroupMount(line: string): { readonly root: string; readonly point: str
 }
 
 /** Why this group is not ours to divide. */
-function obstacleAt(base: string, isNamespaceRoot: boolean, { isOurs }: CgroupSources): string | undefined {
+function obstacleAt(base: string, isNamespaceRoot: boolean, sources: CgroupSources): string | undefined {
+  const { isOurs, isDelegated: isHandedOn = isDelegated } = sources;
   // The group of the machine is the only one without this file.
   if (!existsSync(join(base, "cgroup.events")))
     return "the daemon is in the root cgroup of the machine; start it as a unit with Delegate=yes, or in a container";
@@ -225,6 +229,8 @@ function obstacleAt(base: string, isNamespaceRoot: boolean, { isOurs }: CgroupSo
       return `the daemon's cgroup ${base} is not delegated to it (${(error as NodeJS.ErrnoException).code}); start it as a unit with Delegate=yes`;
     }
   }
+  if (!isHandedOn(base, isNamespaceRoot))
+    return `the daemon's cgroup ${base} is not delegated to it; start it as a unit with Delegate=yes`;
   const stranger = isNamespaceRoot
     ? undefined
     : words(read(join(base, "cgroup.procs"))).find((osPid) => !isOurs(Number(osPid)));

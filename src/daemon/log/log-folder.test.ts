@@ -186,3 +186,48 @@ test("the time of a line never goes back by less than a second", async ({ folder
   log.wallMs -= 3_600_000;
   expect(log.folder.now()).toBeLessThan(first);
 });
+
+describe("emptying", () => {
+  test("removes every file, says what they took, and what comes later is written", async ({ folder }) => {
+    const log = new WrittenLog(folder, { sizeBytes: 1_000 });
+    await log.write(numbers(0, 200));
+    const bytes = sizeOf(folder);
+    expect(readdirSync(folder).length).toBeGreaterThan(5);
+
+    expect(await log.folder.empty()).toBe(bytes);
+    expect(readdirSync(folder)).toEqual([]);
+    expect(await log.folder.empty()).toBe(0);
+    await log.write("later\n");
+    expect(await linesOf(folder)).toEqual(["later"]);
+    await log.folder.close();
+  });
+
+  test("loses none of the lines that are written meanwhile", async ({ folder }) => {
+    const log = new WrittenLog(folder, { sizeBytes: 3_000 });
+    const emptied: Promise<number>[] = [];
+    for (let index = 0; index < 50; index++) {
+      if (index === 20) emptied.push(log.folder.empty());
+      await log.write(numbers(index * 20, 20));
+    }
+    expect(await emptied[0]).toBeGreaterThan(0);
+    const lines = (await linesOf(folder)).map(Number);
+    expect(lines[0]).toBeGreaterThan(0);
+    expect(lines).toEqual(Array.from({ length: 1_000 - lines[0]! }, (_, index) => lines[0]! + index));
+    await log.folder.close();
+  });
+
+  test("in the middle of a line keeps the rest of it", async ({ folder }) => {
+    const log = new WrittenLog(folder);
+    await log.write("begin", { rest: "piece" });
+    await log.folder.empty();
+    await log.write(" end\nnext\n");
+    expect(await linesOf(folder)).toEqual([" end", "next"]);
+    await log.folder.close();
+  });
+
+  test("of what nobody has written makes nothing", async ({ folder }) => {
+    const log = new WrittenLog(join(folder, "log"));
+    expect(await log.folder.empty()).toBe(0);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+});

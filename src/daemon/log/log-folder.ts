@@ -4,7 +4,8 @@
  *
  * Guarantees: lines stand in the order in which they came, whole, each once. A file is exchanged for the next between two lines,
  * by one rename, so that being killed at any point of it loses and repeats nothing. A torn line that a killed recorder or a
- * crashed machine left is completed before the next one is written. When the disk is full it waits.
+ * crashed machine left is completed before the next one is written. When the disk is full it waits. What is emptied is what stood in
+ * the files; a line that waits for the disk, and every later one, is written after that.
  * Limits: all files together stay below `budgetBytes` (one line may exceed it); the oldest go first. Nothing is synchronized
  * to the disk: what a machine that loses power has not written is lost.
  *
@@ -67,6 +68,11 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
+interface Emptying {
+  readonly resolve: (bytes: number) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export interface LogFolderOptions {
   readonly directory: string;
   readonly logs: LogsPlan;
@@ -80,11 +86,13 @@ export class LogFolder {
   readonly #patience: Patience;
   #logs: LogsPlan;
   #file: FileHandle | undefined;
+  #opening: Promise<void> | undefined;
   #sizeBytes = 0;
   #firstAt = 0;
   #lastAt = 0;
   #checkedMs = 0;
   readonly #jobs: Job[] = [];
+  readonly #emptyings: Emptying[] = [];
   #isWriting = false;
   /** Streams whose last piece in the file is not the end of its line, and who writes that line; undefined: an earlier recorder. */
   readonly #open = new Map<LogStream, LineSource | undefined>();
@@ -127,6 +135,15 @@ export class LogFolder {
     });
   }
 
+  /** Removes what was written, also while the disk takes nothing. Settles with the bytes that it gave back. */
+  empty(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#emptyings.push({ resolve, reject });
+      if (!this.#isWriting) void this.#writeAll();
+      else this.#patience.tryNow();
+    });
+  }
+
   /** Ends the waiting for a disk without room; what is still to be written then is lost. */
   giveUp(): void {
     this.#patience.giveUp();
@@ -142,12 +159,14 @@ export class LogFolder {
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
     const out = spareBuffers.pop() ?? Buffer.allocUnsafeSlow(writeBytesMax);
-    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
+    while (this.#jobs.length > 0 || this.#emptyings.length > 0) {
+      await this.#emptyWhenAsked();
+      const job = this.#jobs.shift();
       try {
-        await this.#writeJob(job, out);
-        job.resolve();
+        if (job !== undefined) await this.#writeJob(job, out);
+        job?.resolve();
       } catch (error) {
-        job.reject(error);
+        job?.reject(error);
       }
     }
     if (spareBuffers.length < spareBuffersMax) spareBuffers.push(out);
@@ -174,15 +193,46 @@ export class LogFolder {
   }
 
   async #write(out: Buffer, bytes: number, at: number): Promise<void> {
-    await this.#patience.until(`cannot write the log in ${this.directory}`, () => this.#makeReady(bytes, at));
     for (let start = 0; start < bytes;) {
-      const { bytesWritten } = await this.#patience.until(`cannot write the log in ${this.directory}`, () =>
-        this.#file!.write(out, start, bytes - start),
-      );
-      start += bytesWritten;
+      start = await this.#patience.until(`cannot write the log in ${this.directory}`, async () => {
+        // What is emptied had the beginning of it.
+        const from = (await this.#emptyWhenAsked()) ? 0 : start;
+        if (from === 0) await this.#makeReady(bytes, at);
+        const { bytesWritten } = await this.#file!.write(out, from, bytes - from);
+        return from + bytesWritten;
+      });
     }
     if (this.#sizeBytes === 0) this.#firstAt = at;
     this.#sizeBytes += bytes;
+  }
+
+  /** Whether something was emptied. Between two writes, so that none of them is torn. */
+  async #emptyWhenAsked(): Promise<boolean> {
+    const emptyings = this.#emptyings.splice(0);
+    if (emptyings.length === 0) return false;
+    try {
+      const bytes = await this.#empty();
+      for (const { resolve } of emptyings) resolve(bytes);
+    } catch (error) {
+      for (const { reject } of emptyings) reject(error);
+    }
+    return true;
+  }
+
+  async #empty(): Promise<number> {
+    await this.#opening?.catch(() => {});
+    await this.close();
+    // A file that somebody opens at this moment is looked at before it is written.
+    this.#checkedMs = -Infinity;
+    this.#open.clear();
+    let bytes = 0;
+    for (const name of [...(await rotatedFiles(this.directory)), currentName]) {
+      const file = join(this.directory, name);
+      const { size } = await stat(file).catch(ifAbsent({ size: 0 }));
+      await unlink(file).catch(ifAbsent(undefined));
+      bytes += size;
+    }
+    return bytes;
   }
 
   async #makeReady(bytes: number, at: number): Promise<void> {
@@ -206,7 +256,13 @@ export class LogFolder {
     return Math.min(this.#logs.sizeBytes, Math.floor(this.#logs.budgetBytes / 2));
   }
 
-  async #openCurrent(): Promise<void> {
+  /** Once for all who need it at the same time. */
+  #openCurrent(): Promise<void> {
+    this.#opening ??= this.#openNow().finally(() => (this.#opening = undefined));
+    return this.#opening;
+  }
+
+  async #openNow(): Promise<void> {
     if (this.#file !== undefined) return;
     await mkdir(this.directory, { recursive: true });
     const file = await open(join(this.directory, currentName), "a+", 0o640);
@@ -296,12 +352,14 @@ function microsOf(text: string, ms: number): number {
   return ms * 1000 + Number(fraction.padEnd(3, "0"));
 }
 
+/** Gives the value for a file that is not there. */
+function ifAbsent<T>(value: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    if (error.code === "ENOENT") return value;
+    throw error;
+  };
+}
+
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return false;
-      throw error;
-    },
-  );
+  return stat(path).then(() => true, ifAbsent(false));
 }

@@ -41,6 +41,11 @@ export class Patience {
     }
   }
 
+  /** What waits for its next try does not wait any longer. */
+  tryNow(): void {
+    this.#wake?.();
+  }
+
   /** From now on the first failure is the last. */
   giveUp(): void {
     this.#given = true;

@@ -12,7 +12,7 @@ import type { LogsPlan } from "../../control/config.ts";
 import type { RecordedRun } from "./recorder.ts";
 
 /** Raised with every change that an older recorder does not understand. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 /** The longest message, in bytes. */
 export const messageBytesMax = 65_536;
 
@@ -20,13 +20,14 @@ export const messageBytesMax = 65_536;
 export type Request =
   | { readonly ask: number; readonly type: "attach"; readonly run: RecordedRun }
   | { readonly ask: number; readonly type: "drain"; readonly id: string }
+  | { readonly ask: number; readonly type: "empty"; readonly service: string; readonly instance: number }
   | { readonly type: "limits"; readonly service: string; readonly instance: number; readonly logs: LogsPlan }
   | { readonly type: "stop" };
 
 /** What the recorder says. */
 export type Report =
   | { readonly type: "hello"; readonly version: number; readonly osPid: number }
-  | { readonly type: "answer"; readonly ask: number; readonly problem?: string }
+  | { readonly type: "answer"; readonly ask: number; readonly problem?: string; readonly bytes?: number }
   | { readonly type: "note"; readonly id: string; readonly note: string }
   | { readonly type: "trouble"; readonly directory: string; readonly message?: string };
 

@@ -5,7 +5,7 @@ import { test, WrittenLog } from "../../../test/system/folder.ts";
 import { nodePlatform } from "../../platforms/node/node-platform.ts";
 import { homeAt, logFolder, type Home } from "../home.ts";
 import { joinedBytesMax } from "./line-joiner.ts";
-import { lastLines, onLine, readLogs } from "./read-logs.ts";
+import { lastLines, readLogs } from "./read-logs.ts";
 import type { LogEntry, LogQuery, LogSelection } from "../../control/log.ts";
 
 const { clock } = nodePlatform();
@@ -72,6 +72,30 @@ describe("what was written", () => {
     expect(await texts(home, { linesMax: 10 })).toEqual(all);
     expect(await texts(home, { linesMax: 2 })).toEqual(all.slice(2));
     await log.folder.close();
+  });
+
+  test("is read of those whose names match", async ({ folder }) => {
+    const home = homeAt(folder);
+    const logs = ["web.1", "web.2", "worker.2", "db.1"].map((name) => [name, logOf(home, name)] as const);
+    for (const [name, log] of logs) await log.write(`${name}\n`);
+    expect((await texts(home, {}, [{ pattern: "w*" }])).toSorted()).toEqual(["web.1", "web.2", "worker.2"]);
+    expect((await texts(home, {}, [{ pattern: "*.2" }, { service: "db" }])).toSorted()).toEqual([
+      "db.1",
+      "web.2",
+      "worker.2",
+    ]);
+    for (const [, log] of logs) await log.folder.close();
+  });
+
+  test("of what is gone is read when it is named or asked for", async ({ folder }) => {
+    const home = homeAt(folder);
+    const logs = ["web.1", "web.2", "old.1"].map((name) => [name, logOf(home, name)] as const);
+    for (const [name, log] of logs) await log.write(`${name}\n`);
+    for (const name of ["web/2", "old/1"]) writeFileSync(join(home.services, name, "state"), "removed\n");
+    expect(await texts(home)).toEqual(["web.1"]);
+    expect((await texts(home, {}, [{ gone: true }])).toSorted()).toEqual(["old.1", "web.2"]);
+    expect(await texts(home, {}, [{ pattern: "o*" }])).toEqual(["old.1"]);
+    for (const [, log] of logs) await log.folder.close();
   });
 
   test("is shown in parts when a line is too long", async ({ folder }) => {
@@ -188,26 +212,6 @@ describe("following", () => {
     const following = follow(homeAt(folder), { follow: true });
     await following.end();
     expect(following.texts).toEqual([]);
-  });
-
-  test("tells a listener of the lines since a time", async ({ folder }) => {
-    const home = homeAt(folder);
-    const log = logOf(home);
-    await log.write("before\n");
-    const lines: string[] = [];
-    let heard = (): void => {};
-    const stop = onLine(home, { service: "web", instance: 1 }, log.wallMs + 1, clock, ({ text }) => {
-      lines.push(text);
-      heard();
-    });
-    for (const text of ["one", "two"]) {
-      const next = new Promise<void>((resolve) => (heard = resolve));
-      await log.write(`${text}\n`);
-      await next;
-    }
-    stop();
-    expect(lines).toEqual(["one", "two"]);
-    await log.folder.close();
   });
 });
 

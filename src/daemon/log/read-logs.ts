@@ -9,13 +9,15 @@
  * @module
  */
 import { watch, type FSWatcher } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../../base/platform.ts";
 import { instanceFolder, logFolder, removedState, type Home } from "../home.ts";
 import { InstanceLog } from "./instance-log.ts";
+import { namesIn } from "./log-store.ts";
 import { filterOf } from "./log-filter.ts";
 import type { LogEntry, LogQuery, LogSelection } from "../../control/log.ts";
+import { parseSelector, selects, servicesOf } from "../../control/selector.ts";
 
 /** How often followed folders are looked at when the OS announces nothing, in milliseconds. */
 export const followPollMs = 500;
@@ -159,7 +161,6 @@ class LogReader {
     return found;
   }
 
-  /** What is no part of the system any more is read when it is named, and does not clutter the rest. */
   async #isRemoved(service: string, instance: number): Promise<boolean> {
     if (this.#logs.has(logFolder(this.#home, service, instance))) return false;
     const file = join(instanceFolder(this.#home, service, instance), "state");
@@ -169,15 +170,14 @@ class LogReader {
   async #owners(): Promise<{ readonly service: string; readonly instance: number }[]> {
     const owners = [];
     for (const service of await namesIn(this.#home.services)) {
-      if (!this.#selection.some((selected) => (selected.service ?? service) === service)) continue;
+      if (!this.#selection.some((selected) => isSelected(selected, service))) continue;
       for (const name of await namesIn(join(this.#home.services, service))) {
         const instance = Number(name);
-        const isSelected = this.#selection.some(
-          (selected) => (selected.service ?? service) === service && (selected.instance ?? instance) === instance,
-        );
-        if (!Number.isInteger(instance) || instance <= 0 || !isSelected) continue;
-        const isNamed = this.#selection.some((selected) => selected.service === service);
-        if (isNamed || !(await this.#isRemoved(service, instance))) owners.push({ service, instance });
+        if (!Number.isInteger(instance) || instance <= 0) continue;
+        const selections = this.#selection.filter((selected) => isSelected(selected, service, instance));
+        if (selections.length === 0) continue;
+        const isRemoved = await this.#isRemoved(service, instance);
+        if (selections.some((selected) => isRead(selected, isRemoved))) owners.push({ service, instance });
       }
     }
     return owners;
@@ -220,6 +220,24 @@ class LogReader {
   }
 }
 
+/** What is no part of the system any more is read when it is named, or asked for, and does not clutter the rest. */
+function isRead(selection: LogSelection, isRemoved: boolean): boolean {
+  if ("gone" in selection) return isRemoved;
+  return !isRemoved || "pattern" in selection || selection.service !== undefined;
+}
+
+/** Whether the selection means the instance, or without one any of the service. */
+function isSelected(selection: LogSelection, service: string, instance?: number): boolean {
+  if ("gone" in selection) return true;
+  if (!("pattern" in selection)) {
+    const { service: only = service, instance: number = instance } = selection;
+    return only === service && (instance === undefined || number === instance);
+  }
+  const selector = parseSelector(selection.pattern);
+  if (selector === undefined) return false;
+  return selects(instance === undefined ? servicesOf(selector) : selector, { service, number: instance ?? 1 });
+}
+
 interface Source {
   readonly batches: AsyncIterator<LogEntry[], unknown, undefined>;
   batch: readonly LogEntry[];
@@ -255,16 +273,6 @@ async function isFilled(source: Source): Promise<boolean> {
   }
 }
 
-async function namesIn(directory: string): Promise<string[]> {
-  try {
-    return (await readdir(directory)).toSorted();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR") return [];
-    throw error;
-  }
-}
-
 /** The last lines that an instance wrote to a stream (undefined: to any) since then, oldest first, such as those that a failure is told with. */
 export async function lastLines(
   home: Home,
@@ -281,39 +289,4 @@ export async function lastLines(
   } finally {
     await log.close();
   }
-}
-
-/**
- * Calls `listener` for each line that the instance wrote at `sinceAt` (epoch milliseconds) or later, those that are there and
- * those that come, until what it returns is called. What cannot be read is tried again.
- */
-export function onLine(
-  home: Home,
-  owner: { readonly service: string; readonly instance: number },
-  sinceAt: number,
-  clock: Clock,
-  listener: (entry: LogEntry) => void,
-): () => void {
-  const ending = new AbortController();
-  const follow = async (): Promise<void> => {
-    let nextAt = sinceAt;
-    while (!ending.signal.aborted) {
-      try {
-        for await (const entry of readLogs(
-          home,
-          [owner],
-          { sinceAt: nextAt, follow: true },
-          { clock, signal: ending.signal },
-        )) {
-          if (ending.signal.aborted) return;
-          nextAt = entry.at + 1;
-          listener(entry);
-        }
-      } catch {
-        await new Promise<void>((resolve) => void clock.timer(followPollMs, resolve));
-      }
-    }
-  };
-  void follow();
-  return () => ending.abort();
 }

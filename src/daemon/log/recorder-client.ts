@@ -57,7 +57,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
 
 interface Ask {
   readonly request: (ask: number) => Request;
-  readonly resolve: () => void;
+  readonly resolve: (bytes: number) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -148,6 +148,10 @@ class RecorderClient implements Recorder {
     return () => void this.#troubleListeners.delete(listener);
   }
 
+  empty(service: string, instance: number): Promise<number> {
+    return this.#ask((ask) => ({ ask, type: "empty", service, instance }));
+  }
+
   setLimits(service: string, instance: number, logs: LogsPlan): void {
     for (const [id, run] of this.#runs) {
       if (run.service === service && run.instance === instance) this.#runs.set(id, { ...run, logs });
@@ -213,7 +217,8 @@ class RecorderClient implements Recorder {
     this.#asks.clear();
   }
 
-  #ask(request: (ask: number) => Request): Promise<void> {
+  /** Settles with the bytes that it was about, if any. */
+  #ask(request: (ask: number) => Request): Promise<number> {
     if (this.#isClosed) return Promise.reject(new Error("the connection to the recorder is closed"));
     return new Promise((resolve, reject) => {
       const ask = this.#nextAsk++;
@@ -319,7 +324,7 @@ class RecorderClient implements Recorder {
     } else {
       const ask = this.#asks.get(report.ask);
       this.#asks.delete(report.ask);
-      if (report.problem === undefined) ask?.resolve();
+      if (report.problem === undefined) ask?.resolve(report.bytes ?? 0);
       else ask?.reject(new Error(report.problem));
     }
   }

@@ -41,6 +41,9 @@ export interface RecorderServerOptions {
   readonly idleMs?: number;
 }
 
+/** Of a folder that is only emptied: whoever writes into it says its own. */
+const noLogs: LogsPlan = { sizeBytes: Infinity, ageMs: Infinity, budgetBytes: Infinity };
+
 interface Recording {
   readonly run: RecordedRun;
   readonly recorder: RunRecorder;
@@ -123,18 +126,31 @@ export class RecorderServer {
     if (request.type === "stop") return this.stop();
     if (request.type === "limits") return this.#setLimits(request.service, request.instance, request.logs);
     try {
-      await (request.type === "attach" ? this.#attach(request.run) : this.#drain(request.id));
-      send(socket, { type: "answer", ask: request.ask });
+      const bytes = await this.#carryOut(request);
+      send(socket, { type: "answer", ask: request.ask, ...(bytes === undefined ? {} : { bytes }) });
     } catch (error) {
       send(socket, { type: "answer", ask: request.ask, problem: (error as Error).message });
     }
+  }
+
+  #carryOut(request: Extract<Request, { readonly ask: number }>): Promise<number | void> {
+    if (request.type === "attach") return this.#attach(request.run);
+    if (request.type === "drain") return this.#drain(request.id);
+    return this.#empty(request.service, request.instance);
+  }
+
+  /** Of what nobody writes too: a run that begins meanwhile writes into the same folder. */
+  async #empty(service: string, instance: number): Promise<number> {
+    const directory = logFolder(this.#options.home, service, instance);
+    const { folder } = this.#useFolder(directory, undefined);
+    return folder.empty().finally(() => this.#leaveFolder(directory));
   }
 
   #attach(run: RecordedRun): Promise<void> {
     if (this.#isStopping) return Promise.reject(new Error("the recorder is stopping"));
     const known = this.#runs.get(run.id);
     if (known !== undefined) return known.opened;
-    const { folder } = this.#useFolder(run);
+    const { folder } = this.#useFolder(run.directory, run.logs);
     const recorder = new RunRecorder({
       run,
       folder,
@@ -144,6 +160,7 @@ export class RecorderServer {
       readyFile: join(this.#options.home.runs, `${run.id}.ready`),
       forward: this.#forwardOf(run),
       onNote: (note) => this.#note(run.id, note),
+      onProblem: (sentence) => this.#options.platform.log("error", `${run.id}: ${sentence}`),
     });
     const opened = this.#open(run, recorder);
     this.#runs.set(run.id, { run, recorder, opened });
@@ -187,16 +204,16 @@ export class RecorderServer {
     await recorder.done.finally(cancel);
   }
 
-  #useFolder(run: RecordedRun): { readonly folder: LogFolder } {
-    const known = this.#folders.get(run.directory);
+  /** Without limits it keeps those that it has. */
+  #useFolder(directory: string, logs: LogsPlan | undefined): { readonly folder: LogFolder } {
+    const known = this.#folders.get(directory);
     if (known !== undefined) {
       known.users += 1;
-      known.folder.setLimits(run.logs);
+      if (logs !== undefined) known.folder.setLimits(logs);
       return known;
     }
-    const { directory, logs } = run;
     const onTrouble = (message: string | undefined): void => this.#trouble(directory, message);
-    const folder = new LogFolder({ directory, logs, clock: this.#options.platform.clock, onTrouble });
+    const folder = new LogFolder({ directory, logs: logs ?? noLogs, clock: this.#options.platform.clock, onTrouble });
     const entry = { folder, users: 1 };
     this.#folders.set(directory, entry);
     return entry;
@@ -204,12 +221,15 @@ export class RecorderServer {
 
   async #forget(run: RecordedRun): Promise<void> {
     if (!this.#runs.delete(run.id)) return;
-    const entry = this.#folders.get(run.directory);
-    if (entry !== undefined && --entry.users === 0) {
-      this.#folders.delete(run.directory);
-      await entry.folder.close();
-    }
+    await this.#leaveFolder(run.directory);
     this.#watchIdle();
+  }
+
+  async #leaveFolder(directory: string): Promise<void> {
+    const entry = this.#folders.get(directory);
+    if (entry === undefined || --entry.users > 0) return;
+    this.#folders.delete(directory);
+    await entry.folder.close();
   }
 
   #setLimits(service: string, instance: number, logs: LogsPlan): void {

@@ -23,6 +23,8 @@ export interface RecordedRun {
   readonly ready?: string;
   /** A Unix datagram socket to be bound (sd_notify(3)). READY=1 makes `<runs>/<id>.ready`. */
   readonly notify?: string;
+  /** A text or `/expression/flags`: the first line of the run that has it makes `<runs>/<id>.ready`. */
+  readonly readyLine?: string;
   /** The folder that holds `current` and the rotated files. */
   readonly directory: string;
   readonly logs: LogsPlan;
@@ -37,13 +39,18 @@ export interface Recorder {
    * that was started; a pipe that nobody opens soon after counts as closed.
    */
   drained(id: RunId, timeoutMs: number): Promise<void>;
-  /** Called for each sd_notify message (one assignment per line) and for the first line of a `ready` pipe (`READY=1`). */
+  /** Called for each sd_notify message (one assignment per line) and when a `ready` pipe or a line says so (`READY=1`). */
   onNote(listener: (id: RunId, note: string) => void): () => void;
   /**
    * Called when the recorder cannot write or read what it should (a full disk), with a sentence, and at once when that is so already;
    * undefined: it is over, or the recorder is.
    */
   onTrouble(listener: (directory: string, message: string | undefined) => void): () => void;
+  /**
+   * Settles when what was recorded of one instance is removed, with the bytes that it took. What is written meanwhile and later is recorded.
+   * Nobody need write it now.
+   */
+  empty(service: string, instance: number): Promise<number>;
   /** New limits for the files of one instance. */
   setLimits(service: string, instance: number, logs: LogsPlan): void;
   /** The recorder's OS process id; undefined while there is none. */

@@ -1,5 +1,6 @@
 /**
- * Run recorder: reads the pipes of one run until nobody holds them, and hears when it says that it is ready.
+ * Run recorder: reads the pipes of one run until nobody holds them, and hears when it says that it is ready: on a FIFO, a socket, or by
+ * a line that it writes.
  *
  * Limits: an unfinished line waits `unfinishedMs` for its end, then it is written as a piece. Of the `ready` pipe the first line
  * counts, of at most `readyLineBytesMax`; what comes after it is read and thrown away.
@@ -7,9 +8,10 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import type { Clock } from "../../base/platform.ts";
+import { ReadyLines } from "../check/ready-line.ts";
 import { LineFormatter, type Chunk, type LogStream } from "./cri-format.ts";
 import type { Forward } from "./forward.ts";
 import type { LineSource, LogFolder } from "./log-folder.ts";
@@ -42,6 +44,8 @@ export interface RunRecorderOptions {
   /** The file that says that the run is ready. */
   readonly readyFile: string;
   readonly onNote: (note: string) => void;
+  /** Called with a sentence for the log. */
+  readonly onProblem: (sentence: string) => void;
 }
 
 export class RunRecorder {
@@ -50,11 +54,13 @@ export class RunRecorder {
   readonly #output: PipeReader[] = [];
   readonly #ends: Promise<void>[] = [];
   #closeNotify: (() => void) | undefined;
+  #isReady: boolean;
   /** Settles when nobody holds its output any more and all of it is in the file. */
   done: Promise<void> = Promise.resolve();
 
   constructor(options: RunRecorderOptions) {
     this.#options = options;
+    this.#isReady = existsSync(options.readyFile);
   }
 
   /** Settles when everything is read. @throws Error with a sentence */
@@ -94,9 +100,11 @@ export class RunRecorder {
     const source: LineSource = { stream, formatter: new LineFormatter(stream, folder.takeOpenLine(stream)) };
     const write = (bytes: Buffer, end: number, rest: Chunk["rest"]): Promise<void> =>
       folder.append(source, { bytes, start: 0, end, at: folder.now(), rest });
+    const readyLines = this.#readyLines();
     let cancelPiece: (() => void) | undefined;
     const take = async (bytes: Buffer): Promise<void> => {
       cancelPiece?.();
+      this.#lookForReady(() => readyLines?.take(bytes) === true);
       forward?.take(stream, bytes);
       const copy = spareChunks.pop() ?? Buffer.allocUnsafeSlow(chunkBytesMax);
       bytes.copy(copy);
@@ -109,10 +117,32 @@ export class RunRecorder {
     this.#ends.push(new Promise((resolve) => (end = resolve)));
     const ended = (isLeft: boolean): void => {
       cancelPiece?.();
+      this.#lookForReady(() => readyLines?.end() === true);
       forward?.ended(stream);
       end(write(nothing, 0, isLeft ? "piece" : "end"));
     };
     this.#output.push(await this.#openReader(path, { take, ended }));
+  }
+
+  /** Of this run alone: in the file its lines may stand among those of the run that it replaces. */
+  #readyLines(): ReadyLines | undefined {
+    const { readyLine } = this.#options.run;
+    try {
+      return readyLine === undefined ? undefined : new ReadyLines(readyLine);
+    } catch {
+      return undefined; // whoever waits for it says so
+    }
+  }
+
+  #lookForReady(isSaid: () => boolean): void {
+    if (this.#options.run.readyLine === undefined || this.#isReady) return;
+    try {
+      if (!isSaid()) return;
+      this.#ready();
+    } catch (error) {
+      this.#options.onProblem((error as Error).message);
+    }
+    this.#isReady = true; // or it never will be
   }
 
   async #openReady(path: string): Promise<void> {

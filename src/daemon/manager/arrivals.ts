@@ -8,7 +8,7 @@
  */
 import type { Core } from "../core/core.ts";
 import { runsOf, type LiveInstance } from "../core/live.ts";
-import type { InstanceRecord } from "../core/record.ts";
+import type { InstanceRecord, ServiceRecord } from "../core/record.ts";
 import { endSentence } from "../core/outcome.ts";
 import { stuckOf } from "../core/stuck.ts";
 import { stateWords } from "./manager-view.ts";
@@ -83,6 +83,30 @@ export class Arrivals {
       ok: false,
       sentence: `${name} has ended ${ends.length} times since, the last time with ${why}; it is started again`,
     };
+  }
+
+  /** Why it is not as it should be, in a sentence; undefined: it is ready, has done its work, or is a job that has not failed. */
+  wrongWith(target: Target): string | undefined {
+    const service = this.#options.targets.service(target.service);
+    const live = this.#options.targets.live(target);
+    if (service === undefined || live === undefined || live.state === "ready") return undefined;
+    const outcome = service.instances.get(target.number)?.outcome;
+    const hasFailed = outcome !== undefined && !(outcome.kind === "done" && outcome.isOk);
+    if (service.plan.schedule !== undefined) {
+      if (!hasFailed) return undefined;
+      return live.state === "scheduled"
+        ? `${live.name} has failed the last time: ${outcome.reason}`
+        : `${live.name} has failed: ${live.reason ?? outcome.reason}`;
+    }
+    if (live.state === "stopped" && outcome !== undefined && !hasFailed) return undefined;
+    const why = live.reason ?? (live.state === "stopped" ? this.#whyStopped(service) : undefined);
+    return `${live.name} is ${stateWords(live.state)}${why === undefined ? "" : `: ${why}`}`;
+  }
+
+  #whyStopped({ target, plan, isRemoved }: ServiceRecord): string | undefined {
+    if (isRemoved) return "it is removed";
+    if (target === "up") return undefined;
+    return plan.autostart ? "somebody stopped it" : "it is not started by itself";
   }
 
   hasStopped(target: Target): Arrival {

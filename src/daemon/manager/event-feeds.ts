@@ -13,7 +13,7 @@ export const eventsMax = 1_000;
 
 export class EventFeeds {
   readonly #now: () => number;
-  readonly #feeds = new Set<Feed<ManagerEvent>>();
+  readonly #feeds = new Map<Feed<ManagerEvent>, (event: ManagerEvent) => boolean>();
   #isOver = false;
 
   /** `now`: the time of day in milliseconds, for what this itself tells. */
@@ -26,8 +26,8 @@ export class EventFeeds {
     return this.#feeds.size === 0;
   }
 
-  /** What happens from now on; after `end` nothing. */
-  subscribe(): AsyncIterator<ManagerEvent> {
+  /** What happens from now on, as far as it is wanted; after `end` nothing. */
+  subscribe(isWanted: (event: ManagerEvent) => boolean = () => true): AsyncIterator<ManagerEvent> {
     const feed = new Feed<ManagerEvent>({
       itemsMax: eventsMax,
       missed: (count) => {
@@ -37,17 +37,17 @@ export class EventFeeds {
       left: () => this.#feeds.delete(feed),
     });
     if (this.#isOver) feed.end();
-    else this.#feeds.add(feed);
+    else this.#feeds.set(feed, isWanted);
     return feed;
   }
 
   emit(event: ManagerEvent): void {
-    for (const feed of this.#feeds) feed.push(event);
+    for (const [feed, isWanted] of this.#feeds) if (isWanted(event)) feed.push(event);
   }
 
   /** There will be no more. */
   end(): void {
     this.#isOver = true;
-    for (const feed of this.#feeds) feed.end();
+    for (const feed of this.#feeds.keys()) feed.end();
   }
 }

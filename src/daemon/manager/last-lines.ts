@@ -32,6 +32,9 @@ export interface LineSource {
 /** Its last run failed, and none is there. */
 const failedStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["backoff", "degraded", "failed"]);
 
+/** Somebody or something else keeps it from being ready. */
+const restStates: ReadonlySet<InstanceState> = new Set<InstanceState>(["waiting", "stopping", "stopped"]);
+
 export class LastLines {
   readonly #targets: Targets;
   readonly #source: LineSource;
@@ -49,6 +52,12 @@ export class LastLines {
   /** What its last run has said of itself, oldest first. */
   async lines(target: Target): Promise<readonly string[]> {
     return tellingLines(await this.#errors(target), lastLinesMax);
+  }
+
+  /** What is wrong with an instance, with what it said of it unless nothing of its own is the matter. */
+  async finding(target: Target, sentence: string): Promise<InstanceProblem> {
+    const problem = await this.problem(target, sentence);
+    return restStates.has(this.#targets.live(target)?.state ?? "stopped") ? { ...problem, lastLines: [] } : problem;
   }
 
   /** What an operation could not do, with what the instance said of it. */

@@ -60,6 +60,7 @@ export function statusOf(service: ServiceRecord, live: LiveInstance, samples: Sa
     service: plan.name,
     instance: number,
     carrier: plan.carrier,
+    ...(plan.tags === undefined ? {} : { tags: plan.tags }),
     state,
     restartsCount: record?.restartsCount ?? 0,
     ...(reason === undefined ? {} : { reason }),

@@ -3,15 +3,18 @@ import { FakeClock } from "../../../test/fake-cli-host.ts";
 import { FakeJournal, FakeRuns } from "../../../test/fake-runs.ts";
 import { planOf } from "../../../test/plan-arbitraries.ts";
 import type { ServicePlan } from "../../control/config.ts";
-import type { Cause, ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
+import type { Cause, ClearInput, ManagerError, ManagerEvent, OperationReport } from "../../control/manager.ts";
 import { dependencyOrder } from "../../control/dependency-order.ts";
 import { homeAt } from "../home.ts";
 import { ownTroubleRetryMaxMs } from "../core/core-host.ts";
+import type { LogOwner } from "../log/line-joiner.ts";
+import type { LogStore } from "../log/log-store.ts";
 import { JournalError } from "../journal/journal.ts";
 import { endsMax, ownTroubleTellMs } from "./arrivals.ts";
 import { survivalMs } from "../host/run-checks.ts";
 import { lateShownMax } from "./operations.ts";
 import { ServiceManager } from "./manager.ts";
+import { shownMax } from "./targets.ts";
 import { RunStartError, type RunListener } from "../run/run.ts";
 
 const [web] = planOf({ services: { web: { command: ["true"] } } }).services;
@@ -30,8 +33,35 @@ const up = (written: Services) => ({
   source: "colos.config.ts",
 });
 
+/** What was recorded, by name: its bytes. */
+class FakeLogs implements LogStore {
+  readonly bytes: Map<string, number>;
+  readonly forgotten: string[] = [];
+
+  constructor(bytes: Readonly<Record<string, number>> = {}) {
+    this.bytes = new Map(Object.entries(bytes));
+  }
+  async owners(): Promise<readonly LogOwner[]> {
+    return [...this.bytes.keys()].map((name) => {
+      const [service = "", instance] = name.split(".");
+      return { service, instance: Number(instance) };
+    });
+  }
+  async sizeOf({ service, instance }: LogOwner): Promise<number> {
+    return this.bytes.get(`${service}.${instance}`) ?? 0;
+  }
+  async empty(owner: LogOwner): Promise<number> {
+    const bytes = await this.sizeOf(owner);
+    this.bytes.set(`${owner.service}.${owner.instance}`, 0);
+    return bytes;
+  }
+  async forget({ service, instance }: LogOwner): Promise<void> {
+    this.forgotten.push(`${service}.${instance}`);
+  }
+}
+
 /** A manager whose machine and disk do what the test says. */
-async function opened({ journal = new FakeJournal(), obeys = true } = {}) {
+async function opened({ journal = new FakeJournal(), obeys = true, logs = new FakeLogs() } = {}) {
   const clock = new FakeClock();
   const finished: string[] = [];
   const logged: string[] = [];
@@ -46,14 +76,15 @@ async function opened({ journal = new FakeJournal(), obeys = true } = {}) {
     openRuns: (listener: RunListener) => (runs = new FakeRuns(listener)),
     environmentOf: (_plan, _instance, inherited) => Promise.resolve(inherited),
     argvOf: () => Promise.resolve(["true"]),
-    onLine: () => () => {},
-    runHook: () => {},
+    lastLineSince: () => Promise.resolve(undefined),
+    failed: () => {},
     log: (_level, message) => void logged.push(message),
     daemon: () => ({ api: 1, osPid: 1, startedAt: 0, memoryBytes: 0, node: "v20", abilities: [] }),
     refusals: ({ services }) => Promise.resolve(services.some(({ name }) => name === "no") ? ["no is refused"] : []),
     alarmsOf: () => [],
     recordingTroubles: () => [],
     shortage: () => undefined,
+    logs,
     isAgain: false,
     describeLimits: () => Promise.resolve([]),
     lastErrors: () => Promise.resolve(["it said this last"]),
@@ -71,7 +102,7 @@ async function opened({ journal = new FakeJournal(), obeys = true } = {}) {
   onTestFinished(() => manager.close());
   const states = async (): Promise<Record<string, string>> =>
     Object.fromEntries((await manager.list()).instances.map(({ name, state }) => [name, state]));
-  return { manager, clock, journal, runs, finished, logged, gone, states };
+  return { manager, clock, journal, logs, runs, finished, logged, gone, states };
 }
 
 /** Lets all promises settle that can. */
@@ -237,6 +268,84 @@ describe("manager: operations", () => {
     expect(await refusal(system.manager.stop({ names: ["worker.1"] }))).toContain("this takes whole services");
   });
 
+  test("patterns and tags mean all that have them, instances too, as names do", async () => {
+    const system = await opened();
+    const tags = { tags: ["back"] };
+    await answered(system, system.manager.apply(up({ web: { instances: 2 }, db: tags, worker: tags })));
+    const instances = async (operation: Promise<OperationReport>): Promise<string[]> =>
+      (await answered(system, operation)).instances.map(({ name }) => name);
+
+    expect(await instances(system.manager.restart({ names: ["*.2"] }))).toEqual(["web.2"]);
+    expect(await instances(system.manager.restart({ names: ["w*", "web.1"] }))).toEqual(["web", "web.2", "worker"]);
+    expect(await instances(system.manager.stop({ names: ["@back"] }))).toEqual(["db", "worker"]);
+    expect(await instances(system.manager.start({ names: ["@back", "db"] }))).toEqual(["db", "worker"]);
+    expect(await instances(system.manager.kill({ names: ["?b"], signal: "SIGUSR1" }))).toEqual(["db"]);
+    await answered(system, system.manager.remove({ names: ["*"] }));
+    expect(await system.states()).toEqual({});
+  });
+
+  test("a pattern and a tag are no names: no job is run, and what was stopped stays so", async () => {
+    const system = await opened();
+    const job: Partial<ServicePlan> = {
+      restart: "temporary",
+      tags: ["a"],
+      schedule: { when: { kind: "every", everyMs: 3_600_000 }, overlap: "skip", missed: "skip" },
+    };
+    await answered(system, system.manager.apply(up({ web: { tags: ["a"] }, off: { tags: ["a", "b"] }, job })));
+    await answered(system, system.manager.stop({ names: ["off"] }));
+
+    await answered(system, system.manager.restart({ names: ["@a"] }));
+    expect(system.runs.started).toEqual(["web.1.1", "off.1.1", "web.1.2"]);
+    expect(await refusal(system.manager.restart({ names: ["@b", "o*"] }))).toBe(
+      "refused: nothing that @b o* means is kept up: off is stopped",
+    );
+
+    await answered(system, system.manager.start({ names: ["@a"] }));
+    expect(await system.states()).toEqual({ web: "ready", off: "ready", job: "scheduled" });
+    await answered(system, system.manager.restart({ names: ["*", "job"] }));
+    expect(system.runs.started.slice(-3)).toEqual(["job.1.1", "web.1.3", "off.1.3"]);
+  });
+
+  test("what means nobody is refused with what there is, before anything happens", async () => {
+    const system = await opened();
+    const many = Object.fromEntries(Array.from({ length: shownMax + 2 }, (_, index) => [`s${index}`, {}]));
+    await answered(system, system.manager.apply(up({ web: { tags: ["front"], instances: 2 }, db: {} })));
+
+    const stop = (...names: string[]): Promise<string> => refusal(system.manager.stop({ names }));
+    expect(await stop("web", "x*")).toBe('unknown: no service matches "x*"; there are web, db');
+    expect(await stop("web", "@fornt")).toBe('unknown: no service has the tag "fornt"; did you mean "@front"?');
+    expect(await stop("web", "@qqqqqq")).toBe('unknown: no service has the tag "qqqqqq"; there are @front');
+    expect(await refusal(system.manager.restart({ names: ["*.3"] }))).toBe(
+      'unknown: no instance matches "*.3"; there are web.1, web.2, db.1',
+    );
+    expect(await stop("web", "*.2")).toBe("invalid: *.2 means instances, such as web.2; this takes whole services");
+    expect(await stop("a b")).toContain("invalid");
+    expect(await refusal(system.manager.show({ name: "w*" }))).toBe(
+      'invalid: "w*" can mean several; this takes one name',
+    );
+    expect(system.runs.signals).toEqual([]);
+
+    await answered(system, system.manager.apply(up(many)));
+    expect(await stop("x*")).toBe(
+      `unknown: no service matches "x*"; there are ${Object.keys(many).slice(0, shownMax).join(", ")} and 2 more`,
+    );
+    expect(await stop("@x")).toBe('unknown: no service has the tag "x"; there are no tags');
+  });
+
+  test("a tag that a plan gives or takes away restarts nobody, and counts at once", async () => {
+    const system = await opened();
+    await answered(system, system.manager.apply(up({ web: {} })));
+
+    const report = await answered(system, system.manager.apply(up({ web: { tags: ["front"] } })));
+    expect(report.changes).toEqual([
+      { service: "web", kind: "change", effect: "note", fields: [{ path: "tags", to: '["front"]' }] },
+    ]);
+    expect(system.runs.started).toEqual(["web.1.1"]);
+    expect((await system.manager.list({ names: ["@front"] })).instances).toMatchObject([
+      { name: "web", tags: ["front"] },
+    ]);
+  });
+
   test("down stops dependents first, and then the daemon is to end", async () => {
     const system = await opened();
     const applied = system.manager.apply(up({ db: {}, web: on("db") }));
@@ -244,7 +353,7 @@ describe("manager: operations", () => {
     await answered(system, system.manager.down({}));
     expect(system.runs.signals).toEqual(["web.1.1 SIGTERM", "db.1.1 SIGTERM"]);
     expect(system.finished).toEqual(["down"]);
-    expect(await refusal(system.manager.start({ names: ["db"] }))).toContain("is being stopped");
+    expect(await refusal(system.manager.start({ names: ["db"] }))).toContain("ending: the daemon ends");
   });
 
   test("when the time for down is over the daemon still ends as soon as nothing runs", async () => {
@@ -259,6 +368,34 @@ describe("manager: operations", () => {
     system.runs.end("web.1.1");
     await settle();
     expect(system.finished).toEqual(["down"]);
+  });
+
+  test("a daemon that was given nothing ends when it is not needed, and says so to whoever comes too late", async () => {
+    const system = await opened();
+    expect(await refusal(system.manager.apply(up({ no: {} })))).toContain("refused: no is refused");
+    await system.manager.down({ ifUnused: true });
+    expect(system.finished).toEqual(["down"]);
+    expect(await refusal(system.manager.apply(up({ web: {} })))).toContain(
+      "ending: the daemon ends, and nothing was done",
+    );
+    expect(system.runs.started).toEqual([]);
+  });
+
+  test("a daemon that is being given something, or has been, is needed", async () => {
+    const system = await opened();
+    const unused = (): Promise<string> => refusal(system.manager.down({ ifUnused: true }));
+    let proceed = (): void => {};
+    system.journal.hold = (resolve) => (proceed = resolve);
+    const applied = system.manager.apply(up({}));
+    expect(await unused()).toContain("refused: somebody has given the daemon something to do");
+    system.journal.hold = undefined;
+    await settle();
+    proceed();
+    await answered(system, applied);
+    expect(await unused()).toContain("refused");
+    await answered(system, system.manager.apply(up({ web: {} })));
+    expect(await unused()).toContain("refused");
+    expect(system.finished).toEqual([]);
   });
 
   test("a hand-over touches no service", async () => {
@@ -492,6 +629,89 @@ describe("manager: the journal", () => {
 });
 
 describe("manager: looking", () => {
+  test("a list is about those that it names", async () => {
+    const system = await opened();
+    await answered(system, system.manager.apply(up({ web: { instances: 2 }, db: {} })));
+    const names = async (...asked: string[]): Promise<string[]> =>
+      (await system.manager.list({ names: asked })).instances.map(({ name }) => name);
+
+    expect(await names("web.2", "db")).toEqual(["web.2", "db"]);
+    expect(await names("all")).toEqual(["web", "web.2", "db"]);
+    expect(await refusal(system.manager.list({ names: ["wbe"] }))).toContain('did you mean "web"?');
+  });
+
+  test("events about some tell nothing of others, and of those that come later", async () => {
+    const system = await opened();
+    await answered(system, system.manager.apply(up({ web: {}, db: {} })));
+    const events = system.manager.events({ names: ["w*"] })[Symbol.asyncIterator]();
+    await answered(system, system.manager.apply(up({ web: {}, db: { description: "d" }, worker: {} })));
+    system.manager.note("db", "nobody is told");
+    system.manager.note("worker", "the last");
+
+    const told: string[] = [];
+    for (let event: ManagerEvent | undefined; event?.type !== "note";) {
+      event = (await events.next()).value as ManagerEvent;
+      told.push(
+        event.type === "state" ? event.status.name : event.type === "change" ? event.change.service : event.type,
+      );
+    }
+    expect([...new Set(told)]).toEqual(["worker", "note"]);
+    await events.return?.();
+    expect(() => system.manager.events({ names: ["x*"] })).toThrow('no service matches "x*"');
+  });
+
+  test("a check finds nothing in what is ready, has done its work, or rests between its times", async () => {
+    const system = await opened();
+    const job: Partial<ServicePlan> = {
+      restart: "temporary",
+      schedule: { when: { kind: "every", everyMs: 3_600_000 }, overlap: "skip", missed: "skip" },
+    };
+    const applied = system.manager.apply(up({ web: {}, migrate: { restart: "temporary" }, job }));
+    await settle();
+    system.runs.end("migrate.1.1", { code: 0, signal: null });
+    await answered(system, applied);
+
+    expect(await system.states()).toEqual({ web: "ready", migrate: "stopped", job: "scheduled" });
+    expect(sentences(await system.manager.check())).toEqual([]);
+    expect(sentences(await system.manager.check({ names: ["job"] }))).toEqual([]);
+  });
+
+  test("a check says who is not ready, which job has failed, and why", async () => {
+    const system = await opened();
+    const job: Partial<ServicePlan> = {
+      restart: "temporary",
+      schedule: { when: { kind: "every", everyMs: 3_600_000 }, overlap: "skip", missed: "skip" },
+    };
+    const applied = system.manager.apply(
+      up({ db: fd, web: on("db"), off: { autostart: false }, bad: { restart: "temporary" }, job, fine: {} }),
+    );
+    applied.catch(() => {});
+    await settle();
+    system.runs.end("bad.1.1", { code: 3, signal: null });
+    void system.manager.start({ names: ["job"] });
+    await settle();
+    expect(sentences(await system.manager.check({ names: ["job"] }))).toEqual([]);
+    system.runs.end("job.1.1", { code: 4, signal: null });
+    system.clock.advance(survivalMs);
+    await settle();
+    await answered(system, system.manager.stop({ names: ["fine"] }));
+
+    const report = await system.manager.check();
+    expect(sentences(report)).toEqual([
+      "db is starting",
+      "web is waiting: waits for db, which is not ready",
+      "off is stopped: it is not started by itself",
+      "bad is failed: exit code 3",
+      "job has failed the last time: exit code 4",
+      "fine is stopped: somebody stopped it",
+    ]);
+    expect(report.problems.map(({ name, lastLines }) => `${name} ${lastLines.length}`)).toEqual([
+      ...["db 1", "web 0", "off 0", "bad 1", "job 1", "fine 0"],
+    ]);
+    expect(report.instances).toHaveLength(6);
+    expect(sentences(await system.manager.check({ names: ["f*"] }))).toEqual(["fine is stopped: somebody stopped it"]);
+  });
+
   test("events tell each change of a state once", async () => {
     const system = await opened();
     const events = system.manager.events()[Symbol.asyncIterator]();
@@ -541,6 +761,68 @@ describe("manager: looking", () => {
       "web.1.1 passed its readiness check, which is none: it counts as ready when it has run for 300 ms",
       "web.1.1 was started as OS process 1001",
     ]);
+  });
+});
+
+describe("manager: clearing logs", () => {
+  const recorded = { "web.1": 10, "web.2": 20, "web.3": 30, "db.1": 5, "old.1": 7, "old.2": 8 };
+  async function withLogs(): Promise<Opened & { cleared(input: ClearInput): Promise<Record<string, number>> }> {
+    const system = await opened({ logs: new FakeLogs(recorded) });
+    await answered(system, system.manager.apply(up({ web: { instances: 2, tags: ["front"] }, db: {}, quiet: {} })));
+    const cleared = async (input: ClearInput): Promise<Record<string, number>> => {
+      const { logs, bytes } = await system.manager.clearLogs(input);
+      expect(logs.reduce((sum, each) => sum + each.bytes, 0)).toBe(bytes);
+      return Object.fromEntries(logs.map((each) => [each.name, each.bytes]));
+    };
+    return { ...system, cleared };
+  }
+
+  test.each<[ClearInput, Record<string, number>]>([
+    [{ names: ["web"] }, { web: 10, "web.2": 20, "web.3": 30 }],
+    [{ names: ["web.2", "d*"] }, { "web.2": 20, db: 5 }],
+    [{ names: ["@front"] }, { web: 10, "web.2": 20, "web.3": 30 }],
+    [{ names: ["all"] }, { web: 10, "web.2": 20, db: 5 }],
+    [{ names: ["old"] }, { old: 7, "old.2": 8 }],
+    [{ gone: true }, { "web.3": 30, old: 7, "old.2": 8 }],
+    [
+      { gone: true, names: ["o*"] },
+      { old: 7, "old.2": 8 },
+    ],
+    [{ names: ["quiet"] }, {}],
+  ])("%j", async (input, bytes) => {
+    const system = await withLogs();
+
+    expect(await system.cleared({ ...input, preview: true })).toEqual(bytes);
+    expect(Object.fromEntries(system.logs.bytes)).toEqual(recorded);
+    expect(await system.cleared(input)).toEqual(bytes);
+    expect(await system.cleared({ ...input, preview: true })).toEqual(
+      Object.fromEntries(Object.keys(bytes).map((name) => [name, 0])),
+    );
+    const gone = Object.keys(bytes).filter((name) => name.startsWith("old") || name === "web.3");
+    expect(system.logs.forgotten).toEqual(gone.map((name) => (name.includes(".") ? name : `${name}.1`)));
+  });
+
+  test.each<[ClearInput, string]>([
+    [{}, "invalid: nobody is named"],
+    [{ names: ["web", "odl"] }, 'unknown: nothing is called "odl"; did you mean "old"?'],
+    [{ names: ["web", "x*"] }, 'unknown: no service matches "x*"; there are web, db, quiet'],
+    [{ names: ["web", "@x"] }, 'unknown: no service has the tag "x"; there are @front'],
+    [{ names: ["web.9"] }, 'unknown: there is no service "web.9"; did you mean "web.2"?'],
+    [{ gone: true, names: ["db"] }, 'unknown: nothing that is gone is called "db"; there are web, old'],
+  ])("%j is refused before anything is removed", async (input, sentence) => {
+    const system = await withLogs();
+
+    expect(await refusal(system.manager.clearLogs(input))).toBe(sentence);
+    expect(Object.fromEntries(system.logs.bytes)).toEqual(recorded);
+  });
+
+  test("a log that could not be emptied is told", async () => {
+    const system = await withLogs();
+    system.logs.empty = () => Promise.reject(new Error("the recorder was stopped"));
+
+    expect(await refusal(system.manager.clearLogs({ names: ["db"] }))).toBe(
+      "busy: the log of db could not be emptied: the recorder was stopped",
+    );
   });
 });
 

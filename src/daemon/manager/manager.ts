@@ -8,11 +8,15 @@
  */
 import type { ServicePlan, SystemPlan } from "../../control/config.ts";
 import type {
+  AboutInput,
   ApplyReport,
   CallInput,
   CallReport,
   Cause,
+  ClearInput,
+  ClearReport,
   DaemonStatus,
+  DownInput,
   Manager,
   ManagerEvent,
   NamesInput,
@@ -27,15 +31,19 @@ import type {
 import type { InstanceState, InstanceStatus } from "../../control/service.ts";
 import { Core } from "../core/core.ts";
 import type { LiveInstance } from "../core/live.ts";
-import { foldInto, type Entry, type ServiceRecord, type SystemRecord } from "../core/record.ts";
+import type { Entry } from "../core/entry.ts";
+import { foldInto } from "../core/fold.ts";
+import type { ServiceRecord, SystemRecord } from "../core/record.ts";
 import type { Home } from "../home.ts";
 import { RunHost, type RunHostOptions } from "../host/run-host.ts";
 import type { Journal } from "../journal/journal.ts";
+import type { LogStore } from "../log/log-store.ts";
 import { reasonText } from "../reason-text.ts";
 import { Arrivals } from "./arrivals.ts";
 import { EventFeeds } from "./event-feeds.ts";
 import { LastLines, type LineSource } from "./last-lines.ts";
 import { detailOf, osProcess, postponedSentence, Samples, statusOf, treeOf, whyOf } from "./manager-view.ts";
+import { LogClearing } from "./log-clearing.ts";
 import { Operations } from "./operations.ts";
 import { assertSignal, RunTalk } from "./run-talk.ts";
 import { Targets, type Target } from "./targets.ts";
@@ -45,6 +53,8 @@ export interface ManagerOptions extends Omit<RunHostOptions, "settled" | "change
   readonly home: Home;
   readonly version: string;
   readonly journal: Journal<SystemRecord, Entry>;
+  /** What was recorded. */
+  readonly logs: LogStore;
   /** What the daemon says of itself; the rest of `DaemonStatus` is known here. */
   daemon(): Omit<DaemonStatus, "home" | "startsCount" | "version">;
   /** All of a run's environment; `inherited` is what the plan was applied with. Rejects with a sentence. */
@@ -83,6 +93,8 @@ export class ServiceManager implements Manager {
   readonly #talk: RunTalk;
   readonly #events: EventFeeds;
   readonly #operations: Operations;
+  readonly #arrivals: Arrivals;
+  readonly #clearing: LogClearing;
   #isFinished = false;
 
   private constructor(options: ManagerOptions) {
@@ -104,6 +116,8 @@ export class ServiceManager implements Manager {
     this.#talk = new RunTalk(options.home, host.runs, targets);
     this.#events = new EventFeeds(() => host.now());
     const arrivals = new Arrivals({ core, targets });
+    this.#arrivals = arrivals;
+    this.#clearing = new LogClearing(targets, options.logs);
     this.#operations = new Operations({
       core,
       host,
@@ -168,12 +182,22 @@ export class ServiceManager implements Manager {
 
   // --- looking ---
 
-  async list(): Promise<SystemStatus> {
+  async list(input?: AboutInput): Promise<SystemStatus> {
+    const targets = this.#targets.about(input);
     this.#sample();
-    return {
-      daemon: this.#daemon(),
-      instances: await this.#lastLines.added(this.#statuses(this.#targets.everything())),
-    };
+    return { daemon: this.#daemon(), instances: await this.#lastLines.added(this.#statuses(targets)) };
+  }
+
+  async check(input?: AboutInput): Promise<OperationReport> {
+    const targets = this.#targets.about(input);
+    const instances = this.#statuses(targets);
+    const wrong = targets.flatMap((target) => {
+      const sentence = this.#arrivals.wrongWith(target);
+      return sentence === undefined ? [] : [{ target, sentence }];
+    });
+    const problems = [];
+    for (const { target, sentence } of wrong) problems.push(await this.#lastLines.finding(target, sentence));
+    return { instances, problems };
   }
 
   async show({ name }: { readonly name: string }): Promise<ServiceDetail> {
@@ -206,8 +230,23 @@ export class ServiceManager implements Manager {
     });
   }
 
-  events(): AsyncIterable<ManagerEvent> {
-    return { [Symbol.asyncIterator]: () => this.#events.subscribe() };
+  events(input?: AboutInput): AsyncIterable<ManagerEvent> {
+    const names = input?.names;
+    if (names === undefined) return { [Symbol.asyncIterator]: () => this.#events.subscribe() };
+    this.#targets.about(input);
+    return { [Symbol.asyncIterator]: () => this.#events.subscribe((event) => this.#isAbout(names, event)) };
+  }
+
+  /** Those that come later count too. */
+  #isAbout(names: readonly string[], event: ManagerEvent): boolean {
+    switch (event.type) {
+      case "state":
+        return this.#targets.isMeant(names, { service: event.status.service, number: event.status.instance });
+      case "change":
+        return this.#targets.isMeant(names, { service: event.change.service });
+      case "note":
+        return event.service === undefined || this.#targets.isMeant(names, { service: event.service });
+    }
   }
 
   // --- doing ---
@@ -244,8 +283,12 @@ export class ServiceManager implements Manager {
     return this.#operations.scale(input);
   }
 
-  down(input: WaitOptions): Promise<OperationReport> {
+  down(input: DownInput): Promise<OperationReport> {
     return this.#operations.down(input);
+  }
+
+  clearLogs(input: ClearInput): Promise<ClearReport> {
+    return this.#clearing.clear(input);
   }
 
   async kill(input: { readonly names: readonly string[]; readonly signal: string }): Promise<OperationReport> {

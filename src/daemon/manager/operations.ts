@@ -13,6 +13,7 @@ import { instancesMax } from "../../control/config-limit.ts";
 import {
   ManagerError,
   type ApplyReport,
+  type DownInput,
   type InstanceProblem,
   type ManagerEvent,
   type NamesInput,
@@ -25,7 +26,8 @@ import { parsePlan } from "../../control/plan-check.ts";
 import { planChanges } from "../../control/plan-diff.ts";
 import type { InstanceStatus } from "../../control/service.ts";
 import type { Core } from "../core/core.ts";
-import type { Entry, SystemRecord } from "../core/record.ts";
+import type { Entry } from "../core/entry.ts";
+import type { SystemRecord } from "../core/record.ts";
 import type { RunHost } from "../host/run-host.ts";
 import { JournalError } from "../journal/journal.ts";
 import { reasonText } from "../reason-text.ts";
@@ -68,6 +70,8 @@ export class Operations {
   readonly #arrivals: Arrivals;
   /** This daemon was told to stop everything. */
   #isEnding = false;
+  /** Operations that are not in the record yet. */
+  #givingCount = 0;
 
   constructor(options: OperationsOptions) {
     this.#options = options;
@@ -84,11 +88,7 @@ export class Operations {
 
   async apply(input: PlanInput & WaitOptions): Promise<ApplyReport> {
     this.#refuseWhenEnding();
-    await this.#refuseWhatCannotRun(input.plan);
-    const changes = this.#changesTo(input.plan);
-    const { services } = input.plan;
-    const at = this.#host.now();
-    await this.#commit([{ type: "applied", at, source: input.source, env: input.env, services }]);
+    const { at, changes } = await this.#giving(() => this.#follow(input));
     for (const change of changes) if (change.kind !== "keep") this.#options.emit({ type: "change", at, change });
     const report = await this.#finish(this.#targets.everything(), input, (target) => {
       const service = this.#targets.service(target.service);
@@ -97,6 +97,19 @@ export class Operations {
       return service.target === "up" ? this.#arrivals.isUp(target, at) : arrived;
     });
     return { ...report, changes };
+  }
+
+  /** From now on the plan is followed. */
+  async #follow({
+    plan,
+    source,
+    env,
+  }: PlanInput): Promise<{ readonly at: number; readonly changes: readonly PlanChange[] }> {
+    await this.#refuseWhatCannotRun(plan);
+    const changes = this.#changesTo(plan);
+    const at = this.#host.now();
+    await this.#commit([{ type: "applied", at, source, env, services: plan.services }]);
+    return { at, changes };
   }
 
   /** @throws ManagerError `invalid`, or `refused` when this machine cannot do it */
@@ -111,7 +124,8 @@ export class Operations {
       input,
       (service) => {
         const up = { type: "target", at: this.#host.now(), service, target: "up" } as const;
-        if (!isAll(input) || this.#targets.service(service)?.plan.schedule === undefined) return up;
+        const isNamed = this.#targets.isNamedItself(input.names, { service, number: 1 });
+        if (isNamed || this.#targets.service(service)?.plan.schedule === undefined) return up;
         return this.#isWantedUp({ service }) ? undefined : { ...up, isAtRest: true };
       },
       (target, sinceAt) => this.#arrivals.isUp(target, sinceAt),
@@ -140,11 +154,13 @@ export class Operations {
     );
   }
 
-  /** Of what listens with `listen`, the next run is ready before the old one is stopped. All are those that are kept up. */
+  /**
+   * Of what listens with `listen`, the next run is ready before the old one is stopped. Of those that are not named themselves, only what
+   * is kept up is meant.
+   */
   async renew(input: NamesInput): Promise<OperationReport> {
     this.#refuseWhenEnding();
-    const named = this.#targets.named(input.names);
-    const targets = isAll(input) ? named.filter((each) => this.#isKeptUp(each)) : named;
+    const targets = this.#renewed(input.names);
     const at = this.#host.now();
     const entries = targets.map(({ service, number }): Entry => ({
       type: "renewed",
@@ -158,6 +174,19 @@ export class Operations {
       .map((service): Entry => ({ type: "target", at, service, target: "up" }));
     await this.#commit([...ups, ...entries]);
     return this.#finish(targets, input, (target) => this.#arrivals.isUp(target, at));
+  }
+
+  /** @throws ManagerError `refused` when a pattern or a tag means only what is stopped, or has its times */
+  #renewed(names: readonly string[]): readonly Target[] {
+    const named = this.#targets.named(names);
+    const targets = named.filter((each) => this.#targets.isNamedItself(names, each) || this.#isKeptUp(each));
+    if (targets.length > 0 || names.includes("all")) return targets;
+    const [first] = this.#options.statuses(named.slice(0, 1));
+    throw new ManagerError(
+      "refused",
+      `nothing that ${names.join(" ")} means is kept up: ${first?.name} is ${stateWords(first?.state ?? "stopped")}`,
+      `to start what is stopped: colos start ${names.map((name) => `'${name}'`).join(" ")}`,
+    );
   }
 
   async scale(input: { readonly name: string; readonly instances: number } & WaitOptions): Promise<OperationReport> {
@@ -181,7 +210,8 @@ export class Operations {
     });
   }
 
-  async down(input: WaitOptions): Promise<OperationReport> {
+  async down(input: DownInput): Promise<OperationReport> {
+    if (input.ifUnused === true) return this.#leave();
     const targets = this.#targets.everything();
     this.#isEnding = true;
     // A system can be stopped whatever the disk takes; only a daemon that dies meanwhile would not know of it.
@@ -192,6 +222,16 @@ export class Operations {
       // Also when nobody waits for it any more.
       this.finishWhenDown();
     }
+  }
+
+  /** Ends the daemon, which nobody can give anything any more from here on. */
+  #leave(): OperationReport {
+    const { isDown, services, source } = this.#core.record;
+    const isEmpty = isDown || (services.size === 0 && source === "");
+    if (this.#givingCount > 0 || !isEmpty || !this.#core.isIdle)
+      throw new ManagerError("refused", "somebody has given the daemon something to do");
+    this.#options.downDone();
+    return { instances: [], problems: [] };
   }
 
   /** Ends the daemon once nothing runs any more, unless somebody applies a plan before. */
@@ -210,26 +250,27 @@ export class Operations {
     isDone: (target: Target, sinceAt: number) => Arrival,
   ): Promise<OperationReport> {
     this.#refuseWhenEnding();
-    for (const name of input.names) {
-      if (name !== "all" && this.#targets.find(name).number !== undefined) {
-        throw new ManagerError(
-          "invalid",
-          `${name} is one instance; this takes whole services`,
-          "colos scale changes how many there are",
-        );
-      }
-    }
-    const targets = this.#targets.named(input.names);
+    const targets = this.#targets.namedServices(input.names);
     const services = [...new Set(targets.map(({ service }) => service))];
     const sinceAt = this.#host.now();
     await this.#commit(services.map(entryOf).filter((entry) => entry !== undefined));
     return this.#finish(targets, input, (target) => isDone(target, sinceAt));
   }
 
+  /** While the work is under way the daemon is not unused. */
+  async #giving<T>(work: () => Promise<T>): Promise<T> {
+    this.#givingCount += 1;
+    try {
+      return await work();
+    } finally {
+      this.#givingCount -= 1;
+    }
+  }
+
   /** Written and synced, then done. */
   async #commit(entries: readonly Entry[]): Promise<void> {
     try {
-      await this.#host.commit(entries);
+      await this.#giving(() => this.#host.commit(entries));
     } catch (error) {
       if (error instanceof JournalError) throw new ManagerError("busy", `nothing was done: ${error.message}`);
       throw new ManagerError(
@@ -254,7 +295,9 @@ export class Operations {
   }
 
   #refuseWhenEnding(): void {
-    if (this.#isEnding || this.#options.isFinished()) throw new ManagerError("refused", "the system is being stopped");
+    if (this.#options.isFinished())
+      throw new ManagerError("ending", "the daemon ends, and nothing was done", "Try again in a moment.");
+    if (this.#isEnding) throw new ManagerError("refused", "the system is being stopped");
   }
 
   async #finish(
@@ -299,10 +342,6 @@ export class Operations {
   #isWantedUp({ service }: Pick<Target, "service">): boolean {
     return !this.#core.record.isDown && this.#targets.service(service)?.target === "up";
   }
-}
-
-function isAll({ names }: NamesInput): boolean {
-  return names.includes("all");
 }
 
 /** @throws ManagerError `invalid` for a plan that no machine could run */

@@ -87,6 +87,7 @@ export function recordedRun(home: Home, { id, service, instance, readiness, logs
     stderr: pipeFile(home, id, "err"),
     ...(readiness?.kind === "fd" ? { ready: pipeFile(home, id, "ready") } : {}),
     ...(readiness?.kind === "notify" ? { notify: pipeFile(home, id, "notify") } : {}),
+    ...(readiness?.kind === "log" ? { readyLine: readiness.pattern } : {}),
     directory: logFolder(home, service, instance),
     logs,
   };

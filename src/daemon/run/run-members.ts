@@ -3,17 +3,18 @@
  * in its environment, also when it has left group and session (a double fork).
  *
  * Guarantees: an OS process that has a member's pid later is no member. Looks that are asked for in one turn of the event loop
- * are one pass over /proc for any number of runs, and an environment is read once for each OS process.
+ * are one pass over /proc for any number of runs. A pass is one stat(2) for each OS process that was there before (process-marks.ts); while somebody is
+ * in the group of a run that is asked for, it is a second and dearer one, as only each OS process itself says which group it is in.
  * Limits: Linux only. Not seen: an OS process outside the group that runs as another user (unless we are root), that was
  * started with a cleared environment, or that has written its title over its environment; a cgroup shows those too.
  *
  * @module
  */
 import { readFileSync } from "node:fs";
-import { isAlive, lookAtProcesses, type ProcessStat } from "../../os/process-sample.ts";
+import { isAlive, lookAtProcess, lookAtProcesses, type ProcessStat } from "../../os/process-sample.ts";
 import { isWithoutDescriptors, withSpareDescriptor } from "../../os/spare-descriptor.ts";
+import { ProcessMarks } from "./process-marks.ts";
 import type { OsIdentity, RunId } from "./run.ts";
-import { homeVariable, runVariable } from "./shim-script.ts";
 
 /** One OS process of a run. */
 export interface Member {
@@ -38,15 +39,13 @@ export interface Look {
 }
 
 export class RunMembers {
-  readonly #home: string;
-  /** What an environment said, by pid and start ticks; null belongs to no run. */
-  #marks = new Map<string, RunId | null>();
+  readonly #marks: ProcessMarks;
   #next: Promise<Look> | undefined;
   #ofThisTurn: Look | undefined;
 
   /** `home` is the root of the home whose runs are asked for. */
   constructor(home: string) {
-    this.#home = home;
+    this.#marks = new ProcessMarks(home);
   }
 
   /** A look that begins after this call. Rejects when this OS process is short of what it takes to look. */
@@ -75,58 +74,71 @@ export class RunMembers {
 
   /** @throws the OS's error when this OS process is short of what it takes to look: nobody seen is not nobody there */
   lookNow(): Look {
-    const marks = new Map<string, RunId | null>();
-    const marked = new Map<RunId, ProcessStat[]>();
-    const grouped = new Map<number, ProcessStat[]>();
-    const startTicks = new Map<number, number>();
-    for (const stat of lookAtProcesses()) {
-      startTicks.set(stat.pid, stat.startTicks);
-      const mark = this.#markOf(stat, marks);
-      // A daemon that was started from within a service has that run's mark; it does not end itself, nor who restarts it.
-      if (!isAlive(stat) || stat.pid === process.pid || stat.pid === process.ppid) continue;
-      if (mark !== null) addTo(marked, mark, stat);
-      addTo(grouped, stat.group, stat);
-    }
-    this.#marks = marks;
+    const marked = this.#marks.look();
+    let all: AllProcesses | undefined;
     return {
-      membersOf({ id, service, shim, cgroup }) {
+      membersOf: ({ id, service, shim, cgroup }) => {
         const members = new Map<number, number>();
-        const isShim = (stat: ProcessStat): boolean => stat.pid === shim?.osPid && stat.startTicks === shim.startTicks;
-        for (const stat of marked.get(id) ?? []) if (!isShim(stat)) members.set(stat.pid, stat.group);
-        if (service !== undefined && isSameOrGone(startTicks.get(service.osPid), service)) {
-          for (const stat of grouped.get(service.osPid) ?? []) members.set(stat.pid, stat.group);
+        for (const each of marked.get(id) ?? []) {
+          const stat = isSame(each, shim) ? undefined : lookAtProcess(each.osPid);
+          if (stat?.startTicks === each.startTicks && isOther(stat)) members.set(stat.pid, stat.group);
+        }
+        if (service !== undefined && isGroup(service.osPid)) {
+          all ??= lookAtAll();
+          for (const stat of all.groupOf(service)) members.set(stat.pid, stat.group);
         }
         for (const osPid of cgroup === undefined ? [] : cgroupMembers(cgroup)) members.set(osPid, 0);
         return [...members].map(([osPid, group]) => ({ osPid, group }));
       },
     };
   }
+}
 
-  #markOf(stat: ProcessStat, seen: Map<string, RunId | null>): RunId | null {
-    const key = `${stat.pid} ${stat.startTicks}`;
-    const known = this.#marks.get(key);
-    const mark = known === undefined ? readMark(stat.pid, this.#home) : known;
-    seen.set(key, mark);
-    return mark;
+interface AllProcesses {
+  groupOf(service: OsIdentity): readonly ProcessStat[];
+}
+
+/** The dear look: which group somebody is in, the kernel says only of each OS process. */
+function lookAtAll(): AllProcesses {
+  const grouped = new Map<number, ProcessStat[]>();
+  const startTicks = new Map<number, number>();
+  for (const stat of lookAtProcesses()) {
+    startTicks.set(stat.pid, stat.startTicks);
+    if (!isOther(stat)) continue;
+    const list = grouped.get(stat.group);
+    if (list === undefined) grouped.set(stat.group, [stat]);
+    else list.push(stat);
+  }
+  return {
+    groupOf: (service) =>
+      isSameOrGone(startTicks.get(service.osPid), service) ? (grouped.get(service.osPid) ?? []) : [],
+  };
+}
+
+/** Whether anybody is in it, zombies too; one call, where nobody is the rule once a run has ended. */
+function isGroup(group: number): boolean {
+  try {
+    process.kill(-group, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
+
+/** A daemon that was started from within a service has that run's mark; it does not end itself, nor who restarts it. */
+function isOther(stat: ProcessStat): boolean {
+  return isAlive(stat) && stat.pid !== process.pid && stat.pid !== process.ppid;
+}
+
+function isSame(one: OsPidAndTicks, other: OsPidAndTicks | undefined): boolean {
+  return one.osPid === other?.osPid && one.startTicks === other.startTicks;
+}
+
+type OsPidAndTicks = Pick<OsIdentity, "osPid" | "startTicks">;
 
 /** While a group has members, no new OS process gets its number; so another one of that number means that the group is over. */
 function isSameOrGone(startTicks: number | undefined, service: OsIdentity): boolean {
   return startTicks === undefined || startTicks === service.startTicks;
-}
-
-function readMark(osPid: number, home: string): RunId | null {
-  try {
-    const entries = withSpareDescriptor(() => readFileSync(`/proc/${osPid}/environ`, "utf8")).split("\0");
-    const prefix = `${runVariable}=`;
-    const found = entries.find((entry) => entry.startsWith(prefix));
-    const isOurs = found !== undefined && entries.includes(`${homeVariable}=${home}`);
-    return isOurs ? found.slice(prefix.length) : null;
-  } catch (error) {
-    if (isWithoutDescriptors(error)) throw error;
-    return null; // another user's, or ended
-  }
 }
 
 function cgroupMembers(cgroup: string): number[] {
@@ -137,10 +149,4 @@ function cgroupMembers(cgroup: string): number[] {
     if (isWithoutDescriptors(error)) throw error;
     return []; // it is removed when it is empty
   }
-}
-
-function addTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [value]);
-  else list.push(value);
 }

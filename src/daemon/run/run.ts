@@ -29,7 +29,10 @@ export interface RunSpec {
   /** It is started ahead: it waits until `promote`. */
   readonly isStandby?: true;
   /** How it says that it is ready, when the recorder has to listen for it. */
-  readonly readiness?: { readonly kind: "fd"; readonly fd: number } | { readonly kind: "notify" };
+  readonly readiness?:
+    | { readonly kind: "fd"; readonly fd: number }
+    | { readonly kind: "notify" }
+    | { readonly kind: "log"; readonly pattern: string };
   readonly user?: string | number;
   readonly group?: string | number;
   readonly nice?: number;

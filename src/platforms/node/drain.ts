@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { Server as HttpServer } from "node:http";
+import { Server as HttpServer } from "node:http";
 import { Server as NetServer } from "node:net";
 import process from "node:process";
 import { assertWhole } from "../../base/limit.ts";
@@ -34,13 +34,13 @@ export function drainOnStop(server: HttpServer, options: DrainOptions = {}): () 
 }
 
 /** Drains `server` now. */
-export function drainNow(server: HttpServer, idleMs: number, onDrained: () => void): void {
+export function drainNow(server: HttpServer, idleMs: number, onDrained: (error?: Error) => void): void {
   // HTTP's own `close` would close idle connections too.
-  NetServer.prototype.close.call(server, () => onDrained());
+  NetServer.prototype.close.call(server, onDrained);
   server.prependListener("request", (_request, response) => {
     response.shouldKeepAlive = false;
   });
   // For connections whose answer had begun when the signal came.
   if (server.keepAliveTimeout === 0 || server.keepAliveTimeout > idleMs) server.keepAliveTimeout = idleMs;
-  setTimeout(() => server.closeIdleConnections(), idleMs).unref();
+  setTimeout(() => HttpServer.prototype.closeIdleConnections.call(server), idleMs).unref();
 }

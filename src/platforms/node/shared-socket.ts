@@ -4,8 +4,9 @@
  *
  * Guarantees: `server.listen` is another only where an OS process was handed a socket (LISTEN_FDS, LISTEN_PID), in its main
  * thread, and for a TCP port and address that are the socket's; whatever else a program listens on is as it wrote it. What a
- * program says about OS signals is heeded: with a handler of its own for one, nothing here happens at it.
- * Without one, SIGTERM, SIGINT and SIGHUP let each HTTP or HTTPS server answer what comes on the connections that it has; then
+ * program says about OS signals is heeded: with a handler of its own for one, nothing here happens at it, but `close` of the HTTP server that
+ * has the socket closes no connection on which a client may just be sending: what comes is answered, what stays idle is closed.
+ * Without one, SIGTERM, SIGINT and SIGHUP let each HTTP or HTTPS server end so; then
  * the OS process ends with exit code 0, whatever timers it has.
  * Limits: the first server that listens on the port has the socket; one that is closed cannot listen there again. IPv6 is
  * served only with a `listenHost` of IPv6. Connections that were upgraded (WebSocket), HTTP/2 and plain TCP end when the manager
@@ -14,7 +15,7 @@
  *
  * @module
  */
-import type { Server as HttpServer } from "node:http";
+import { Server as HttpServer } from "node:http";
 import { Server as NetServer, type ListenOptions } from "node:net";
 import process from "node:process";
 import { drainNow } from "./drain.ts";
@@ -60,6 +61,7 @@ export function shareSocket(): void {
       return listen.apply(this, args);
     }
     isTaken = true;
+    if (isHttp(this)) closePolitely(this);
     const callback = args.at(-1);
     return listen.call(this, { ...asked.options, fd }, ...(typeof callback === "function" ? [callback] : []));
   };
@@ -153,6 +155,17 @@ class Drain {
       });
     }
   }
+}
+
+/** HTTP's own `close` closes idle connections at once, and frameworks do so beside it: the reset of whoever is just sending. */
+function closePolitely(server: HttpServer): void {
+  server.close = (callback) => {
+    drainNow(server, unawareIdleMs, callback ?? (() => {}));
+    return server;
+  };
+  server.closeIdleConnections = () => {
+    setTimeout(() => HttpServer.prototype.closeIdleConnections.call(server), unawareIdleMs).unref();
+  };
 }
 
 function isHttp(server: NetServer): server is HttpServer {

@@ -26,6 +26,8 @@ export function awaitTurn(): Promise<void> {
 }
 
 function lineOn(fd: number): Promise<void> {
+  // Node makes its stderr when the first socket is closed; that need not be when the turn has come.
+  void process.stderr;
   return new Promise((resolve, reject) => {
     const socket = new Socket({ fd, readable: true, writable: false });
     socket.once("error", reject);

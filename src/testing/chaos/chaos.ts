@@ -28,7 +28,7 @@ import { isAnswered, whatHolds } from "./abort.ts";
 import { startChaos } from "./chaos-run.ts";
 import { scheduleChaos } from "./chaos-schedule.ts";
 import { abilities, injections } from "./injection.ts";
-import { selectionOf, tellVictim, victimsOf, type ChaosGround, type Victim } from "./victims.ts";
+import { isPatternOrTag, selectionOf, tellVictim, victimsOf, type ChaosGround, type Victim } from "./victims.ts";
 
 /** Failure testing of one home. */
 export function chaosOn(ground: ChaosGround): Chaos {
@@ -48,6 +48,9 @@ function refusalOf(thrown: unknown): ChaosRefusal {
 
 async function prepare(ground: ChaosGround, request: ChaosRequest): Promise<PreparedChaos> {
   const { instances } = await ground.manager.list();
+  const sets = request.selectors.filter(isPatternOrTag);
+  // Refused there when they mean nobody.
+  if (sets.length > 0) await ground.manager.list({ names: sets });
   const selection = selectionOf(request.selectors, instances);
   checkNames(request, instances);
   const victims = victimsOf(selection, instances, ground);

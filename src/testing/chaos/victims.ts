@@ -9,6 +9,7 @@
 import { suggestionClause } from "../../base/suggestion.ts";
 import { chaosWords, ownParts, type ChaosVictim, type OwnPart } from "../../control/chaos.ts";
 import { ManagerError, type Manager } from "../../control/manager.ts";
+import { parseSelector, selects } from "../../control/selector.ts";
 import type { InstanceStatus } from "../../control/service.ts";
 
 /** OS processes of one victim that are struck at once, at most. */
@@ -58,7 +59,7 @@ export function selectionOf(selectors: readonly string[], instances: readonly In
   const parts: (OwnPart | "home")[] = [];
   for (const word of new Set(selectors)) {
     if (!chaosWords.includes(word)) {
-      if (!known.has(word)) throw unknown(word, known);
+      if (!isPatternOrTag(word) && !known.has(word)) throw unknown(word, known);
       names.push(word);
     } else if (known.has(word)) {
       throw new ManagerError(
@@ -96,8 +97,15 @@ export function tellVictim(victim: Victim): ChaosVictim {
   return { name: victim.name, kind: victim.kind, osPids };
 }
 
-function isNamed(word: string, { name, service, instance }: InstanceStatus): boolean {
-  return word === name || word === service || word === `${service}.${instance}`;
+/** Whom it means the manager knows. */
+export function isPatternOrTag(word: string): boolean {
+  const kind = parseSelector(word)?.kind;
+  return kind === "pattern" || kind === "tag";
+}
+
+function isNamed(word: string, { service, instance, tags }: InstanceStatus): boolean {
+  const selector = parseSelector(word);
+  return selector !== undefined && selects(selector, { service, number: instance, tags });
 }
 
 function instanceVictim(instance: InstanceStatus, ground: ChaosGround): Victim {

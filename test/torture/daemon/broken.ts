@@ -60,7 +60,7 @@ export const brokenDaemons: readonly BrokenDaemon[] = [
   },
   {
     id: "environment of the first config",
-    file: "src/daemon/core/record.ts",
+    file: "src/daemon/core/fold-asked.ts",
     find: "record.env = entry.env;",
     replace: 'if (record.env["PATH"] === undefined) record.env = entry.env;',
     breaks: "A config that is applied again leaves services the variables of the first time.",

@@ -9,7 +9,7 @@ import type { InstanceDetail, RunExit } from "../../../src/control/manager.ts";
 import { parseCriLine } from "../../../src/daemon/log/cri-format.ts";
 import { instanceFolder, logFolder, type Home } from "../../../src/daemon/home.ts";
 import { chunkBytesMax } from "../../../src/daemon/log/pipe-reader.ts";
-import { runParts } from "../../../src/daemon/core/record.ts";
+import { runParts } from "../../../src/daemon/core/run-id.ts";
 import type { Evidence, Fact } from "./part.ts";
 
 const factsChunkBytes = 65_536;

@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import { basePlan } from "../../../test/base-plan.ts";
 import type { ServicePlan } from "../../control/config.ts";
-import { emptyRecord, fold, foldInto, lastRunOf, lastRunsMax, runId, snapshotOf, type SystemRecord } from "./record.ts";
+import { fold, foldInto } from "./fold.ts";
+import { emptyRecord, type SystemRecord } from "./record.ts";
+import { runId } from "./run-id.ts";
+import { lastRunOf, lastRunsMax } from "./run-number.ts";
+import { snapshotOf } from "./snapshot.ts";
 
 const plan = (name: string): ServicePlan => ({ ...basePlan, name });
 
