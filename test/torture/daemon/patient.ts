@@ -17,13 +17,14 @@ export const patient: Part = {
     patient: {
       command: ["sh", "patient.sh"],
       ...restless,
-      ready: { exec: ["test", "-e", "well"], timeoutMs: readyMsMax },
+      ready: { fd: 3, timeoutMs: readyMsMax },
       live: { exec: ["test", "-e", "well"], everyMs: 1000, failuresMax: 1, timeoutMs: 60_000 },
     },
   },
   scripts: {
     "patient.sh": `${begin}
 echo >well
+echo >&3
 sleep $((\${COLOS_RUN##*.} % 3 + 2))
 echo "sick $COLOS_RUN" >>facts
 rm well
