@@ -14,7 +14,7 @@
  * Blocks of one name are one file. README links to every page. `, needs redis-server` names a program that may be absent.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect } from "vitest";
 import { parse } from "yaml";
@@ -71,9 +71,18 @@ function brokenLinks(path: string): string[] {
   return links.filter((link) => {
     const [file = "", anchor] = link.split("#");
     const target = file === "" ? join(root, path) : join(root, dirname(path), file);
-    if (!existsSync(target)) return true;
+    if (!existsSync(target) || !isPacked(target)) return true;
     return anchor !== undefined && !anchorsOf(readFileSync(target, "utf8")).includes(anchor);
   });
+}
+
+/** Whether whoever has installed the package has it, too. */
+function isPacked(target: string): boolean {
+  const { files } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    readonly files: readonly string[];
+  };
+  const path = relative(root, target);
+  return files.some((each) => path === each || path.startsWith(`${each}/`));
 }
 
 /** What its headings are called in links. */

@@ -318,15 +318,37 @@ linux.describe("colos up: restarts", () => {
     expect(states(colos.lines())).toEqual([
       "job = waiting",
       "job = starting",
-      "job = ready",
-      "colos = every service is ready",
-      expect.stringMatching(/^job = backoff: exit code 5; restarts in 1 ms$/),
+      "job = backoff: exit code 5; restarts in 1 ms",
       "job = starting",
-      "job = ready",
       "job = stopped: exit code 0",
       "colos = stopping",
       "colos = ended",
     ]);
+  });
+
+  test("what ends at once is never called ready, and those that need it start when it ended in order", async ({
+    place,
+  }) => {
+    const migrate = { command: ["true"], restart: "temporary" };
+    const colos = place.up({ migrate, web: { command: staying, dependsOn: ["migrate"] } });
+    await colos.line(/web += ready after/);
+
+    expect(await colos.stop()).toEqual({ code: 0, signal: null });
+    const told = colos.lines().filter((line) => line.includes("migrate"));
+    expect(told.some((line) => line.includes("ready"))).toBe(false);
+    expect(told.at(-1)).toMatch(/migrate = stopped: exit code 0$/);
+  });
+
+  test("what fails at once, and is needed, ends the system before those that need it start", async ({ place }) => {
+    const colos = place.up({
+      migrate: { command: ["false"], restart: "temporary" },
+      web: { command: staying, dependsOn: ["migrate"] },
+      other: { command: staying },
+    });
+
+    expect(await colos.ended).toEqual({ code: 1, signal: null });
+    expect(colos.stderr).toContain("migrate ended before it was ready: exit code 1");
+    expect(colos.lines().some((line) => /web += starting/.test(line))).toBe(false);
   });
 
   test("the delay before a restart grows", async ({ place }) => {

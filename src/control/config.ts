@@ -177,7 +177,7 @@ export interface ServiceConfig {
    * or COLOS_EXIT_SIGNAL, COLOS_RESTARTS, COLOS_COUNT and COLOS_STDERR; at most 10 times a minute.
    */
   readonly onCrash?: readonly [string, ...string[]];
-  /** Default: ready when it has run for 300 ms; in the foreground at once. `timeoutMs` defaults to 30000. */
+  /** Default: ready when it has run for 300 ms. `timeoutMs` defaults to 30000. */
   readonly ready?: ReadyConfig;
   readonly live?: LiveConfig;
   /** Services that this one needs: names (condition `ready`), or names with more. They stop after it. */

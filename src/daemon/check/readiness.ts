@@ -18,6 +18,8 @@ import { ProbeError, probeFailure, probeOnce, type ProbeSubject } from "./probe.
 
 export { assertPortFree, PortInUseError, portHolder, type PortHolder } from "../../os/port-holder.ts";
 
+/** How long a run without a readiness check must have run before it counts as ready, in milliseconds. */
+export const survivalMs = 300;
 /** Milliseconds between the first two tries of a check that is one connection: a standby is ready after a few. */
 export const firstIntervalMs = 4;
 /** The same for a command, which costs as much as the start of an OS process. */

@@ -1,6 +1,6 @@
 /**
- * Fold of what a daemon noticed about a service: a job is due, an instance is well again, a version does not become ready,
- * its watched files are looked at, nothing is left of one that was removed.
+ * Fold of what a daemon noticed about a service: a job is due, an instance is well again, a version does not become ready, watched files
+ * are as they are, nothing is left of one that was removed.
  *
  * @module
  */

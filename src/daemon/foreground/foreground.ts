@@ -2,8 +2,8 @@
  * Foreground: runs a whole system in this OS process: the root supervisor, a supervisor for each service, and the
  * manager process that starts services when their dependencies are ready and tells the truth about them.
  *
- * Guarantees: dependents start after their dependencies are ready and stop before them (K19); independent services start
- * at the same time; `ready` is only what the service's own check said (K18); a service that cannot start, or uses up its
+ * Guarantees: dependents start after their dependencies are ready (or have done their work) and stop before them (K19); independent
+ * services start at the same time; `ready` is only what the service's own check said (K18), or without one what has run for `survivalMs`; a service that cannot start, or uses up its
  * restart window, ends the whole system in order, with the sentence that says why; nothing starts once the system stops,
  * and nothing is left running. `ended` settles whatever happens in here. A listener that throws is told nothing more and
  * harms nobody; what it does runs in the asynchronous context of whoever subscribed. When this OS process exits early, it
@@ -33,7 +33,7 @@ import { startChild, startSupervisor, type SupervisorResult } from "../../superv
 import { instanceSpec } from "./instance-spec.ts";
 import { Instance } from "./instance.ts";
 import { openListenSocket, type ListenSocket } from "../listen-socket.ts";
-import { awaitReady } from "../check/readiness.ts";
+import { awaitReady, survivalMs } from "../check/readiness.ts";
 import { reasonText } from "../reason-text.ts";
 
 /** Milliseconds between two samples of memory and CPU. */
@@ -323,8 +323,7 @@ class Foreground implements RunningSystem {
     instance.isStarted = true;
     instance.enter(this.#isStopping ? "stopping" : "starting");
     if (this.#isStopping) return;
-    if (instance.plan.ready.kind === "none") this.#ready(instance, pid);
-    else this.#beginCheck(instance, pid);
+    this.#beginCheck(instance, pid);
   }
 
   #beginCheck(instance: Instance, pid: AnyPid): void {
@@ -341,12 +340,24 @@ class Foreground implements RunningSystem {
       cwd: instance.plan.cwd,
     };
     try {
-      await awaitReady(instance.plan.ready, subject, check.signal);
+      const { ready } = instance.plan;
+      await (ready.kind === "none" ? this.#survived(check.signal) : awaitReady(ready, subject, check.signal));
       this.#tell({ type: "ready", instance, pid });
     } catch (thrown) {
       if (check.signal.aborted) return;
       this.#tell({ type: "notReady", instance, pid, problem: reasonText(thrown) });
     }
+  }
+
+  /** Of what declares no check, nothing better is known than that it has not ended at once. Rejects with the signal's reason. */
+  #survived(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#kernel.platform.clock.timer(survivalMs, resolve);
+      signal.addEventListener("abort", () => {
+        cancel();
+        reject(signal.reason as Error);
+      });
+    });
   }
 
   #ready(instance: Instance, pid: AnyPid): void {
@@ -373,15 +384,25 @@ class Foreground implements RunningSystem {
     }
     const said = describeEnd(reason, instance);
     const { restart } = instance.plan;
-    if (!this.#isUp && !instance.wasReady) {
+    if (!this.#isUp && !instance.wasReady && instance.plan.ready.kind !== "none") {
       instance.enter("failed", said);
       this.#fail(`${instance.name} ended before it was ready: ${said}`, instance);
     } else if (restart === "permanent" || (restart === "transient" && !isOrderly(reason))) {
       instance.reason = said; // what follows is a restart, or the end of the restarts
     } else {
       instance.enter(isOrderly(reason) ? "stopped" : "failed", said);
+      this.#startDue();
+      if (instance.state === "failed" && this.#isWaitedFor(instance))
+        this.#fail(`${instance.name} ended before it was ready: ${said}`, instance);
       this.#endWhenAllStopped();
     }
+  }
+
+  /** Somebody is to start after it, and now never would. */
+  #isWaitedFor({ wasReady, plan }: Instance): boolean {
+    const isDependent = ({ begun, plan: { dependsOn } }: Service): boolean =>
+      !begun && dependsOn.some(({ name }) => name === plan.name);
+    return !wasReady && this.#services.some(isDependent);
   }
 
   #gaveUp(instance: Instance, reason: ExitReason): void {
@@ -507,7 +528,8 @@ class Foreground implements RunningSystem {
   }
 
   #announceUp(): void {
-    if (this.#isUp || !this.#services.every(hasBeenReady)) return;
+    const isAnyReady = this.#instances().some(({ wasReady }) => wasReady);
+    if (this.#isUp || !isAnyReady || !this.#services.every(hasBeenReady)) return;
     this.#isUp = true;
     this.#emit({ type: "up", elapsedMs: this.#kernel.platform.clock.monotonicMs() - this.#beganMs });
   }
@@ -539,8 +561,9 @@ class Foreground implements RunningSystem {
   }
 }
 
+/** Or has done its work before anybody could say so. */
 function hasBeenReady(service: Service): boolean {
-  return service.instances.every((instance) => instance.wasReady);
+  return service.instances.every(({ wasReady, state }) => wasReady || state === "stopped");
 }
 
 /** For people: why a run is over. */

@@ -13,7 +13,7 @@ import type { Clock, Milliseconds } from "../../base/platform.ts";
 import type { ReadyPlan, ServicePlan } from "../../control/config.ts";
 import { startLive } from "../check/live.ts";
 import { ProbeError, probeOnce } from "../check/probe.ts";
-import { awaitReady, NotReadyError, type ReadySubject } from "../check/readiness.ts";
+import { awaitReady, NotReadyError, survivalMs, type ReadySubject } from "../check/readiness.ts";
 import { quote } from "../bounded-command.ts";
 import { ownTroubleRetryMs } from "../core/core-host.ts";
 import type { Core } from "../core/core.ts";
@@ -24,9 +24,6 @@ import type { OwnAlarms } from "../own-alarms.ts";
 import { untilAnswered } from "../program/program-calls.ts";
 import { reasonText } from "../reason-text.ts";
 import type { RunId } from "../run/run.ts";
-
-/** How long a run without a readiness check must have run before it counts as ready, in milliseconds. */
-export const survivalMs: Milliseconds = 300;
 
 /** Milliseconds before liveness checks that could not begin are tried again. */
 export const watchRetryMs: Milliseconds = 5_000;

@@ -14,7 +14,8 @@ import { emptyRecord } from "../core/record.ts";
 import { snapshotOf } from "../core/snapshot.ts";
 import { EnvironmentError } from "../environment.ts";
 import { entriesWaitingMax, journalRetryMs } from "./journal-writer.ts";
-import { survivalMs, watchRetryMs } from "./run-checks.ts";
+import { survivalMs } from "../check/readiness.ts";
+import { watchRetryMs } from "./run-checks.ts";
 import { RunHost } from "./run-host.ts";
 import { RunStartError, type RecoveredRun } from "../run/run.ts";
 

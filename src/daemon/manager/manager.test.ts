@@ -11,7 +11,7 @@ import type { LogOwner } from "../log/line-joiner.ts";
 import type { LogStore } from "../log/log-store.ts";
 import { JournalError } from "../journal/journal.ts";
 import { endsMax, ownTroubleTellMs } from "./arrivals.ts";
-import { survivalMs } from "../host/run-checks.ts";
+import { survivalMs } from "../check/readiness.ts";
 import { lateShownMax } from "./operations.ts";
 import { ServiceManager } from "./manager.ts";
 import { shownMax } from "./targets.ts";

@@ -51,9 +51,9 @@ export const brokenDaemons: readonly BrokenDaemon[] = [
   },
   {
     id: "ports not kept",
-    file: "src/daemon/daemon.ts",
-    find: "  holder.manager = manager;\n",
-    replace: "  holder.manager = manager;\n  releaseAllSockets(holder.runs);\n",
+    file: "src/daemon/daemon-services.ts",
+    find: "    live.manager = manager;\n",
+    replace: "    live.manager = manager;\n    releaseAllSockets(live.runs);\n",
     breaks:
       "A new daemon closes the ports that the one before has opened, so that no newer instance gets to accept on them.",
     check: /everything is as it is wanted|no client of a service notices/,
