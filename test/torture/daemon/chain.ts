@@ -47,7 +47,8 @@ sleep 0.$((\${COLOS_RUN##*.} * 3 % 10))
 echo "said $COLOS_RUN" >>facts
 echo >&3
 while [ ! -e full ]; do sleep 0.5; done
-sleep 3.$((\${COLOS_RUN##*.} * 7 % 10))
+[ "$COLOS_RUN" = spring.1.1 ] || sleep 5
+sleep 0.$((\${COLOS_RUN##*.} * 7 % 10))
 `,
     "brook.sh": `${begin}
 sleep 0.$((\${COLOS_RUN##*.} * 7 % 4))

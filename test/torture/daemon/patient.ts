@@ -25,7 +25,7 @@ export const patient: Part = {
     "patient.sh": `${begin}
 echo >well
 echo >&3
-sleep $((\${COLOS_RUN##*.} % 3 + 2))
+sleep $((\${COLOS_RUN##*.} % 4 + 2))
 echo "sick $COLOS_RUN" >>facts
 rm well
 sleep 100000
