@@ -281,12 +281,12 @@ export async function lastLines(
   stream: LogEntry["stream"] | undefined,
   linesMax: number,
   sinceAt = 0,
-  untilAt = Infinity,
+  untilAt?: number,
 ): Promise<string[]> {
   const log = new InstanceLog(logFolder(home, service, instance), { service, instance });
   try {
     const isWanted = (entry: LogEntry): boolean =>
-      entry.at <= untilAt && (stream === undefined || entry.stream === stream);
+      entry.at <= (untilAt ?? Infinity) && (stream === undefined || entry.stream === stream);
     const entries = await log.last(linesMax, sinceAt, isWanted);
     return entries.map(({ text }) => text);
   } finally {
