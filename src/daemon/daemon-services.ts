@@ -74,7 +74,7 @@ export class DaemonServices {
     this.#hooks = new FailureHooks({
       clock,
       environmentOf: (plan, instance) => this.#environmentOf(plan, instance, live.record.env),
-      lastErrors: (service, instance, sinceAt) => this.#lastErrors(service, instance, sinceAt),
+      lastErrors: (...of) => this.#lastErrors(...of),
       note: (service, sentence) => live.manager?.note(service, sentence),
     });
     this.#watches = new Watches({
@@ -143,7 +143,7 @@ export class DaemonServices {
       logs: openLogStore(home, this.#recorder),
       environmentOf: (plan, instance, inherited) => this.#environmentOf(plan, instance, inherited),
       argvOf: async (plan) => argvOf(plan, this.#options),
-      lastErrors: (service, instance, sinceAt) => this.#lastErrors(service, instance, sinceAt),
+      lastErrors: (...of) => this.#lastErrors(...of),
       lastLineSince: async (service, instance, sinceAt) =>
         (await lastLines(home, service, instance, undefined, 1, sinceAt)).at(-1),
       lastLine: (service, instance) => lastLine(home, service, instance),
@@ -183,8 +183,8 @@ export class DaemonServices {
     return environmentOf(plan, instance, inherited, { warn });
   }
 
-  #lastErrors(service: string, instance: number, sinceAt: number): Promise<readonly string[]> {
-    return lastLines(this.#options.home, service, instance, "stderr", readLinesMax, sinceAt);
+  #lastErrors(service: string, instance: number, sinceAt: number, untilAt?: number): Promise<readonly string[]> {
+    return lastLines(this.#options.home, service, instance, "stderr", readLinesMax, sinceAt, untilAt);
   }
 
   #changed(service: ServiceRecord, instance: LiveInstance): void {
