@@ -13,6 +13,8 @@ import { mutated, type Mutant } from "../../mutants/mutant.ts";
 /** A defect, and which check finds it; where two may, it depends on who comes first. */
 export interface BrokenDaemon extends Mutant {
   readonly check: RegExp;
+  /** Within so many kills it is found; default 20. */
+  readonly kills?: number;
 }
 
 export const brokenDaemons: readonly BrokenDaemon[] = [
@@ -88,7 +90,8 @@ export const brokenDaemons: readonly BrokenDaemon[] = [
     find: 'for (const run of found) if (run.state === "running" && run.isReady) this.#checks.ready(run.id);',
     replace: "",
     breaks: "What says that it is ready while no daemon lives is waited for in vain.",
-    check: /a readiness counts/,
+    check: /a readiness counts|what fails its liveness check is started again/,
+    kills: 40,
   },
   {
     id: "dependencies of adopted runs forgotten",

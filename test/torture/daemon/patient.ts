@@ -18,7 +18,7 @@ export const patient: Part = {
       command: ["sh", "patient.sh"],
       ...restless,
       ready: { fd: 3, timeoutMs: readyMsMax },
-      live: { exec: ["test", "-e", "well"], everyMs: 1000, failuresMax: 1, timeoutMs: 60_000 },
+      live: { exec: ["test", "-e", "well"], everyMs: 2000, failuresMax: 1, timeoutMs: 60_000 },
     },
   },
   scripts: {
