@@ -176,7 +176,7 @@ const host: CliHost = {
     const [{ checkHome }, { homeAt }, { journalVersion }] = await Promise.all([
       import("./daemon/boot/take-over.ts"),
       import("./daemon/home.ts"),
-      import("./daemon/daemon.ts"),
+      import("./daemon/daemon-journal.ts"),
     ]);
     await checkHome(homeAt(home), journalVersion);
   },

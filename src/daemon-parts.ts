@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import type { DaemonOptions } from "./daemon/daemon.ts";
+import type { DaemonOptions } from "./daemon/daemon-options.ts";
 
 /** `here` is the URL of a file that lies directly in dist/. */
 export function daemonParts(here: string): Pick<DaemonOptions, "recorderEntry" | "listenEntry" | "programCommand"> {

@@ -59,16 +59,17 @@ describe("recorder", () => {
     const [older, newer] = ["web.1.1", "web.1.2"].map((id) => runIn(home, id, { readyLine: "/^up$/" }));
     const go = join(place.folder, "go");
     await recorder.attach(newer!);
-    const shims = [holdPipes(newer!, `until [ -e '${go}' ]; do :; done; echo up >&2`)];
+    const shims = [holdPipes(newer!, `until [ -e '${go}' ]; do sleep 0.01; done; echo up >&2`)];
     await recorder.attach(older!);
     shims.push(holdPipes(older!, "echo not up; echo up; echo up >&2"));
-    await recorder.drained(older!.id, 20_000);
     const isReady = (run: RecordedRun): boolean => existsSync(join(home.runs, `${run.id}.ready`));
-    expect([older!, newer!].map(isReady)).toEqual([true, false]);
+    await until(() => isReady(older!));
+    await recorder.drained(older!.id, 20_000);
+    expect(isReady(newer!)).toBe(false);
 
     writeFileSync(go, "");
+    await until(() => isReady(newer!));
     await recorder.drained(newer!.id, 20_000);
-    expect([older!, newer!].map(isReady)).toEqual([true, true]);
     expect((await payloadOf(newer!.directory, "stderr")).toString()).toBe("up\nup\n");
     for (const shim of shims) await endOf(shim);
     await recorder.stop();
@@ -81,8 +82,8 @@ describe("recorder", () => {
     await recorder.attach(run);
     const text = `${"a".repeat(60)}b\n`;
     const shim = holdPipes(run, `printf '${text.trimEnd()}\\n'; echo aaa`);
-    await recorder.drained(run.id, 20_000);
     await endOf(shim);
+    await recorder.drained(run.id, 20_000);
     expect((await payloadOf(run.directory, "stdout")).toString()).toBe(`${text}aaa\n`);
     expect(existsSync(join(home.runs, `${run.id}.ready`))).toBe(false);
     await recorder.stop();

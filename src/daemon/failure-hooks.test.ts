@@ -56,10 +56,10 @@ async function settle(): Promise<void> {
 
 describe("what a hook is told", () => {
   test("is who failed, how, how often, and what it wrote last", async () => {
-    const { hooks, calls, asked } = hooksOf({ lines: ["starting", "no disk"] });
+    const { clock, hooks, calls, asked } = hooksOf({ lines: ["starting", "no disk"] });
     hooks.tell(failure);
     await settle();
-    expect(asked).toEqual([["web", 2, 10]]);
+    expect(asked).toEqual([["web", 2, 10, clock.wallMs()]]);
     const env = {
       COLOS_INSTANCE: "2",
       COLOS_EVENT: "crash",

@@ -28,8 +28,8 @@ export interface FailureHooksOptions {
   readonly clock: Clock;
   /** All of a run's environment, which its hooks have too. Rejects with a sentence. */
   environmentOf(plan: ServicePlan, instance: number): Promise<Readonly<Record<string, string>>>;
-  /** The last lines that an instance has written to stderr since then. */
-  lastErrors(service: string, instance: number, sinceAt: number): Promise<readonly string[]>;
+  /** The last lines that an instance has written to stderr in that time, epoch milliseconds. */
+  lastErrors(service: string, instance: number, sinceAt: number, untilAt: number): Promise<readonly string[]>;
   /** Keeps a sentence for whoever asks why. */
   note(service: string, sentence: string): void;
   /** Default: that of hook.ts. */
@@ -43,6 +43,8 @@ interface Told {
   /** Failures that no hook was told of. */
   count: number;
   last: ServiceFailure;
+  /** When that was told, epoch milliseconds: what the next run writes comes later. */
+  lastAt: number;
   /** The next hook waits for the end of the period. */
   cancel: (() => void) | undefined;
 }
@@ -60,10 +62,11 @@ export class FailureHooks {
     if (hookOf(failure) === undefined) return;
     const { clock } = this.#options;
     const key = `${failure.plan.name} ${failure.event}`;
-    const told = this.#told.get(key) ?? { ranAtMs: [], count: 0, last: failure, cancel: undefined };
+    const told = this.#told.get(key) ?? { ranAtMs: [], count: 0, last: failure, lastAt: 0, cancel: undefined };
     this.#told.set(key, told);
     told.count += 1;
     told.last = failure;
+    told.lastAt = clock.wallMs();
     if (told.cancel !== undefined) return;
     const now = clock.monotonicMs();
     told.ranAtMs = told.ranAtMs.filter((at) => now - at < hooksPeriodMs);
@@ -90,22 +93,24 @@ export class FailureHooks {
   }
 
   #run(told: Told): void {
-    const { count, last } = told;
+    const { count, last, lastAt } = told;
     const { name } = last.plan;
     told.ranAtMs.push(this.#options.clock.monotonicMs());
     told.count = 0;
-    const problem = this.#call(last, count).catch((error: unknown) => `its hook was not run: ${reasonText(error)}`);
+    const problem = this.#call(last, lastAt, count).catch(
+      (error: unknown) => `its hook was not run: ${reasonText(error)}`,
+    );
     void problem.then((sentence) => {
       if (sentence !== undefined) this.#options.note(name, sentence);
     });
   }
 
-  async #call(failure: ServiceFailure, count: number): Promise<string | undefined> {
+  async #call(failure: ServiceFailure, untilAt: number, count: number): Promise<string | undefined> {
     const { environmentOf, lastErrors, run = runHook } = this.#options;
     const { plan, instance, startedAt } = failure;
     const [env, lines] = await Promise.all([
       environmentOf(plan, instance),
-      lastErrors(plan.name, instance, startedAt).catch(() => []),
+      lastErrors(plan.name, instance, startedAt, untilAt).catch(() => []),
     ]);
     return run(hookOf(failure)!, { ...env, ...variablesOf(failure, count, lines) }, { cwd: plan.cwd });
   }

@@ -32,6 +32,8 @@ export function noReadyLine(pattern: string): string {
 
 /** In a script of its own, because only such a one can be interrupted. */
 const matching = new Script("lines.some((line) => expression.test(line))");
+/** Where it runs: one for all, made when there is the first expression. */
+let context: Context | undefined;
 
 /** The lines of one stream of one run. */
 export class ReadyLines {
@@ -40,7 +42,6 @@ export class ReadyLines {
   readonly #decoder = new StringDecoder("utf8");
   /** The beginning of a line whose end has not come. */
   #rest = "";
-  #context: Context | undefined;
 
   /** @throws SyntaxError for a broken expression */
   constructor(pattern: string) {
@@ -67,14 +68,16 @@ export class ReadyLines {
     const lines = written.map((line) => stripVTControlCharacters(line.slice(0, lineCharsMax)));
     const expression = this.#expression;
     if (expression === undefined) return lines.some((line) => line.includes(this.#pattern));
-    this.#context ??= createContext({});
-    Object.assign(this.#context, { lines, expression });
+    context ??= createContext({});
+    Object.assign(context, { lines, expression });
     try {
-      return matching.runInContext(this.#context, { timeout: matchMaxMs }) as boolean;
+      return matching.runInContext(context, { timeout: matchMaxMs }) as boolean;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ERR_SCRIPT_EXECUTION_TIMEOUT") throw error;
       const sentence = `the readiness check ${this.#pattern} took more than ${matchMaxMs} ms for what was written and is given up`;
       throw new Error(sentence, { cause: error });
+    } finally {
+      Object.assign(context, { lines: [], expression: undefined });
     }
   }
 }

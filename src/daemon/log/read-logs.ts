@@ -273,7 +273,7 @@ async function isFilled(source: Source): Promise<boolean> {
   }
 }
 
-/** The last lines that an instance wrote to a stream (undefined: to any) since then, oldest first, such as those that a failure is told with. */
+/** The last lines that an instance wrote to a stream (undefined: to any) in that time, oldest first, such as those that a failure is told with. */
 export async function lastLines(
   home: Home,
   service: string,
@@ -281,10 +281,13 @@ export async function lastLines(
   stream: LogEntry["stream"] | undefined,
   linesMax: number,
   sinceAt = 0,
+  untilAt?: number,
 ): Promise<string[]> {
   const log = new InstanceLog(logFolder(home, service, instance), { service, instance });
   try {
-    const entries = await log.last(linesMax, sinceAt, (entry) => stream === undefined || entry.stream === stream);
+    const isWanted = (entry: LogEntry): boolean =>
+      entry.at <= (untilAt ?? Infinity) && (stream === undefined || entry.stream === stream);
+    const entries = await log.last(linesMax, sinceAt, isWanted);
     return entries.map(({ text }) => text);
   } finally {
     await log.close();

@@ -54,13 +54,15 @@ export class RunRecorder {
   readonly #output: PipeReader[] = [];
   readonly #ends: Promise<void>[] = [];
   #closeNotify: (() => void) | undefined;
-  #isReady: boolean;
+  /** Where a line is waited for that says that it is ready: of this run alone, as in the file its lines may stand among another's. */
+  #readyLines: Readonly<Record<LogStream, ReadyLines>> | undefined;
   /** Settles when nobody holds its output any more and all of it is in the file. */
   done: Promise<void> = Promise.resolve();
 
   constructor(options: RunRecorderOptions) {
     this.#options = options;
-    this.#isReady = existsSync(options.readyFile);
+    const { readyLine } = options.run;
+    if (readyLine !== undefined && !existsSync(options.readyFile)) this.#readyLines = readyLinesOf(readyLine);
   }
 
   /** Settles when everything is read. @throws Error with a sentence */
@@ -100,11 +102,10 @@ export class RunRecorder {
     const source: LineSource = { stream, formatter: new LineFormatter(stream, folder.takeOpenLine(stream)) };
     const write = (bytes: Buffer, end: number, rest: Chunk["rest"]): Promise<void> =>
       folder.append(source, { bytes, start: 0, end, at: folder.now(), rest });
-    const readyLines = this.#readyLines();
     let cancelPiece: (() => void) | undefined;
     const take = async (bytes: Buffer): Promise<void> => {
       cancelPiece?.();
-      this.#lookForReady(() => readyLines?.take(bytes) === true);
+      this.#lookForReady(stream, (lines) => lines.take(bytes));
       forward?.take(stream, bytes);
       const copy = spareChunks.pop() ?? Buffer.allocUnsafeSlow(chunkBytesMax);
       bytes.copy(copy);
@@ -117,32 +118,22 @@ export class RunRecorder {
     this.#ends.push(new Promise((resolve) => (end = resolve)));
     const ended = (isLeft: boolean): void => {
       cancelPiece?.();
-      this.#lookForReady(() => readyLines?.end() === true);
+      this.#lookForReady(stream, (lines) => lines.end());
       forward?.ended(stream);
       end(write(nothing, 0, isLeft ? "piece" : "end"));
     };
     this.#output.push(await this.#openReader(path, { take, ended }));
   }
 
-  /** Of this run alone: in the file its lines may stand among those of the run that it replaces. */
-  #readyLines(): ReadyLines | undefined {
-    const { readyLine } = this.#options.run;
+  #lookForReady(stream: LogStream, isSaid: (lines: ReadyLines) => boolean): void {
+    if (this.#readyLines === undefined) return;
     try {
-      return readyLine === undefined ? undefined : new ReadyLines(readyLine);
-    } catch {
-      return undefined; // whoever waits for it says so
-    }
-  }
-
-  #lookForReady(isSaid: () => boolean): void {
-    if (this.#options.run.readyLine === undefined || this.#isReady) return;
-    try {
-      if (!isSaid()) return;
+      if (!isSaid(this.#readyLines[stream])) return;
       this.#ready();
     } catch (error) {
       this.#options.onProblem((error as Error).message);
     }
-    this.#isReady = true; // or it never will be
+    this.#readyLines = undefined; // it is ready, or never will be
   }
 
   async #openReady(path: string): Promise<void> {
@@ -204,6 +195,15 @@ export class RunRecorder {
         throw new Error(`there is no FIFO ${path}, so what the run writes cannot be recorded`);
       await new Promise<void>((resolve) => void clock.timer(fifoPollMs, resolve));
     }
+  }
+}
+
+/** undefined for a broken expression: whoever waits for it says so. */
+function readyLinesOf(pattern: string): Readonly<Record<LogStream, ReadyLines>> | undefined {
+  try {
+    return { stdout: new ReadyLines(pattern), stderr: new ReadyLines(pattern) };
+  } catch {
+    return undefined;
   }
 }
 

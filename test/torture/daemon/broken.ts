@@ -13,6 +13,8 @@ import { mutated, type Mutant } from "../../mutants/mutant.ts";
 /** A defect, and which check finds it; where two may, it depends on who comes first. */
 export interface BrokenDaemon extends Mutant {
   readonly check: RegExp;
+  /** Within so many kills it is found; default 20. */
+  readonly kills?: number;
 }
 
 export const brokenDaemons: readonly BrokenDaemon[] = [
@@ -51,16 +53,16 @@ export const brokenDaemons: readonly BrokenDaemon[] = [
   },
   {
     id: "ports not kept",
-    file: "src/daemon/daemon.ts",
-    find: "  holder.manager = manager;\n",
-    replace: "  holder.manager = manager;\n  releaseAllSockets(holder.runs);\n",
+    file: "src/daemon/daemon-services.ts",
+    find: "    live.manager = manager;\n",
+    replace: "    live.manager = manager;\n    releaseAllSockets(live.runs);\n",
     breaks:
       "A new daemon closes the ports that the one before has opened, so that no newer instance gets to accept on them.",
     check: /everything is as it is wanted|no client of a service notices/,
   },
   {
     id: "environment of the first config",
-    file: "src/daemon/core/record.ts",
+    file: "src/daemon/core/fold-asked.ts",
     find: "record.env = entry.env;",
     replace: 'if (record.env["PATH"] === undefined) record.env = entry.env;',
     breaks: "A config that is applied again leaves services the variables of the first time.",
@@ -88,7 +90,8 @@ export const brokenDaemons: readonly BrokenDaemon[] = [
     find: 'for (const run of found) if (run.state === "running" && run.isReady) this.#checks.ready(run.id);',
     replace: "",
     breaks: "What says that it is ready while no daemon lives is waited for in vain.",
-    check: /a readiness counts/,
+    check: /a readiness counts|what fails its liveness check is started again/,
+    kills: 40,
   },
   {
     id: "dependencies of adopted runs forgotten",

@@ -54,10 +54,7 @@ export async function main(args: readonly string[], dist: URL): Promise<number> 
     process.stdout.write(`${error.message}\nagain: npm run campaign -- ${how} --seed ${error.report.seed}\n`);
     return 1;
   } finally {
-    if (seen !== undefined)
-      process.stdout.write(
-        `${figures(seen)}\n${JSON.stringify(seen.atEnd.unsettled)} ${JSON.stringify([...seen.atEnd.missing])}\n`,
-      );
+    if (seen !== undefined) process.stdout.write(`${figures(seen)}\n`);
   }
 }
 

@@ -13,7 +13,7 @@ import type { Evidence, Fact, Part } from "./part.ts";
 import { begin, readyMsMax, restless } from "./script.ts";
 
 /** Each after the one that it needs. */
-const links = { brook: "spring", river: "brook", lake: "river" } as const;
+const links = { brook: "spring", river: "brook", lake: "river", sea: "lake" } as const;
 
 const after = (name: string, onEnd: DependencyEndPolicy): Pick<ServiceConfig, "dependsOn"> => ({
   dependsOn: { [name]: { condition: "ready", onEnd } },
@@ -32,7 +32,12 @@ export const chain: Part = {
       ...after("brook", "restart"),
       ready: { log: "the river runs", timeoutMs: readyMsMax },
     },
-    lake: { command: ["sh", "lake.sh"], ...after("river", "stop") },
+    lake: {
+      command: ["sh", "lake.sh"],
+      ...after("river", "stop"),
+      ready: { exec: ["test", "-e", "calm"], timeoutMs: readyMsMax },
+    },
+    sea: { command: ["sh", "sea.sh"], ...after("lake", "restart") },
     isle: { command: ["sh", "isle.sh"], ...after("spring", "ignore") },
   },
   scripts: {
@@ -42,7 +47,8 @@ sleep 0.$((\${COLOS_RUN##*.} * 3 % 10))
 echo "said $COLOS_RUN" >>facts
 echo >&3
 while [ ! -e full ]; do sleep 0.5; done
-sleep 3.$((\${COLOS_RUN##*.} * 7 % 10))
+[ "$COLOS_RUN" = spring.1.1 ] || sleep 5
+sleep 0.$((\${COLOS_RUN##*.} * 7 % 10))
 `,
     "brook.sh": `${begin}
 sleep 0.$((\${COLOS_RUN##*.} * 7 % 4))
@@ -57,6 +63,13 @@ echo the river runs
 ${stay}
 `,
     "lake.sh": `${begin}
+sleep 0.$((\${COLOS_RUN##*.} * 7 % 4))
+echo "said $COLOS_RUN" >>facts
+echo >calm
+${stay}
+`,
+    "sea.sh": `${begin}
+rm -f calm
 echo >full
 ${stay}
 `,

@@ -17,14 +17,15 @@ export const patient: Part = {
     patient: {
       command: ["sh", "patient.sh"],
       ...restless,
-      ready: { exec: ["test", "-e", "well"], timeoutMs: readyMsMax },
-      live: { exec: ["test", "-e", "well"], everyMs: 1000, failuresMax: 1, timeoutMs: 60_000 },
+      ready: { fd: 3, timeoutMs: readyMsMax },
+      live: { exec: ["test", "-e", "well"], everyMs: 2000, failuresMax: 1, timeoutMs: 60_000 },
     },
   },
   scripts: {
     "patient.sh": `${begin}
 echo >well
-sleep $((\${COLOS_RUN##*.} % 3 + 2))
+echo >&3
+sleep $((\${COLOS_RUN##*.} % 4 + 2))
 echo "sick $COLOS_RUN" >>facts
 rm well
 sleep 100000

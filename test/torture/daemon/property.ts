@@ -71,7 +71,7 @@ export function daemonProperty(options: CampaignOptions): Property<Campaign> {
 async function strike(self: Process, campaign: Campaign, world: World): Promise<void> {
   const { keeper, client, steps } = campaign;
   const operation = nextMove(client, world);
-  const fileChanges = world.choose("file", ["never", "never", "before", "while no daemon lives"]);
+  const fileChanges = world.choose("file", ["never", "never", "never", "before", "while no daemon lives"]);
   if (fileChanges === "before") changeWatched(campaign);
   const kill = (): boolean => {
     const isKilled = keeper.kill();

@@ -225,7 +225,9 @@ async function unsettled(self: Process, campaign: Campaign): Promise<string[]> {
     facts.read();
     const problems = [...wantedProblems(client.wanted, instances, facts), ...serverProblems(serverPids, instances)];
     const isLate = performance.now() > dueMs;
-    if (isMissing(campaign, awaited) ? isLate : problems.length === 0 || isLate) return problems;
+    // What is missing in a part of the fleet is told there; all else may only not have come to rest meanwhile.
+    const missing = isMissing(campaign, awaited);
+    if (isLate || (!missing && problems.length === 0)) return missing ? [] : problems;
     await self.sleep(20);
   }
 }
