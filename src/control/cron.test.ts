@@ -116,6 +116,13 @@ describe("cron: times", () => {
       "Europe/Berlin",
       ["2024-10-27T00:30", "2024-10-27T01:30", "2024-10-27T02:30"],
     ],
+    [
+      "every hour of a Saturday that goes on after its midnight",
+      "1 * * * sat",
+      "2010-11-07T01:00Z",
+      "America/St_Johns",
+      ["2010-11-07T01:31", "2010-11-07T02:31", "2010-11-13T03:31"],
+    ],
     ["half an hour of saving", "10 2 * * *", "2024-10-05T00:00Z", "Australia/Lord_Howe", ["2024-10-05T15:30"]],
   ])("%s: %s", (_, expression, after, timeZone, expected) => {
     expect(times(expression, after, timeZone, expected.length)).toEqual(expected);

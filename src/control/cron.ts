@@ -210,10 +210,14 @@ function nextByClock(schedule: CronSchedule, afterAt: number, timeZone: string |
     const today = floor(local, dayMs);
     const day = findDay(schedule, today, start);
     if (day === undefined) return undefined;
-    const wait = day === today ? waitForMinute(schedule, local) : instantOf(day, timeZone) - at;
+    // Just after midnight the clock may go back into the day before, and only there: none of the days until `day` counts.
+    const isAfterDay = day !== today && hasDay(schedule, today - dayMs);
+    const goal = isAfterDay ? Math.min(day, today + dayMs) : day;
+    const wait = day === today ? waitForMinute(schedule, local) : instantOf(goal, timeZone) - at;
     if (wait === 0) return at;
     // Where the clock changes on the way, or has gone back to the day before, every minute is looked at.
-    const isSmooth = wait > 0 && (day !== today || localTimeAt(at + wait, timeZone) === local + wait);
+    const isLeap = day !== today && !isAfterDay;
+    const isSmooth = wait > 0 && (isLeap || localTimeAt(at + wait, timeZone) === local + wait);
     at += isSmooth ? wait : minuteMs - modulo(local, minuteMs);
   }
 }
