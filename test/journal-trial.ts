@@ -5,7 +5,8 @@
  * @module
  */
 import { isFileError } from "../src/base/file-system.ts";
-import { JournalError, openJournal, type Journal } from "../src/daemon/journal/journal.ts";
+import { JournalError, type Journal } from "../src/daemon/journal/journal.ts";
+import { openJournal } from "../src/daemon/journal/journal-opening.ts";
 import type { FaultName } from "../src/faults/fault.ts";
 import { SimulatedFileSystem, type SimulatedFileSystemOptions } from "../src/sim/sim-file-system.ts";
 import { seededHost, Stopped, Stops, type FakeSimulatedHost } from "./fake-simulated-host.ts";

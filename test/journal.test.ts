@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { isFileError } from "../src/base/file-system.ts";
-import { openJournal, type Journal } from "../src/daemon/journal/journal.ts";
+import type { Journal } from "../src/daemon/journal/journal.ts";
+import { openJournal } from "../src/daemon/journal/journal-opening.ts";
 import type { FaultName } from "../src/faults/fault.ts";
 import { simulate } from "../src/testing/simulate.ts";
 import type { Property, World } from "../src/sim/property.ts";

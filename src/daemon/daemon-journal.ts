@@ -11,7 +11,8 @@ import { emptyRecord, type SystemRecord } from "./core/record.ts";
 import { snapshotOf } from "./core/snapshot.ts";
 import type { DaemonLog } from "./daemon-self.ts";
 import type { Home } from "./home.ts";
-import { openJournal, type Journal } from "./journal/journal.ts";
+import type { Journal } from "./journal/journal.ts";
+import { openJournal } from "./journal/journal-opening.ts";
 
 /** The version of the journal's entries. */
 export const journalVersion = 1;

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { listOptions } from "../../../test/journal-list.ts";
 import { nodeFileSystem } from "../../platforms/node/node-file-system.ts";
 import { homeAt } from "../home.ts";
-import { openJournal } from "../journal/journal.ts";
+import { openJournal } from "../journal/journal-opening.ts";
 import { awaitEnd, checkHome } from "./take-over.ts";
 
 test("a home without a journal, and one of this version or an older one, can be taken over; one of a newer cannot", async () => {

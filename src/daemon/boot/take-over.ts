@@ -12,7 +12,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { nodeFileSystem } from "../../platforms/node/node-file-system.ts";
 import type { Home } from "../home.ts";
-import { checkJournal } from "../journal/journal.ts";
+import { checkJournal } from "../journal/journal-opening.ts";
 import { identityOf, isAlive } from "../os-identity.ts";
 
 /** How long a daemon may take to end after it has handed over, in milliseconds. */

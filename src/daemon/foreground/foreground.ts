@@ -16,12 +16,10 @@
  *
  * @module
  */
-import { AsyncResource } from "node:async_hooks";
-import { constants } from "node:os";
 import type { ServicePlan, SystemPlan } from "../../control/config.ts";
 import { foregroundProblems } from "../../control/foreground-check.ts";
 import type { InstanceState, InstanceStatus, RunningSystem, SystemEvent } from "../../control/service.ts";
-import { describeReason, isOrderly, isTagged, type ExitReason } from "../../kernel/exit-reason.ts";
+import { describeReason, isOrderly, type ExitReason } from "../../kernel/exit-reason.ts";
 import type { Kernel } from "../../kernel/kernel.ts";
 import { isDown, isExit } from "../../kernel/message.ts";
 import type { AnyPid } from "../../kernel/pid.ts";
@@ -33,7 +31,9 @@ import { startChild, startSupervisor, type SupervisorResult } from "../../superv
 import { instanceSpec } from "./instance-spec.ts";
 import { Instance } from "./instance.ts";
 import { openListenSocket, type ListenSocket } from "../listen-socket.ts";
-import { awaitReady, survivalMs } from "../check/readiness.ts";
+import { Listeners } from "./listeners.ts";
+import { ReadyChecks } from "./ready-checks.ts";
+import { describeEnd, osExitOf, shellExitCode, withDelay } from "./run-end.ts";
 import { reasonText } from "../reason-text.ts";
 
 /** Milliseconds between two samples of memory and CPU. */
@@ -85,7 +85,8 @@ class Foreground implements RunningSystem {
   readonly #kernel: Kernel;
   readonly #options: ForegroundOptions;
   readonly #services: readonly Service[];
-  readonly #listeners = new Set<(event: SystemEvent) => void>();
+  readonly #listeners: Listeners;
+  readonly #checks: ReadyChecks;
   readonly #manager: AnyPid;
   readonly #beganMs: number;
   readonly #sockets: ListenSocket[] = [];
@@ -101,8 +102,6 @@ class Foreground implements RunningSystem {
   #culprit: Instance | undefined;
   /** The culprit used up its restart window. */
   #hasGivenUp = false;
-  /** Readiness checks under way; one that was told to end may still have an OS process. */
-  readonly #checks = new Set<Promise<void>>();
   #sampledMs = -Infinity;
   /** Coroutines that wait for messages keep no event loop alive, and colos would end under them. */
   readonly #keptAlive = setInterval(() => {}, keepAliveEveryMs);
@@ -111,6 +110,13 @@ class Foreground implements RunningSystem {
     this.#kernel = kernel;
     this.#options = options;
     this.#beganMs = kernel.platform.clock.monotonicMs();
+    this.#listeners = new Listeners((sentence) => kernel.platform.log("error", sentence));
+    this.#checks = new ReadyChecks({
+      clock: kernel.platform.clock,
+      env: options.env ?? process.env,
+      ready: (instance, pid) => this.#tell({ type: "ready", instance, pid }),
+      notReady: (instance, pid, problem) => this.#tell({ type: "notReady", instance, pid, problem }),
+    });
     this.#services = plan.services.map((service) => this.#service(service));
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -130,10 +136,7 @@ class Foreground implements RunningSystem {
   }
 
   subscribe(listener: (event: SystemEvent) => void): () => void {
-    // Called for a process that may be ended for what goes wrong in it later; that is not the listener's process.
-    const entry = AsyncResource.bind((event: SystemEvent) => listener(event));
-    this.#listeners.add(entry);
-    return () => this.#listeners.delete(entry);
+    return this.#listeners.add(listener);
   }
 
   stop(): void {
@@ -323,41 +326,7 @@ class Foreground implements RunningSystem {
     instance.isStarted = true;
     instance.enter(this.#isStopping ? "stopping" : "starting");
     if (this.#isStopping) return;
-    this.#beginCheck(instance, pid);
-  }
-
-  #beginCheck(instance: Instance, pid: AnyPid): void {
-    const check = this.#check(instance, pid).finally(() => this.#checks.delete(check));
-    this.#checks.add(check);
-  }
-
-  async #check(instance: Instance, pid: AnyPid): Promise<void> {
-    const check = new AbortController();
-    instance.check = check;
-    const subject = {
-      onLine: (listener: (text: string) => void) => instance.onLine(listener),
-      env: withChanges(this.#options.env ?? process.env, instance.plan.env),
-      cwd: instance.plan.cwd,
-    };
-    try {
-      const { ready } = instance.plan;
-      await (ready.kind === "none" ? this.#survived(check.signal) : awaitReady(ready, subject, check.signal));
-      this.#tell({ type: "ready", instance, pid });
-    } catch (thrown) {
-      if (check.signal.aborted) return;
-      this.#tell({ type: "notReady", instance, pid, problem: reasonText(thrown) });
-    }
-  }
-
-  /** Of what declares no check, nothing better is known than that it has not ended at once. Rejects with the signal's reason. */
-  #survived(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.#kernel.platform.clock.timer(survivalMs, resolve);
-      signal.addEventListener("abort", () => {
-        cancel();
-        reject(signal.reason as Error);
-      });
-    });
+    this.#checks.begin(instance, pid);
   }
 
   #ready(instance: Instance, pid: AnyPid): void {
@@ -479,7 +448,7 @@ class Foreground implements RunningSystem {
 
   async #finish(): Promise<void> {
     for (const instance of this.#instances()) if (instance.pid !== undefined) instance.finish();
-    await Promise.all(this.#checks);
+    await this.#checks.settled();
     clearInterval(this.#keptAlive);
     this.#hasEnded = true;
     process.off("exit", this.#killLeft);
@@ -500,8 +469,7 @@ class Foreground implements RunningSystem {
   #ownExitCode(): number | undefined {
     const [only, ...others] = this.#instances();
     if (this.#options.passthrough !== true || others.length > 0 || only?.osExit === undefined) return undefined;
-    const { code, signal } = only.osExit;
-    return signal === null ? (code ?? 1) : 128 + (constants.signals[signal as NodeJS.Signals] ?? 0);
+    return shellExitCode(only.osExit);
   }
 
   /** The last chance, when the OS process of colos ends first: a program on a coroutine calls `process.exit()`. */
@@ -539,15 +507,7 @@ class Foreground implements RunningSystem {
   }
 
   #emit(event: SystemEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (thrown) {
-        this.#listeners.delete(listener);
-        const why = thrown instanceof Error ? String(thrown.stack) : describeReason(thrown);
-        this.#kernel.platform.log("error", `a listener of the system threw and is told nothing more: ${why}`);
-      }
-    }
+    this.#listeners.tell(event);
   }
 
   #sample(): void {
@@ -566,37 +526,10 @@ function hasBeenReady(service: Service): boolean {
   return service.instances.every(({ wasReady, state }) => wasReady || state === "stopped");
 }
 
-/** For people: why a run is over. */
-function describeEnd(reason: ExitReason, { notReady, plan: { carrier } }: Instance): string {
-  if (notReady !== undefined) return notReady;
-  if (reason !== "normal") return reasonText(reason);
-  return carrier === "command" || carrier === "os-process" ? "exit code 0" : "it returned";
-}
-
-/** How a thread ended, in the words of an OS process. */
-function osExitOf(reason: ExitReason): Instance["osExit"] {
-  if (isTagged(reason, "exitStatus")) return { code: Number(reason["code"]), signal: null };
-  return reason === "normal" ? { code: 0, signal: null } : undefined;
-}
-
 function tryKillGroup(leader: number): void {
   try {
     process.kill(-leader, "SIGKILL");
   } catch {
     // It has ended in between.
   }
-}
-
-function withDelay(reason: string | undefined, delayMs: number): string {
-  const when = `restarts in ${delayMs} ms`;
-  return reason === undefined ? when : `${reason}; ${when}`;
-}
-
-function withChanges(
-  env: Readonly<Record<string, string | undefined>>,
-  changes: Readonly<Record<string, string | null>>,
-): Record<string, string | undefined> {
-  const merged: Record<string, string | undefined> = { ...env };
-  for (const [name, value] of Object.entries(changes)) merged[name] = value ?? undefined;
-  return merged;
 }

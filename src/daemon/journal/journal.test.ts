@@ -5,7 +5,8 @@ import type { FileErrorCode, FileSystem, OpenFile } from "../../base/file-system
 import { readFile, replaceFile } from "../../base/whole-files.ts";
 import { SimulatedFileSystem } from "../../sim/sim-file-system.ts";
 import { journalHeader, journalLine } from "./journal-lines.ts";
-import { JournalError, openJournal, type Journal, type JournalOptions } from "./journal.ts";
+import { JournalError, type Journal, type JournalOptions } from "./journal.ts";
+import { openJournal } from "./journal-opening.ts";
 
 type Options = Partial<JournalOptions<readonly string[], string>>;
 

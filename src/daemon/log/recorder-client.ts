@@ -7,18 +7,13 @@
  *
  * @module
  */
-import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { Clock, Platform } from "../../base/platform.ts";
+import { join } from "node:path";
 import type { LogsPlan } from "../../control/config.ts";
-import type { Home } from "../home.ts";
-import { identityOf, isAlive } from "../os-identity.ts";
-import { ownEnvironment } from "../boot/own-environment.ts";
-import type { OsIdentity, RunId } from "../run/run.ts";
+import { identityOf } from "../os-identity.ts";
+import type { RunId } from "../run/run.ts";
 import { protocolVersion, receive, send, type Report, type Request } from "./protocol.ts";
+import { RecorderStart, type RecorderStartOptions } from "./recorder-start.ts";
 import type { RecordedRun, Recorder } from "./recorder.ts";
 
 /** How long a recorder has to answer after it was started, in milliseconds, before `openRecorder` fails. */
@@ -26,24 +21,7 @@ export const openTimeoutMs = 10_000;
 /** The first and the longest wait before a new try to connect, in milliseconds; it doubles. */
 export const reconnectInitialMs = 10;
 export const reconnectMaxMs = 100;
-/** The first and the longest wait before a recorder is started again that has failed, in milliseconds; it doubles. */
-export const restartInitialMs = 100;
-export const restartMaxMs = 5_000;
-
-/** How long `stop` waits for the end of the recorder's OS process, in milliseconds. */
-export const endTimeoutMs = 5_000;
-const endLookMs = 5;
-
-export interface RecorderOptions {
-  readonly home: Home;
-  readonly clock: Clock;
-  readonly log: Platform["log"];
-  /** The recorder's first file, recorder-entry.js. */
-  readonly entry: URL;
-  /** Where the recorder's stdout goes, which is where `forward: "stdout"` goes; default: nowhere. */
-  readonly stdout?: "inherit" | "ignore";
-  /** After how many milliseconds without work the recorder ends; default: its own. */
-  readonly idleMs?: number;
+export interface RecorderOptions extends RecorderStartOptions {
   /** Without it a recorder is started at once; with it, when there is something to record. */
   readonly startsLate?: boolean;
 }
@@ -63,6 +41,7 @@ interface Ask {
 
 class RecorderClient implements Recorder {
   readonly #options: RecorderOptions;
+  readonly #start: RecorderStart;
   readonly #asks = new Map<number, Ask>();
   /** Runs that are read, as far as this daemon knows; attached again after a loss. */
   readonly #runs = new Map<RunId, RecordedRun>();
@@ -81,11 +60,6 @@ class RecorderClient implements Recorder {
   #isTrying = false;
   #cancelRetry: (() => void) | undefined;
   #retryMs = reconnectInitialMs;
-  /** The recorder that this daemon started and that has not ended. */
-  #startedOsPid: number | undefined;
-  #restartMs = restartInitialMs;
-  /** By the monotonic clock. */
-  #nextStartMs = 0;
   #problem = "it did not answer";
   #onUp: (() => void) | undefined;
   #onClosed: (() => void) | undefined;
@@ -93,6 +67,7 @@ class RecorderClient implements Recorder {
   constructor(options: RecorderOptions) {
     this.#options = options;
     this.#isNeeded = options.startsLate !== true;
+    this.#start = new RecorderStart(options, (problem) => this.#startFailed(problem));
   }
 
   async opened(): Promise<void> {
@@ -175,7 +150,7 @@ class RecorderClient implements Recorder {
     this.#isClosed = true;
     this.#isStopped = true;
     this.#cancelRetry?.();
-    await this.#endLate();
+    await this.#start.endLate(this.#osPid);
     const socket = this.#socket;
     if (socket === undefined) return;
     const recorder = this.#osPid === undefined ? undefined : identityOf(this.#osPid);
@@ -184,32 +159,7 @@ class RecorderClient implements Recorder {
       send(socket, { type: "stop" });
     });
     this.#refuseAsks("the recorder was stopped");
-    if (recorder !== undefined) await this.#untilEnded(recorder);
-  }
-
-  /** One that was started and came too late for the lock would have it once the other is gone. */
-  async #endLate(): Promise<void> {
-    const osPid = this.#startedOsPid;
-    const late = osPid === undefined || osPid === this.#osPid ? undefined : identityOf(osPid);
-    if (late === undefined) return;
-    try {
-      process.kill(late.osPid, "SIGTERM");
-    } catch {
-      return; // it has ended in between
-    }
-    await this.#untilEnded(late);
-  }
-
-  /** The connection ends before the OS process. */
-  async #untilEnded(recorder: OsIdentity): Promise<void> {
-    const { clock, log } = this.#options;
-    const dueMs = clock.monotonicMs() + endTimeoutMs;
-    while (isAlive(recorder)) {
-      if (clock.monotonicMs() > dueMs)
-        return log("warning", `the recorder (OS process ${recorder.osPid}) did not end within ${endTimeoutMs} ms`);
-      await new Promise<void>((resolve) => void clock.timer(endLookMs, resolve));
-    }
-    return undefined;
+    if (recorder !== undefined) await this.#start.untilEnded(recorder);
   }
 
   #refuseAsks(problem: string): void {
@@ -256,7 +206,7 @@ class RecorderClient implements Recorder {
         this.#isTrying = false;
         return this.#opened();
       }
-      if (isAbsent) this.#start();
+      if (isAbsent) this.#start.start();
       this.#cancelRetry = this.#options.clock.timer(this.#retryMs, () => this.#connect());
       this.#retryMs = Math.min(2 * this.#retryMs, reconnectMaxMs);
       return undefined;
@@ -268,7 +218,7 @@ class RecorderClient implements Recorder {
     this.#socket = socket;
     this.#osPid = osPid;
     this.#retryMs = reconnectInitialMs;
-    this.#restartMs = restartInitialMs;
+    this.#start.succeeded();
     const { root } = this.#options.home;
     if (this.#troubles.has(root)) this.#trouble(root, undefined);
     const waiting = [...this.#asks].map(([ask, { request }]) => request(ask));
@@ -329,44 +279,8 @@ class RecorderClient implements Recorder {
     }
   }
 
-  /** Two daemons may start one each; the second recorder ends at once, because it does not get the lock. */
-  #start(): void {
-    const { clock } = this.#options;
-    if (this.#startedOsPid !== undefined || this.#isClosed || clock.monotonicMs() < this.#nextStartMs) return;
-    const { home, entry, stdout = "ignore", idleMs } = this.#options;
-    let ownLog: number | undefined;
-    try {
-      mkdirSync(dirname(home.recorderSocket), { recursive: true });
-      mkdirSync(home.log, { recursive: true });
-      ownLog = openSync(join(home.log, "recorder"), "a", 0o640);
-      const args = [...nodeOptions, fileURLToPath(entry), home.root, ...(idleMs === undefined ? [] : [String(idleMs)])];
-      // What a person has Node load is meant for their programs, and would cost each start of this one up to 30 ms and 1 MB.
-      const { NODE_EXTRA_CA_CERTS: _certificates, ...env } = ownEnvironment();
-      const stdio = ["ignore", stdout, ownLog] as const;
-      const recorder = spawn(process.execPath, args, { detached: true, cwd: "/", env, stdio: [...stdio] });
-      this.#startedOsPid = recorder.pid;
-      recorder.once("error", (error) => this.#startFailed(error.message));
-      recorder.once("exit", (code) => {
-        this.#startedOsPid = undefined;
-        // Killed is not failed, nor is having come too late for the lock.
-        if (code !== null && code !== 0) this.#startFailed(`it ended with exit code ${code}`);
-      });
-      recorder.unref();
-    } catch (error) {
-      // For want of file descriptors or memory: it passes, and until then what is written waits.
-      this.#startFailed((error as Error).message);
-    } finally {
-      if (ownLog !== undefined) closeSync(ownLog);
-    }
-  }
-
   #startFailed(problem: string): void {
     this.#noRecorder(`the recorder could not be started, so what services write waits: ${problem}`);
     this.#problem = problem;
-    this.#nextStartMs = this.#options.clock.monotonicMs() + this.#restartMs;
-    this.#restartMs = Math.min(2 * this.#restartMs, restartMaxMs);
   }
 }
-
-/** It lives long and holds little. */
-const nodeOptions = ["--max-semi-space-size=1", "--v8-pool-size=1"];
