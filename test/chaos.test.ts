@@ -104,6 +104,20 @@ linux.describe("colos chaos", () => {
     expect(await osPidOf(place, "web")).toBe(web);
   });
 
+  test("strikes whom a pattern or a tag means, and refuses what means nobody", async ({ place }) => {
+    place.config({ web: { ...staying, tags: "front" }, db: staying });
+    await place.colos("up");
+    const victims = async (...selectors: string[]): Promise<string[]> => {
+      const { stdout } = await place.colos("chaos", ...selectors, "-f", "kill-os-process", "--dry-run", "--json");
+      return (JSON.parse(stdout) as { plan: ChaosPlan }).plan.victims.map(({ name }) => name);
+    };
+
+    expect(await victims("@front")).toEqual(["web"]);
+    expect(await victims("d*", "daemon")).toEqual(["db", "daemon"]);
+    const refused = await place.colos("chaos", "@back", "-f", "kill-os-process", "--yes");
+    expect(refused).toMatchObject({ code: 2, stderr: 'colos: no service has the tag "back"; there are @front\n' });
+  });
+
   test("touches nothing in a dry run, and without anybody who agrees", async ({ place }) => {
     const before = await upTwo(place);
 

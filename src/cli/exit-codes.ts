@@ -4,7 +4,7 @@
  * | exit code | means |
  * | --- | --- |
  * | 0 | it worked; a system in the foreground was stopped in an orderly way |
- * | 1 | it failed: a service, the daemon, or the way to it |
+ * | 1 | it failed: a service, the daemon, or the way to it; `colos ps --check`: somebody is not well |
  * | 2 | wrong usage, an unknown name, or something is wrong with the config; nothing was done |
  * | 3 | no daemon is running, and the verb needs one; nothing was done |
  * | 4 | not there in time (`--timeout`); it goes on |
