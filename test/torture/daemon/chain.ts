@@ -50,10 +50,13 @@ while [ ! -e full ]; do sleep 0.5; done
 [ "$COLOS_RUN" = spring.1.1 ] || sleep 5
 sleep 0.$((\${COLOS_RUN##*.} * 7 % 10))
 `,
+    // Between two recorders nobody has the socket, and who sends is told so.
     "brook.sh": `${begin}
 sleep 0.$((\${COLOS_RUN##*.} * 7 % 4))
 echo "said $COLOS_RUN" >>facts
-perl -e 'use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0); send($s, "READY=1", 0, sockaddr_un($ENV{NOTIFY_SOCKET})) or die $!'
+until perl -e 'use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0); send($s, "READY=1", 0, sockaddr_un($ENV{NOTIFY_SOCKET})) or die $!'; do
+  sleep 0.2
+done
 ${stay}
 `,
     "river.sh": `${begin}

@@ -20,8 +20,8 @@ const everyMs = 5_000;
 const minuteMs = 60_000;
 /** How far a time of day is behind, and a timer, in milliseconds. */
 const inaccuracyMs = 100;
-/** A run that is over so shortly before a time may still be thought to run, in milliseconds. */
-const overMs = 1_000;
+/** A run that is over so shortly before a time may still be thought to run, in milliseconds: by a daemon that only begins, on a slow machine. */
+const overMs = 3_000;
 /** A run belongs to a time at most so long before it, beside the interval, in milliseconds: the daemon was away, or the machine is slow. */
 const lateMsMax = 30_000;
 
