@@ -53,10 +53,11 @@ export class RunRecorder {
   readonly #readers: PipeReader[] = [];
   readonly #output: PipeReader[] = [];
   readonly #ends: Promise<void>[] = [];
+  #readyPipe: PipeReader | undefined;
   #closeNotify: (() => void) | undefined;
   /** Where a line is waited for that says that it is ready: of this run alone, as in the file its lines may stand among another's. */
   #readyLines: Readonly<Record<LogStream, ReadyLines>> | undefined;
-  /** Settles when nobody holds its output any more and all of it is in the file. */
+  /** Settles when nobody holds its output any more, all of it is in the file, and what is in the ready pipe by then is heard. */
   done: Promise<void> = Promise.resolve();
 
   constructor(options: RunRecorderOptions) {
@@ -79,7 +80,9 @@ export class RunRecorder {
       this.close();
       throw error;
     }
-    this.done = Promise.all(this.#ends).then(() => this.close());
+    this.done = Promise.all(this.#ends)
+      .then(() => this.#readyPipe?.leave())
+      .finally(() => this.close());
   }
 
   /** Ends pipes that nobody ever opened for writing. */
@@ -146,7 +149,7 @@ export class RunRecorder {
       isReady = true;
       this.#ready();
     };
-    await this.#openReader(path, { take, ended: () => {} });
+    this.#readyPipe = await this.#openReader(path, { take, ended: () => {} });
   }
 
   async #bindNotify(path: string): Promise<void> {
