@@ -15,6 +15,7 @@ describe("a line that says that a service is ready", () => {
     ["an expression with flags, also those that count", "/LISTENING/gi", "now listening\n"],
     ["a text between colour codes", "listening on 8080", "\u001B[32mlistening\u001B[39m on \u001B[1m8080\u001B[0m\n"],
     ["a path, which is no expression", "/var/log", "writing to /var/log\n"],
+    ["an expression about the end of a line that ends in CR LF", "/ready$/", "ready\r\n"],
     ["one line of many", "ready", "one\ntwo\nready\nthree\n"],
   ])("is found by %s", (_, pattern, text) => {
     expect(said(pattern, "starting\n", text)).toEqual([false, true, false]);

@@ -1,7 +1,7 @@
 /**
  * Ready line: whether a line that a service writes says that it is ready, by the text or `/expression/flags` of its plan.
  *
- * Guarantees: colour codes do not count. Bytes may come in any pieces; a line is looked at once, when its end has come. An expression
+ * Guarantees: colour codes do not count, nor does the CR of a line end. Bytes may come in any pieces; a line is looked at once, when its end has come. An expression
  * that backtracks for ever holds nobody up for longer than `matchMaxMs`: then it is given up.
  * Limit: the first `lineCharsMax` characters of a line.
  * Not here: whose lines they are (log/run-recorder.ts, in the foreground the instance), and until when it is waited for (readiness.ts).
@@ -65,7 +65,7 @@ export class ReadyLines {
   }
 
   #say(written: readonly string[]): boolean {
-    const lines = written.map((line) => stripVTControlCharacters(line.slice(0, lineCharsMax)));
+    const lines = written.map((line) => stripVTControlCharacters(line.slice(0, lineCharsMax)).replace(/\r$/, ""));
     const expression = this.#expression;
     if (expression === undefined) return lines.some((line) => line.includes(this.#pattern));
     context ??= createContext({});
