@@ -35,6 +35,8 @@ export class LogClearing {
     );
     const logs = [];
     for (const owner of meant) {
+      // It may have come back while others were emptied.
+      if (gone && !this.#isGone(owner)) continue;
       const bytes = preview ? await this.#store.sizeOf(owner) : await this.#empty(owner);
       logs.push({ name: nameOf(owner), ...owner, bytes });
     }

@@ -816,6 +816,18 @@ describe("manager: clearing logs", () => {
     expect(Object.fromEntries(system.logs.bytes)).toEqual(recorded);
   });
 
+  test("what comes back while others are emptied is not gone any more", async () => {
+    const system = await withLogs();
+    const empty = system.logs.empty.bind(system.logs);
+    system.logs.empty = async (owner) => {
+      if (owner.service === "web") await answered(system, system.manager.apply(up({ web: { instances: 2 }, old: {} })));
+      return empty(owner);
+    };
+
+    expect(await system.cleared({ gone: true })).toEqual({ "web.3": 30, "old.2": 8 });
+    expect(system.logs.forgotten).toEqual(["web.3", "old.2"]);
+  });
+
   test("a log that could not be emptied is told", async () => {
     const system = await withLogs();
     system.logs.empty = () => Promise.reject(new Error("the recorder was stopped"));
