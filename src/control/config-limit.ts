@@ -22,6 +22,8 @@ export const backoffFactorMax = 100;
 export const descriptionMax = 500;
 /** The file descriptors that readiness can be told on. */
 export const readyFd = { least: 3, most: 9 } as const;
+/** Characters of a line that readiness waits for, or of its expression. */
+export const readyLineCharsMax = 4_096;
 /** Failures in a row that liveness may wait for. */
 export const failuresMaxMax = 1000;
 /** The shortest interval of a job, in milliseconds. */

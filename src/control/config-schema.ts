@@ -26,6 +26,7 @@ import {
   missedNames,
   overlapNames,
   readyFd,
+  readyLineCharsMax,
   restartNames,
   restartsMax,
   scheduleEveryMsMin,
@@ -158,9 +159,11 @@ const probeEntries = {
   exec: optional(commandWithAdvice()),
   timeoutMs: optional(duration(1)),
 };
+const readyLinePhrase = `text or /expression/flags, of at most ${readyLineCharsMax} characters`;
+const readyLine = v.pipe(notEmptyText(readyLinePhrase), v.maxLength(readyLineCharsMax, readyLinePhrase));
 const ready = object("an object such as { port: 8080 }", {
   ...probeEntries,
-  log: optional(notEmptyText("text or /expression/flags")),
+  log: optional(readyLine),
   fd: optional(wholeNumber(readyFd.least, readyFd.most)),
   notify: optional(v.literal(true, "true")),
   call: optional(notEmptyText("the name of a call")),

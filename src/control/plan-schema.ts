@@ -27,6 +27,7 @@ import {
   missedNames,
   overlapNames,
   readyFd,
+  readyLineCharsMax,
   restartNames,
   restartsMax,
   scheduleEveryMsMin,
@@ -71,6 +72,8 @@ const absolutePath = v.pipe(
 const timeoutMs = milliseconds(1);
 const text = notEmptyText("text");
 
+const readyLine = v.pipe(text, v.maxLength(readyLineCharsMax, `text of at most ${readyLineCharsMax} characters`));
+
 const portProbe = keys({ kind: v.literal("port"), port, host: text, timeoutMs });
 const httpProbe = keys({ kind: v.literal("http"), url: httpUrl, timeoutMs });
 const execProbe = keys({ kind: v.literal("exec"), command, timeoutMs });
@@ -82,7 +85,7 @@ const ready: Schema<ReadyPlan> = v.variant(
     portProbe,
     httpProbe,
     execProbe,
-    keys({ kind: v.literal("log"), pattern: text, timeoutMs }),
+    keys({ kind: v.literal("log"), pattern: readyLine, timeoutMs }),
     keys({ kind: v.literal("fd"), fd: wholeNumber(readyFd.least, readyFd.most), timeoutMs }),
     keys({ kind: v.literal("notify"), timeoutMs }),
     keys({ kind: v.literal("call"), request: text, timeoutMs }),
