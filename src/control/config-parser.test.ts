@@ -129,6 +129,10 @@ describe("config: one service", () => {
     [{}, "has neither program nor command; write one of them"],
     [{ program: "a.ts", command: ["a"] }, "has both program and command; write one of them"],
     [{ command: ["a"], restrat: "permanent" }, 'restrat: is not known; did you mean "restart"?'],
+    [{ command: ["a"], groups: ["b"] }, 'groups: is not known; did you mean "tags"?'],
+    [{ command: ["a"], namespace: "b" }, 'namespace: is not known; did you mean "tags"?'],
+    [{ command: ["a"], labels: ["b"] }, 'labels: is not known; did you mean "tags"?'],
+    [{ command: ["a"], gruop: "b" }, 'gruop: is not known; did you mean "group"?'],
     [{ command: ["a"], restart: "allways" }, 'restart: "allways" is not one of permanent, transient, temporary'],
     [
       { command: ["a"], restart: "permenent" },

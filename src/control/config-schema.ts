@@ -316,6 +316,8 @@ const serviceEntries = {
 const service: Schema<WrittenService> = object(
   'an object such as { command: ["nginx", "-g", "daemon off;"] }',
   serviceEntries,
+  // `group` gives rights, and is not what any of these is about.
+  { groups: "tags", namespace: "tags", namespaces: "tags", label: "tags", labels: "tags" },
 );
 
 /** A line of a shell is answered with its words. */

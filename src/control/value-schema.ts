@@ -122,13 +122,18 @@ export function oneOf<const Name extends string>(names: readonly Name[]): Schema
   );
 }
 
-/** An object that has these keys and no others. The schema knows its keys, so that `v.variant` can choose by one. */
+/**
+ * An object that has these keys and no others. The schema knows its keys, so that `v.variant` can choose by one. `elsewhere`: what is
+ * meant by words that are near to another key, or to none.
+ */
 export function keys<const Entries extends v.ObjectEntries>(
   entries: Entries,
+  elsewhere: Readonly<Record<string, keyof Entries & string>> = {},
 ): v.StrictObjectSchema<Entries, v.ErrorMessage<v.StrictObjectIssue>> {
   const known = Object.keys(entries);
   const unknown = (key: string): string => {
-    const suggestion = suggestionClause(key, known);
+    const meant = Object.hasOwn(elsewhere, key) ? elsewhere[key] : undefined;
+    const suggestion = meant === undefined ? suggestionClause(key, known) : `; did you mean "${meant}"?`;
     return suggestion === "" ? `is not known; known are ${known.join(", ")}` : `is not known${suggestion}`;
   };
   return v.strictObject(entries, ({ expected, input }) =>
@@ -140,8 +145,9 @@ export function keys<const Entries extends v.ObjectEntries>(
 export function object<const Entries extends v.ObjectEntries>(
   what: string,
   entries: Entries,
+  elsewhere?: Readonly<Record<string, keyof Entries & string>>,
 ): Schema<v.InferOutput<v.StrictObjectSchema<Entries, undefined>>> {
-  return v.pipe(v.custom<Record<string, unknown>>(isPlainObject, what), keys(entries));
+  return v.pipe(v.custom<Record<string, unknown>>(isPlainObject, what), keys(entries, elsewhere));
 }
 
 /** An object whose keys are names; `nameProblem` is the phrase for a name that is none. */
