@@ -240,6 +240,10 @@ describe("config: the whole system", () => {
     [{ services: [] }, "services: an empty list is not an object of named services"],
     [{ services: {} }, "services: has no service; write at least one"],
     [{ services: { a: { command: ["a"] } }, service: 1 }, 'service: is not known; did you mean "services"?'],
+    [
+      { services: { all: { command: ["a"] } } },
+      "services.all: all means every service wherever a name is taken; give it another name",
+    ],
     [{ services: { "": { command: ["a"] } } }, "services: a service has an empty name"],
     [
       { services: { "a.b": { command: ["a"] } } },

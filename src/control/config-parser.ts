@@ -122,6 +122,8 @@ function namedServices(services: Record<string, unknown>, report: Report): Map<s
   if (named.size > servicesMax) report(["services"], `has ${named.size} services; ${servicesMax} are allowed`);
   for (const name of named.keys()) {
     if (name === "") report(["services"], "a service has an empty name");
+    else if (name === "all")
+      report(["services", name], "all means every service wherever a name is taken; give it another name");
     else if (!/^[A-Za-z0-9_-]+$/.test(name)) {
       report(["services", name], `${shown(name)} is not a name; names consist of A-Z, a-z, 0-9, _ and -`);
     } else if (name.length > serviceNameMax) {

@@ -43,6 +43,12 @@ describe("import: namespaces", () => {
   });
 });
 
+test("import: what is called all gets another name, as all means everybody", () => {
+  const { config } = importProcessCompose({ processes: { all: { command: "./a" } } }, { hasEnvFile: false });
+
+  expect(Object.keys(config.services)).toEqual(["all-2"]);
+});
+
 describe("import: PM2", () => {
   const pm2 = (app: Record<string, unknown>, env?: string) =>
     importPm2({ apps: [app] }, { cpus: 4, ...(env === undefined ? {} : { env }) });

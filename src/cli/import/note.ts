@@ -106,9 +106,9 @@ export const asTag =
     return draft.taken(`is the tag ${tag}: verbs take its services as @${tag}`);
   };
 
-/** Names that services can have, all different. */
+/** Names that services can have, all different; `all` is everybody. */
 export class ServiceNames {
-  readonly #taken = new Set<string>();
+  readonly #taken = new Set<string>(["all"]);
   readonly #names = new Map<string, string>();
 
   /** The service's name for `written`; the same for the same. */
