@@ -29,7 +29,7 @@ const levels = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
 export const logs: Verb = managerVerb({
   notes: [
-    "Without [name…], of all services. Needs no daemon, but for tags.",
+    "Without [name…], of all services. Needs no daemon, but for tags and --clear.",
     namesNote,
     `-f begins with the last ${linesBeforeFollow} lines of each instance, unless -n or --since says otherwise.`,
     "With --quiet, the text alone.",
