@@ -1,6 +1,16 @@
-import { readFileSync, readdirSync, renameSync, rmSync, statSync, truncateSync, appendFileSync } from "node:fs";
+import {
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  appendFileSync,
+  writeFileSync,
+} from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect } from "vitest";
+import { describe, expect, onTestFinished, vi } from "vitest";
 import { payloadOf } from "../../../test/system/recorded.ts";
 import { test, WrittenLog } from "../../../test/system/folder.ts";
 import { rotatedFiles } from "./log-folder.ts";
@@ -222,6 +232,28 @@ describe("emptying", () => {
     await log.folder.empty();
     await log.write(" end\nnext\n");
     expect(await linesOf(folder)).toEqual([" end", "next"]);
+    await log.folder.close();
+  });
+
+  test("on a disk that stays full keeps the whole line whose beginning it took", async ({ folder }) => {
+    const log = new WrittenLog(folder);
+    await log.write("first\n");
+    const handle = await open(join(folder, "current"));
+    const full = Object.assign(new Error("the disk is full"), { code: "ENOSPC" });
+    const write = vi.spyOn(Object.getPrototypeOf(handle) as Pick<FileHandle, "write">, "write");
+    onTestFinished(() => write.mockRestore());
+    await handle.close();
+    write.mockImplementationOnce(async (buffer) => {
+      writeFileSync(join(folder, "current"), (buffer as unknown as Buffer).subarray(0, 4), { flag: "a" });
+      return { bytesWritten: 4, buffer };
+    });
+    write.mockRejectedValueOnce(full).mockRejectedValueOnce(full);
+
+    const written = log.write("second\n");
+    await expect.poll(() => log.troubles.length).toBe(1);
+    expect(await log.folder.empty()).toBeGreaterThan(4);
+    await written;
+    expect(await linesOf(folder)).toEqual(["second"]);
     await log.folder.close();
   });
 

@@ -193,15 +193,16 @@ export class LogFolder {
   }
 
   async #write(out: Buffer, bytes: number, at: number): Promise<void> {
-    for (let start = 0; start < bytes;) {
-      start = await this.#patience.until(`cannot write the log in ${this.directory}`, async () => {
-        // What is emptied had the beginning of it.
-        const from = (await this.#emptyWhenAsked()) ? 0 : start;
-        if (from === 0) await this.#makeReady(bytes, at);
-        const { bytesWritten } = await this.#file!.write(out, from, bytes - from);
-        return from + bytesWritten;
-      });
-    }
+    let writtenBytes = 0;
+    const writeSome = async (): Promise<boolean> => {
+      // What is emptied had the beginning of it, also when this try fails.
+      if (await this.#emptyWhenAsked()) writtenBytes = 0;
+      if (writtenBytes === 0) await this.#makeReady(bytes, at);
+      writtenBytes += (await this.#file!.write(out, writtenBytes, bytes - writtenBytes)).bytesWritten;
+      return writtenBytes === bytes;
+    };
+    let isWhole = false;
+    while (!isWhole) isWhole = await this.#patience.until(`cannot write the log in ${this.directory}`, writeSome);
     if (this.#sizeBytes === 0) this.#firstAt = at;
     this.#sizeBytes += bytes;
   }
