@@ -20,10 +20,10 @@ import type { Words } from "./startup.ts";
 export const containerInit = `#!/bin/sh
 # The first process of a container: reaps orphans, passes OS signals and the exit code on.
 # Usage: init.sh command [arguments]
-child= signalled= code=
+child= early= signalled= code=
 forward() {
   signalled=yes
-  kill -s "$1" "$child" 2>/dev/null
+  if [ -n "$child" ]; then kill -s "$1" "$child" 2>/dev/null; else early="$early $1"; fi
 }
 for name in TERM HUP USR1 USR2; do trap "forward $name" "$name"; done
 if [ -t 0 ]; then
@@ -37,6 +37,8 @@ exec 3<&0
 "$@" <&3 3<&- &
 child=$!
 exec 3<&-
+# They came before the shell knew whom to pass them to.
+for name in $early; do forward "$name"; done
 while :; do
   signalled=
   wait "$child"
