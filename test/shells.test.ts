@@ -105,8 +105,8 @@ function tests(shell: Shell): void {
     expect(status).toBe(5);
   });
 
-  test("the first OS process of a container passes on what came before there was anybody to pass it to", () => {
-    const early = containerInit.replace('"$@" <&3', 'kill -TERM $$\n"$@" <&3');
+  test("the first OS process of a container ends at once of what came before there was anybody to pass it to", () => {
+    const early = containerInit.replace("exec 3<&0", () => "kill -TERM $$; exec 3<&0");
     expect(early).not.toBe(containerInit);
     const options = { argv0: "sh", timeout: 20_000 } as const;
     const { status } = spawnSync(shell.path, ["-c", early, "init", "sleep", "1000"], options);
