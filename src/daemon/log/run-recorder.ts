@@ -80,6 +80,8 @@ export class RunRecorder {
       this.close();
       throw error;
     }
+    // Of a run that is over before it is looked at, the ends of stdout and stderr come first, and where nothing is to be written they settle
+    // before the event loop comes to the ready pipe.
     this.done = Promise.all(this.#ends)
       .then(() => this.#readyPipe?.leave())
       .finally(() => this.close());
