@@ -38,13 +38,13 @@ function stopAfterLoss(situation: Situation, service: ServiceRecord, run: LiveRu
   for (const { name, onEnd } of service.plan.dependsOn) {
     const before = run?.dependencies[name];
     if (run === undefined || onEnd !== "stop" || before === undefined || situation.generation(name) <= before) continue;
-    const lost = situation.record.services
-      .get(name)
-      ?.instances.get(1)
-      ?.runs.find(({ number }) => number === before);
-    // One that made room was never lost.
-    if (lost?.end !== undefined && lost.stopping?.drains !== true)
-      stopRun(situation, service, run, `${name} has ended`);
+    const runs = situation.record.services.get(name)?.instances.get(1)?.runs ?? [];
+    const lost = runs.find(({ number }) => number === before);
+    if (lost?.end === undefined || lost.stopping?.drains === true) continue; // one that made room was never lost
+    const { at } = lost.end;
+    // Nor was one whose successor had begun, which was in its place at once.
+    if (runs.some(({ number, startedAt }) => number > before && startedAt < at)) continue;
+    stopRun(situation, service, run, `${name} has ended`);
   }
 }
 
