@@ -185,6 +185,21 @@ describe("run host: the journal", () => {
     expect(stopping()?.isTold).toBe(true);
   });
 
+  test("a run that is to end is told so as soon as the disk refuses, also what was being written before that was known", async () => {
+    const { host, journal, runs } = await pair();
+    let write = (): void => {};
+    journal.hold = (proceed) => void (write = proceed);
+    host.keep(note("being written"));
+    await settle();
+    runs.end("db.1.1", { code: 1 });
+    await settle();
+    expect(runs.signals).toEqual([]);
+    journal.trouble = new Error("ENOSPC");
+    write();
+    await settle();
+    expect(runs.signals).toEqual(["once.1.1 SIGTERM"]);
+  });
+
   test("a temporary service that ends because of its dependency is not done, though the daemon is killed at once", async () => {
     const { journal, runs } = await pair();
     runs.end("db.1.1", { code: 1 });
