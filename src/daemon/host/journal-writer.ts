@@ -145,10 +145,14 @@ export class JournalWriter {
       try {
         await this.#options.journal.append([...batch, ...(operation ?? [])], { sync: operation !== undefined });
         this.#entries.splice(0, batch.length);
+        for (const resolve of tried) resolve();
         this.#taken();
+      } catch (error) {
+        // It may be the operation alone that is refused; what waits without it is written next.
+        this.#tried.unshift(...tried);
+        throw error;
       } finally {
         this.#inFlightCount = 0;
-        for (const resolve of tried) resolve();
       }
     });
     this.#lastWrite = written.catch(() => {});

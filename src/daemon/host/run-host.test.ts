@@ -13,6 +13,7 @@ import type { Entry } from "../core/entry.ts";
 import { emptyRecord } from "../core/record.ts";
 import { snapshotOf } from "../core/snapshot.ts";
 import { EnvironmentError } from "../environment.ts";
+import { JournalError } from "../journal/journal.ts";
 import { entriesWaitingMax, journalRetryMs } from "./journal-writer.ts";
 import { survivalMs } from "../check/readiness.ts";
 import { watchRetryMs } from "./run-checks.ts";
@@ -196,6 +197,27 @@ describe("run host: the journal", () => {
     await settle();
     expect(runs.signals).toEqual([]);
     journal.trouble = new Error("ENOSPC");
+    write();
+    await settle();
+    expect(runs.signals).toEqual(["once.1.1 SIGTERM"]);
+  });
+
+  test("an operation that is refused says nothing of whether the disk takes that a run is to end", async () => {
+    const { host, journal, runs } = await pair();
+    let write = (): void => {};
+    journal.hold = (proceed) => void (write = proceed);
+    host.keep(note("being written"));
+    await settle();
+    runs.end("db.1.1", { code: 1 });
+    const refused = host.commit([note("much too long")]).catch(() => "refused");
+    write();
+    await settle();
+    journal.trouble = new JournalError("limit", "it is too long");
+    write();
+    expect(await refused).toBe("refused");
+    await settle();
+    expect(runs.signals).toEqual([]);
+    journal.trouble = undefined;
     write();
     await settle();
     expect(runs.signals).toEqual(["once.1.1 SIGTERM"]);
