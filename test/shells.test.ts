@@ -99,10 +99,19 @@ function tests(shell: Shell): void {
 
   test("the first OS process of a container passes signals, stdin and the exit code on", () => {
     const script = 'trap "exit 5" TERM; read -r line; kill -TERM $PPID; while :; do sleep 0.01; done';
-    const options = { input: "x\n", encoding: "utf8", argv0: "sh" } as const;
+    const options = { input: "x\n", encoding: "utf8", argv0: "sh", timeout: 20_000 } as const;
     const { status } = spawnSync(shell.path, ["-c", containerInit, "init", bash.path, "-c", script], options);
 
     expect(status).toBe(5);
+  });
+
+  test("the first OS process of a container ends at once of what came before there was anybody to pass it to", () => {
+    const early = containerInit.replace("exec 3<&0", () => "kill -TERM $$; exec 3<&0");
+    expect(early).not.toBe(containerInit);
+    const options = { argv0: "sh", timeout: 20_000 } as const;
+    const { status } = spawnSync(shell.path, ["-c", early, "init", "sleep", "1000"], options);
+
+    expect(status).toBe(128 + 15);
   });
 }
 

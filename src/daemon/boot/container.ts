@@ -20,23 +20,28 @@ import type { Words } from "./startup.ts";
 export const containerInit = `#!/bin/sh
 # The first process of a container: reaps orphans, passes OS signals and the exit code on.
 # Usage: init.sh command [arguments]
-child= signalled= code=
+child= early= signalled= code=
 forward() {
   signalled=yes
-  kill -s "$1" "$child" 2>/dev/null
+  if [ -n "$child" ]; then kill -"$1" "$child" 2>/dev/null; else early=$1; fi
 }
-for name in TERM HUP USR1 USR2; do trap "forward $name" "$name"; done
+# TERM, HUP, USR1, USR2.
+for number in 15 1 10 12; do trap "forward $number" "$number"; done
 if [ -t 0 ]; then
   # The terminal sends these to the command too.
   trap 'signalled=yes' INT QUIT
 else
-  trap 'forward INT' INT
-  trap 'forward QUIT' QUIT
+  trap 'forward 2' INT
+  trap 'forward 3' QUIT
 fi
 exec 3<&0
+# It would have ended what has no handler yet.
+[ -z "$early" ] || exit $((128 + early))
 "$@" <&3 3<&- &
 child=$!
 exec 3<&-
+# It came before the shell knew whom to pass it to.
+[ -z "$early" ] || forward "$early"
 while :; do
   signalled=
   wait "$child"
