@@ -4,7 +4,7 @@
  * Guarantees: nothing waits for a hook, and a service's state does not depend on one. Of what a hook is not told at once, because
  * a service fails too often, it is told afterwards: the last failure, and how many there were.
  * Limits: `hooksMax` hooks of one kind for each service within `hooksPeriodMs`; those of hook.ts. A hook is told at most once of one
- * end; of one at whose instant the daemon is killed perhaps not at all.
+ * end, unless the disk takes nothing; of one that it was not told of before the daemon ends, not at all.
  *
  * @module
  */
@@ -43,8 +43,6 @@ interface Told {
   /** Failures that no hook was told of. */
   count: number;
   last: ServiceFailure;
-  /** When that was told, epoch milliseconds: what the next run writes comes later. */
-  lastAt: number;
   /** The next hook waits for the end of the period. */
   cancel: (() => void) | undefined;
 }
@@ -62,11 +60,10 @@ export class FailureHooks {
     if (hookOf(failure) === undefined) return;
     const { clock } = this.#options;
     const key = `${failure.plan.name} ${failure.event}`;
-    const told = this.#told.get(key) ?? { ranAtMs: [], count: 0, last: failure, lastAt: 0, cancel: undefined };
+    const told = this.#told.get(key) ?? { ranAtMs: [], count: 0, last: failure, cancel: undefined };
     this.#told.set(key, told);
     told.count += 1;
     told.last = failure;
-    told.lastAt = clock.wallMs();
     if (told.cancel !== undefined) return;
     const now = clock.monotonicMs();
     told.ranAtMs = told.ranAtMs.filter((at) => now - at < hooksPeriodMs);
@@ -93,24 +90,22 @@ export class FailureHooks {
   }
 
   #run(told: Told): void {
-    const { count, last, lastAt } = told;
+    const { count, last } = told;
     const { name } = last.plan;
     told.ranAtMs.push(this.#options.clock.monotonicMs());
     told.count = 0;
-    const problem = this.#call(last, lastAt, count).catch(
-      (error: unknown) => `its hook was not run: ${reasonText(error)}`,
-    );
+    const problem = this.#call(last, count).catch((error: unknown) => `its hook was not run: ${reasonText(error)}`);
     void problem.then((sentence) => {
       if (sentence !== undefined) this.#options.note(name, sentence);
     });
   }
 
-  async #call(failure: ServiceFailure, untilAt: number, count: number): Promise<string | undefined> {
+  async #call(failure: ServiceFailure, count: number): Promise<string | undefined> {
     const { environmentOf, lastErrors, run = runHook } = this.#options;
-    const { plan, instance, startedAt } = failure;
+    const { plan, instance, startedAt, at } = failure;
     const [env, lines] = await Promise.all([
       environmentOf(plan, instance),
-      lastErrors(plan.name, instance, startedAt, untilAt).catch(() => []),
+      lastErrors(plan.name, instance, startedAt, at).catch(() => []),
     ]);
     return run(hookOf(failure)!, { ...env, ...variablesOf(failure, count, lines) }, { cwd: plan.cwd });
   }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FakeHost, FakeOutput, FakeTerminal, instance } from "../../../test/fake-cli-host.ts";
 import { FakeDaemon } from "../../../test/fake-daemon.ts";
+import { ConnectionLostError } from "../../control/manager-client.ts";
 import { ManagerError } from "../../control/manager.ts";
 import { homeBytesMax } from "../home.ts";
 import { runCli } from "../main.ts";
@@ -760,6 +761,21 @@ describe("colos up", () => {
     expect(await colos("up shop.json --home h", host)).toBe(0);
     expect(host.daemonsStarted).toEqual([join(host.cwd, "h")]);
     expect(host.stdout.lines[0]).toBe(`colos: started a daemon in ${join(host.cwd, "h")}`);
+  });
+
+  test("ends the daemon that it has started for a config which is refused, also when that one was killed meanwhile", async () => {
+    const host = hostOf(undefined);
+    const manager = shop();
+    host.startable = manager;
+    host.cwd = folder();
+    const answers = [new ConnectionLostError("it was killed"), new ManagerError("refused", "there is no user www")];
+    manager.before = (operation) => {
+      if (operation === "apply") throw answers.shift()!;
+    };
+
+    expect(await colos("up shop.json", host)).toBe(5);
+    expect(host.daemonsStarted).toHaveLength(1);
+    expect(manager.asked.at(-1)).toMatchObject(["down", { ifUnused: true }]);
   });
 
   test("a daemon that cannot be started is a sentence", async () => {

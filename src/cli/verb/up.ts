@@ -122,8 +122,10 @@ async function applyPlan(input: PlanInput & WaitOptions, call: Call): Promise<Ap
 
 /** Asks a daemon, which is started when there is none. The same plan may be applied twice, so who is lost meanwhile is asked again. */
 async function withOwnDaemon<T>(call: Call, isUnit: boolean, work: () => Promise<T>): Promise<T> {
+  let isOwn = false;
   for (let triesLeft = triesMax - 1; ; triesLeft--) {
-    const isOwn = await ensureDaemon(call, isUnit);
+    // One that its heart has put in the place of ours is ours too.
+    isOwn = (await ensureDaemon(call, isUnit)) || isOwn;
     try {
       return await work();
     } catch (error) {

@@ -21,6 +21,8 @@ export interface ServiceFailure {
   readonly instance: number;
   readonly reason: string;
   readonly end: RunEnd;
+  /** When it was taken in, epoch milliseconds: what the next run writes comes later. */
+  readonly at: number;
   /** Of the run; epoch milliseconds. */
   readonly startedAt: number;
   /** Of the instance. */
@@ -53,7 +55,7 @@ export interface CoreHost {
   /** Begins liveness checks; `unhealthy` may follow. */
   watchOver(run: LiveRun, plan: ServicePlan, instance: number): void;
   endChecks(run: RunId): void;
-  /** Somebody may want to hear of it at once. */
+  /** Somebody may want to hear of it at once: as soon as the journal has it, when the disk takes it, so that no later daemon tells it again. */
   failed(failure: ServiceFailure): void;
   /** The end of a run was taken in. */
   forget(run: RunId): void;

@@ -45,6 +45,44 @@ test("a dependency that made room for a newer version stops nobody, before the d
   expect(machine.stopping()).toEqual([]);
 });
 
+test("a dependency that ended beside its successor stops nobody, before the death of the daemon and after it", () => {
+  const machine = upAndReady({ ...services("stop"), db: { listenPort: 80 } });
+  machine.core.renew("db", "asked");
+  machine.runAsked();
+  machine.pass(10);
+  machine.end("db.1.1", 1);
+  machine.settle();
+  expect([...machine.running.keys()]).toEqual(["web.1.1", "db.1.2"]);
+
+  machine.killDaemon();
+
+  expect(machine.stopping()).toEqual([]);
+});
+
+test("whoever lived on after the end of a dependency lives on when the policy is another since", () => {
+  const machine = upAndReady(services("ignore"));
+  machine.end("db.1.1", 1);
+  machine.settle();
+  machine.up(services("stop"));
+  machine.settle();
+  expect([...machine.running.keys()]).toEqual(["web.1.1", "db.1.2"]);
+
+  machine.killDaemon();
+
+  expect(machine.stopping()).toEqual([]);
+});
+
+test("a standby of a dependency whose turn only the disk knows of has the dependents stopped", () => {
+  const machine = upAndReady({ ...services("stop"), db: { standby: true } });
+  machine.end("db.1.1", 1);
+  machine.tellTurns();
+  machine.running.set("web.1.1", { signals: [] });
+
+  machine.killDaemonBefore("ended", [machine.foundEnded("db.1.1", 1)]);
+
+  expect(machine.stopping()).toEqual(["web.1.1"]);
+});
+
 describe("files that change while no daemon lives", () => {
   const watched: Services = { web: { instances: 2 }, once: { restart: "temporary" } };
 

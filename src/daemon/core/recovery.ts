@@ -21,6 +21,7 @@ export function recoverRuns(situation: Situation, found: readonly RecoveredRun[]
   const inOrder = found.toSorted((a, b) => runParts(a.id).number - runParts(b.id).number);
   const runs = inOrder.filter((run) => !isWaiting(run, findRecord(situation, run)));
   const succeeded = succeededIn(situation, runs);
+  const newestKnown = newestRuns(situation);
   for (const run of inOrder) recoverFound(situation, run, !succeeded.has(run.id), runs);
   for (const service of situation.record.services.values()) {
     for (const [number, instance] of service.instances) recoverUnfound(situation, service, number, instance);
@@ -30,22 +31,33 @@ export function recoverRuns(situation: Situation, found: readonly RecoveredRun[]
     }
   }
   for (const service of situation.record.services.values())
-    for (const { current } of situation.instancesOf(service)) stopAfterLoss(situation, service, current);
+    for (const { current } of situation.instancesOf(service)) stopAfterLoss(situation, service, current, newestKnown);
 }
 
-/** What a run needs has ended and begun again, and the daemon was killed before it had written down that the run is to be stopped for that. */
-function stopAfterLoss(situation: Situation, service: ServiceRecord, run: LiveRun | undefined): void {
+/**
+ * What a run needs has ended and begun again, and the daemon was killed before it had written down that the run is to be stopped for that.
+ * That is written before what begins again: of a beginning that the journal knows everything follows that is to.
+ */
+function stopAfterLoss(
+  situation: Situation,
+  service: ServiceRecord,
+  run: LiveRun | undefined,
+  newestKnown: ReadonlyMap<string, number>,
+): void {
   for (const { name, onEnd } of service.plan.dependsOn) {
     const before = run?.dependencies[name];
     if (run === undefined || onEnd !== "stop" || before === undefined || situation.generation(name) <= before) continue;
-    const lost = situation.record.services
-      .get(name)
-      ?.instances.get(1)
-      ?.runs.find(({ number }) => number === before);
-    // One that made room was never lost.
-    if (lost?.end !== undefined && lost.stopping?.drains !== true)
-      stopRun(situation, service, run, `${name} has ended`);
+    const runs = situation.record.services.get(name)?.instances.get(1)?.runs ?? [];
+    const isEnded = runs.some(({ number, end }) => number === before && end !== undefined);
+    if (isEnded && (newestKnown.get(name) ?? 0) <= before) stopRun(situation, service, run, `${name} has ended`);
   }
+}
+
+/** The number of the newest run of each service's first instance that the journal knows to have begun; a standby has not. */
+function newestRuns({ record }: Situation): ReadonlyMap<string, number> {
+  const newest = ({ instances }: ServiceRecord): number =>
+    Math.max(0, ...(instances.get(1)?.runs ?? []).map(({ number }) => number));
+  return new Map([...record.services].map(([name, service]) => [name, newest(service)]));
 }
 
 /** Runs with a successor that the journal knows; what became of one whose standby's turn is on disk alone has not been written down. */

@@ -120,5 +120,5 @@ function tellFailure(
   reason: string,
 ): void {
   const restartsCount = instances.get(number)?.restartsCount ?? 0;
-  host.failed({ event, plan, instance: number, reason, end, startedAt, restartsCount });
+  host.failed({ event, plan, instance: number, reason, end, at: host.now(), startedAt, restartsCount });
 }

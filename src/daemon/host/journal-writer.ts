@@ -94,6 +94,10 @@ export class JournalWriter {
 
   #settleWritten(): void {
     for (const resolve of this.#written.splice(0)) resolve(this.#entries.length === 0);
+    this.#settleTried();
+  }
+
+  #settleTried(): void {
     for (const resolve of this.#tried.splice(0)) resolve();
   }
 
@@ -108,6 +112,7 @@ export class JournalWriter {
         if (!this.#isRefused)
           log("error", `the journal does not take what happened, and is tried again: ${reasonText(error)}`);
         this.#isRefused = true;
+        this.#settleTried();
         alarms.set("journal", `the journal takes nothing for now, so nothing new is done: ${reasonText(error)}`);
         await new Promise<void>((resolve) => {
           const cancel = clock.timer(journalRetryMs, resolve);
@@ -140,10 +145,14 @@ export class JournalWriter {
       try {
         await this.#options.journal.append([...batch, ...(operation ?? [])], { sync: operation !== undefined });
         this.#entries.splice(0, batch.length);
+        for (const resolve of tried) resolve();
         this.#taken();
+      } catch (error) {
+        // It may be the operation alone that is refused; what waits without it is written next.
+        this.#tried.unshift(...tried);
+        throw error;
       } finally {
         this.#inFlightCount = 0;
-        for (const resolve of tried) resolve();
       }
     });
     this.#lastWrite = written.catch(() => {});

@@ -13,6 +13,7 @@ import type { Entry } from "../core/entry.ts";
 import { emptyRecord } from "../core/record.ts";
 import { snapshotOf } from "../core/snapshot.ts";
 import { EnvironmentError } from "../environment.ts";
+import { JournalError } from "../journal/journal.ts";
 import { entriesWaitingMax, journalRetryMs } from "./journal-writer.ts";
 import { survivalMs } from "../check/readiness.ts";
 import { watchRetryMs } from "./run-checks.ts";
@@ -32,6 +33,7 @@ function hosted() {
   const clock = new FakeClock();
   const journal = new FakeJournal();
   const logged: string[] = [];
+  const failures: string[] = [];
   const environment: { answer: () => Promise<Record<string, string>> } = { answer: () => Promise.resolve({}) };
   const trouble: { recording: readonly string[]; shortage: string | undefined } = {
     recording: [],
@@ -47,7 +49,7 @@ function hosted() {
     environmentOf: () => environment.answer(),
     argvOf: () => Promise.resolve(["true"]),
     lastLineSince: () => Promise.resolve(undefined),
-    failed: () => {},
+    failed: ({ event, plan }) => void failures.push(`${plan.name} ${event}`),
     log: (_level, message) => void logged.push(message),
     settled: () => {},
     changed: () => {},
@@ -57,7 +59,7 @@ function hosted() {
   });
   const core = new Core(emptyRecord(), host);
   const state = (): string | undefined => core.live(core.record.services.get("web")!)[0]?.state;
-  return { clock, journal, logged, environment, trouble, runs, host, core, state };
+  return { clock, journal, logged, failures, environment, trouble, runs, host, core, state };
 }
 
 /** A service, and one that is not started again and ends with it; both run. */
@@ -183,6 +185,60 @@ describe("run host: the journal", () => {
     write();
     await settle();
     expect(stopping()?.isTold).toBe(true);
+  });
+
+  test("a run that is to end is told so as soon as the disk refuses, also what was being written before that was known", async () => {
+    const { host, journal, runs } = await pair();
+    let write = (): void => {};
+    journal.hold = (proceed) => void (write = proceed);
+    host.keep(note("being written"));
+    await settle();
+    runs.end("db.1.1", { code: 1 });
+    await settle();
+    expect(runs.signals).toEqual([]);
+    journal.trouble = new Error("ENOSPC");
+    write();
+    await settle();
+    expect(runs.signals).toEqual(["once.1.1 SIGTERM"]);
+  });
+
+  test("an operation that is refused says nothing of whether the disk takes that a run is to end", async () => {
+    const { host, journal, runs } = await pair();
+    let write = (): void => {};
+    journal.hold = (proceed) => void (write = proceed);
+    host.keep(note("being written"));
+    await settle();
+    runs.end("db.1.1", { code: 1 });
+    const refused = host.commit([note("much too long")]).catch(() => "refused");
+    write();
+    await settle();
+    journal.trouble = new JournalError("limit", "it is too long");
+    write();
+    expect(await refused).toBe("refused");
+    await settle();
+    expect(runs.signals).toEqual([]);
+    journal.trouble = undefined;
+    write();
+    await settle();
+    expect(runs.signals).toEqual(["once.1.1 SIGTERM"]);
+  });
+
+  test("who wants to hear of an end hears of it when the journal has it, so that the next daemon does not tell it again", async () => {
+    const { journal, runs, failures } = await pair();
+    let write = (): void => {};
+    journal.hold = (proceed) => void (write = proceed);
+    runs.end("db.1.1", { code: 1 });
+    await settle();
+    expect(failures).toEqual([]);
+    write();
+    await settle();
+    expect(
+      journal.state.services
+        .get("db")
+        ?.instances.get(1)
+        ?.runs.find(({ number }) => number === 1)?.end?.code,
+    ).toBe(1);
+    expect(failures).toEqual(["db crash"]);
   });
 
   test("a temporary service that ends because of its dependency is not done, though the daemon is killed at once", async () => {

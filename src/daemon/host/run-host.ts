@@ -214,7 +214,9 @@ export class RunHost implements CoreHost {
   }
 
   failed(failure: ServiceFailure): void {
-    this.#options.failed(failure);
+    void this.#writer.tried().then(() => {
+      if (!this.#isClosed) this.#options.failed(failure);
+    });
   }
 
   forget(run: RunId): void {

@@ -3,14 +3,14 @@
  *
  * Guarantees: an environment is read once for each OS process, and who has been seen costs one stat(2) more each time: a folder of /proc
  * keeps its inode for as long as its OS process lives, and another one of the same pid has another. What the kernel has
- * dropped from its cache meanwhile is read again.
+ * dropped from its cache meanwhile is read again, and so is who had no environment, as an OS process has none while the kernel executes it.
  * Limits: Linux only. The mark of an OS process that has written its title over its environment, or was first seen between fork and exec, is
  * what was read first.
  *
  * @module
  */
 import { readFileSync, statSync, type Stats } from "node:fs";
-import { lookAtProcess, pidsNow } from "../../os/process-sample.ts";
+import { isAlive, lookAtProcess, pidsNow, type ProcessStat } from "../../os/process-sample.ts";
 import { isWithoutDescriptors, withSpareDescriptor } from "../../os/spare-descriptor.ts";
 import type { RunId } from "./run.ts";
 import { homeVariable, runVariable } from "./shim-script.ts";
@@ -22,7 +22,8 @@ export interface MarkedProcess {
 }
 
 interface Known {
-  readonly inode: number;
+  /** undefined: its environment is to be read again. */
+  readonly inode: number | undefined;
   /** When the kernel made the inode. */
   readonly changedAtMs: number;
   /** undefined: it belongs to no run. */
@@ -63,11 +64,13 @@ export class ProcessMarks {
 
   /** undefined: it has ended, or is hidden from us. */
   #read(osPid: number, { ino, ctimeMs }: Inode): Known | undefined {
-    const startTicks = lookAtProcess(osPid, this.#folder)?.startTicks;
-    if (startTicks === undefined) return undefined;
+    const stat = lookAtProcess(osPid, this.#folder);
+    if (stat === undefined) return undefined;
     this.readCount += 1;
-    const mark = readMark(`${this.#folder}/${osPid}/environ`, this.#home);
-    return { inode: ino, changedAtMs: ctimeMs, mark, startTicks };
+    const environment = readEnvironment(`${this.#folder}/${osPid}/environ`);
+    const inode = environment === "" && mayGetEnvironment(stat) ? undefined : ino;
+    const mark = environment === undefined ? undefined : markIn(environment, this.#home);
+    return { inode, changedAtMs: ctimeMs, mark, startTicks: stat.startTicks };
   }
 }
 
@@ -83,17 +86,27 @@ function inodeOf(folder: string): Inode | undefined {
   }
 }
 
-function readMark(file: string, home: string): RunId | undefined {
+/** Threads of the kernel, which are in no group, and zombies never get one. */
+function mayGetEnvironment(stat: ProcessStat): boolean {
+  return isAlive(stat) && stat.group !== 0;
+}
+
+/** undefined: it is another user's, or has ended. */
+function readEnvironment(file: string): string | undefined {
   try {
-    const entries = withSpareDescriptor(() => readFileSync(file, "utf8")).split("\0");
-    const prefix = `${runVariable}=`;
-    const found = entries.find((entry) => entry.startsWith(prefix));
-    const isOurs = found !== undefined && entries.includes(`${homeVariable}=${home}`);
-    return isOurs ? found.slice(prefix.length) : undefined;
+    return withSpareDescriptor(() => readFileSync(file, "utf8"));
   } catch (error) {
     if (isWithoutDescriptors(error)) throw error;
-    return undefined; // another user's, or ended
+    return undefined;
   }
+}
+
+function markIn(environment: string, home: string): RunId | undefined {
+  const entries = environment.split("\0");
+  const prefix = `${runVariable}=`;
+  const found = entries.find((entry) => entry.startsWith(prefix));
+  const isOurs = found !== undefined && entries.includes(`${homeVariable}=${home}`);
+  return isOurs ? found.slice(prefix.length) : undefined;
 }
 
 function addTo<K, V>(lists: Map<K, V[]>, key: K, value: V): void {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { newHome, openTestRuns, shellSpec, specOf } from "../../../test/run-home.ts";
@@ -88,4 +88,17 @@ test("a group that somebody else leads now has no members", async () => {
 
   expect(look.membersOf({ ...owner, service: { osPid, startTicks, bootId } })).toMatchObject([{ osPid }]);
   expect(look.membersOf({ ...owner, service: { osPid, startTicks: startTicks - 1, bootId } })).toEqual([]);
+});
+
+test("whoever is in the group of a run is known to be so in a cgroup too", async () => {
+  const { home, runs } = openTestRuns(newHome());
+  const service = await runs.start(specOf(home, "web.1.1", { argv: ["sleep", "1000"] }));
+  while (findProcessStat(service.osPid)?.group !== service.osPid) await turn();
+  writeFileSync(join(home.root, "cgroup.procs"), `${service.osPid}\n`);
+
+  const members = new RunMembers(home.root)
+    .lookNow()
+    .membersOf({ id: "web.1.1", service, shim: undefined, cgroup: home.root });
+
+  expect(members).toContainEqual({ osPid: service.osPid, group: service.osPid });
 });

@@ -87,7 +87,8 @@ export class RunMembers {
           all ??= lookAtAll();
           for (const stat of all.groupOf(service)) members.set(stat.pid, stat.group);
         }
-        for (const osPid of cgroup === undefined ? [] : cgroupMembers(cgroup)) members.set(osPid, 0);
+        for (const osPid of cgroup === undefined ? [] : cgroupMembers(cgroup))
+          if (!members.has(osPid)) members.set(osPid, 0);
         return [...members].map(([osPid, group]) => ({ osPid, group }));
       },
     };

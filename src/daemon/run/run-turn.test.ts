@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { needsLinux } from "../../../test/debian.ts";
 import { newHome, openTestRuns, shellSpec } from "../../../test/run-home.ts";
 import { freePort } from "../../../test/system/free-port.ts";
 import { turn } from "../../../test/system/turn.ts";
 import type { Home } from "../home.ts";
+import { ProcessMarks } from "./process-marks.ts";
 import { pipeFile, readExit, runFile } from "./run-files.ts";
 import type { RunSpec } from "./run.ts";
 
@@ -40,6 +41,25 @@ linux.describe("a run that is started ahead", () => {
 
     expect(turnsOf(home)).toBe("go\n");
     expect(existsSync(runFile(home, "web.1.2", "standby"))).toBe(false);
+  });
+
+  linux.test("is started when there is no file descriptor to look ahead with", async () => {
+    const look = vi.spyOn(ProcessMarks.prototype, "look").mockImplementation(() => {
+      throw Object.assign(new Error("EMFILE: too many open files"), { code: "EMFILE" });
+    });
+    onTestFinished(() => look.mockRestore());
+    const stray = vi.fn<(error: unknown) => void>();
+    process.once("unhandledRejection", stray);
+    onTestFinished(() => void process.off("unhandledRejection", stray));
+    const home = newHome();
+    const { runs } = openTestRuns(home);
+    await runs.recover();
+    await runs.start(standby(home));
+    await until(() => look.mock.calls.length > 0);
+    await turn();
+    await turn();
+
+    expect(stray).not.toHaveBeenCalled();
   });
 
   linux.test("hears that its turn has come also when it listens later", async () => {

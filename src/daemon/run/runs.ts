@@ -114,8 +114,8 @@ class HomeRuns implements Runs {
       const failure = await run.beginning;
       this.#launcher.began(spec.id);
       if (failure !== undefined) throw failure;
-      // The first look reads every environment; a turn is not to wait for that.
-      if (spec.isStandby === true) void this.#members.look();
+      // The first look reads every environment; a turn is not to wait for that. One that the OS refuses is made at the turn.
+      if (spec.isStandby === true) this.#members.look().catch(() => {});
       return run.identity!;
     } catch (error) {
       this.#launcher.began(spec.id);
