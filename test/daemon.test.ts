@@ -110,6 +110,11 @@ linux.describe("colos up", () => {
     expect(up.stdout).toContain("~ one: starts");
     expect((await place.instance("one"))?.["state"]).toBe("ready");
     expect((await place.instance("off"))?.["state"]).toBe("stopped");
+
+    await place.colos("down");
+    const again = await place.colos("up");
+    expect(again.stdout).toContain("~ one: starts");
+    expect(again.stdout).toMatch(/^colos: 1 ready, 1 stopped, after /m);
   });
 
   test("ps shows what each wrote last, and why what the run that failed said", async ({ place }) => {

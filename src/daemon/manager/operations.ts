@@ -287,9 +287,10 @@ export class Operations {
       .filter(({ isRemoved }) => !isRemoved)
       .map((each) => each.plan);
     return planChanges({ services }, plan).map((change) => {
-      const isStopped = this.#targets.service(change.service)?.target === "down";
+      const service = this.#targets.service(change.service);
+      const isStopped = service?.target === "down" || (service !== undefined && this.#core.record.isDown);
       const next = plan.services.find(({ name }) => name === change.service);
-      if (!isStopped || change.kind !== "keep" || next?.autostart !== true) return change;
+      if (!isStopped || change.kind === "remove" || next?.autostart !== true) return change;
       return { ...change, kind: "change", effect: next.schedule === undefined ? "start" : "none" };
     });
   }
