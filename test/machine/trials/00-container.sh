@@ -5,6 +5,8 @@ rm -rf $app
 mkdir -p $app
 cd $app
 cp /srv/container/* .
+# What npm installs is a file here, and not of a registry.
+sed -i 's/^COPY package.json package-lock.json/& colos.tgz/' Dockerfile
 tar -czf colos.tgz -C /usr/local/lib/node_modules --transform s,^colos,package, --exclude node_modules colos
 # The override is colos's own package.json's, which counts in its checkout alone: later versions are not whole in every registry.
 cat >package.json <<'JSON'
