@@ -44,7 +44,8 @@ same "order of the end" "$(podman logs app 2>&1 | grep -E 'goes$' | tr '\n' ' ')
 podman start app >/dev/null
 await 30 sh -c "podman exec app node_modules/.bin/colos ps | grep -q web"
 tell "started again: $(inside ps --json | node -pe 'JSON.parse(require("fs").readFileSync(0)).instances.map((each) => each.name + " " + each.state).join(", ")')"
-inside down
+# With the daemon the container ends, and whatever else is in it, so this command's exit status says nothing.
+inside down || :
 await 10 sh -c "[ \"\$(podman inspect app --format '{{.State.Status}}')\" = exited ]"
 same "exit code after colos down" "$(podman inspect app --format '{{.State.ExitCode}}')" 0
 podman rm app >/dev/null
