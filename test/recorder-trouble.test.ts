@@ -23,7 +23,7 @@ import { messageBytesMax } from "../src/daemon/log/protocol.ts";
 import { unreadBytesMax } from "../src/daemon/log/recorder-server.ts";
 import { findProgram } from "./debian.ts";
 import { childrenOf, osProcessesOf } from "./system/os-processes.ts";
-import { test } from "./system/place.ts";
+import { test, type Place } from "./system/place.ts";
 import {
   endOf,
   holdPipes,
@@ -108,32 +108,47 @@ describe("a recorder that is stopped", () => {
   });
 });
 
+/** A recorder of its own whose disk for the logs of `run` can be filled. */
+async function recorderOnSmallDisk(place: Place, skip: (why: string) => never) {
+  const smallTmpfs = injectors.find(({ name }) => name === "small-tmpfs")!;
+  const probe = await smallTmpfs.probe();
+  if (!probe.works) skip(`small-tmpfs needs ${smallTmpfs.needs}: ${probe.reason}`);
+
+  const home = homeIn(place);
+  const run = runIn(home, "flood.1.1");
+  const path = run.directory;
+  mkdirSync(path, { recursive: true });
+  const arsenal = await openInjectors([smallTmpfs], { folder: path, limitMs: 60_000 });
+  const own = new OwnRecorder(home, arsenal.wrap(ownRecorder(home)));
+  await own.listening(home);
+  const recorder = await recorderOf(home);
+  const osPid = recorder.osPid!;
+  const troubles: (string | undefined)[] = [];
+  recorder.onTrouble((_directory, message) => troubles.push(message));
+  return {
+    home,
+    run,
+    recorder,
+    troubles,
+    /** What it has written, in the mount namespace that it is in. */
+    written: async () => (await payloadOf(`/proc/${osPid}/root${path}`, "stdout")).toString(),
+    fill: () => arsenal.strike(smallTmpfs, "enospc", { osPid, path }, { forMs: 50_000 }),
+    close: async () => {
+      await recorder.stop();
+      await endOf(own.child);
+      await arsenal.close();
+    },
+  };
+}
+
 describe("a full disk", () => {
   test(
     "lets the service wait, and every line is there once there is room again",
     { timeout: 60_000 },
     async ({ place, skip }) => {
-      const smallTmpfs = injectors.find(({ name }) => name === "small-tmpfs")!;
-      const probe = await smallTmpfs.probe();
-      if (!probe.works) skip(`small-tmpfs needs ${smallTmpfs.needs}: ${probe.reason}`);
-
-      const home = homeIn(place);
-      const run = runIn(home, "flood.1.1");
-      mkdirSync(run.directory, { recursive: true });
-      const arsenal = await openInjectors([smallTmpfs], { folder: run.directory, limitMs: 60_000 });
-      const own = new OwnRecorder(home, arsenal.wrap(ownRecorder(home)));
-      await own.listening(home);
-      const recorder = await recorderOf(home);
-      const seen = `/proc/${recorder.osPid}/root${run.directory}`;
-      const troubles: (string | undefined)[] = [];
-      recorder.onTrouble((_directory, message) => troubles.push(message));
+      const { run, recorder, troubles, written, fill, close } = await recorderOnSmallDisk(place, skip);
       await recorder.attach(run);
-      const strike = await arsenal.strike(
-        smallTmpfs,
-        "enospc",
-        { osPid: recorder.osPid!, path: run.directory },
-        { forMs: 50_000 },
-      );
+      const strike = await fill();
       const shim = holdPipes(run, "seq 0 29999");
       await until(() => troubles.length > 0);
       expect(troubles).toEqual([
@@ -142,11 +157,9 @@ describe("a full disk", () => {
       await strike.undo();
       await endOf(shim);
       await recorder.drained(run.id, 20_000);
-      expect((await payloadOf(seen, "stdout")).toString() === numbersText(30_000)).toBe(true);
+      expect((await written()) === numbersText(30_000)).toBe(true);
       expect(troubles.at(-1)).toBe(undefined);
-      await recorder.stop();
-      await endOf(own.child);
-      await arsenal.close();
+      await close();
     },
   );
 });
@@ -156,25 +169,12 @@ describe("a disk that logs have filled", () => {
     "has room again once they are emptied, and no later line is lost",
     { timeout: 60_000 },
     async ({ place, skip }) => {
-      const smallTmpfs = injectors.find(({ name }) => name === "small-tmpfs")!;
-      const probe = await smallTmpfs.probe();
-      if (!probe.works) skip(`small-tmpfs needs ${smallTmpfs.needs}: ${probe.reason}`);
-
-      const home = homeIn(place);
-      const [old, next] = [runIn(home, "flood.1.1"), runIn(home, "flood.1.2")];
-      mkdirSync(old.directory, { recursive: true });
-      const arsenal = await openInjectors([smallTmpfs], { folder: old.directory, limitMs: 60_000 });
-      const own = new OwnRecorder(home, arsenal.wrap(ownRecorder(home)));
-      await own.listening(home);
-      const recorder = await recorderOf(home);
-      const seen = `/proc/${recorder.osPid}/root${old.directory}`;
+      const { home, run: old, recorder, troubles, written, fill, close } = await recorderOnSmallDisk(place, skip);
+      const next = runIn(home, "flood.1.2");
       await recorder.attach(old);
       await endOf(holdPipes(old, "seq 0 29999"));
       await recorder.drained(old.id, 20_000);
-      const troubles: (string | undefined)[] = [];
-      recorder.onTrouble((_directory, message) => troubles.push(message));
-      const target = { osPid: recorder.osPid!, path: old.directory };
-      const strike = await arsenal.strike(smallTmpfs, "enospc", target, { forMs: 50_000 });
+      const strike = await fill();
       await recorder.attach(next);
       const shim = holdPipes(next, "seq 30000 39999");
       await until(() => troubles.length > 0);
@@ -182,16 +182,14 @@ describe("a disk that logs have filled", () => {
       expect(await recorder.empty("flood", 1)).toBeGreaterThan(1_000_000);
       await endOf(shim);
       await recorder.drained(next.id, 20_000);
-      const lines = (await payloadOf(seen, "stdout")).toString().trimEnd().split("\n").map(Number);
+      const lines = (await written()).trimEnd().split("\n").map(Number);
       expect(lines.filter((line) => line >= 30_000)).toEqual(
         Array.from({ length: 10_000 }, (_, index) => 30_000 + index),
       );
       expect(lines.length).toBe(10_000);
       expect(troubles.at(-1)).toBe(undefined);
-      await recorder.stop();
-      await endOf(own.child);
       await strike.undo();
-      await arsenal.close();
+      await close();
     },
   );
 });

@@ -81,6 +81,13 @@ async function pair() {
   return made;
 }
 
+/** Returns how the write that waits is let through. */
+function holdWrites(journal: ReturnType<typeof hosted>["journal"]): () => void {
+  let write = (): void => {};
+  journal.hold = (proceed) => void (write = proceed);
+  return () => write();
+}
+
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 50; turn++) await Promise.resolve();
 }
@@ -171,8 +178,7 @@ describe("run host: the journal", () => {
 
   test("a run is told to end when the journal knows that it is to, and after that the journal knows that it was told", async () => {
     const { journal, runs } = await pair();
-    let write = (): void => {};
-    journal.hold = (proceed) => void (write = proceed);
+    const write = holdWrites(journal);
     runs.end("db.1.1", { code: 1 });
     await settle();
     expect(runs.signals).toEqual([]);
@@ -189,8 +195,7 @@ describe("run host: the journal", () => {
 
   test("a run that is to end is told so as soon as the disk refuses, also what was being written before that was known", async () => {
     const { host, journal, runs } = await pair();
-    let write = (): void => {};
-    journal.hold = (proceed) => void (write = proceed);
+    const write = holdWrites(journal);
     host.keep(note("being written"));
     await settle();
     runs.end("db.1.1", { code: 1 });
@@ -204,8 +209,7 @@ describe("run host: the journal", () => {
 
   test("an operation that is refused says nothing of whether the disk takes that a run is to end", async () => {
     const { host, journal, runs } = await pair();
-    let write = (): void => {};
-    journal.hold = (proceed) => void (write = proceed);
+    const write = holdWrites(journal);
     host.keep(note("being written"));
     await settle();
     runs.end("db.1.1", { code: 1 });
@@ -225,8 +229,7 @@ describe("run host: the journal", () => {
 
   test("who wants to hear of an end hears of it when the journal has it, so that the next daemon does not tell it again", async () => {
     const { journal, runs, failures } = await pair();
-    let write = (): void => {};
-    journal.hold = (proceed) => void (write = proceed);
+    const write = holdWrites(journal);
     runs.end("db.1.1", { code: 1 });
     await settle();
     expect(failures).toEqual([]);
