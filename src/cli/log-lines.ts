@@ -4,6 +4,7 @@
  * @module
  */
 import type { LogEntry } from "../control/log.ts";
+import { instanceName } from "../control/service.ts";
 import { nameStyle, styled } from "./colour.ts";
 import { timeText } from "./figures.ts";
 import { colouredText, fitted, plainText } from "./text.ts";
@@ -25,7 +26,7 @@ export function logLine(options: LogLineOptions): (entry: LogEntry) => string {
     const shown = options.colour ? colouredText(text) : plainText(text);
     const time = options.showsTime ? `${styled("dim", timeText(at), options.colour)} ` : "";
     if (!options.showsName) return time + shown;
-    const name = instance === 1 ? service : `${service}.${instance}`;
+    const name = instanceName(service, instance);
     width = Math.max(width, name.length);
     if (!services.includes(service)) services.push(service);
     const prefix = styled(nameStyle(services.indexOf(service)), `${fitted(name, width)} |`, options.colour);

@@ -93,3 +93,8 @@ export interface RunningSystem {
   /** Settles with the process exit code when nothing runs any more. Never rejects. */
   readonly ended: Promise<number>;
 }
+
+/** What people call an instance: the first one, or the only one, as its service. `number` is 1-based. */
+export function instanceName(service: string, number: number): string {
+  return number === 1 ? service : `${service}.${number}`;
+}

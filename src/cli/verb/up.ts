@@ -16,6 +16,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { durationText } from "../figures.ts";
 import { readWait, waitOptions } from "../names.ts";
 import { tellReport } from "../operation-report.ts";
+import { instanceName } from "../../control/service.ts";
 import { readPlan } from "../plan-input.ts";
 import { withProgress } from "../progress.ts";
 import type { Verb } from "../verb.ts";
@@ -115,7 +116,7 @@ async function applyPlan(input: PlanInput & WaitOptions, call: Call): Promise<Ap
       `colos: under a daemon each service has OS processes of its own, also ${names}; their processes do not find each other by name`,
     ]);
   }
-  const names = input.plan.services.map(({ name, instances }) => (instances === 1 ? name : `${name}.${instances}`));
+  const names = input.plan.services.map(({ name, instances }) => instanceName(name, instances));
   const options = { goal: "ready" as const, showsUnchanged: false, names };
   return withProgress(call, options, () => manager.apply(input));
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { InstanceState } from "../../control/service.ts";
+import { instanceName, type InstanceState } from "../../control/service.ts";
 import type { RunId } from "../run/run.ts";
 
 /** A run that has not ended. */
@@ -73,7 +73,7 @@ export interface LiveInstance {
 
 /** A live instance of which nothing runs. */
 export function liveInstance(service: string, number: number): LiveInstance {
-  const name = number === 1 ? service : `${service}.${number}`;
+  const name = instanceName(service, number);
   return {
     number,
     name,

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { InstanceState, InstanceStatus, LogLine } from "../../control/service.ts";
+import { instanceName, type InstanceState, type InstanceStatus, type LogLine } from "../../control/service.ts";
 import type { ServicePlan } from "../../control/config.ts";
 import type { AnyPid } from "../../kernel/pid.ts";
 import type { GroupSample } from "../../os/process-sample.ts";
@@ -56,7 +56,7 @@ export class Instance {
   constructor(plan: ServicePlan, number: number, listener: InstanceListener) {
     this.plan = plan;
     this.number = number;
-    this.name = number === 1 ? plan.name : `${plan.name}.${number}`;
+    this.name = instanceName(plan.name, number);
     this.#listener = listener;
     this.#splitters = this.#newSplitters();
   }

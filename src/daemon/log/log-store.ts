@@ -34,9 +34,14 @@ export function openLogStore(home: Home, recorder: Pick<Recorder, "empty">): Log
   };
 }
 
-async function ownersIn({ services }: Home): Promise<LogOwner[]> {
+/** Every instance that has a folder, of the services that are wanted. */
+export async function ownersIn(
+  { services }: Home,
+  isWanted: (service: string) => boolean = () => true,
+): Promise<LogOwner[]> {
   const owners: LogOwner[] = [];
   for (const service of await namesIn(services)) {
+    if (!isWanted(service)) continue;
     const numbers = (await namesIn(join(services, service))).map(Number);
     for (const instance of numbers.toSorted((one, other) => one - other))
       if (Number.isInteger(instance) && instance > 0) owners.push({ service, instance });
@@ -61,7 +66,7 @@ async function forget(folder: string): Promise<void> {
 }
 
 /** The names in a folder, in order; none when there is no folder. */
-export async function namesIn(directory: string): Promise<string[]> {
+async function namesIn(directory: string): Promise<string[]> {
   try {
     return (await readdir(directory)).toSorted();
   } catch (error) {

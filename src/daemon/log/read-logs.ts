@@ -14,7 +14,7 @@ import { join } from "node:path";
 import type { Clock } from "../../base/platform.ts";
 import { instanceFolder, logFolder, removedState, type Home } from "../home.ts";
 import { InstanceLog } from "./instance-log.ts";
-import { namesIn } from "./log-store.ts";
+import { ownersIn } from "./log-store.ts";
 import { filterOf } from "./log-filter.ts";
 import type { LogEntry, LogQuery, LogSelection } from "../../control/log.ts";
 import { parseSelector, selects, servicesOf } from "../../control/selector.ts";
@@ -169,16 +169,12 @@ class LogReader {
 
   async #owners(): Promise<{ readonly service: string; readonly instance: number }[]> {
     const owners = [];
-    for (const service of await namesIn(this.#home.services)) {
-      if (!this.#selection.some((selected) => isSelected(selected, service))) continue;
-      for (const name of await namesIn(join(this.#home.services, service))) {
-        const instance = Number(name);
-        if (!Number.isInteger(instance) || instance <= 0) continue;
-        const selections = this.#selection.filter((selected) => isSelected(selected, service, instance));
-        if (selections.length === 0) continue;
-        const isRemoved = await this.#isRemoved(service, instance);
-        if (selections.some((selected) => isRead(selected, isRemoved))) owners.push({ service, instance });
-      }
+    const isWanted = (service: string): boolean => this.#selection.some((selected) => isSelected(selected, service));
+    for (const { service, instance } of await ownersIn(this.#home, isWanted)) {
+      const selections = this.#selection.filter((selected) => isSelected(selected, service, instance));
+      if (selections.length === 0) continue;
+      const isRemoved = await this.#isRemoved(service, instance);
+      if (selections.some((selected) => isRead(selected, isRemoved))) owners.push({ service, instance });
     }
     return owners;
   }

@@ -15,6 +15,7 @@ import { logFolder, type Home } from "../home.ts";
 import { Forward } from "./forward.ts";
 import { LogFolder } from "./log-folder.ts";
 import { NotifySockets } from "./notify-sockets.ts";
+import { instanceName } from "../../control/service.ts";
 import { Patience } from "./patience.ts";
 import { protocolVersion, receive, send, type Report, type Request } from "./protocol.ts";
 import type { RecordedRun } from "./recorder.ts";
@@ -170,7 +171,7 @@ export class RecorderServer {
 
   /** A place that is not there does not keep what is written from the file. */
   #forwardOf({ id, service, instance, logs }: RecordedRun): Forward | undefined {
-    const name = instance === 1 ? service : `${service}.${instance}`;
+    const name = instanceName(service, instance);
     try {
       if (logs.forward === "stdout") return Forward.toStdout(name);
       if (logs.forward === "journald") return Forward.toJournald(name);

@@ -9,6 +9,7 @@
  */
 import { suggestionClause } from "../../base/suggestion.ts";
 import { ManagerError, type ClearInput, type ClearReport } from "../../control/manager.ts";
+import { instanceName } from "../../control/service.ts";
 import { parseSelector, selects } from "../../control/selector.ts";
 import { runsOf } from "../core/live.ts";
 import type { LogOwner } from "../log/line-joiner.ts";
@@ -38,7 +39,7 @@ export class LogClearing {
       // It may have come back while others were emptied.
       if (gone && !this.#isGone(owner)) continue;
       const bytes = preview ? await this.#store.sizeOf(owner) : await this.#empty(owner);
-      logs.push({ name: nameOf(owner), ...owner, bytes });
+      logs.push({ name: instanceName(owner.service, owner.instance), ...owner, bytes });
     }
     return { logs, bytes: logs.reduce((sum, { bytes }) => sum + bytes, 0) };
   }
@@ -68,7 +69,7 @@ export class LogClearing {
     const bytes = await this.#store.empty(owner).catch((error: unknown) => {
       throw new ManagerError(
         "busy",
-        `the log of ${nameOf(owner)} could not be emptied: ${error instanceof Error ? error.message : String(error)}`,
+        `the log of ${instanceName(owner.service, owner.instance)} could not be emptied: ${error instanceof Error ? error.message : String(error)}`,
       );
     });
     if (this.#isGone(owner)) await this.#store.forget(owner);
@@ -83,8 +84,4 @@ export class LogClearing {
     const live = this.#targets.live({ service, number: instance });
     return live === undefined || runsOf(live).length === 0;
   }
-}
-
-function nameOf({ service, instance }: LogOwner): string {
-  return instance === 1 ? service : `${service}.${instance}`;
 }
