@@ -1,11 +1,5 @@
 # The daemon is killed under systemd
-clean
-config <<'JSON'
-{ "services": { "web": { "command": ["sleep", "1000"], "limits": { "memoryBytes": "64 MiB" } } } }
-JSON
-colos startup --write
-systemctl start colos
-web=$(of web pid)
+web_in_unit
 before=$(daemon)
 kill -9 "$before"
 await 60 is_after "$before"

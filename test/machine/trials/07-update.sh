@@ -1,11 +1,5 @@
 # An update, typed in a login session, of a daemon under systemd
-clean
-config <<'JSON'
-{ "services": { "web": { "command": ["sleep", "1000"], "limits": { "memoryBytes": "64 MiB" } } } }
-JSON
-colos startup --write
-systemctl start colos
-web=$(of web pid)
+web_in_unit
 has "what update says" "$(/opt/later/bin/colos update)" "99.0.0"
 same web "$(of web pid)" "$web"
 same "cgroup of the new daemon" "$(cgroup_of "$(daemon)")" /system.slice/colos.service/colos-daemon

@@ -60,3 +60,13 @@ clean() {
   systemctl daemon-reload
   systemctl reset-failed
 }
+# One service with a limit in a unit that runs; $web is its pid.
+web_in_unit() {
+  clean
+  config <<'JSON'
+{ "services": { "web": { "command": ["sleep", "1000"], "limits": { "memoryBytes": "64 MiB" } } } }
+JSON
+  colos startup --write
+  systemctl start colos
+  web=$(of web pid)
+}
